@@ -1,0 +1,112 @@
+// Package image holds the nouns of a bake: the base it starts from and the image it yields.
+//
+// Plain values, passed from stage to stage and kept in the store. No I/O happens here.
+package image
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"time"
+
+	"image-builder/internal/progress"
+)
+
+// Arch is a machine architecture, in EC2's words.
+type Arch string
+
+// The architectures that EC2 has and Elastic CI Stacks use.
+const (
+	X86_64 Arch = "x86_64"
+	ARM64  Arch = "arm64"
+)
+
+// Firmware is what can start a disk.
+type Firmware string
+
+// The firmwares a disk can be started by.
+const (
+	UEFI Firmware = "uefi"
+	BIOS Firmware = "bios"
+)
+
+// Base is a disk that bakes start from. It is immutable and shared by any number of bakes at once.
+type Base struct {
+	Name   string `json:"name"`   // how a recipe names it: debian:bookworm, or the name it was pulled under
+	Origin string `json:"origin"` // where it came from: mmdebstrap bookworm, a path, an https URL
+	SHA256 string `json:"sha256"` // of the whole disk as stored, hex
+	Arch   Arch   `json:"arch"`
+	OS     string `json:"os"` // PRETTY_NAME of its /etc/os-release
+	// Firmware lists what can start the disk; empty for a disk without a boot loader.
+	Firmware   []Firmware `json:"firmware"`
+	Filesystem string     `json:"filesystem"` // of the root: ext4, xfs
+	Size       int64      `json:"size"`       // bytes, holes included
+	Data       int64      `json:"data"`       // bytes that are not holes
+	Disk       string     `json:"disk"`       // path of the raw disk
+	Created    time.Time  `json:"created"`
+}
+
+// Image is what a bake yields: a bootable raw disk and the record of how it came to be.
+type Image struct {
+	ID           string     `json:"id"`
+	Name         string     `json:"name"` // the recipe's
+	Base         string     `json:"base"` // Base.Name
+	BaseSHA256   string     `json:"baseSha256"`
+	RecipeDigest string     `json:"recipeDigest"` // SHA-256 over the recipe and every document and script it names, hex
+	Arch         Arch       `json:"arch"`
+	Firmware     []Firmware `json:"firmware"`
+	Size         int64      `json:"size"` // bytes, holes included
+	Data         int64      `json:"data"` // bytes that are not holes
+	Disk         string     `json:"disk"` // path of the raw disk, read-only
+	Parameter    string     `json:"parameter,omitempty"`
+	Created      time.Time  `json:"created"`
+	Elapsed      Duration   `json:"elapsed"` // of the whole bake
+	Steps        []Step     `json:"steps"`
+	// Searched says what the secret search covered; nil if the bake had no secrets.
+	Searched *Search `json:"searched,omitempty"`
+	// Failed says why, for a disk that was kept although its bake failed.
+	Failed string `json:"failed,omitempty"`
+}
+
+// Step is one step that ran, with its log.
+type Step struct {
+	progress.Step
+	Status  progress.Status `json:"status"`
+	Message string          `json:"message,omitempty"`
+	Elapsed Duration        `json:"elapsed"`
+	Log     string          `json:"log"` // path of its log
+}
+
+// Search is the proof that a disk holds no secret.
+type Search struct {
+	Patterns int      `json:"patterns"`
+	Bytes    int64    `json:"bytes"` // data bytes that were read
+	Allowed  []string `json:"allowed,omitempty"`
+	Elapsed  Duration `json:"elapsed"`
+}
+
+// Duration is a time.Duration that JSON shows as seconds.
+type Duration time.Duration
+
+// MarshalJSON writes seconds with milliseconds: 1.234.
+func (d Duration) MarshalJSON() ([]byte, error) {
+	return strconv.AppendFloat(nil, time.Duration(d).Seconds(), 'f', 3, 64), nil
+}
+
+// UnmarshalJSON reads seconds.
+func (d *Duration) UnmarshalJSON(text []byte) error {
+	seconds, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return fmt.Errorf("read duration: %w", err)
+	}
+	*d = Duration(seconds * float64(time.Second))
+	return nil
+}
+
+// NewID returns a fresh image ID in the shape of an AMI's: "img-" and 17 hexadecimal digits.
+func NewID() string {
+	var b [9]byte
+	rand.Read(b[:])
+	return "img-" + hex.EncodeToString(b[:])[:17]
+}
