@@ -1,0 +1,43 @@
+# Everything here does its own set-up: it installs missing Debian packages (by root or sudo) and says which.
+
+export CGO_ENABLED := 0
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -E --preserve-env=PATH)
+TOOL := go tool -modfile=tools/go.mod
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build the static binary into build/
+	go build -trimpath -ldflags "-s -w -X image-builder/internal/cli.Version=$(VERSION)" -o build/image-builder ./cmd/image-builder
+
+.PHONY: demo
+demo: setup build ## bake a private git repository into an image, show it, boot it
+	go build -o build/demo ./demo
+	$(SUDO) build/demo
+
+.PHONY: test
+test: setup ## run every test (as root: they use real disks and containers)
+	go test -count=1 -timeout 20m -exec '$(SUDO)' ./...
+
+.PHONY: lint
+lint: ## run golangci-lint, and govulncheck where its database can be reached
+	$(TOOL) golangci-lint run ./...
+	@scripts/vulnerabilities
+
+.PHONY: bench
+bench: setup build ## measure against the shell floor, grep, ripgrep and the other tools installed here
+	go build -o build/bench ./bench
+	$(SUDO) build/bench
+
+.PHONY: setup
+setup:
+	@scripts/setup
+
+.PHONY: clean
+clean: ## remove what make built
+	rm -rf build

@@ -1,0 +1,144 @@
+package imagebuilder_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "image-builder/"
+
+// ranks orders the packages: a package imports lower ranks only. The longest prefix counts.
+var ranks = map[string]int{
+	"templates":                    0, // documents, embedded: data
+	"internal/finding":             0, // words that every rank speaks
+	"internal/progress":            0,
+	"internal/image":               0,
+	"internal/component":           1, // nouns
+	"internal/disk":                1,
+	"internal/sandbox":             1,
+	"internal/secret":              1,
+	"internal/schedule":            1,
+	"internal/recipe":              2, // built on nouns
+	"internal/component/action":    2,
+	"internal/component/logfolder": 2,
+	"internal/sandbox/nspawn":      2,
+	"internal/sandbox/qemu":        2,
+	"internal/base":                3, // stages
+	"internal/bake":                3,
+	"internal/lint":                3,
+	"internal/pipeline":            4, // order, and the two answers to the ports
+	"internal/aws":                 4,
+	"internal/local":               4,
+	"internal/cli":                 5,
+	"cmd":                          6,
+	// Support for tests, the demo and the benchmarks may use anything; nothing of the product imports it.
+	"internal/base/basetest":       7,
+	"internal/sandbox/sandboxtest": 7,
+	"internal/gitserver":           7,
+	"demo":                         8,
+	"bench":                        8,
+}
+
+// mayReach lists the imports of an equal rank that are meant, each with its reason.
+var mayReach = map[string]string{
+	"internal/image -> internal/progress": "an image's record keeps the steps that progress told of",
+	"internal/lint -> internal/recipe":    "lint checks recipes",
+}
+
+func TestPackagesImportLowerRanksOnly(t *testing.T) {
+	t.Parallel()
+	for pkg, imports := range productImports(t) {
+		own, known := rank(pkg)
+		if !known {
+			t.Errorf("%s has no rank: add it to ranks, beside the packages it stands with", pkg)
+		}
+		for _, imported := range imports {
+			theirs, _ := rank(imported)
+			if _, meant := mayReach[pkg+" -> "+imported]; theirs >= own && !meant {
+				t.Errorf("%s (rank %d) imports %s (rank %d): data goes forward only; let the caller pass a value or a port", pkg, own, imported, theirs)
+			}
+		}
+	}
+}
+
+func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
+	t.Parallel()
+	documented := map[string]bool{}
+	eachFile(t, func(dir string, file *ast.File) {
+		documented[dir] = documented[dir] || len(file.Doc.Text()) > 60
+	})
+	for dir, ok := range documented {
+		if !ok {
+			t.Errorf("%s has no package comment that says what it is for and what it never does", dir)
+		}
+	}
+}
+
+func TestNoPackageIsADrawer(t *testing.T) {
+	t.Parallel()
+	for pkg := range productImports(t) {
+		switch name := path.Base(pkg); name {
+		case "util", "utils", "common", "helper", "helpers", "manager", "types", "misc":
+			t.Errorf("%s: name the package after the noun or verb it serves", pkg)
+		}
+	}
+}
+
+func rank(pkg string) (int, bool) {
+	for p := pkg; p != "." && p != "/"; p = path.Dir(p) {
+		if r, ok := ranks[p]; ok {
+			return r, true
+		}
+	}
+	return 0, pkg == "."
+}
+
+// productImports maps each package to the packages of ours that its non-test files import.
+func productImports(t *testing.T) map[string][]string {
+	t.Helper()
+	imports := map[string][]string{}
+	eachFile(t, func(dir string, file *ast.File) {
+		imports[dir] = append(imports[dir], nil...)
+		for _, spec := range file.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err == nil && strings.HasPrefix(name, module) {
+				imports[dir] = append(imports[dir], strings.TrimPrefix(name, module))
+			}
+		}
+	})
+	for _, list := range imports {
+		sort.Strings(list)
+	}
+	return imports
+}
+
+func eachFile(t *testing.T, visit func(dir string, file *ast.File)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "build" || name != "." && strings.HasPrefix(entry.Name(), ".")):
+			return filepath.SkipDir
+		case entry.IsDir(), !strings.HasSuffix(name, ".go"), strings.HasSuffix(name, "_test.go"):
+			return nil
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		visit(filepath.ToSlash(filepath.Dir(name)), file)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
