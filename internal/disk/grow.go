@@ -1,0 +1,156 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"unsafe"
+
+	"github.com/diskfs/go-diskfs/partition/gpt"
+	"github.com/diskfs/go-diskfs/partition/mbr"
+	"golang.org/x/sys/unix"
+)
+
+// alignment is what partitions start and end at, in bytes.
+const alignment = 1 << 20
+
+// Grow makes the disk at path size bytes long (rounded up to a MiB): the file, its partition table (a GPT's backup
+// header moves to the new end), the root partition, which must be the last on the disk, and the root filesystem. An
+// Unusable says why not; a disk is never made smaller.
+func Grow(ctx context.Context, path string, size int64) error {
+	size = (size + alignment - 1) / alignment * alignment
+	p, err := Root(path)
+	if err != nil {
+		return err
+	}
+	f, now, err := open(path, os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if size < now {
+		return &Unusable{path, fmt.Sprintf("it has %d bytes, a disk of %d was asked for: a disk can only grow", now, size)}
+	}
+	if size == now {
+		return nil
+	}
+	if err := lastPartition(f, now, p); err != nil {
+		return err
+	}
+	if err := f.Truncate(size); err != nil {
+		return fmt.Errorf("grow disk %s: %w", path, full(err))
+	}
+	if err := growTable(f, size, &p); err != nil {
+		return fmt.Errorf("grow partition %d of %s: %w", p.Number, path, err)
+	}
+	if err := growFilesystem(ctx, f, p); err != nil {
+		return fmt.Errorf("grow filesystem of %s: %w", path, err)
+	}
+	return nil
+}
+
+// lastPartition refuses to grow a root that another partition follows.
+func lastPartition(f *os.File, size int64, root Partition) error {
+	list, err := partitions(f, size)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		if p.Offset > root.Offset {
+			return &Unusable{f.Name(), fmt.Sprintf("its root partition %d cannot grow: partition %d lies behind it; use a base whose root is the last partition", root.Number, p.Number)}
+		}
+	}
+	return nil
+}
+
+// growTable enlarges root in its partition table to the end of a disk of size bytes, and updates root.
+func growTable(f *os.File, size int64, root *Partition) error {
+	if root.Number == 0 {
+		root.Size = size
+		return nil
+	}
+	sector, err := gptSector(f, size)
+	if err != nil {
+		return err
+	}
+	if sector != 0 {
+		return growGPT(f, size, sector, root)
+	}
+	return growMBR(f, size, root)
+}
+
+func growGPT(f *os.File, size int64, sector int, root *Partition) error {
+	table, err := gpt.Read(f, sector, sector)
+	if err != nil {
+		return err
+	}
+	table.Resize(uint64(size))
+	perMiB := uint64(alignment / sector)
+	for _, p := range table.Partitions {
+		if p.Index != root.Number {
+			continue
+		}
+		p.End = (table.LastDataSector()+1)/perMiB*perMiB - 1
+		p.Size = (p.End - p.Start + 1) * uint64(sector)
+		root.Size = int64(p.Size)
+	}
+	return table.Write(f, size)
+}
+
+func growMBR(f *os.File, size int64, root *Partition) error {
+	table, err := mbr.Read(f, 512, 512)
+	if err != nil {
+		return err
+	}
+	sectors := (size - root.Offset) / 512
+	if sectors > int64(^uint32(0)) {
+		return &Unusable{f.Name(), "an MBR partition ends at 2 TiB: use a base with a GPT"}
+	}
+	table.Partitions[root.Number-1].Size = uint32(sectors)
+	root.Size = sectors * 512
+	return table.Write(f, size)
+}
+
+// growFilesystem makes the filesystem fill partition p. The kernel does it, on a mount that nobody sees.
+func growFilesystem(ctx context.Context, f *os.File, p Partition) (err error) {
+	l, err := attach(f, p, false)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		err = errors.Join(err, l.release(ctx))
+	}()
+	tree, err := mountTree(l.device.Name(), p.Filesystem, false)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(tree)
+	fd, err := unix.Openat(tree, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	dir := os.NewFile(uintptr(fd), f.Name())
+	defer dir.Close()
+	var stat unix.Statfs_t
+	if err := unix.Fstatfs(fd, &stat); err != nil {
+		return err
+	}
+	return resize(dir, p.Filesystem, uint64(p.Size)/uint64(stat.Bsize))
+}
+
+// resize asks the kernel for a filesystem of so many blocks: EXT4_IOC_RESIZE_FS, _IOW('f', 16, __u64), and
+// XFS_IOC_FSGROWFSDATA, _IOW('X', 110, struct xfs_growfs_data).
+func resize(dir *os.File, filesystem string, blocks uint64) error {
+	if filesystem == Ext4 {
+		return ioctl(dir, 0x40086610, unsafe.Pointer(&blocks))
+	}
+	growth := struct {
+		blocks  uint64
+		percent uint32 // of space that inodes may take: xfs's default for small filesystems
+		_       uint32
+	}{blocks: blocks, percent: 25}
+	return ioctl(dir, 0x4010586e, unsafe.Pointer(&growth))
+}
