@@ -1,0 +1,113 @@
+package secret
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"strings"
+)
+
+// The forms a value is looked for in, as hits name them.
+const (
+	plain     = "plain"
+	inBase64  = "base64"
+	inHex     = "hex"
+	inPercent = "percent-encoded"
+)
+
+// encodedLimit is how many bytes of a long value are encoded: its encoding begins with that of its beginning.
+const encodedLimit = 64 << 10
+
+// A base64 text of two pieces or more is looked for by its first two as well: a line break can cut only one of them.
+const base64Piece = 24
+
+// pattern is one string to find.
+type pattern struct {
+	secret, form, text string
+}
+
+// patternsOf returns every form of every value of the secrets, each text once.
+func patternsOf(secrets []Secret) []pattern {
+	var patterns []pattern
+	seen := map[string]bool{}
+	for _, one := range secrets {
+		add := func(form, text string) {
+			if len(text) >= MinLength && !seen[text] {
+				seen[text] = true
+				patterns = append(patterns, pattern{one.Name, form, text})
+			}
+		}
+		for _, value := range valuesOf(string(one.Value)) {
+			add(plain, value)
+			encode(value[:min(len(value), encodedLimit)], add)
+		}
+	}
+	return patterns
+}
+
+// encode gives add every encoding of value.
+func encode(value string, add func(form, text string)) {
+	for before := range 3 {
+		text := base64Inside(value, before)
+		add64(text, add)
+		add64(strings.NewReplacer("+", "-", "/", "_").Replace(text), add)
+	}
+	digits := hex.EncodeToString([]byte(value))
+	add(inHex, digits)
+	add(inHex, strings.ToUpper(digits))
+	for _, dialect := range percentDialects {
+		add(inPercent, dialect.encode(value, "0123456789ABCDEF"))
+		add(inPercent, dialect.encode(value, "0123456789abcdef"))
+	}
+}
+
+func add64(text string, add func(form, text string)) {
+	add(inBase64, text)
+	if len(text) >= 2*base64Piece {
+		add(inBase64, text[:base64Piece])
+		add(inBase64, text[base64Piece:2*base64Piece])
+	}
+}
+
+// base64Inside returns the characters of a base64 text (RFC 4648, standard alphabet) that value alone decides, if
+// `before` bytes (mod 3) stand before it: characters that share bits with a neighbour are left out.
+func base64Inside(value string, before int) string {
+	padded := append(make([]byte, before, before+len(value)), value...)
+	text := base64.RawStdEncoding.EncodeToString(padded)
+	first := (before*8 + 5) / 6
+	return text[first : len(padded)*8/6]
+}
+
+// percentDialect is one way of percent-encoding: what stays as it is besides letters and digits, and what a space becomes.
+type percentDialect struct{ keep, space string }
+
+var percentDialects = []percentDialect{
+	{"-._~", "%20"},                 // RFC 3986, AWS, Python's quote(safe="")
+	{"-._~", "+"},                   // Go's url.QueryEscape, PHP's urlencode
+	{"-._*", "+"},                   // forms (WHATWG URL, application/x-www-form-urlencoded)
+	{"-._~!*'()", "%20"},            // JavaScript's encodeURIComponent
+	{"-._~$&+=:@", "%20"},           // Go's url.PathEscape
+	{"-._~!$&'()*+,;=", "%20"},      // user information in a URL
+	{"-._~/", "%20"},                // Python's quote, paths
+	{"-._~!*'();/?:@&=+$,#", "%20"}, // JavaScript's encodeURI
+}
+
+// encode percent-encodes value (RFC 3986, 2.1) with the given hexadecimal digits.
+func (d percentDialect) encode(value, digits string) string {
+	var out strings.Builder
+	for i := range len(value) {
+		c := value[i]
+		switch {
+		case c == ' ':
+			out.WriteString(d.space)
+		case alphanumeric(c) || strings.IndexByte(d.keep, c) >= 0:
+			out.WriteByte(c)
+		default:
+			out.Write([]byte{'%', digits[c>>4], digits[c&15]})
+		}
+	}
+	return out.String()
+}
+
+func alphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}

@@ -1,0 +1,183 @@
+package secret
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// memorySource names our mounts in /proc/self/mountinfo.
+const memorySource = "image-builder-secrets"
+
+// Memory is a small file system that exists in memory only.
+type Memory struct {
+	dir    string
+	root   *os.Root
+	pinned [][]byte // the files, held in RAM where the kernel would swap them out
+	swaps  bool
+}
+
+// MountMemory mounts a tmpfs of at most size bytes at dir, which it creates: mode 0700, owned by whoever calls (root),
+// no devices, no set-user-ID. Programs may be run from it, as from the instance's /tmp/secrets.
+//
+// Its pages never reach swap: through the mount option noswap (Linux 6.4), else by locking the pages of every file that
+// is written (mlock(2)); a file that somebody else puts there has only the first protection.
+//
+// A process in a mount namespace of its own takes the mount with it however it ends. One that shares its namespace
+// leaves the mount behind when it is killed: Sweep clears it away.
+func MountMemory(dir string, size int64) (*Memory, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make secrets directory: %w", err)
+	}
+	m := &Memory{dir: dir}
+	if err := m.mount(size); err != nil {
+		return nil, errors.Join(fmt.Errorf("mount secrets at %s: %w", dir, err), os.Remove(dir))
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open secrets directory: %w", err), m.Close())
+	}
+	m.root = root
+	return m, nil
+}
+
+func (m *Memory) mount(size int64) error {
+	const flags = unix.MS_NOSUID | unix.MS_NODEV
+	options := fmt.Sprintf("mode=0700,size=%d", size)
+	err := unix.Mount(memorySource, m.dir, "tmpfs", flags, options+",noswap")
+	if errors.Is(err, unix.EINVAL) {
+		m.swaps = true
+		err = unix.Mount(memorySource, m.dir, "tmpfs", flags, options)
+	}
+	return err
+}
+
+// Dir is where it is mounted.
+func (m *Memory) Dir() string { return m.dir }
+
+// Write creates a file of mode 0600. The name may have slashes; it stays inside, and nothing is overwritten.
+func (m *Memory) Write(name string, value []byte) (err error) {
+	if err := m.root.MkdirAll(path.Dir(name), 0o700); err != nil {
+		return fmt.Errorf("write secret %s: %w", name, err)
+	}
+	file, err := m.root.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write secret %s: %w", name, err)
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if _, err := file.Write(value); err != nil {
+		return fmt.Errorf("write secret %s: %w", name, err)
+	}
+	if m.swaps && len(value) > 0 {
+		return m.pin(file, len(value))
+	}
+	return nil
+}
+
+// pin keeps the pages of a file in RAM until Close.
+func (m *Memory) pin(file *os.File, length int) error {
+	pages, err := unix.Mmap(int(file.Fd()), 0, length, unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		return fmt.Errorf("map secret %s: %w", file.Name(), err)
+	}
+	m.pinned = append(m.pinned, pages)
+	if err := unix.Mlock(pages); err != nil {
+		return fmt.Errorf("lock secret %s in memory: %w", file.Name(), err)
+	}
+	return nil
+}
+
+// Close empties the file system, unmounts it and removes its directory. Whoever still holds a file in it open keeps
+// that one file alive and nothing else. Close may be called more than once.
+func (m *Memory) Close() error {
+	var errs []error
+	if m.root != nil {
+		errs = append(errs, clear(m.root), m.root.Close())
+	}
+	for _, pages := range m.pinned {
+		errs = append(errs, unix.Munmap(pages))
+	}
+	m.root, m.pinned = nil, nil
+	errs = append(errs, unmount(m.dir))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove secrets: %w", err)
+	}
+	return nil
+}
+
+// clear removes everything below root.
+func clear(root *os.Root) error {
+	dir, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	names, err := dir.Readdirnames(-1)
+	errs := []error{err, dir.Close()}
+	for _, name := range names {
+		errs = append(errs, root.RemoveAll(name))
+	}
+	return errors.Join(errs...)
+}
+
+// unmount takes whatever is mounted at dir away, at once even if it is in use, and removes the directory.
+func unmount(dir string) error {
+	err := unix.Unmount(dir, unix.UMOUNT_NOFOLLOW)
+	if errors.Is(err, unix.EBUSY) {
+		err = unix.Unmount(dir, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH)
+	}
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) { // not mounted, not there: done before
+		return fmt.Errorf("unmount %s: %w", dir, err)
+	}
+	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Sweep removes every memory file system at or below dir that a killed process left in this mount namespace.
+func Sweep(dir string) error {
+	dir, err := filepath.EvalSymlinks(dir)
+	if err != nil {
+		return fmt.Errorf("sweep secrets: %w", err)
+	}
+	left, err := mounted(dir)
+	errs := []error{err}
+	for _, at := range left {
+		root, err := os.OpenRoot(at)
+		if err == nil {
+			err = errors.Join(clear(root), root.Close())
+		}
+		errs = append(errs, err, unmount(at))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("sweep secrets: %w", err)
+	}
+	return nil
+}
+
+// mounted lists our mounts at or below dir (proc_pid_mountinfo(5)), the newest first.
+func mounted(dir string) (found []string, err error) {
+	file, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		mount, kind, _ := strings.Cut(lines.Text(), " - ")
+		if fields := strings.Fields(mount); strings.HasPrefix(kind, "tmpfs "+memorySource+" ") && len(fields) > 4 {
+			at := unescape.Replace(fields[4])
+			if inside, err := filepath.Rel(dir, at); err == nil && filepath.IsLocal(inside) {
+				found = append([]string{at}, found...)
+			}
+		}
+	}
+	return found, lines.Err()
+}

@@ -1,0 +1,84 @@
+package secret
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+)
+
+// Hit is a place of a disk that holds a secret. It never carries the secret.
+type Hit struct {
+	Secret string // name
+	Form   string // plain, base64, hex or percent-encoded
+	Offset int64  // bytes from the start of the disk
+	Length int    // bytes
+
+	pattern int32
+}
+
+// Search looks for every pattern of a Set. It is immutable and safe for concurrent use.
+type Search struct {
+	patterns []pattern
+	index    *index
+}
+
+func newSearch(patterns []pattern) *Search {
+	return &Search{patterns: patterns, index: newIndex(patterns)}
+}
+
+// Patterns is the number of different strings that are looked for.
+func (x *Search) Patterns() int { return len(x.patterns) }
+
+// Disk looks through every byte of a raw disk that is not in a hole, and returns the hits by offset, without those that
+// lie inside another hit of the same secret, and how many bytes it read. A disk with more than 100,000 hits is an error.
+func (x *Search) Disk(ctx context.Context, disk *os.File) ([]Hit, int64, error) {
+	scan := &diskScan{search: x, disk: disk}
+	if err := scan.run(ctx); err != nil {
+		return nil, 0, fmt.Errorf("search %s: %w", disk.Name(), err)
+	}
+	return outermost(scan.hits), scan.bytes, nil
+}
+
+// Except returns the hits whose text the base holds nowhere: what was there before the bake is no leak of it. The base
+// is read only if there are hits.
+func (x *Search) Except(ctx context.Context, base *os.File, hits []Hit) ([]Hit, error) {
+	if len(hits) == 0 {
+		return nil, nil
+	}
+	var asked []pattern
+	at := map[int32]int32{} // pattern of x → of the narrower search
+	for _, hit := range hits {
+		if _, ok := at[hit.pattern]; !ok {
+			at[hit.pattern] = int32(len(asked))
+			asked = append(asked, x.patterns[hit.pattern])
+		}
+	}
+	scan := &diskScan{search: newSearch(asked), disk: base}
+	if err := scan.run(ctx); err != nil {
+		return nil, fmt.Errorf("search base %s: %w", base.Name(), err)
+	}
+	held := map[int32]bool{}
+	for _, hit := range scan.hits {
+		held[hit.pattern] = true
+	}
+	return slices.DeleteFunc(slices.Clone(hits), func(h Hit) bool { return held[at[h.pattern]] }), nil
+}
+
+// outermost sorts hits by offset and drops those inside another one of the same secret. That loses nothing to Except:
+// a base that holds the outer text holds the inner.
+func outermost(hits []Hit) []Hit {
+	slices.SortFunc(hits, func(a, b Hit) int {
+		return cmp.Or(cmp.Compare(a.Offset, b.Offset), cmp.Compare(b.Length, a.Length), cmp.Compare(a.pattern, b.pattern))
+	})
+	end := map[string]int64{} // how far the hits of a secret reach so far
+	return slices.DeleteFunc(hits, func(h Hit) bool {
+		reach := h.Offset + int64(h.Length)
+		if reach <= end[h.Secret] {
+			return true
+		}
+		end[h.Secret] = reach
+		return false
+	})
+}
