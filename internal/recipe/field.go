@@ -1,0 +1,125 @@
+package recipe
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"image-builder/internal/finding"
+	"image-builder/internal/schedule"
+)
+
+// field is one field of a recipe, and the flag of the same name.
+type field struct {
+	name    string
+	example string
+	// set takes one value, append one more; the text has been checked. Exactly one of them is there.
+	set    func(r *Recipe, text string)
+	append func(r *Recipe, text string)
+	// check returns the text to keep, or what is wrong with it.
+	check func(v value) (string, *fault)
+}
+
+// fault is what is wrong with a value.
+type fault struct {
+	code           finding.Code
+	message, right string
+	offset, length int // of the part that is meant, in bytes; length 0 means all
+}
+
+func fields() []field {
+	return []field{
+		{name: "name", example: "agent-linux", check: checkName, set: func(r *Recipe, s string) { r.Name = s }},
+		{name: "base", example: "debian:bookworm", check: checkBase, set: func(r *Recipe, s string) { r.Base = s }},
+		{name: "bootstrap", example: "./bootstrap.sh", check: checkScript, set: func(r *Recipe, s string) { r.Bootstrap = s }},
+		{name: "secrets", example: "./secrets", check: checkSecrets, set: func(r *Recipe, s string) { r.Secrets = s }},
+		{name: "git-mirrors", example: "git@github.com:acme/monorepo.git", check: checkGit, append: func(r *Recipe, s string) { r.GitMirrors = append(r.GitMirrors, s) }},
+		{name: "docker-images", example: "public.ecr.aws/docker/library/node:22", check: checkDocker, append: func(r *Recipe, s string) { r.DockerImages = append(r.DockerImages, s) }},
+		{name: "packages", example: "jq", check: checkPackage, append: func(r *Recipe, s string) { r.Packages = append(r.Packages, s) }},
+		{name: "components", example: "./components/browsers.yml", check: checkDocument, append: func(r *Recipe, s string) { r.Components = append(r.Components, Component{Document: s}) }},
+		{name: "output", example: "/buildkite/agent-ami", check: checkOutput, set: func(r *Recipe, s string) { r.Output = s }},
+		{name: "schedule", example: "cron(0 0 * * ? *)", check: checkSchedule, set: func(r *Recipe, s string) { r.Schedule = s }},
+		{name: "timezone", example: "Europe/Berlin", check: checkZone, set: func(r *Recipe, s string) { r.TimeZone = s }},
+		{name: "disk", example: "20GiB", check: checkDisk, set: func(r *Recipe, s string) { r.Disk, _ = parseSize(s) }},
+		{name: "timeout", example: "2h", check: checkTimeout, set: func(r *Recipe, s string) { r.Timeout, _ = time.ParseDuration(s) }},
+		{name: "allow-leak", example: "/etc/app/license.key", check: checkLeak, append: func(r *Recipe, s string) { r.AllowLeak = append(r.AllowLeak, s) }},
+	}
+}
+
+func fieldNamed(name string) (field, bool) {
+	for _, f := range fields() {
+		if f.name == name {
+			return f, true
+		}
+	}
+	return field{}, false
+}
+
+func fieldNames() []string {
+	var names []string
+	for _, f := range fields() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
+func list(names []string) string { return strings.Join(names, ", ") }
+
+func (b *builder) setField(f field, v value) {
+	b.recipe.positions[f.name] = []finding.Position{v.at}
+	if text, ok := b.checked(f, v); ok {
+		f.set(b.recipe, text)
+		b.recipe.When, _ = schedule.Parse(b.recipe.Schedule, b.recipe.TimeZone)
+	}
+}
+
+func (b *builder) appendField(f field, v value) {
+	text, ok := b.checked(f, v)
+	if !ok {
+		return
+	}
+	f.append(b.recipe, text)
+	b.recipe.positions[f.name] = append(b.recipe.positions[f.name], v.at)
+	if f.name == "components" {
+		b.recipe.Components[len(b.recipe.Components)-1].At = v.at
+	}
+}
+
+func (b *builder) checked(f field, v value) (string, bool) {
+	if strings.TrimSpace(v.text) == "" {
+		b.add(finding.RecipeType, v, f.name+" is blank", fmt.Sprintf("write %s: %s, or remove it", f.name, f.example))
+		return "", false
+	}
+	if strings.ContainsAny(v.text, "\x00\n\r") {
+		b.add(finding.RecipeType, v, f.name+" holds a line break", "write it on one line")
+		return "", false
+	}
+	text, wrong := f.check(v)
+	if wrong != nil {
+		b.add(wrong.code, v.part(wrong.offset, wrong.length), wrong.message, wrong.right)
+	}
+	return text, wrong == nil
+}
+
+// part is the place of some bytes of a value.
+func (v value) part(offset, length int) value {
+	quoted := len([]rune(v.text)) != v.length
+	if length == 0 || v.at.Line == 0 || v.length == 0 || offset+length > len(v.text) {
+		return v
+	}
+	v.at.Column += len([]rune(v.text[:offset]))
+	if quoted {
+		v.at.Column++
+	}
+	v.length = len([]rune(v.text[offset : offset+length]))
+	return v
+}
+
+// path resolves a relative path against the directory of what named it.
+func (v value) path() string {
+	if filepath.IsAbs(v.text) || v.dir == "" || v.dir == "." {
+		return filepath.Clean(v.text)
+	}
+	return filepath.Join(v.dir, v.text)
+}

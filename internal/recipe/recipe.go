@@ -1,0 +1,128 @@
+// Package recipe is the definition of a bake: what a recipe file, a bare script or flags say is to be baked.
+//
+// It reads and checks the definition, and resolves its relative paths against the recipe's directory. It never reads a
+// secret, never fetches anything and never looks into a base: whether those exist elsewhere is for the stages to find out.
+package recipe
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"image-builder/internal/component"
+	"image-builder/internal/finding"
+	"image-builder/internal/schedule"
+)
+
+// MaxFile is the size in bytes beyond which a file is no recipe, script or document.
+const MaxFile = 1 << 20
+
+// Recipe says what to bake. Paths in it are relative to the working directory, or absolute.
+type Recipe struct {
+	File         string // as given to Load; "" for flags alone
+	Name         string
+	Base         string // ssm:/name, debian:SUITE, https://…#sha256=…, ami-…, a path, or the name of a stored base
+	Bootstrap    string // path or s3:// URL of a script; "" for none
+	Secrets      string // path, s3://bucket[/prefix], secretsmanager:NAME or ssm:/path; "" for none
+	GitMirrors   []string
+	DockerImages []string
+	Packages     []string // system packages, gem:NAME, npm:NAME
+	Components   []Component
+	Output       string // parameter that receives the image's ID; "" for none
+	Schedule     string // as written
+	TimeZone     string // IANA name; "" is UTC
+	When         schedule.Schedule
+	Disk         int64 // bytes; 0 leaves the base's size
+	Timeout      time.Duration
+	AllowLeak    []string // paths in the image that may hold a secret
+	positions    map[string][]finding.Position
+}
+
+// Component is a component document and the values for its parameters.
+type Component struct {
+	Document   string // path or s3:// URL
+	Parameters []component.Parameter
+	At         finding.Position
+}
+
+// At returns where a field, or the index-th entry of a list, was given; the file alone if it was not.
+func (r *Recipe) At(field string, index int) finding.Position {
+	if places := r.positions[field]; index < len(places) {
+		return places[index]
+	}
+	return finding.Position{File: r.File}
+}
+
+// Load reads a recipe file, or a script, which is a recipe that only says bootstrap. An empty path yields an empty
+// recipe, to be filled by Override. The recipe is nil if the file cannot be read.
+func Load(path string) (*Recipe, finding.List) {
+	if path == "" {
+		return empty(""), nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, finding.List{{
+			Code: finding.RecipeFile, Position: finding.Position{File: path}, Message: "read recipe: " + cause(err),
+			Right: "name a recipe file or a script",
+		}}
+	}
+	return Parse(path, text)
+}
+
+// Parse is Load for text that was read already; path tells the directory and the name.
+func Parse(path string, text []byte) (*Recipe, finding.List) {
+	if IsScript(path, text) {
+		r := empty(path)
+		r.Name, r.Bootstrap = nameFrom(path), path
+		r.positions["bootstrap"] = []finding.Position{{File: path}}
+		return r, nil
+	}
+	b := builder{recipe: empty(path), dir: filepath.Dir(path)}
+	b.recipe.Name = nameFrom(path)
+	b.readYAML(text)
+	return b.recipe, b.found
+}
+
+// IsScript tells a script from a recipe file: by its first line, or by its name.
+func IsScript(path string, text []byte) bool {
+	return bytes.HasPrefix(text, []byte("#!")) || strings.HasSuffix(path, ".sh")
+}
+
+// Complete says what a bake needs and the recipe, flags included, does not give.
+func (r *Recipe) Complete() finding.List {
+	if r.Base != "" {
+		return nil
+	}
+	return finding.List{{
+		Code: finding.RecipeBase, Position: finding.Position{File: r.File}, Message: "no base is given",
+		Right: "add base: debian:bookworm to the recipe, or --base debian:bookworm to the command",
+	}}
+}
+
+func empty(file string) *Recipe {
+	return &Recipe{File: file, Name: "image", positions: map[string][]finding.Position{}}
+}
+
+var notInNames = regexp.MustCompile(`[^-_A-Za-z0-9]+`)
+
+// nameFrom makes an image name of a file name.
+func nameFrom(path string) string {
+	base := filepath.Base(path)
+	name := strings.Trim(notInNames.ReplaceAllString(strings.TrimSuffix(base, filepath.Ext(base)), "-"), "-")
+	if len(name) < 3 {
+		name = strings.Trim(name+"-image", "-")
+	}
+	return name[:min(len(name), 128)]
+}
+
+// cause is an I/O error without the path that the sentence names already.
+func cause(err error) string {
+	if inner, ok := err.(interface{ Unwrap() error }); ok && inner.Unwrap() != nil {
+		return fmt.Sprint(inner.Unwrap())
+	}
+	return err.Error()
+}
