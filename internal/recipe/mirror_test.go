@@ -13,7 +13,7 @@ func TestMirrorName(t *testing.T) {
 		"ends stay":            {"/srv/git/", "-srv-git-"},
 		"letters beyond ASCII": {"git@host:café/straße", "git-host-caf--stra-e"},
 		"digits beyond ASCII":  {"host:٣/x", "host---x"},
-		"one dash a rune":      {"host:日本/😀", "host------"},
+		"one dash a rune":      {"host:日本/😀", "host-----"},
 		"combining mark":       {"host:e\u0301", "host-e-"},
 		"not UTF-8":            {"host:\xff\xfe", "host---"},
 		"empty":                {"", ""},
