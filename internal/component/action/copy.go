@@ -1,0 +1,195 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"image-builder/internal/component"
+)
+
+// transferSchema is what copying and moving, of files and folders, have in common.
+func transferSchema(action string) component.Schema {
+	return component.Schema{
+		Action: action, Platforms: anywhere, List: true,
+		Fields: []component.Field{need("source", lastStar), need("destination", nil), flag("overwrite", true)},
+		Check: func(in component.Inputs) error {
+			source, to := in.Text("source"), in.Text("destination")
+			if _, name := split(source); strings.Contains(name, "*") && !open(source) && !open(to) && !isFolder(to) {
+				return errors.New(`a source with "*" needs a destination that ends in a separator`)
+			}
+			return nil
+		},
+	}
+}
+
+func copyFile() component.Module {
+	return module{transferSchema("CopyFile"), transfer(wantFile, copyOne)}
+}
+
+func copyFolder() component.Module {
+	return module{transferSchema("CopyFolder"), transfer(wantFolder, copyTree)}
+}
+
+// transfer makes the action that brings every source that matches to its destination with do.
+func transfer(want func(string) error, do func(ctx context.Context, from, to string) error) runFunc {
+	return each(func(ctx context.Context, call *component.Call, in component.Inputs) error {
+		source := strings.TrimRight(in.Text("source"), "/")
+		paths, err := matching(call, source)
+		if err != nil {
+			return err
+		}
+		done := 0
+		for _, from := range paths {
+			if err := want(from); err != nil {
+				if strings.Contains(source, "*") {
+					continue // a pattern means what is of the right kind
+				}
+				return err
+			}
+			if err := bring(ctx, from, landing(call, in, from), in.Bool("overwrite"), do); err != nil {
+				return err
+			}
+			done++
+		}
+		if done == 0 {
+			return fmt.Errorf("find source %s: nothing matches: %w", source, fs.ErrNotExist)
+		}
+		return nil
+	})
+}
+
+// landing is where a source goes: a destination that ends in a separator keeps its name.
+func landing(call *component.Call, in component.Inputs, from string) string {
+	to := in.Text("destination")
+	if isFolder(to) {
+		to += filepath.Base(from)
+	}
+	return absolute(call, to)
+}
+
+func bring(ctx context.Context, from, to string, overwrite bool, do func(ctx context.Context, from, to string) error) error {
+	if !overwrite && exists(to) {
+		return fmt.Errorf("write %s: it is there already and overwrite is false", to)
+	}
+	if within(from, to) {
+		return fmt.Errorf("write %s: it lies in its source %s", to, from)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
+		return fmt.Errorf("make folder: %w", err)
+	}
+	return do(ctx, from, to)
+}
+
+// within tells whether to is from or lies in it, links resolved.
+func within(from, to string) bool {
+	if real, err := filepath.EvalSymlinks(from); err == nil {
+		from = real
+	}
+	if real, err := filepath.EvalSymlinks(filepath.Dir(to)); err == nil {
+		to = filepath.Join(real, filepath.Base(to))
+	}
+	name, err := filepath.Rel(from, to)
+	return err == nil && filepath.IsLocal(name)
+}
+
+// copyOne copies the content and permissions of a file, through a symbolic link if it is one.
+func copyOne(ctx context.Context, from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("copy file: %w", err)
+	}
+	defer func() { err = errors.Join(err, source.Close()) }()
+	info, err := source.Stat()
+	if err != nil {
+		return err
+	}
+	fresh := !exists(to)
+	if err := land(ctx, to, copying(source)); err != nil || !fresh {
+		return err
+	}
+	return os.Chmod(to, info.Mode().Perm())
+}
+
+// copyTree merges a folder into another: files that are in both are replaced, others stay.
+func copyTree(ctx context.Context, from, to string) error {
+	if err := copyDir(from, to); err != nil {
+		return err
+	}
+	return below(from, func(path string, entry fs.DirEntry) error {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		name, err := filepath.Rel(resolved(from), path)
+		if err != nil {
+			return err
+		}
+		return copyEntry(ctx, entry, path, filepath.Join(to, name))
+	})
+}
+
+// resolved is path with its links followed, as below walks it.
+func resolved(path string) string {
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		return real
+	}
+	return path
+}
+
+func copyEntry(ctx context.Context, entry fs.DirEntry, from, to string) error {
+	switch {
+	case entry.IsDir():
+		return copyDir(from, to)
+	case entry.Type()&fs.ModeSymlink != 0:
+		target, err := os.Readlink(from)
+		if err != nil {
+			return err
+		}
+		if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return os.Symlink(target, to)
+	case !entry.Type().IsRegular():
+		return fmt.Errorf("copy folder: %s is a device, pipe or socket", from)
+	}
+	return copyOne(ctx, from, to)
+}
+
+// copyDir makes the folder to with the permissions of from, unless it is there.
+func copyDir(from, to string) error {
+	info, err := os.Stat(from)
+	if err != nil {
+		return err
+	}
+	if err := os.Mkdir(to, info.Mode().Perm()|0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("copy folder: %w", err)
+	}
+	return wantFolder(to)
+}
+
+func moveFile() component.Module {
+	return module{transferSchema("MoveFile"), transfer(wantFile, move(copyOne))}
+}
+
+func moveFolder() component.Module {
+	return module{transferSchema("MoveFolder"), transfer(wantFolder, move(copyTree))}
+}
+
+// move renames where the filesystem can, else copies and deletes. A folder that is there is merged into.
+func move(copying func(ctx context.Context, from, to string) error) func(ctx context.Context, from, to string) error {
+	return func(ctx context.Context, from, to string) error {
+		err := os.Rename(from, to)
+		if !errors.Is(err, syscall.EXDEV) && !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, syscall.EEXIST) {
+			return err
+		}
+		if err := copying(ctx, from, to); err != nil {
+			return err
+		}
+		return os.RemoveAll(from)
+	}
+}

@@ -1,0 +1,70 @@
+package action
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"image-builder/internal/component"
+)
+
+// createFolder makes a folder and its parents. One that is there keeps what is in it.
+func createFolder() component.Module {
+	return module{
+		component.Schema{
+			Action: "CreateFolder", Platforms: anywhere, List: true,
+			Fields: []component.Field{
+				need("path", nil), text("owner", nil), text("group", nil), permissionsField(false), flag("overwrite", true),
+			},
+		},
+		each(func(_ context.Context, call *component.Call, in component.Inputs) error {
+			path := absolute(call, in.Text("path"))
+			if !in.Bool("overwrite") && exists(path) {
+				return fmt.Errorf("create folder: %s is there already and overwrite is false", path)
+			}
+			if err := os.MkdirAll(path, 0o777); err != nil {
+				return fmt.Errorf("create folder: %w", err)
+			}
+			return created(path, in)
+		}),
+	}
+}
+
+// createSymlink makes a symbolic link.
+func createSymlink() component.Module {
+	return module{
+		component.Schema{
+			Action: "CreateSymlink", Platforms: onUnix, List: true,
+			Fields: []component.Field{need("path", nil), need("target", nil), flag("force", false)},
+		},
+		each(func(_ context.Context, call *component.Call, in component.Inputs) error {
+			path, target := absolute(call, in.Text("path")), absolute(call, in.Text("target"))
+			if _, err := os.Stat(target); err != nil {
+				return fmt.Errorf("find target: %w", err)
+			}
+			if err := makeRoom(path, in.Bool("force")); err != nil {
+				return err
+			}
+			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+				return fmt.Errorf("make folder: %w", err)
+			}
+			return os.Symlink(target, path)
+		}),
+	}
+}
+
+// makeRoom removes a symbolic link that is in the way, if force says so; nothing else.
+func makeRoom(path string, force bool) error {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil // there is nothing; if something else is wrong, making the link says so
+	case info.Mode()&fs.ModeSymlink == 0:
+		return fmt.Errorf("create link: %s is there already and is no symbolic link", path)
+	case !force:
+		return fmt.Errorf("create link: %s is there already and force is false", path)
+	}
+	return os.Remove(path)
+}

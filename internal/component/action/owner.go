@@ -1,0 +1,134 @@
+package action
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+
+	"image-builder/internal/component"
+)
+
+// keep, as a user or group ID, leaves it as it is: chown(2).
+const keep = -1
+
+// ids finds the user and group that an element names, by name or ID. Without a group it is the user's own.
+func ids(owner, group string) (uid, gid int, err error) {
+	uid, gid = keep, keep
+	if owner != "" {
+		if uid, gid, err = userIDs(owner); err != nil {
+			return keep, keep, err
+		}
+	}
+	if group == "" {
+		return uid, gid, nil
+	}
+	found, err := user.LookupGroup(group)
+	if err != nil {
+		if gid, numeric := strconv.Atoi(group); numeric == nil {
+			return uid, gid, nil
+		}
+		return keep, keep, fmt.Errorf("find group %s in /etc/group: %w", group, err)
+	}
+	gid, err = strconv.Atoi(found.Gid)
+	return uid, gid, err
+}
+
+func userIDs(name string) (uid, gid int, err error) {
+	found, err := user.Lookup(name)
+	if err != nil {
+		found, err = user.LookupId(name)
+	}
+	if err != nil {
+		if uid, numeric := strconv.Atoi(name); numeric == nil {
+			return uid, keep, nil // chown(1) takes an ID without a name as well
+		}
+		return keep, keep, fmt.Errorf("find user %s in /etc/passwd: %w", name, err)
+	}
+	if uid, err = strconv.Atoi(found.Uid); err != nil {
+		return keep, keep, err
+	}
+	gid, err = strconv.Atoi(found.Gid)
+	return uid, gid, err
+}
+
+func setFileOwner() component.Module {
+	return module{
+		component.Schema{
+			Action: "SetFileOwner", Platforms: onUnix, List: true,
+			Fields: []component.Field{need("path", nil), need("owner", nil), text("group", nil)},
+		},
+		each(func(_ context.Context, call *component.Call, in component.Inputs) error {
+			return setOwner(call, in, wantFile, false)
+		}),
+	}
+}
+
+func setFolderOwner() component.Module {
+	return module{
+		component.Schema{
+			Action: "SetFolderOwner", Platforms: onUnix, List: true,
+			Fields: []component.Field{need("path", nil), need("owner", nil), text("group", nil), flag("recursive", true)},
+		},
+		each(func(_ context.Context, call *component.Call, in component.Inputs) error {
+			return setOwner(call, in, wantFolder, in.Bool("recursive"))
+		}),
+	}
+}
+
+// setOwner follows a symbolic link at path to its target; links further down are changed themselves.
+func setOwner(call *component.Call, in component.Inputs, want func(string) error, recursive bool) error {
+	path := absolute(call, in.Text("path"))
+	if err := want(path); err != nil {
+		return err
+	}
+	uid, gid, err := ids(in.Text("owner"), in.Text("group"))
+	if err != nil {
+		return err
+	}
+	if err := os.Chown(path, uid, gid); err != nil || !recursive {
+		return err
+	}
+	return below(path, func(path string, _ fs.DirEntry) error { return os.Lchown(path, uid, gid) })
+}
+
+// below calls do for everything under a folder but the folder itself.
+func below(folder string, do func(path string, entry fs.DirEntry) error) error {
+	folder, err := filepath.EvalSymlinks(folder)
+	if err != nil {
+		return err
+	}
+	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == folder {
+			return err
+		}
+		return do(path, entry)
+	})
+}
+
+// wantFile demands a file at path, through a symbolic link if need be.
+func wantFile(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("find file: %w", err)
+	}
+	if info.IsDir() {
+		return fmt.Errorf("find file: %s is a folder", path)
+	}
+	return nil
+}
+
+// wantFolder demands a folder at path, through a symbolic link if need be.
+func wantFolder(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("find folder: %w", err)
+	}
+	if !info.IsDir() {
+		return fmt.Errorf("find folder: %s is no folder", path)
+	}
+	return nil
+}

@@ -1,0 +1,102 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"image-builder/internal/component"
+)
+
+// mostObjects is how many objects one prefix download may have.
+// https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-action-modules.html#action-modules-s3download
+const mostObjects = 1000
+
+// s3Download downloads an object, or everything under a prefix that ends in "/*" with its structure.
+func s3Download(objects Objects) component.Module {
+	return module{
+		component.Schema{
+			Action: "S3Download", Platforms: anywhere, List: true,
+			Fields: []component.Field{
+				need("source", objectURL), need("destination", nil),
+				text("expectedBucketOwner", account), flag("overwrite", true),
+			},
+		},
+		each(func(ctx context.Context, call *component.Call, in component.Inputs) error {
+			bucket, key, err := parseObjectURL(in.Text("source"))
+			if err != nil {
+				return err
+			}
+			d := download{objects, call, in, bucket}
+			if prefix, ok := strings.CutSuffix(key, "*"); ok {
+				return d.prefix(ctx, prefix)
+			}
+			to := in.Text("destination")
+			if isFolder(to) {
+				to += path.Base(key)
+			}
+			return d.object(ctx, key, absolute(call, to))
+		}),
+	}
+}
+
+// download is one element of S3Download's inputs.
+type download struct {
+	objects Objects
+	call    *component.Call
+	in      component.Inputs
+	bucket  string
+}
+
+func (d download) prefix(ctx context.Context, prefix string) error {
+	keys, err := d.objects.List(ctx, d.bucket, prefix, d.in.Text("expectedBucketOwner"), mostObjects+1)
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(keys) == 0:
+		return fmt.Errorf("download s3://%s/%s*: there is no such object: %w", d.bucket, prefix, fs.ErrNotExist)
+	case len(keys) > mostObjects:
+		return fmt.Errorf("download s3://%s/%s*: it has more than %d objects, which is all that S3Download takes: name a longer prefix", d.bucket, prefix, mostObjects)
+	}
+	under := prefix[:strings.LastIndexByte(prefix, '/')+1]
+	for _, key := range keys {
+		if err := d.under(ctx, key, strings.TrimPrefix(key, under)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// under downloads key to its place, given by its name, under the destination folder.
+func (d download) under(ctx context.Context, key, name string) error {
+	folder := absolute(d.call, d.in.Text("destination"))
+	if name == "" || strings.HasSuffix(key, "/") { // consoles make such objects to show a folder
+		return os.MkdirAll(filepath.Join(folder, filepath.FromSlash(name)), 0o777)
+	}
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
+		return fmt.Errorf("download s3://%s/%s: its key leads out of the destination folder", d.bucket, key)
+	}
+	return d.object(ctx, key, filepath.Join(folder, filepath.FromSlash(name)))
+}
+
+func (d download) object(ctx context.Context, key, to string) (err error) {
+	if !d.in.Bool("overwrite") && exists(to) {
+		return errors.New(`S3Download: File already exists and "overwrite" property for "destination" file is set to false. Cannot download.`)
+	}
+	body, err := d.objects.Get(ctx, d.bucket, key, d.in.Text("expectedBucketOwner"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	if err := land(ctx, to, copying(body)); err != nil {
+		return fmt.Errorf("download s3://%s/%s: %w", d.bucket, key, err)
+	}
+	d.call.Log("S3Download: Downloaded s3://%s/%s to %s", d.bucket, key, to)
+	return nil
+}

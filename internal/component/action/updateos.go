@@ -1,0 +1,134 @@
+package action
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	"image-builder/internal/component"
+)
+
+// updateOS brings installed packages up to date with the package manager that the system has.
+func updateOS() component.Module {
+	return module{
+		component.Schema{
+			Action: "UpdateOS", Platforms: onInstances, Bare: true,
+			Fields: []component.Field{{Name: "include", Kind: component.Texts}, {Name: "exclude", Kind: component.Texts}},
+		},
+		func(ctx context.Context, call *component.Call) (component.Outputs, error) {
+			if os.Geteuid() != 0 {
+				return nil, errors.New("update packages: UpdateOS needs root")
+			}
+			var in component.Inputs
+			if len(call.Inputs) > 0 {
+				in = call.Inputs[0]
+			}
+			include, exclude := in.Texts("include"), in.Texts("exclude")
+			if _, err := lookup(call, "apt-get"); err == nil {
+				return nil, updateAPT(ctx, call, include, exclude)
+			}
+			for _, name := range []string{"dnf", "yum"} {
+				if _, err := lookup(call, name); err == nil {
+					return nil, updateYUM(ctx, call, name, include, exclude)
+				}
+			}
+			return nil, errors.New("update packages: the system has neither apt-get nor dnf nor yum")
+		},
+	}
+}
+
+// updateYUM works for dnf as well: it takes yum's arguments.
+func updateYUM(ctx context.Context, call *component.Call, program string, include, exclude []string) error {
+	args := []string{"-y", "update"}
+	for _, name := range exclude {
+		args = append(args, "--exclude="+name)
+	}
+	wanted := without(include, exclude)
+	if len(include) > 0 && len(wanted) == 0 {
+		return nil
+	}
+	return manage(ctx, call, program, append(args, wanted...)...)
+}
+
+// updateAPT upgrades what can be without removing anything, kernels that come as new packages included. Settings
+// that were changed here stay. A run of unattended-upgrades is waited for.
+func updateAPT(ctx context.Context, call *component.Call, include, exclude []string) error {
+	own := *call
+	own.Env = append(slices.Clone(call.Env), "DEBIAN_FRONTEND=noninteractive")
+	options := []string{
+		"-y", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold",
+	}
+	if err := manage(ctx, &own, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update"); err != nil {
+		return err
+	}
+	upgrade := append(options, "--with-new-pkgs", "upgrade")
+	if len(include) == 0 && len(exclude) == 0 {
+		return manage(ctx, &own, "apt-get", upgrade...)
+	}
+	packages, err := upgradable(ctx, &own)
+	if err != nil {
+		return err
+	}
+	if len(include) > 0 {
+		packages = slices.DeleteFunc(packages, func(name string) bool { return !slices.Contains(include, name) })
+	}
+	packages = without(packages, exclude)
+	if len(packages) == 0 {
+		call.Log("UpdateOS: there is nothing to update")
+		return nil
+	}
+	return manage(ctx, &own, "apt-get", append(append(options, "--only-upgrade", "install"), packages...)...)
+}
+
+// upgradable lists the installed packages that have an update, as a simulation of apt-get tells:
+// "Inst NAME [OLD] (NEW …)".
+func upgradable(ctx context.Context, call *component.Call) ([]string, error) {
+	own := *call
+	var plan strings.Builder
+	own.Stdout = &plan
+	if err := manage(ctx, &own, "apt-get", "-s", "--with-new-pkgs", "upgrade"); err != nil {
+		return nil, err
+	}
+	var names []string
+	for lines := bufio.NewScanner(strings.NewReader(plan.String())); lines.Scan(); {
+		fields := strings.Fields(lines.Text())
+		if len(fields) > 2 && fields[0] == "Inst" && strings.HasPrefix(fields[2], "[") {
+			names = append(names, fields[1])
+		}
+	}
+	return names, nil
+}
+
+// manage runs the package manager.
+func manage(ctx context.Context, call *component.Call, name string, args ...string) error {
+	program, err := lookup(call, name)
+	if err != nil {
+		return err
+	}
+	call.Log("UpdateOS: %s %s", name, strings.Join(args, " "))
+	_, err = execute(ctx, call, program, args...)
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return fmt.Errorf("run %s: %w", name, err)
+	}
+	return err
+}
+
+func without(names, excluded []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(excluded, name) })
+}
+
+// commas splits a list that has commas between its entries.
+func commas(text string) []string {
+	var entries []string
+	for entry := range strings.SplitSeq(text, ",") {
+		if entry = strings.TrimSpace(entry); entry != "" {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
+}
