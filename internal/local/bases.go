@@ -1,0 +1,124 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"syscall"
+
+	"image-builder/internal/image"
+)
+
+var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// Bases returns all bases by name.
+func (s *Store) Bases(ctx context.Context) ([]image.Base, error) {
+	return query(ctx, s.db, s.scanBase, "SELECT record FROM bases ORDER BY name")
+}
+
+// Base finds a base by name; if there is none, the error is a MissingError.
+func (s *Store) Base(ctx context.Context, name string) (image.Base, error) {
+	found, err := query(ctx, s.db, s.scanBase, "SELECT record FROM bases WHERE name = ?", name)
+	if err == nil && len(found) == 0 {
+		err = &MissingError{Kind: "base", Name: name, Next: "image-builder base list shows what there is; base build and base pull add one"}
+	}
+	if err != nil {
+		return image.Base{}, err
+	}
+	return found[0], nil
+}
+
+// PublishBase makes the run's disk.raw a base: it moves to bases/<sha256>, where equal disks are kept once, and the
+// base's name means it from then on. The base that comes back has its new path.
+func (r *Run) PublishBase(ctx context.Context, base image.Base) (image.Base, error) {
+	if !sha256Hex.MatchString(base.SHA256) {
+		return base, fmt.Errorf("publish base %s: %q is not a SHA-256 in hexadecimal digits", base.Name, base.SHA256)
+	}
+	if err := r.flush(); err != nil {
+		return base, explain(r.store.dir, err)
+	}
+	home := filepath.Join(r.store.dir, basesDir, base.SHA256)
+	base.Disk = filepath.Join(home, diskFile)
+	err := r.move(home)
+	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) {
+		return base, r.store.AddBase(ctx, base)
+	}
+	if err != nil {
+		return base, explain(r.store.dir, err)
+	}
+	if err := r.store.recordBase(ctx, base); err != nil {
+		return base, errors.Join(err, r.moveBack(home))
+	}
+	return base, nil
+}
+
+// AddBase gives a disk that lies in bases/<sha256> a name, taking the name from the base that had it.
+func (s *Store) AddBase(ctx context.Context, base image.Base) error {
+	lock, err := waitLock(ctx, filepath.Dir(base.Disk))
+	if err != nil {
+		return explain(s.dir, fmt.Errorf("add base %s: %w", base.Name, err))
+	}
+	return errors.Join(s.recordBase(ctx, base), lock.Close())
+}
+
+// recordBase is called with the lock on the base's directory, so that nobody removes it meanwhile.
+func (s *Store) recordBase(ctx context.Context, base image.Base) error {
+	if err := checkDisk(base.Disk, filepath.Join(s.dir, basesDir, base.SHA256)); err != nil {
+		return err
+	}
+	base.Disk = s.relative(base.Disk)
+	record, err := json.Marshal(base)
+	if err != nil {
+		return fmt.Errorf("record base %s: %w", base.Name, err)
+	}
+	_, err = s.db.ExecContext(ctx, `INSERT INTO bases (name, sha256, record) VALUES (?, ?, ?)
+		ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, record = excluded.record`, base.Name, base.SHA256, string(record))
+	if err != nil {
+		return explain(s.dir, fmt.Errorf("record base %s: %w", base.Name, err))
+	}
+	return nil
+}
+
+// RemoveBase removes a base, and its disk if no other name means it. Images baked from it stay.
+func (s *Store) RemoveBase(ctx context.Context, name string) error {
+	base, err := s.Base(ctx, name)
+	if err != nil {
+		return err
+	}
+	if _, err := s.db.ExecContext(ctx, "DELETE FROM bases WHERE name = ?", name); err != nil {
+		return explain(s.dir, fmt.Errorf("remove base %s: %w", name, err))
+	}
+	_, err = s.clearUnnamed(ctx, basesDir, base.SHA256)
+	return explain(s.dir, err)
+}
+
+func (s *Store) scanBase(row scanner) (image.Base, error) {
+	var base image.Base
+	if err := scanRecord(row, &base); err != nil {
+		return image.Base{}, fmt.Errorf("read base: %w", err)
+	}
+	base.Disk = s.absolute(base.Disk)
+	return base, nil
+}
+
+// hasRow tells whether a row names the directory. It is asked under the directory's lock, where the answer stays.
+func (s *Store) hasRow(ctx context.Context, part, name string) (bool, error) {
+	statement := "SELECT 1 FROM images WHERE id = ?"
+	if part == basesDir {
+		statement = "SELECT 1 FROM bases WHERE sha256 = ?"
+	}
+	one := 0
+	err := s.db.QueryRowContext(ctx, statement, name).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find %s of %s: %w", name, part, err)
+	}
+	return true, nil
+}

@@ -1,0 +1,156 @@
+package local
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"image-builder/internal/image"
+)
+
+// bakerVariable makes this test program a process that bakes into the directory it names.
+const bakerVariable = "IMAGE_BUILDER_TEST_BAKE_INTO"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(bakerVariable); dir != "" {
+		if err := bakeInto(dir, os.Args[1] == "forever"); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// bakeInto publishes one image, or one after the other until it is killed.
+func bakeInto(dir string, forever bool) error {
+	ctx := context.Background()
+	for {
+		s, err := Open(ctx, dir, time.Now)
+		if err != nil {
+			return err
+		}
+		fmt.Println("open")
+		if err := errors.Join(bakeOne(ctx, s), s.Close()); err != nil || !forever {
+			return err
+		}
+	}
+}
+
+func bakeOne(ctx context.Context, s *Store) error {
+	run, err := s.NewRun(ctx)
+	if err != nil {
+		return err
+	}
+	img := image.Image{ID: run.ID, Parameter: "/out", Disk: filepath.Join(run.Dir, "disk.raw")}
+	if err := os.WriteFile(img.Disk, []byte(strings.Repeat(run.ID, 1000)), 0o400); err != nil {
+		return err
+	}
+	_, err = run.Publish(ctx, img)
+	return errors.Join(err, run.Close())
+}
+
+func baker(ctx context.Context, dir, how string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, os.Args[0], how)
+	cmd.Env = append(os.Environ(), bakerVariable+"="+dir)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// Killed at any moment, a process leaves whole images and, for the next one, nothing else.
+func TestKilledWhilePublishing(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for n := range 40 {
+		killBaker(t, dir, time.Duration(n)*700*time.Microsecond)
+		s, err := Open(t.Context(), dir, clock)
+		if err != nil {
+			t.Fatal(err)
+		}
+		expectWhole(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// killBaker kills a process some time after it opened the store for the first time.
+func killBaker(t *testing.T, dir string, after time.Duration) {
+	t.Helper()
+	cmd := baker(t.Context(), dir, "forever")
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Error(err)
+	}
+	<-time.After(after)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Error("the process ended before it was killed")
+	}
+}
+
+// expectWhole makes sure that images, files, events and the parameter agree, and that nothing else is there.
+func expectWhole(t *testing.T, s *Store) {
+	t.Helper()
+	images, err := s.Images(t.Context())
+	events, err2 := s.Events(t.Context(), 0)
+	if err := errors.Join(err, err2); err != nil {
+		t.Fatal(err)
+	}
+	if len(events) != len(images) {
+		t.Fatalf("%d events of %d images", len(events), len(images))
+	}
+	for i, img := range images {
+		if text, err := os.ReadFile(img.Disk); err != nil || string(text) != strings.Repeat(img.ID, 1000) {
+			t.Errorf("disk of %s: %d bytes, %v", img.ID, len(text), err)
+		}
+		if !strings.Contains(events[i].Message, img.ID) {
+			t.Errorf("event %d is %s, want %s", i, events[i].Message, img.ID)
+		}
+	}
+	expectFiles(t, filepath.Join(s.dir, imagesDir), len(images))
+	expectFiles(t, filepath.Join(s.dir, runsDir), 0)
+	if len(images) == 0 {
+		return
+	}
+	newest := images[len(images)-1].ID
+	if current, err := s.ParameterVersion(t.Context(), "/out"); err != nil || current.Value != newest || current.Version != len(images) {
+		t.Errorf("parameter %+v, %v; want %s, version %d", current, err, newest, len(images))
+	}
+}
+
+// Eight processes that find no data directory make one store between them.
+func TestEightProcessesAtOnce(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "new")
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if out, err := baker(t.Context(), dir, "once").Output(); err != nil || string(out) != "open\n" {
+				t.Errorf("process: %v, %q", err, out)
+			}
+		})
+	}
+	all.Wait()
+	s := open(t, dir)
+	expectWhole(t, s)
+	if images, err := s.Images(t.Context()); len(images) != 8 || err != nil {
+		t.Errorf("%d images, %v", len(images), err)
+	}
+}

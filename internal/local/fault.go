@@ -1,0 +1,99 @@
+package local
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// MachineError says that this machine, or the place of the data directory on it, cannot hold a store.
+type MachineError struct {
+	Err  error
+	Next string // what to do
+}
+
+func (e *MachineError) Error() string { return e.Err.Error() }
+func (e *MachineError) Unwrap() error { return e.Err }
+
+// Hint says what to do next.
+func (e *MachineError) Hint() string { return e.Next }
+
+// MissingError says that the store has nothing of that name.
+type MissingError struct {
+	Kind string // image, base, parameter
+	Name string
+	Why  string // empty: there is none
+	Next string // what to do
+}
+
+func (e *MissingError) Error() string {
+	if e.Why != "" {
+		return fmt.Sprintf("find %s %s: %s", e.Kind, e.Name, e.Why)
+	}
+	return fmt.Sprintf("find %s %s: there is none of that name", e.Kind, e.Name)
+}
+
+// Hint says what to do next.
+func (e *MissingError) Hint() string { return e.Next }
+
+// InUseError says that parameters name the image that should be removed.
+type InUseError struct {
+	Image      string
+	Parameters []string
+}
+
+func (e *InUseError) Error() string {
+	return fmt.Sprintf("remove image %s: it is the current value of parameter %s", e.Image, strings.Join(e.Parameters, ", "))
+}
+
+// Hint says what to do next.
+func (e *InUseError) Hint() string {
+	return "bake a newer image into that parameter first, or remove it all the same with --force"
+}
+
+// explain adds what to do to an error that comes from the machine rather than from the caller.
+func explain(dir string, err error) error {
+	if machine := (*MachineError)(nil); err == nil || errors.As(err, &machine) {
+		return err
+	}
+	next := advice(dir, err)
+	if next == "" {
+		return err
+	}
+	return &MachineError{Err: err, Next: next}
+}
+
+func advice(dir string, err error) string {
+	code := sqliteCode(err)
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), code == sqlite3.SQLITE_FULL:
+		return "free space under " + dir + " (image-builder image remove ID), or use another disk with --data-dir"
+	case errors.Is(err, syscall.EROFS):
+		return dir + " must be on a writable filesystem: name another directory with --data-dir"
+	case errors.Is(err, fs.ErrPermission), code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, code == sqlite3.SQLITE_PERM:
+		return dir + " must be writable by this user: run as its owner (sudo), or name another directory with --data-dir"
+	case errors.Is(err, syscall.ENOTDIR):
+		return dir + " must be a directory: name another one with --data-dir"
+	case errors.Is(err, syscall.EXDEV):
+		return dir + " must be one filesystem: its directories cannot be mounted apart"
+	case code == sqlite3.SQLITE_NOTADB, code == sqlite3.SQLITE_CORRUPT:
+		return dir + "/" + storeFile + " is not a store or is damaged: restore it, or name another directory with --data-dir"
+	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EBADF), errors.Is(err, unix.ENOSYS):
+		return dir + " must be on a filesystem with file locks, a local one: name another directory with --data-dir"
+	}
+	return ""
+}
+
+// sqliteCode returns the primary result code, 0 for other errors. https://www.sqlite.org/rescode.html
+func sqliteCode(err error) int {
+	if fault := (*sqlite.Error)(nil); errors.As(err, &fault) {
+		return fault.Code() & 0xff
+	}
+	return 0
+}

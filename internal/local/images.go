@@ -1,0 +1,165 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"image-builder/internal/image"
+)
+
+// imageID is the shape of image.NewID. IDs are names of directories: nothing else may become one.
+var imageID = regexp.MustCompile(`^img-[0-9a-f]{17}$`)
+
+// Commit makes an image visible, whose files lie complete in images/<id>: in one transaction the image can be found,
+// its output parameter names it and its NewImage event is there. An image that failed is recorded alone. Run.Publish
+// brings the files there and calls Commit.
+func (s *Store) Commit(ctx context.Context, img image.Image) error {
+	if err := s.checkImage(img); err != nil {
+		return err
+	}
+	record, err := json.Marshal(mapPaths(img, s.relative))
+	if err != nil {
+		return fmt.Errorf("record image %s: %w", img.ID, err)
+	}
+	err = s.transact(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO images (id, failed, record) VALUES (?, ?, ?)", img.ID, img.Failed != "", string(record))
+		if err != nil {
+			return fmt.Errorf("record image %s: %w", img.ID, err)
+		}
+		return s.announce(ctx, tx, img)
+	})
+	return explain(s.dir, err)
+}
+
+// announce puts the output parameter, then the event: whoever reads the event finds the parameter.
+func (s *Store) announce(ctx context.Context, tx *sql.Tx, img image.Image) error {
+	if img.Failed != "" {
+		return nil
+	}
+	if img.Parameter != "" {
+		if _, err := putParameter(ctx, tx, img.Parameter, img.ID, s.now()); err != nil {
+			return err
+		}
+	}
+	message, err := newImage(img.ID)
+	if err != nil {
+		return err
+	}
+	return addEvent(ctx, tx, message, s.now())
+}
+
+func (s *Store) checkImage(img image.Image) error {
+	if !imageID.MatchString(img.ID) {
+		return fmt.Errorf("record image %q: an ID must be img- and 17 hexadecimal digits", img.ID)
+	}
+	if img.Parameter != "" {
+		if err := CheckParameter(img.Parameter, img.ID); err != nil {
+			return err
+		}
+	}
+	return checkDisk(img.Disk, filepath.Join(s.dir, imagesDir, img.ID))
+}
+
+// checkDisk makes sure that a disk is a file in the directory where it belongs.
+func checkDisk(disk, dir string) error {
+	if filepath.Dir(disk) != dir {
+		return fmt.Errorf("record disk %s: it must lie in %s", disk, dir)
+	}
+	info, err := os.Lstat(disk)
+	if err != nil {
+		return fmt.Errorf("record disk: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("record disk %s: it must be a regular file", disk)
+	}
+	return nil
+}
+
+// Images returns all images, oldest first, those that failed included.
+func (s *Store) Images(ctx context.Context) ([]image.Image, error) {
+	return query(ctx, s.db, s.scanImage, "SELECT record FROM images ORDER BY number")
+}
+
+// Image finds an image by its ID, by a beginning of it that no other image has (with or without "img-"), or by the
+// word "latest": the newest one whose bake succeeded. If there is none, the error is a MissingError.
+func (s *Store) Image(ctx context.Context, name string) (image.Image, error) {
+	if name == "latest" {
+		found, err := query(ctx, s.db, s.scanImage, "SELECT record FROM images WHERE failed = 0 ORDER BY number DESC LIMIT 1")
+		return theImage(name, found, err)
+	}
+	start := "img-" + strings.TrimPrefix(strings.ToLower(name), "img-")
+	found, err := query(ctx, s.db, s.scanImage, "SELECT record FROM images WHERE substr(id, 1, ?) = ? ORDER BY number LIMIT 3", len(start), start)
+	return theImage(name, found, err)
+}
+
+func theImage(name string, found []image.Image, err error) (image.Image, error) {
+	switch {
+	case err != nil:
+		return image.Image{}, err
+	case len(found) == 1:
+		return found[0], nil
+	case len(found) == 0:
+		return image.Image{}, &MissingError{Kind: "image", Name: name, Next: "image-builder image list shows what there is"}
+	}
+	return image.Image{}, &MissingError{
+		Kind: "image", Name: name, Next: "write more of its ID",
+		Why: fmt.Sprintf("several begin like that, such as %s and %s", found[0].ID, found[1].ID),
+	}
+}
+
+// RemoveImage removes an image and its files. If parameters name it as their current value, the error is an
+// InUseError, unless force is set; those parameters keep their value. Bases and other images are not touched.
+func (s *Store) RemoveImage(ctx context.Context, id string, force bool) error {
+	err := s.transact(ctx, func(tx *sql.Tx) error { return forgetImage(ctx, tx, id, force) })
+	if err != nil {
+		return explain(s.dir, err)
+	}
+	_, err = s.discard(filepath.Join(s.dir, imagesDir, id))
+	return explain(s.dir, err)
+}
+
+func forgetImage(ctx context.Context, tx *sql.Tx, id string, force bool) error {
+	var names sql.NullString
+	err := tx.QueryRowContext(ctx, "SELECT group_concat(name, char(10)) FROM parameters WHERE value = ?", id).Scan(&names)
+	if err != nil {
+		return fmt.Errorf("find parameters of image %s: %w", id, err)
+	}
+	if names.Valid && !force {
+		return &InUseError{Image: id, Parameters: strings.Split(names.String, "\n")}
+	}
+	gone, err := tx.ExecContext(ctx, "DELETE FROM images WHERE id = ?", id)
+	if err != nil {
+		return fmt.Errorf("remove image %s: %w", id, err)
+	}
+	if rows, err := gone.RowsAffected(); err != nil || rows == 0 {
+		return errors.Join(&MissingError{Kind: "image", Name: id, Next: "image-builder image list shows what there is"}, err)
+	}
+	return nil
+}
+
+func (s *Store) scanImage(row scanner) (image.Image, error) {
+	var img image.Image
+	if err := scanRecord(row, &img); err != nil {
+		return image.Image{}, fmt.Errorf("read image: %w", err)
+	}
+	return mapPaths(img, s.absolute), nil
+}
+
+// mapPaths returns the image with every path in it changed.
+func mapPaths(img image.Image, change func(string) string) image.Image {
+	img.Disk = change(img.Disk)
+	img.Steps = append([]image.Step(nil), img.Steps...)
+	for i := range img.Steps {
+		if img.Steps[i].Log != "" {
+			img.Steps[i].Log = change(img.Steps[i].Log)
+		}
+	}
+	return img
+}

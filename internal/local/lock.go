@@ -1,0 +1,69 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// errHeld says that another process holds a directory, or that the directory went away under the lock.
+var errHeld = errors.New("held by another process")
+
+// lockTimeout bounds how long waitLock waits; whoever holds a lock that others wait for needs milliseconds.
+const lockTimeout = 20 * time.Second
+
+// tryLock locks a directory, or reports errHeld. The lock belongs to the directory itself, not to its name, so it
+// survives a rename; the kernel frees it when the process ends, however it ends. Closing the file unlocks.
+func tryLock(dir string) (*os.File, error) {
+	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, fmt.Errorf("lock directory: %w", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = errHeld
+		}
+		return nil, errors.Join(fmt.Errorf("lock directory %s: %w", dir, err), f.Close())
+	}
+	if err := sameDirectory(f, dir); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// sameDirectory makes sure that what was locked is what the name still means.
+func sameDirectory(f *os.File, dir string) error {
+	locked, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("lock directory: %w", err)
+	}
+	named, err := os.Lstat(dir)
+	if err != nil {
+		return fmt.Errorf("lock directory: %w", err)
+	}
+	if !os.SameFile(locked, named) {
+		return fmt.Errorf("lock directory %s: %w", dir, errHeld)
+	}
+	return nil
+}
+
+// waitLock locks a directory, waiting for whoever holds it.
+func waitLock(ctx context.Context, dir string) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
+	defer cancel()
+	for {
+		f, err := tryLock(dir)
+		if !errors.Is(err, errHeld) {
+			return f, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%w: %w", err, context.Cause(ctx))
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}

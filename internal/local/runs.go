@@ -1,0 +1,153 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"image-builder/internal/image"
+)
+
+// Run is a private directory for work in progress. It belongs to this process until Close; if the process dies, the
+// next one that opens the data directory clears it away.
+type Run struct {
+	ID  string // also the ID of the image that comes of it
+	Dir string
+
+	store *Store
+	lock  *os.File
+	moved bool // Dir is no longer ours to remove
+}
+
+// NewRun makes a run directory, readable by its owner only.
+func (s *Store) NewRun(ctx context.Context) (*Run, error) {
+	for ctx.Err() == nil {
+		run := &Run{ID: image.NewID(), store: s}
+		run.Dir = filepath.Join(s.dir, runsDir, run.ID)
+		if err := os.Mkdir(run.Dir, 0o700); err != nil {
+			return nil, explain(s.dir, fmt.Errorf("create run: %w", err))
+		}
+		lock, err := tryLock(run.Dir)
+		if err == nil {
+			run.lock = lock
+			return run, nil
+		}
+		// Between Mkdir and the lock, another process may have taken the directory for an abandoned one.
+		if !errors.Is(err, errHeld) && !errors.Is(err, fs.ErrNotExist) {
+			return nil, explain(s.dir, errors.Join(err, os.Remove(run.Dir)))
+		}
+	}
+	return nil, fmt.Errorf("create run: %w", context.Cause(ctx))
+}
+
+// Publish turns the run's directory into the image's and commits it: after it returned nil the image is there for
+// everybody, with its parameter and its event, and before nothing is. The disk must be closed and lie in Dir, as
+// must the logs; the image that comes back has the paths where they lie now. A failed image (img.Failed) is kept
+// without parameter and event. After an error the files are in Dir again, for Close to remove.
+func (r *Run) Publish(ctx context.Context, img image.Image) (image.Image, error) {
+	if img.ID != r.ID {
+		return img, fmt.Errorf("publish image %s: the run's ID is %s", img.ID, r.ID)
+	}
+	if err := r.flush(); err != nil {
+		return img, explain(r.store.dir, err)
+	}
+	home := filepath.Join(r.store.dir, imagesDir, r.ID)
+	placed := mapPaths(img, func(path string) string { return rebase(path, r.Dir, home) })
+	if err := r.move(home); err != nil {
+		return img, explain(r.store.dir, err)
+	}
+	if err := r.store.commitOnce(ctx, placed); err != nil {
+		return img, errors.Join(err, r.moveBack(home))
+	}
+	return placed, nil
+}
+
+// commitOnce commits to the end once it began: a commit that was cut off would leave open whether it happened.
+func (s *Store) commitOnce(ctx context.Context, img image.Image) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("record image %s: %w", img.ID, context.Cause(ctx))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
+	defer cancel()
+	err := s.Commit(ctx, img)
+	if err == nil {
+		return nil
+	}
+	if known, lookup := s.hasRow(ctx, imagesDir, img.ID); lookup == nil && known {
+		return nil
+	}
+	return err
+}
+
+// Close removes the run's directory, unless it was published, and lets go of it. Mounts and loop devices that are
+// still there are taken down first. It may be called more than once.
+func (r *Run) Close() error {
+	if r.lock == nil {
+		return nil
+	}
+	var err error
+	if !r.moved {
+		_, err = r.store.discard(r.Dir)
+	}
+	err = errors.Join(err, r.lock.Close())
+	r.lock = nil
+	return err
+}
+
+func (r *Run) move(home string) error {
+	if err := os.Rename(r.Dir, home); err != nil {
+		return fmt.Errorf("move run: %w", err)
+	}
+	r.moved = true
+	if err := syncPath(filepath.Dir(home)); err != nil {
+		return errors.Join(err, r.moveBack(home))
+	}
+	return nil
+}
+
+func (r *Run) moveBack(home string) error {
+	if err := os.Rename(home, r.Dir); err != nil {
+		return fmt.Errorf("move run back: %w", err)
+	}
+	r.moved = false
+	return nil
+}
+
+// flush brings the run's files to the drive, so that no power cut can leave a row that names half a disk.
+func (r *Run) flush() error {
+	if r.store.Lazy {
+		return nil
+	}
+	return filepath.WalkDir(r.Dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return fmt.Errorf("flush run: %w", err)
+		}
+		if !entry.IsDir() && !entry.Type().IsRegular() {
+			return nil
+		}
+		return syncPath(path)
+	})
+}
+
+func syncPath(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("flush file: %w", err)
+	}
+	if err := f.Sync(); err != nil {
+		return errors.Join(fmt.Errorf("flush file: %w", err), f.Close())
+	}
+	return f.Close()
+}
+
+// rebase moves a path from one directory to another; paths outside stay.
+func rebase(path, from, to string) string {
+	if inside, found := strings.CutPrefix(path, from+"/"); found {
+		return filepath.Join(to, inside)
+	}
+	return path
+}

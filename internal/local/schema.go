@@ -1,0 +1,86 @@
+package local
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"path/filepath"
+)
+
+// migrations lead from an empty file to the present schema; the nth brings it to version n, kept in user_version.
+// A migration that was released never changes: later ones go below it.
+//
+// Records are JSON, because nothing searches in them; what is searched has a column of its own. Paths in records are
+// relative to the data directory, so that it can be moved.
+var migrations = []string{
+	`CREATE TABLE images (
+		number INTEGER PRIMARY KEY,          -- in the order of their bakes
+		id     TEXT NOT NULL UNIQUE,
+		failed INTEGER NOT NULL,             -- 1: a disk kept although its bake failed
+		record TEXT NOT NULL                 -- image.Image
+	) STRICT;
+	CREATE TABLE parameters (
+		name    TEXT PRIMARY KEY,
+		value   TEXT NOT NULL,
+		version INTEGER NOT NULL,            -- counts from 1
+		changed TEXT NOT NULL                -- RFC 3339
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE events (
+		number  INTEGER PRIMARY KEY AUTOINCREMENT,
+		created TEXT NOT NULL,               -- RFC 3339
+		message TEXT NOT NULL                -- to the byte
+	) STRICT;
+	CREATE TABLE bases (
+		name   TEXT PRIMARY KEY,
+		sha256 TEXT NOT NULL,
+		record TEXT NOT NULL                 -- image.Base
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX bases_by_disk ON bases (sha256);`,
+}
+
+// migrate brings the schema to the present version. Several processes may try at once: the data directory's lock
+// makes them take turns, which SQLite cannot promise while a file turns into a WAL database.
+func (s *Store) migrate(ctx context.Context) error {
+	version, err := s.version(ctx)
+	if err != nil || version == len(migrations) {
+		return err
+	}
+	if version > len(migrations) {
+		return &MachineError{
+			Err:  fmt.Errorf("open %s: schema %d is newer than this program knows (%d)", filepath.Join(s.dir, storeFile), version, len(migrations)),
+			Next: "use the image-builder that wrote it, or another directory with --data-dir",
+		}
+	}
+	lock, err := waitLock(ctx, s.dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // closing unlocks; nothing was written through it
+	if _, err := s.db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
+		return fmt.Errorf("turn on write-ahead log: %w", err)
+	}
+	return s.transact(ctx, func(tx *sql.Tx) error { return upgrade(ctx, tx) })
+}
+
+func (s *Store) version(ctx context.Context) (int, error) {
+	version := 0
+	if err := s.db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return 0, fmt.Errorf("read store version: %w", err)
+	}
+	return version, nil
+}
+
+// upgrade asks for the version again: another process may have upgraded while this one waited.
+func upgrade(ctx context.Context, tx *sql.Tx) error {
+	version := 0
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return fmt.Errorf("read store version: %w", err)
+	}
+	for ; version < len(migrations); version++ {
+		statements := fmt.Sprintf("%s PRAGMA user_version = %d;", migrations[version], version+1)
+		if _, err := tx.ExecContext(ctx, statements); err != nil {
+			return fmt.Errorf("migrate store to schema %d: %w", version+1, err)
+		}
+	}
+	return nil
+}
