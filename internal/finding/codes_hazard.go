@@ -1,3 +1,30 @@
 package finding
 
-var hazardRules = []Rule{}
+// The rules of what runs, but bites in a bake (IB4xx).
+const (
+	ShellSyntax   Code = "IB400"
+	HiddenFailure Code = "IB401"
+	TracedSecret  Code = "IB402"
+	VarTmp        Code = "IB403"
+	TmpCache      Code = "IB404"
+	RemovedSecret Code = "IB405"
+	DockerPull    Code = "IB406"
+	RevokedKey    Code = "IB407"
+	HomeUnset     Code = "IB408"
+	CopiedSecret  Code = "IB409"
+	IdleIgnore    Code = "IB410"
+)
+
+var hazardRules = []Rule{
+	{ShellSyntax, "bash cannot read the script", Warning},
+	{HiddenFailure, "a command can fail without the step failing", Warning},
+	{TracedSecret, "set -x prints secrets into the log", Warning},
+	{VarTmp, "a file left in /var/tmp does not reach the image", Warning},
+	{TmpCache, "a cache below /tmp does not reach the image", Warning},
+	{RemovedSecret, "a secret that was on the disk stays in the snapshot though it is deleted", Warning},
+	{DockerPull, "pulled images are invisible to a daemon with user-namespace remapping", Warning},
+	{RevokedKey, "GitHub's RSA host key of before March 2023 is revoked", Warning},
+	{HomeUnset, "HOME is not set where commands run", Warning},
+	{CopiedSecret, "a secret is copied to where it stays in the image", Warning},
+	{IdleIgnore, "a lint:ignore comment silences nothing", Warning},
+}

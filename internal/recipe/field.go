@@ -79,6 +79,9 @@ func (b *builder) appendField(f field, v value) {
 	if !ok {
 		return
 	}
+	if f.name == "git-mirrors" {
+		b.checkCollision(v)
+	}
 	f.append(b.recipe, text)
 	b.recipe.positions[f.name] = append(b.recipe.positions[f.name], v.at)
 	if f.name == "components" {
@@ -122,4 +125,18 @@ func (v value) path() string {
 		return filepath.Clean(v.text)
 	}
 	return filepath.Join(v.dir, v.text)
+}
+// checkCollision finds repositories whose mirrors would have the same directory.
+func (b *builder) checkCollision(v value) {
+	for i, other := range b.recipe.GitMirrors {
+		if MirrorName(other) != MirrorName(v.text) {
+			continue
+		}
+		message := fmt.Sprintf("%s has the mirror directory of %s", v.text, other)
+		if other == v.text {
+			message = fmt.Sprintf("%s is listed twice", v.text)
+		}
+		b.add(finding.RecipeMirror, v, message, fmt.Sprintf("keep one of them; the other is at %s", b.recipe.At("git-mirrors", i)))
+		return
+	}
 }

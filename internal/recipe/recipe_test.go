@@ -133,6 +133,8 @@ func TestFindings(t *testing.T) {
 		{"git ssh colon", "git-mirrors: ['ssh://git@github.com:acme/x']", "1:15 IB508", "without ssh://"},
 		{"git password", "git-mirrors: ['https://me:secret@github.com/acme/x']", "1:15 IB508", "git-credentials"},
 		{"git option", "git-mirrors: ['--upload-pack=x']", "1:15 IB508", ""},
+		{"git twice", "git-mirrors: [/srv/a, /srv/a]", "1:23 IB517", "keep one"},
+		{"git collision", "git-mirrors:\n- https://h/a.b\n- https://h/a-b", "3:3 IB517", "r.yml:2:3"},
 		{"docker scheme", "docker-images: ['https://ghcr.io/a/b']", "1:17 IB509", "write ghcr.io/a/b"},
 		{"docker case", "docker-images: [Acme/App]", "1:17 IB509", "write acme/app"},
 		{"package manager", "packages: [jq, 'pip:awscli']", "1:17 IB510", "gem:NAME"},
