@@ -1,0 +1,107 @@
+package component
+
+import "image-builder/internal/finding"
+
+// Document is a component document as it was written, with the place of everything in it.
+// https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-use-documents.html
+type Document struct {
+	File                             string
+	Name, Description, SchemaVersion Literal
+	Parameters, Constants            []Variable
+	Phases                           []*Phase
+
+	source *source
+	// faults are the findings of Parse: a document with errors among them does not run.
+	faults finding.List
+	// looseNames and looseSteps say that a declaration or a step could not be read, so that a reference to something
+	// unknown may mean it and is no fault of its own.
+	looseNames, looseSteps bool
+}
+
+// Variable is a declared parameter or constant.
+type Variable struct {
+	Name, Type, Description Literal
+	// Value is the default of a parameter, the value of a constant; Given tells whether there is one.
+	Value    Literal
+	Given    bool
+	Constant bool
+	// Allowed holds the only values that the parameter takes; empty: any.
+	Allowed []Literal
+}
+
+// Phase is a named list of steps.
+type Phase struct {
+	Name  Literal
+	Steps []*Step
+	At    finding.Position
+}
+
+// OnFailure says what follows a step that failed after all its attempts.
+type OnFailure string
+
+// What can follow a failed step: nothing more runs; the rest runs and the run fails; the rest runs and the run succeeds.
+const (
+	Abort    OnFailure = "Abort"
+	Continue OnFailure = "Continue"
+	Ignore   OnFailure = "Ignore"
+)
+
+// Step is one use of an action module.
+type Step struct {
+	Name, Action Literal
+	// Inputs is nil if the step has none.
+	Inputs    *Value
+	OnFailure OnFailure
+	// Timeout of an attempt in seconds; -1 means none. MaxAttempts counts the first one too.
+	Timeout, MaxAttempts int
+	DisableLogging       bool
+	Loop                 *Loop
+	If                   *Condition
+	At                   finding.Position
+
+	timeoutGiven, attemptsGiven Literal
+}
+
+// Loop repeats a step.
+// https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-looping-constructs.html
+type Loop struct {
+	Name Literal
+	For  *For
+	// Each holds the items of a forEach list; List is the text of a delimited one, split at Delimiter.
+	Each      []*Value
+	List      *Value
+	Delimiter string
+	At        finding.Position
+}
+
+// For counts from Start to End, both included.
+type For struct {
+	Start, End, UpdateBy int64
+}
+
+// Source returns the text that was parsed.
+func (d *Document) Source() string { return d.source.text }
+
+// Locate returns the place in the file of the byte at offset of a scalar's text.
+func (d *Document) Locate(v *Value, offset int) finding.Position { return d.source.locate(v, offset) }
+
+// Steps calls visit for every step in the order of the document.
+func (d *Document) Steps(visit func(*Phase, *Step)) {
+	for _, phase := range d.Phases {
+		for _, step := range phase.Steps {
+			visit(phase, step)
+		}
+	}
+}
+
+// Variable returns the declared parameter or constant of that name.
+func (d *Document) Variable(name string) (Variable, bool) {
+	for _, list := range [][]Variable{d.Parameters, d.Constants} {
+		for _, v := range list {
+			if v.Name.Value == name {
+				return v, true
+			}
+		}
+	}
+	return Variable{}, false
+}

@@ -1,0 +1,349 @@
+package component
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"image-builder/internal/finding"
+)
+
+// Parse reads a component document: its syntax and its form, nothing that depends on action modules (see Check).
+// File only names the document in findings. The document is nil if the text cannot be read as one at all; otherwise it
+// holds whatever could be read, so that Check can go on.
+func Parse(file string, text []byte) (*Document, finding.List) {
+	root, findings := readYAML(file, text)
+	if root == nil {
+		return nil, findings
+	}
+	p := &parser{report: report{file: file, findings: findings}}
+	p.doc = &Document{File: file, source: newSource(text)}
+	if root.Shape != Map {
+		p.fault(finding.WrongType, root, "the document is "+root.Shape.String()+", not a map",
+			"write schemaVersion and phases as keys at the top")
+		return nil, p.findings
+	}
+	p.document(root)
+	p.doc.faults = sortFindings(p.findings)
+	return p.doc, slices.Clone(p.doc.faults)
+}
+
+// parser fills a document from values.
+type parser struct {
+	report
+	doc *Document
+}
+
+var (
+	documentKeys  = []string{"name", "description", "schemaVersion", "parameters", "constants", "phases"}
+	phaseKeys     = []string{"name", "steps"}
+	stepKeys      = []string{"name", "action", "inputs", "timeoutSeconds", "onFailure", "maxAttempts", "loop", "if", "disableLogging"}
+	servicePhases = []string{"build", "validate", "test", "container-host-test"}
+)
+
+// keys returns the entries of a map by key. An unknown key is a fault; if it is a known one misspelt it stands for that
+// one, so that nothing else is reported because of it.
+func (p *report) keys(v *Value, where string, code finding.Code, known []string) map[string]Entry {
+	entries := make(map[string]Entry, len(v.Entries))
+	var unknown []Entry
+	for _, entry := range v.Entries {
+		if slices.Contains(known, entry.Key.Text) {
+			entries[entry.Key.Text] = entry
+		} else {
+			unknown = append(unknown, entry)
+		}
+	}
+	for _, entry := range unknown {
+		p.fault(code, entry.Key, fmt.Sprintf("%s has no %q", where, keyText(entry.Key)), didYouMean(entry.Key.Text, known))
+		if near := nearest(entry.Key.Text, known); near != "" && entries[near].Key == nil {
+			entries[near] = entry
+		}
+	}
+	return entries
+}
+
+func keyText(key *Value) string {
+	if key.Shape == Scalar {
+		return key.Text
+	}
+	return key.Shape.String()
+}
+
+// text reads a scalar; anything else is a fault, nothing at all is an empty text.
+func (p *report) text(entry Entry, what string) (Literal, bool) {
+	v := entry.Value
+	switch {
+	case v == nil:
+		return Literal{}, false
+	case v.Shape == Scalar:
+		return textOf(v), true
+	case v.Shape == Null:
+		return Literal{At: entry.Key.At, Length: entry.Key.Length}, true
+	}
+	p.notText(v, what)
+	return Literal{}, false
+}
+
+// notText reports a list or map where a text belongs, naming the usual cause.
+func (p *report) notText(v *Value, what string) {
+	right := "write one text"
+	switch {
+	case holdsBraces(v):
+		right = "put quotes around a value that starts with {{"
+	case v.Shape == Map && len(v.Entries) == 1 && v.Style == 0:
+		right = "put quotes around a text that contains \": \", or write it as a block after |"
+	}
+	p.fault(finding.WrongType, v, fmt.Sprintf("%s is %s, not a text", what, v.Shape), right)
+}
+
+// holdsBraces recognises an unquoted {{ x }}, which YAML reads as a map whose key is a map.
+func holdsBraces(v *Value) bool {
+	return v.Shape == Map && len(v.Entries) == 1 && v.Entries[0].Key.Shape == Map
+}
+
+func (p *parser) document(root *Value) {
+	keys := p.keys(root, "a component document", finding.UnknownKey, documentKeys)
+	p.doc.Name, _ = p.text(keys["name"], "name")
+	p.doc.Description, _ = p.text(keys["description"], "description")
+	p.schemaVersion(root, keys["schemaVersion"])
+	p.doc.Parameters = p.variables(keys["parameters"], false)
+	p.doc.Constants = p.variables(keys["constants"], true)
+	p.uniqueVariables()
+	p.phases(root, keys["phases"])
+}
+
+func (p *parser) schemaVersion(root *Value, entry Entry) {
+	if entry.Key == nil {
+		p.errorAt(finding.MissingKey, root.At, "schemaVersion is missing", "add schemaVersion: 1.0")
+		return
+	}
+	version, ok := p.text(entry, "schemaVersion")
+	p.doc.SchemaVersion = version
+	if ok && version.Value != "1.0" && version.Value != "1" {
+		p.fault(finding.SchemaVersion, place(version), fmt.Sprintf("schemaVersion is %q", version.Value), "write 1.0, the only version there is")
+	}
+}
+
+func (p *parser) phases(root *Value, entry Entry) {
+	switch {
+	case entry.Key == nil:
+		p.errorAt(finding.MissingKey, root.At, "phases is missing", "add phases with a build, validate or test phase")
+		return
+	case entry.Value.Shape == Null || entry.Value.Shape == List && len(entry.Value.Items) == 0:
+		p.fault(finding.MissingKey, entry.Key, "phases is empty", "add a build, validate or test phase")
+		return
+	case entry.Value.Shape != List:
+		p.fault(finding.WrongType, entry.Value, "phases is "+entry.Value.Shape.String()+", not a list", "start each phase with - name:")
+		return
+	}
+	before := len(p.findings)
+	for _, item := range entry.Value.Items {
+		if phase := p.phase(item); phase != nil {
+			p.doc.Phases = append(p.doc.Phases, phase)
+		}
+	}
+	p.knownPhase(len(p.findings) > before)
+}
+
+// knownPhase wants one phase that the service runs, unless the names of phases are in doubt already.
+func (p *parser) knownPhase(doubtful bool) {
+	var names []string
+	for _, phase := range p.doc.Phases {
+		if slices.Contains(servicePhases, phase.Name.Value) {
+			return
+		}
+		names = append(names, phase.Name.Value)
+	}
+	if len(names) == 0 || doubtful && slices.Contains(names, "") {
+		return
+	}
+	right := "name a phase build, validate or test"
+	for _, name := range names {
+		if near := nearest(name, servicePhases); near != "" {
+			right = "did you mean " + near + "?"
+		}
+	}
+	p.fault(finding.NoKnownPhase, place(p.doc.Phases[0].Name), fmt.Sprintf("the service runs none of the phases here (%s)", strings.Join(names, ", ")), right)
+}
+
+func (p *parser) phase(v *Value) *Phase {
+	if v.Shape != Map {
+		p.fault(finding.WrongType, v, "a phase is "+v.Shape.String()+", not a map", "write - name: build and steps below it")
+		p.doc.looseSteps = true
+		return nil
+	}
+	keys := p.keys(v, "a phase", finding.UnknownKey, phaseKeys)
+	phase := &Phase{At: v.At, Name: p.name(v, keys["name"], "the phase")}
+	for _, other := range p.doc.Phases {
+		p.unique("phase", phase.Name, other.Name)
+	}
+	steps := keys["steps"]
+	switch {
+	case steps.Key == nil:
+		p.errorAt(finding.MissingKey, v.At, fmt.Sprintf("phase %q has no steps", phase.Name.Value), "add steps")
+		p.doc.looseSteps = true
+	case steps.Value.Shape == Null:
+		p.warn(finding.MissingKey, steps.Key, fmt.Sprintf("phase %q has no steps", phase.Name.Value), "add a step, or remove the phase")
+	case steps.Value.Shape != List:
+		p.fault(finding.WrongType, steps.Value, "steps is "+steps.Value.Shape.String()+", not a list", "start each step with - name:")
+		p.doc.looseSteps = true
+	default:
+		p.steps(phase, steps.Value)
+	}
+	return phase
+}
+
+func (p *parser) steps(phase *Phase, list *Value) {
+	names := make(map[string]Literal, len(list.Items))
+	loops := make(map[string]Literal)
+	for _, item := range list.Items {
+		step := p.step(item)
+		if step == nil {
+			p.doc.looseSteps = true
+			continue
+		}
+		if first, again := names[step.Name.Value]; again {
+			p.unique("step", step.Name, first)
+		}
+		names[step.Name.Value] = step.Name
+		if step.Loop != nil && step.Loop.Name.Value != "" {
+			if first, again := loops[step.Loop.Name.Value]; again {
+				p.unique("loop", step.Loop.Name, first)
+			}
+			loops[step.Loop.Name.Value] = step.Loop.Name
+		}
+		phase.Steps = append(phase.Steps, step)
+	}
+}
+
+// unique reports the second of two equal names.
+func (p *parser) unique(kind string, second, first Literal) {
+	if second.Value != "" && second.Value == first.Value {
+		p.fault(finding.DuplicateName, place(second),
+			fmt.Sprintf("%s %q exists already on line %d", kind, second.Value, first.At.Line), "give each a name of its own")
+	}
+}
+
+// name reads the required name of a phase or step. Names may hold anything, but a dot or braces defeat references.
+func (p *parser) name(v *Value, entry Entry, what string) Literal {
+	if entry.Key == nil {
+		p.errorAt(finding.MissingKey, v.At, what+" has no name", "add name")
+		p.doc.looseSteps = true
+		return Literal{}
+	}
+	name, ok := p.text(entry, "name")
+	switch {
+	case !ok:
+		p.doc.looseSteps = true
+	case strings.TrimSpace(name.Value) == "":
+		p.fault(finding.MissingKey, place(name), "the name of "+strings.TrimPrefix(what, "the ")+" is empty", "write a name")
+		p.doc.looseSteps = true
+	case strings.ContainsAny(name.Value, ".{}"):
+		p.warn(finding.OddName, place(name), fmt.Sprintf("the name %q holds a dot or a brace", name.Value),
+			"use letters, digits, - and _, so that references can address it")
+	}
+	return name
+}
+
+func (p *parser) step(v *Value) *Step {
+	if v.Shape != Map {
+		p.fault(finding.WrongType, v, "a step is "+v.Shape.String()+", not a map", "write - name:, action: and inputs:")
+		return nil
+	}
+	keys := p.keys(v, "a step", finding.UnknownKey, stepKeys)
+	step := &Step{At: v.At, OnFailure: Abort, Timeout: 7200, MaxAttempts: 1}
+	step.Name = p.name(v, keys["name"], "the step")
+	p.action(step, v, keys["action"])
+	if inputs := keys["inputs"]; inputs.Key != nil && inputs.Value.Shape != Null {
+		step.Inputs = inputs.Value
+	}
+	p.settings(step, keys)
+	if loop := keys["loop"]; loop.Key != nil && loop.Value.Shape != Null {
+		step.Loop = p.loop(loop)
+	}
+	if condition := keys["if"]; condition.Key != nil && condition.Value.Shape != Null {
+		step.If = p.condition(condition.Value, true)
+	}
+	return step
+}
+
+func (p *parser) action(step *Step, v *Value, entry Entry) {
+	if entry.Key == nil {
+		p.errorAt(finding.MissingKey, v.At, fmt.Sprintf("step %q has no action", step.Name.Value), "add action, for example ExecuteBash")
+		return
+	}
+	step.Action, _ = p.text(entry, "action")
+	if step.Action.Value == "" && entry.Value.Shape <= Scalar {
+		p.fault(finding.MissingKey, entry.Key, "action is empty", "name an action, for example ExecuteBash")
+	}
+}
+
+func (p *parser) settings(step *Step, keys map[string]Entry) {
+	if n, given, ok := p.number(keys["timeoutSeconds"], "timeoutSeconds", "a number of seconds, or -1 for no limit"); ok {
+		step.Timeout, step.timeoutGiven = n, given
+		if n < 1 && n != -1 {
+			p.fault(finding.BadValue, place(given), fmt.Sprintf("timeoutSeconds is %d", n), "write a number of seconds above 0, or -1 for no limit")
+			step.Timeout = 7200
+		}
+	}
+	if n, given, ok := p.number(keys["maxAttempts"], "maxAttempts", "a number of attempts above 0"); ok {
+		step.MaxAttempts, step.attemptsGiven = n, given
+		if n < 1 {
+			p.fault(finding.BadValue, place(given), fmt.Sprintf("maxAttempts is %d", n), "write 1 or more; the first attempt counts")
+			step.MaxAttempts = 1
+		}
+	}
+	if choice, ok := p.choice(keys["onFailure"], "onFailure", []string{string(Abort), string(Continue), string(Ignore)}); ok {
+		step.OnFailure = OnFailure(choice)
+	}
+	if entry := keys["disableLogging"]; entry.Key != nil && entry.Value.Shape != Null {
+		if text, ok := p.text(entry, "disableLogging"); ok {
+			on, ok := parseBool(text.Value)
+			step.DisableLogging = on
+			if !ok {
+				p.fault(finding.WrongType, place(text), fmt.Sprintf("disableLogging is %q", text.Value), "write true or false")
+			}
+		}
+	}
+}
+
+// number reads an integer. Quoted digits are understood, with a warning.
+func (p *parser) number(entry Entry, what, right string) (int, Literal, bool) {
+	text, ok := p.text(entry, what)
+	if !ok || entry.Value.Shape == Null {
+		return 0, text, false
+	}
+	n, err := strconv.Atoi(text.Value)
+	if err != nil {
+		p.fault(finding.WrongType, place(text), fmt.Sprintf("%s is %q, not a whole number", what, text.Value), "write "+right)
+		return 0, text, false
+	}
+	if entry.Value.Style != 0 {
+		p.warn(finding.WrongType, entry.Value, what+" is quoted", "write the number without quotes")
+	}
+	return n, text, true
+}
+
+func (p *parser) choice(entry Entry, what string, allowed []string) (string, bool) {
+	text, ok := p.text(entry, what)
+	if !ok || entry.Value.Shape == Null {
+		return "", false
+	}
+	if !slices.Contains(allowed, text.Value) {
+		p.fault(finding.BadValue, place(text), fmt.Sprintf("%s is %q", what, text.Value), didYouMean(text.Value, allowed))
+		return "", false
+	}
+	return text.Value, true
+}
+
+// parseBool reads YAML 1.1's booleans, which older readers of these documents accept.
+func parseBool(text string) (value, ok bool) {
+	switch strings.ToLower(text) {
+	case "true", "yes", "on":
+		return true, true
+	case "false", "no", "off":
+		return false, true
+	}
+	return false, false
+}

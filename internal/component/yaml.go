@@ -1,0 +1,181 @@
+package component
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"image-builder/internal/finding"
+)
+
+// Bounds on what is read at all, far above anything a person writes; the service's own limits are findings.
+const (
+	maxSize     = 1 << 20 // bytes of a document
+	maxDepth    = 100     // maps and lists inside one another
+	maxValues   = 200_000 // values, aliases expanded
+	maxExpanded = 4 << 20 // bytes of scalars, aliases expanded
+)
+
+// reader turns YAML nodes into values, expanding aliases and merges within bounds.
+type reader struct {
+	report
+	values, bytes int
+	tooMuch       bool
+}
+
+// readYAML reads the one YAML document in text. The value is nil if there is none to be had.
+func readYAML(file string, text []byte) (*Value, finding.List) {
+	r := &reader{report: report{file: file}}
+	if len(text) > maxSize {
+		r.errorAt(finding.TooLarge, finding.Position{File: file, Line: 1, Column: 1},
+			fmt.Sprintf("the document has %d bytes and is not read", len(text)), "keep documents below 64 KB")
+		return nil, r.findings
+	}
+	node, err := r.decode(text)
+	if err != nil {
+		r.syntax(text, err)
+		return nil, r.findings
+	}
+	if node == nil {
+		r.errorAt(finding.Syntax, finding.Position{File: file, Line: 1, Column: 1}, "the document is empty",
+			"start with schemaVersion and phases")
+		return nil, r.findings
+	}
+	value := r.value(node, 0)
+	if r.tooMuch {
+		return nil, r.findings[len(r.findings)-1:]
+	}
+	return value, r.findings
+}
+
+// decode returns the root node of the first document, nil if there is none. More documents are a finding.
+func (r *reader) decode(text []byte) (root *yaml.Node, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("read YAML: %v", p)
+		}
+	}()
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var first, second yaml.Node
+	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
+		return nil, nil
+	} else if err != nil {
+		return nil, err
+	}
+	switch err := decoder.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return nil, err
+	case len(second.Content) > 0 && !isNull(second.Content[0]):
+		r.errorAt(finding.SeveralDocs, r.position(second.Content[0]), "a second YAML document starts here",
+			"keep one component document per file")
+	}
+	if len(first.Content) == 0 {
+		return nil, nil
+	}
+	return first.Content[0], nil
+}
+
+func isNull(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Style == 0 && (n.Value == "" || n.Value == "~" || n.Value == "null")
+}
+
+func (r *reader) position(n *yaml.Node) finding.Position {
+	return finding.Position{File: r.file, Line: n.Line, Column: n.Column}
+}
+
+// value converts a node. It gives up, with one finding, where the bounds are passed.
+func (r *reader) value(n *yaml.Node, depth int) *Value {
+	r.values++
+	r.bytes += len(n.Value)
+	if r.tooMuch || depth > maxDepth || r.values > maxValues || r.bytes > maxExpanded {
+		if !r.tooMuch {
+			r.tooMuch = true
+			r.errorAt(finding.TooDeep, r.position(n), "the document nests too deeply or its aliases expand to too much",
+				fmt.Sprintf("nest less than %d levels and write repeated parts out", maxDepth))
+		}
+		return &Value{At: r.position(n)}
+	}
+	switch n.Kind {
+	case yaml.AliasNode:
+		return r.value(n.Alias, depth+1)
+	case yaml.SequenceNode:
+		v := &Value{Shape: List, At: r.position(n), Items: make([]*Value, 0, len(n.Content))}
+		for _, item := range n.Content {
+			v.Items = append(v.Items, r.value(item, depth+1))
+		}
+		return v
+	case yaml.MappingNode:
+		return r.mapping(n, depth)
+	}
+	return r.scalar(n)
+}
+
+func (r *reader) scalar(n *yaml.Node) *Value {
+	v := &Value{Shape: Scalar, Text: n.Value, At: r.position(n)}
+	switch {
+	case n.Style&yaml.LiteralStyle != 0:
+		v.Style = '|'
+	case n.Style&yaml.FoldedStyle != 0:
+		v.Style = '>'
+	case n.Style&yaml.DoubleQuotedStyle != 0:
+		v.Style = '"'
+	case n.Style&yaml.SingleQuotedStyle != 0:
+		v.Style = '\''
+	case isNull(n):
+		v.Shape, v.Text = Null, ""
+	}
+	if v.Style != '|' && v.Style != '>' && !strings.Contains(n.Value, "\n") {
+		v.Length = utf8.RuneCountInString(n.Value)
+		if v.Style != 0 {
+			v.Length += 2
+		}
+	}
+	return v
+}
+
+func (r *reader) mapping(n *yaml.Node, depth int) *Value {
+	v := &Value{Shape: Map, At: r.position(n), Entries: make([]Entry, 0, len(n.Content)/2)}
+	seen := make(map[string]int, len(n.Content)/2)
+	var merged []*yaml.Node
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, node := n.Content[i], n.Content[i+1]
+		if key.Kind == yaml.ScalarNode && key.Style == 0 && key.Value == "<<" {
+			merged = append(merged, node)
+			continue
+		}
+		entry := Entry{Key: r.value(key, depth+1), Value: r.value(node, depth+1)}
+		if line, again := seen[entry.Key.Text]; again && entry.Key.Shape == Scalar {
+			r.fault(finding.DuplicateKey, entry.Key, fmt.Sprintf("%q is given twice (first on line %d)", entry.Key.Text, line),
+				"keep one of the two")
+			continue
+		}
+		seen[entry.Key.Text] = entry.Key.At.Line
+		v.Entries = append(v.Entries, entry)
+	}
+	for _, node := range merged {
+		r.merge(v, r.value(node, depth+1), seen)
+	}
+	return v
+}
+
+// merge adds the keys of `<<: *other` that the map does not give itself.
+func (r *reader) merge(into, from *Value, seen map[string]int) {
+	if from.Shape == List {
+		for _, item := range from.Items {
+			r.merge(into, item, seen)
+		}
+		return
+	}
+	for _, entry := range from.Entries {
+		if _, given := seen[entry.Key.Text]; !given {
+			seen[entry.Key.Text] = entry.Key.At.Line
+			into.Entries = append(into.Entries, entry)
+		}
+	}
+}
