@@ -1,0 +1,95 @@
+package nspawn
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// memory is what a machine keeps in memory: its /run and /tmp, the command it is to run and the resolver's file. It
+// outlives a command, as it does on a real machine, and is a tmpfs that only root can enter and, where the kernel can
+// (6.4), that is never swapped out.
+type memory struct{ dir string }
+
+const memoryFlags = unix.MS_NOSUID | unix.MS_NODEV
+
+func mountMemory(dir string) (*memory, error) {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make memory: %w", err)
+	}
+	err := unix.Mount("tmpfs", dir, "tmpfs", memoryFlags, "mode=0700,size=50%,noswap")
+	if errors.Is(err, unix.EINVAL) {
+		err = unix.Mount("tmpfs", dir, "tmpfs", memoryFlags, "mode=0700,size=50%")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("mount memory on %s: %w", dir, err), os.Remove(dir))
+	}
+	m := &memory{dir}
+	if err := m.fill(); err != nil {
+		return nil, errors.Join(fmt.Errorf("make memory: %w", err), m.close())
+	}
+	return m, nil
+}
+
+// fill makes the directories that become /run and /tmp, and copies the resolver's file as it is now.
+func (m *memory) fill() error {
+	if err := os.Mkdir(m.run(), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(m.host(), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(m.tmp(), 0o700); err != nil {
+		return err
+	}
+	if err := os.Chmod(m.tmp(), 0o777|os.ModeSticky); err != nil {
+		return err
+	}
+	resolver, err := os.ReadFile("/etc/resolv.conf")
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // the command gets what the image has, as this machine gets by without
+	}
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(m.resolver(), resolver, 0o644)
+}
+
+// clear starts afresh: a new mount, so that nothing of what was there can stay.
+func (m *memory) clear() error {
+	if err := m.close(); err != nil {
+		return err
+	}
+	_, err := mountMemory(m.dir)
+	return err
+}
+
+// close forgets it all. Closing it again does nothing.
+func (m *memory) close() error {
+	// nobody looks any more, or the machine's processes would have to be gone first
+	err := unix.Unmount(m.dir, unix.UMOUNT_NOFOLLOW)
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("unmount %s: %w", m.dir, err)
+	}
+	if err := os.Remove(m.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// resolves tells whether this machine has a resolver's file to give.
+func (m *memory) resolves() bool {
+	_, err := os.Lstat(m.resolver())
+	return err == nil
+}
+
+func (m *memory) run() string      { return filepath.Join(m.dir, "run") }
+func (m *memory) tmp() string      { return filepath.Join(m.dir, "tmp") }
+func (m *memory) host() string     { return filepath.Join(m.dir, "host") }
+func (m *memory) resolver() string { return filepath.Join(m.dir, "resolv.conf") }
+
+// command is the file that the machine's shell reads, at commandPath in the machine.
+func (m *memory) command() string { return filepath.Join(m.run(), filepath.Base(commandPath)) }

@@ -1,0 +1,99 @@
+package nspawn
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// minimum is the version of systemd with the options used here.
+const minimum = 250
+
+// programs are this machine's, by absolute path.
+type programs struct{ nspawn, unshare, shell string }
+
+func findPrograms() (p programs, err error) {
+	var errs []error
+	find := func(program, pkg string) string {
+		found, err := exec.LookPath(program)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("find %s: it is not installed: apt-get install %s (or your system's package that has it)", program, pkg))
+		}
+		return found
+	}
+	p = programs{find("systemd-nspawn", "systemd-container"), find("unshare", "util-linux"), find("sh", "dash")}
+	find("mount", "mount")
+	return p, errors.Join(errs...)
+}
+
+// Preflight tells whether this machine can run a Machine: root, the programs, and a kernel that lets it make
+// namespaces, mounts and control groups. Its error lists everything that is missing and what to do about it.
+func Preflight() error {
+	if os.Geteuid() != 0 {
+		return errors.New("start machine: it mounts disks: run as root, or with sudo")
+	}
+	found, err := findPrograms()
+	if err != nil {
+		return err
+	}
+	return errors.Join(checkVersion(found), checkNamespaces(found), checkGroups())
+}
+
+func checkVersion(found programs) error {
+	out, err := exec.Command(found.nspawn, "--version").Output()
+	if err != nil {
+		return fmt.Errorf("run systemd-nspawn --version: %w", err)
+	}
+	version, err := parseVersion(string(out))
+	if err != nil {
+		return err
+	}
+	if version < minimum {
+		return fmt.Errorf("use systemd-nspawn %d: it must be %d or later: upgrade to Debian 12, Ubuntu 22.04 with backports, or later", version, minimum)
+	}
+	return nil
+}
+
+// parseVersion reads "systemd 252 (252.39-1~deb12u2)", and "systemd 258~rc1 (…)".
+func parseVersion(text string) (int, error) {
+	field := strings.Fields(text)
+	if len(field) < 2 || field[0] != "systemd" {
+		return 0, fmt.Errorf("read systemd-nspawn's version: unexpected %q", text)
+	}
+	digits := field[1]
+	if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		digits = digits[:end]
+	}
+	return strconv.Atoi(digits)
+}
+
+// checkNamespaces makes the namespaces that a container needs and throws them away.
+func checkNamespaces(found programs) error {
+	if limit, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err != nil || strings.TrimSpace(string(limit)) == "0" {
+		return errors.New("make user namespace: the kernel has none to give: sysctl user.max_user_namespaces=1000")
+	}
+	out, err := exec.Command(found.unshare, "--mount", "--pid", "--fork", "--mount-proc", "true").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("make namespaces: %w: %s: systemd-nspawn cannot work here; in a container, run that one with --privileged",
+			err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+func checkGroups() error {
+	groups, err := ownGroups()
+	if err != nil {
+		return err
+	}
+	for _, group := range groups {
+		if err := unix.Access(group, unix.W_OK); err != nil {
+			return fmt.Errorf("write to control group %s: %w: in a container, mount /sys/fs/cgroup for writing (--privileged does)", group, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,120 @@
+package nspawn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"image-builder/internal/sandbox"
+)
+
+// killTimeout bounds how long Run waits for killed processes to be gone; a process that waits for a device may take.
+const killTimeout = 30 * time.Second
+
+// Run runs command as root in the container. Its working directory is /, its standard input is empty, and its
+// environment is Command.Env alone, but for a _ that some shells add.
+func (m *Machine) Run(ctx context.Context, command sandbox.Command) error {
+	output := newTail(command.Stderr)
+	launcher := exec.Command(m.programs.unshare)
+	launcher.Stdout, launcher.Stderr = command.Stdout, output
+	if same(command.Stdout, command.Stderr) {
+		launcher.Stdout = output // one pipe, so that the order is kept
+	}
+	launcher.WaitDelay = 5 * time.Second // somebody else holding our pipes cannot be: all of them are dead
+	return m.execute(ctx, command, "pipe", launcher, output)
+}
+
+// execute puts the command into memory, makes the image ready to be mounted on, and runs the launcher to its end.
+func (m *Machine) execute(ctx context.Context, command sandbox.Command, console string, launcher *exec.Cmd, output *tail) (err error) {
+	if m.stopped {
+		return errStopped
+	}
+	defer func() {
+		if err != nil && !errors.As(err, new(sandbox.ExitError)) {
+			err = fmt.Errorf("run in machine: %w", err)
+		}
+	}()
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	if err := m.memory.write(command); err != nil {
+		return err
+	}
+	scaffold, resolver, err := raise(m.Root())
+	if err != nil {
+		return err
+	}
+	launcher.Args = append([]string{"unshare"}, m.arguments(console, resolver && m.memory.resolves())...)
+	launcher.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "SYSTEMD_LOG_TARGET=console", "TERM=" + os.Getenv("TERM")}
+	err = wait(ctx, launcher)
+	if err != nil && context.Cause(ctx) == nil {
+		err = m.explain(err, output)
+	}
+	return errors.Join(err, scaffold.strike(), m.memory.forget())
+}
+
+// wait runs the launcher in a pid namespace of its own, whose first process it is: the kernel ends every process of
+// the namespace with it, and reports its end after theirs. Killing this process kills it too, however that happens;
+// the kernel ties that to the thread that started it, so that thread is kept for as long.
+func wait(ctx context.Context, launcher *exec.Cmd) error {
+	attributes := launcher.SysProcAttr
+	if attributes == nil {
+		attributes = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is for this process alone
+	}
+	attributes.Cloneflags = syscall.CLONE_NEWPID
+	attributes.Pdeathsig = syscall.SIGKILL
+	launcher.SysProcAttr = attributes
+	started, done := make(chan error, 1), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := launcher.Start()
+		started <- err
+		if err == nil {
+			done <- launcher.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("start systemd-nspawn: %w", err)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	return kill(ctx, launcher, done)
+}
+
+// kill ends the container and waits until all of it is gone.
+func kill(ctx context.Context, launcher *exec.Cmd, done <-chan error) error {
+	if err := launcher.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return errors.Join(context.Cause(ctx), err)
+	}
+	select {
+	case <-done:
+		return context.Cause(ctx)
+	case <-time.After(killTimeout):
+		return errors.Join(context.Cause(ctx), fmt.Errorf("end the machine's processes: some are still there after %s", killTimeout))
+	}
+}
+
+// explain tells a command that failed from an nspawn that did.
+func (m *Machine) explain(err error, output *tail) error {
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) {
+		return err
+	}
+	if !m.memory.began() {
+		return fmt.Errorf("start systemd-nspawn: %w: %s", err, strings.TrimSpace(output.String()))
+	}
+	if status := exit.ExitCode(); status > 0 {
+		return sandbox.ExitError{Status: status}
+	}
+	return fmt.Errorf("systemd-nspawn was killed from outside: %w", err)
+}
