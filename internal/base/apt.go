@@ -1,0 +1,84 @@
+package base
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+)
+
+// aptArguments returns the end of mmdebstrap's command line: the suite, the tree, and where packages come from. If
+// this machine is a Debian that gets the suite from somewhere, the build gets it from there too, by the same proxy.
+func (m Maker) aptArguments(ctx context.Context, d Debian) ([]string, error) {
+	args := []string{d.Suite, m.path("tree")}
+	switch sources := hostSources(ctx, d.Suite); {
+	case d.Mirror != "":
+		args = append(args, fmt.Sprintf("deb %s %s main", d.Mirror, d.Suite))
+	case len(sources) > 0:
+		args = append(args, sources...)
+	}
+	options := hostOptions(ctx)
+	if options == "" {
+		return args, nil
+	}
+	config := m.path("apt.conf")
+	if err := os.WriteFile(config, []byte(options), 0o600); err != nil {
+		return nil, fmt.Errorf("build base: %w", err)
+	}
+	// the options serve this machine's network: they must not stay in the image
+	return append([]string{"--aptopt=" + config, `--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"`}, args...), nil
+}
+
+// hostSources returns the lines of this machine's apt sources that belong to a suite; none if it has none.
+func hostSources(ctx context.Context, suite string) []string {
+	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--no-release-info",
+		"--format", "$(CREATED_BY)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(SIGNED_BY)").Output()
+	if err != nil {
+		return nil
+	}
+	var lines []string
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		if len(fields) != 5 || fields[0] != "Packages" || !belongs(fields[2], suite) {
+			continue
+		}
+		source := fmt.Sprintf("deb %s %s %s", fields[1], fields[2], fields[3])
+		if strings.HasPrefix(fields[4], "/") {
+			source = fmt.Sprintf("deb [signed-by=%s] %s %s %s", fields[4], fields[1], fields[2], fields[3])
+		}
+		if !slices.Contains(lines, source) {
+			lines = append(lines, source)
+		}
+	}
+	// without the suite itself, its updates are of no use
+	if !slices.ContainsFunc(lines, func(line string) bool { return slices.Contains(strings.Fields(line), suite) }) {
+		return nil
+	}
+	return lines
+}
+
+// belongs tells whether a release is the suite, its updates or its security fixes.
+func belongs(release, suite string) bool {
+	return slices.Contains([]string{suite, suite + "-updates", suite + "-security", suite + "/updates"}, release)
+}
+
+// hostOptions returns those of this machine's apt options that say how to reach an archive: proxies, certificates,
+// and whether its dates are to be believed.
+func hostOptions(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "apt-config", "dump", "Acquire").Output()
+	if err != nil {
+		return ""
+	}
+	var kept strings.Builder
+	for line := range strings.Lines(string(out)) {
+		for _, prefix := range []string{"http", "https", "Check-", "Max-ValidTime", "Retries", "ForceIPv"} {
+			if strings.HasPrefix(strings.ToLower(line), strings.ToLower("Acquire::"+prefix)) && !strings.HasSuffix(strings.TrimSpace(line), `"";`) {
+				kept.WriteString(line)
+				break
+			}
+		}
+	}
+	return kept.String()
+}

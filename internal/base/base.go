@@ -1,0 +1,131 @@
+// Package base gets the disks that bakes start from: a Debian built here, a raw or qcow2 file, an https download.
+//
+// Whatever it gets it lays down as one raw, sparse, read-only disk file in a directory that its caller owns, together
+// with an image.Base that says what the disk is: architecture, operating system, firmware, sizes, SHA-256. It never
+// changes a base that exists, never runs a program from a pulled disk, and keeps no record of its own: that is the
+// catalog's.
+package base
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"image-builder/internal/disk"
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+)
+
+// diskFile is the disk's name in the directory that a base is made in.
+const diskFile = "disk.raw"
+
+// Maker makes bases in a directory.
+type Maker struct {
+	// Dir is a private directory that its owner removes, also after this process was killed. On success it holds the
+	// base's disk.raw and nothing else.
+	Dir      string
+	Progress progress.Func
+	Now      func() time.Time
+}
+
+func (m Maker) path(name string) string { return filepath.Join(m.Dir, name) }
+
+// finish describes the disk that was made, and makes it read-only.
+func (m Maker) finish(ctx context.Context, name, origin string) (image.Base, error) {
+	path := m.path(diskFile)
+	base, err := describe(ctx, path)
+	if err != nil {
+		return image.Base{}, err
+	}
+	base.Name, base.Origin, base.Created = name, origin, m.Now()
+	if base.SHA256, err = m.digest(ctx, path); err != nil {
+		return image.Base{}, err
+	}
+	if err := os.Chmod(path, 0o444); err != nil {
+		return image.Base{}, fmt.Errorf("protect base: %w", err)
+	}
+	return base, nil
+}
+
+// digest hashes the whole file, holes included, and reports how far it is.
+func (m Maker) digest(ctx context.Context, path string) (string, error) {
+	defer m.Progress.Stage("checksum")()
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read disk: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return "", fmt.Errorf("read disk: %w", err)
+	}
+	sum := sha256.New()
+	in := &reader{ctx: ctx, r: f, moved: m.bytes("checksum", info.Size())}
+	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, in, make([]byte, 1<<20)); err != nil {
+		return "", fmt.Errorf("read disk: %w", err)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// bytes returns a function that reports how many of total bytes a stage has done, at most ten times a second.
+func (m Maker) bytes(stage string, total int64) func(done int64) {
+	last := time.Time{}
+	return func(done int64) {
+		if now := time.Now(); done == total || now.Sub(last) > 100*time.Millisecond {
+			last = now
+			m.Progress.Report(progress.Event{Kind: progress.Bytes, Stage: stage, Done: done, Total: total})
+		}
+	}
+}
+
+// reader counts what is read, and stops when its context does.
+type reader struct {
+	ctx   context.Context
+	r     io.Reader
+	done  int64
+	moved func(done int64)
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if err := context.Cause(r.ctx); err != nil {
+		return 0, err
+	}
+	n, err := r.r.Read(p)
+	r.done += int64(n)
+	r.moved(r.done)
+	return n, err
+}
+
+// describe says what the disk at path is: everything but where it came from.
+func describe(ctx context.Context, path string) (image.Base, error) {
+	root, err := disk.Root(path)
+	if err != nil {
+		return image.Base{}, err
+	}
+	base := image.Base{Filesystem: root.Filesystem, Disk: path}
+	err = disk.Inspect(ctx, path, func(tree *os.Root) error {
+		if base.Arch, err = architecture(tree); err != nil {
+			return &disk.Unusable{Path: path, Reason: err.Error()}
+		}
+		base.OS = systemName(tree)
+		return nil
+	})
+	if err != nil {
+		return image.Base{}, err
+	}
+	if base.Firmware, err = firmware(path); err != nil {
+		return image.Base{}, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return image.Base{}, fmt.Errorf("measure disk: %w", err)
+	}
+	base.Size = info.Size()
+	base.Data, err = disk.Data(path)
+	return base, err
+}

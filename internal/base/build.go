@@ -1,0 +1,234 @@
+package base
+
+import (
+	"bufio"
+	"context"
+	"crypto/sha256"
+	_ "embed" // customize.sh
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+
+	"image-builder/internal/disk"
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+)
+
+// DefaultSize is the size of a disk built here, in bytes. It is sparse: what is free takes no room.
+const DefaultSize = 3 << 30
+
+// minSize is what the partitions before the root, and an ext4 that holds a system, need.
+const minSize = 1 << 30
+
+//go:embed customize.sh
+var customize string
+
+// contents are the Debian packages of a base beside the kernel and the boot loader.
+const contents = "systemd-sysv,systemd-resolved,libpam-systemd,dbus,udev,kmod,iproute2,iputils-ping,netbase," +
+	"openssh-client,openssh-server,git,git-lfs,ca-certificates,curl,wget,jq,sudo,unzip,zip,xz-utils,pigz,gnupg,less," +
+	"procps,lsof,python3,cloud-init,cloud-guest-utils,e2fsprogs,fdisk,nvme-cli,tzdata,rsync"
+
+// ext4Config fixes what mke2fs makes, whatever this machine's own configuration says: only what the GRUB and the
+// kernel of every supported release can read.
+const ext4Config = `[defaults]
+base_features = sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr
+default_mntopts = acl,user_xattr
+blocksize = 4096
+inode_size = 256
+inode_ratio = 16384
+[fs_types]
+ext4 = {
+	features = has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize
+}
+`
+
+var suiteName = regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`)
+
+// Debian says which Debian to build.
+type Debian struct {
+	Suite  string // bookworm
+	Mirror string // URL of an archive; "": this machine's own for the suite, else mmdebstrap's default
+	Size   int64  // bytes; 0: DefaultSize
+}
+
+// Name is how a recipe names it: debian:bookworm.
+func (d Debian) Name() string { return "debian:" + d.Suite }
+
+// BuildPreflight says what this machine lacks to build a Debian; each error names the package to install.
+func BuildPreflight() error {
+	var err error
+	if os.Geteuid() != 0 {
+		err = errors.New("build base: it needs root: run it as root or with sudo")
+	}
+	for program, pkg := range map[string]string{"mmdebstrap": "mmdebstrap", "unshare": "util-linux", "mke2fs": "e2fsprogs", "e2fsck": "e2fsprogs"} {
+		if _, missing := exec.LookPath(program); missing != nil {
+			err = errors.Join(err, &disk.Missing{Program: program, Package: pkg})
+		}
+	}
+	return err
+}
+
+// Build makes a bootable disk of a Debian suite for this machine's architecture: GPT, ESP and BIOS boot partition
+// with GRUB, ext4 root with an Elastic CI Stack agent's user, groups and directories. It takes about a minute.
+func (m Maker) Build(ctx context.Context, d Debian) (image.Base, error) {
+	if !suiteName.MatchString(d.Suite) {
+		return image.Base{}, fmt.Errorf("build base: %q is not the name of a Debian suite: write debian:bookworm", d.Suite)
+	}
+	if d.Size == 0 {
+		d.Size = DefaultSize
+	}
+	if d.Size < minSize {
+		return image.Base{}, fmt.Errorf("build base: %d bytes is too small for a disk: give it at least 1GiB", d.Size)
+	}
+	p, err := platformOf(runtime.GOARCH)
+	if err != nil {
+		return image.Base{}, err
+	}
+	if err := BuildPreflight(); err != nil {
+		return image.Base{}, err
+	}
+	id := identityOf(d.Name())
+	if err := m.installTree(ctx, d, id, p); err != nil {
+		return image.Base{}, err
+	}
+	if err := m.makeDisk(ctx, d, id, p); err != nil {
+		return image.Base{}, err
+	}
+	return m.finish(ctx, d.Name(), "mmdebstrap "+d.Suite)
+}
+
+// installTree has mmdebstrap install the packages into a directory.
+func (m Maker) installTree(ctx context.Context, d Debian, id identity, p platform) error {
+	defer m.Progress.Stage("install packages")()
+	args, err := m.aptArguments(ctx, d)
+	if err != nil {
+		return err
+	}
+	script := m.path("customize.sh")
+	if err := errors.Join(os.WriteFile(script, []byte(customize), 0o700), os.Mkdir(m.path("tmp"), 0o700)); err != nil {
+		return fmt.Errorf("build base: %w", err)
+	}
+	packages := strings.Join([]string{contents, p.kernel, "grub-common", p.grub, p.grubBIO}, ",")
+	// the mounts and processes of a build live in namespaces that end with it, also when this process is killed
+	args = append([]string{
+		"--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "mmdebstrap", "--mode=root", "--variant=minbase",
+		"--format=directory", "--include=" + strings.TrimSuffix(packages, ","),
+		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
+		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+		`--customize-hook="$IMAGE_BUILDER_CUSTOMIZE" "$1"`,
+	}, args...)
+	env := append(os.Environ(), "TMPDIR="+m.path("tmp"), "LC_ALL=C", "IMAGE_BUILDER_CUSTOMIZE="+script,
+		"ROOT_UUID="+id.filesystem.String(), "ROOT_PARTUUID="+id.root.String(), "BOOT="+m.path("boot"),
+		"EFI="+p.efi, "BIOS="+p.bios, "CONSOLE="+p.console)
+	if err := m.run(ctx, env, "unshare", args...); err != nil {
+		return fmt.Errorf("build base %s: %w", d.Name(), err)
+	}
+	return nil
+}
+
+// makeDisk turns the tree and the boot images into a disk, and removes them.
+func (m Maker) makeDisk(ctx context.Context, d Debian, id identity, p platform) error {
+	defer m.Progress.Stage("make disk")()
+	path, config := m.path(diskFile), m.path("mke2fs.conf")
+	if err := divide(path, d.Size, id, p); err != nil {
+		return err
+	}
+	if err := os.WriteFile(config, []byte(ext4Config), 0o600); err != nil {
+		return fmt.Errorf("make root filesystem: %w", err)
+	}
+	blocks := (d.Size - rest - rootStart) / 4096
+	err := m.run(ctx, append(os.Environ(), "LC_ALL=C", "MKE2FS_CONFIG="+config), "mke2fs", "-q", "-F", "-t", "ext4",
+		"-L", "root", "-U", id.filesystem.String(), "-d", m.path("tree"),
+		"-E", fmt.Sprintf("offset=%d,hash_seed=%s,lazy_itable_init=0,lazy_journal_init=0", rootStart, id.filesystem), path, fmt.Sprint(blocks))
+	if err != nil {
+		return fmt.Errorf("make root filesystem of %d bytes: %w", d.Size, err)
+	}
+	if err := installUEFI(path, m.path("boot"), p); err != nil {
+		return err
+	}
+	if p.bios != "" {
+		if err := installBIOS(path, m.path("boot")); err != nil {
+			return err
+		}
+	}
+	if err := disk.Check(ctx, path); err != nil {
+		return err
+	}
+	for _, part := range []string{"tree", "boot", "tmp", "customize.sh", "mke2fs.conf", "apt.conf"} {
+		err = errors.Join(err, os.RemoveAll(m.path(part)))
+	}
+	return err
+}
+
+// run runs a program to its end; it and its children are killed when ctx ends or this process dies. Its output is
+// reported line by line, and its last lines are part of the error.
+func (m Maker) run(ctx context.Context, env []string, program string, args ...string) error {
+	// the kernel kills the child when the thread that started it ends, so the thread must stay
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.WaitDelay = 10 * time.Second
+	in, out := io.Pipe()
+	cmd.Stdout, cmd.Stderr = out, out
+	tail := make(chan []string)
+	go func() { tail <- m.relay(in) }()
+	err := cmd.Run()
+	out.Close()
+	lines := <-tail
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("run %s: %w:\n%s", program, err, strings.Join(lines, "\n"))
+	}
+	return nil
+}
+
+// relay reports each line and returns the last ones.
+func (m Maker) relay(in io.Reader) []string {
+	var last []string
+	lines := bufio.NewScanner(in)
+	lines.Split(scanLines)
+	for lines.Scan() {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" {
+			continue
+		}
+		last = append(last[max(0, len(last)-14):], text)
+		m.Progress.Report(progress.Event{Kind: progress.StepOutput, Stream: "stderr", Text: text})
+	}
+	// a line too long for the scanner must not block the program
+	_, _ = io.Copy(io.Discard, in)
+	return last
+}
+
+// scanLines splits at newlines and at the carriage returns of progress bars.
+func scanLines(data []byte, atEOF bool) (int, []byte, error) {
+	for i, b := range data {
+		if b == '\n' || b == '\r' {
+			return i + 1, data[:i], nil
+		}
+	}
+	if atEOF && len(data) > 0 {
+		return len(data), data, nil
+	}
+	return 0, nil, nil
+}
+
+// BuildDigest names what a build yields: it changes when anything changes that Build puts into the disk, apart from
+// the packages that the archive has on the day. Hexadecimal.
+func BuildDigest(d Debian) string {
+	sum := sha256.New()
+	fmt.Fprintln(sum, customize, contents, ext4Config, d.Suite, d.Mirror, d.Size, biosStart, espStart, rootStart, rest)
+	return hex.EncodeToString(sum.Sum(nil)[:8])
+}
