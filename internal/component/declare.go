@@ -162,6 +162,7 @@ func (p *parser) uniqueVariables() {
 // Quotas of EC2 Image Builder. https://docs.aws.amazon.com/general/latest/gr/imagebuilder.html
 const (
 	maxParameters     = 25
-	maxParameterValue = 1024   // characters
-	maxDocument       = 64_000 // see TooLarge: 64 KB, read as the smaller unit for the warning
+	maxParameterValue = 1024     // characters
+	maxDocument       = 64 << 10 // bytes
+	maxInline         = 16_000   // characters
 )

@@ -94,14 +94,13 @@ func (d *Document) Steps(visit func(*Phase, *Step)) {
 	}
 }
 
-// Variable returns the declared parameter or constant of that name.
-func (d *Document) Variable(name string) (Variable, bool) {
-	for _, list := range [][]Variable{d.Parameters, d.Constants} {
+// variables returns the declared parameters and constants by name.
+func (d *Document) variables() map[string]Variable {
+	variables := make(map[string]Variable, len(d.Parameters)+len(d.Constants))
+	for _, list := range [][]Variable{d.Constants, d.Parameters} {
 		for _, v := range list {
-			if v.Name.Value == name {
-				return v, true
-			}
+			variables[v.Name.Value] = v
 		}
 	}
-	return Variable{}, false
+	return variables
 }

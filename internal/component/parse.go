@@ -138,8 +138,11 @@ func (p *parser) phases(root *Value, entry Entry) {
 		return
 	}
 	before := len(p.findings)
+	names := make(map[string]Literal)
 	for _, item := range entry.Value.Items {
 		if phase := p.phase(item); phase != nil {
+			p.unique("phase", phase.Name, names[phase.Name.Value])
+			names[phase.Name.Value] = phase.Name
 			p.doc.Phases = append(p.doc.Phases, phase)
 		}
 	}
@@ -175,9 +178,6 @@ func (p *parser) phase(v *Value) *Phase {
 	}
 	keys := p.keys(v, "a phase", finding.UnknownKey, phaseKeys)
 	phase := &Phase{At: v.At, Name: p.name(v, keys["name"], "the phase")}
-	for _, other := range p.doc.Phases {
-		p.unique("phase", phase.Name, other.Name)
-	}
 	steps := keys["steps"]
 	switch {
 	case steps.Key == nil:

@@ -16,7 +16,14 @@ type report struct {
 	findings finding.List
 }
 
-func (r *report) add(f finding.Finding) { r.findings = append(r.findings, f) }
+// maxFindings bounds what one document can make us say.
+const maxFindings = 500
+
+func (r *report) add(f finding.Finding) {
+	if len(r.findings) < maxFindings {
+		r.findings = append(r.findings, f)
+	}
+}
 
 func (r *report) errorAt(code finding.Code, at finding.Position, message, right string) {
 	r.add(finding.Finding{Code: code, Position: at, Message: message, Right: right})

@@ -1,0 +1,295 @@
+package component
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"image-builder/internal/finding"
+)
+
+// decoder reads a step's inputs by the schema of its module.
+type decoder struct {
+	report
+	// final says that references were resolved: braces are text like any other.
+	final bool
+}
+
+// Fault is an error of Schema.Check or Field.Check that says where it belongs and how bad it is. Any other error stands
+// at the whole element or value, and is an error.
+type Fault struct {
+	// Field is the input that is wrong; empty: all of them together.
+	Field   string
+	Warning bool
+	Message string
+	// Right is the advice, if there is any: "write one of commands and file".
+	Right string
+}
+
+func (f Fault) Error() string { return f.Message }
+
+// inputs reads every element of a step's inputs. Elements that have faults are left out.
+func (d *decoder) inputs(schema Schema, step *Step) []Inputs {
+	var decoded []Inputs
+	for _, element := range d.elements(schema, step) {
+		before := d.findings.Errors()
+		in := d.element(schema, element)
+		if d.findings.Errors() > before {
+			continue
+		}
+		if schema.Check != nil {
+			d.rule(schema.Check(in), element, element)
+		}
+		decoded = append(decoded, in)
+	}
+	return decoded
+}
+
+// elements returns the maps that inputs consists of, whichever way it is written.
+func (d *decoder) elements(schema Schema, step *Step) []*Value {
+	v := step.Inputs
+	switch {
+	case v == nil && schema.Bare:
+		return []*Value{{Shape: Map, At: step.Action.At}}
+	case v == nil:
+		d.fault(finding.MissingInput, place(step.Action), fmt.Sprintf("action %s has no inputs", schema.Action), "add inputs with "+required(schema))
+		return nil
+	case v.Shape == Map:
+		if schema.List {
+			d.warn(finding.InputShape, v, schema.Action+" takes a list of inputs, this is one map", "put - before its first key")
+		}
+		return []*Value{v}
+	case v.Shape == List && len(v.Items) == 0 && !schema.Bare:
+		d.fault(finding.MissingInput, v, "the inputs of "+schema.Action+" are empty", "add an entry with "+required(schema))
+		return nil
+	case v.Shape != List:
+		d.fault(finding.InputShape, v, "inputs is "+v.Shape.String(), "write "+required(schema)+" below it")
+		return nil
+	}
+	return d.listed(schema, v)
+}
+
+func (d *decoder) listed(schema Schema, v *Value) []*Value {
+	if !schema.List && len(v.Items) > 1 {
+		d.fault(finding.InputShape, v, schema.Action+" takes one map of inputs, this is a list", "remove the - before its keys")
+		return nil
+	}
+	if !schema.List {
+		d.warn(finding.InputShape, v, schema.Action+" takes one map of inputs, this is a list", "remove the - before its keys")
+	}
+	var elements []*Value
+	for _, item := range v.Items {
+		if item.Shape != Map {
+			d.fault(finding.InputShape, item, "an entry of inputs is "+item.Shape.String()+", not a map", "write "+required(schema)+" as its keys")
+			continue
+		}
+		elements = append(elements, item)
+	}
+	return elements
+}
+
+func required(schema Schema) string {
+	var names []string
+	for _, field := range schema.Fields {
+		if field.Required && field.Kind != Predicate {
+			names = append(names, field.Name)
+		}
+	}
+	if len(names) == 0 {
+		return "the inputs of " + schema.Action
+	}
+	return strings.Join(names, " and ")
+}
+
+func (d *decoder) element(schema Schema, v *Value) Inputs {
+	if len(schema.Fields) == 1 && schema.Fields[0].Kind == Predicate {
+		if c := d.condition(v, false); c != nil {
+			return Inputs{schema.Fields[0].Name: c}
+		}
+		return nil
+	}
+	names := make([]string, len(schema.Fields))
+	for i, field := range schema.Fields {
+		names[i] = field.Name
+	}
+	keys := d.keys(v, schema.Action, finding.UnknownInput, names)
+	in := make(Inputs, len(schema.Fields))
+	for _, field := range schema.Fields {
+		entry, given := keys[field.Name]
+		switch {
+		case given && entry.Value.Shape != Null:
+			if value, ok := d.field(field, entry.Value); ok {
+				in[field.Name] = value
+			}
+		case field.Required && given:
+			d.fault(finding.MissingInput, entry.Key, fmt.Sprintf("%s of %s is empty", field.Name, schema.Action), "give it a value")
+		case field.Required:
+			d.errorAt(finding.MissingInput, v.At, fmt.Sprintf("%s has no %s", schema.Action, field.Name), "add "+field.Name)
+		case field.Default != "":
+			in[field.Name] = defaultOf(field)
+		}
+	}
+	return in
+}
+
+func defaultOf(field Field) any {
+	switch field.Kind {
+	case Bool:
+		on, _ := parseBool(field.Default)
+		return on
+	case Int:
+		n, _ := strconv.Atoi(field.Default)
+		return n
+	}
+	return field.Default
+}
+
+// field reads one input. A value that holds a reference is read as its text until the reference is resolved.
+func (d *decoder) field(field Field, v *Value) (any, bool) {
+	switch field.Kind {
+	case Texts:
+		return d.texts(field, v)
+	case TextMap:
+		return d.textMap(field, v)
+	case Pairs:
+		return d.pairs(field, v)
+	case Scalars:
+		if v.Shape == List {
+			return d.texts(field, v)
+		}
+	}
+	if v.Shape != Scalar {
+		d.notText(v, field.Name)
+		return nil, false
+	}
+	if !d.final && HasReference(v.Text) {
+		return v.Text, true
+	}
+	d.literal(field, v)
+	return d.scalar(field, v)
+}
+
+func (d *decoder) scalar(field Field, v *Value) (any, bool) {
+	switch field.Kind {
+	case Bool:
+		on, ok := parseBool(v.Text)
+		if !ok {
+			d.fault(finding.WrongType, v, fmt.Sprintf("%s is %q", field.Name, v.Text), "write true or false")
+		}
+		return on, ok
+	case Int:
+		n, err := strconv.Atoi(v.Text)
+		if err != nil {
+			d.fault(finding.WrongType, v, fmt.Sprintf("%s is %q, not a whole number", field.Name, v.Text), "write digits")
+		}
+		return n, err == nil
+	}
+	return v.Text, true
+}
+
+// literal applies the field's own rules to a text that is known.
+func (d *decoder) literal(field Field, v *Value) {
+	if len(field.OneOf) > 0 && !slices.ContainsFunc(field.OneOf, func(one string) bool { return strings.EqualFold(one, v.Text) }) {
+		d.fault(finding.InputValue, v, fmt.Sprintf("%s is %q", field.Name, v.Text), didYouMean(v.Text, field.OneOf))
+		return
+	}
+	if field.Check != nil {
+		d.rule(field.Check(v.Text), v, v)
+	}
+}
+
+// rule reports an error of a module's own check, at the field it names.
+func (d *decoder) rule(err error, element, at *Value) {
+	if err == nil {
+		return
+	}
+	f := finding.Finding{Code: finding.InputValue, Message: err.Error()}
+	var fault Fault
+	if errors.As(err, &fault) {
+		f.Right = fault.Right
+		if fault.Warning {
+			f.Severity = finding.Warning
+		}
+		if field := element.Get(fault.Field); field != nil {
+			at = field
+		}
+	}
+	f.Position, f.Length = at.At, at.Length
+	d.add(f)
+}
+
+func (d *decoder) texts(field Field, v *Value) (any, bool) {
+	if v.Shape != List {
+		right := "start each entry with -"
+		if holdsBraces(v) {
+			right = "put quotes around a value that starts with {{"
+		}
+		d.fault(finding.WrongType, v, field.Name+" is "+v.Shape.String()+", not a list", right)
+		return nil, false
+	}
+	if len(v.Items) == 0 && field.Required {
+		d.fault(finding.MissingInput, v, field.Name+" is empty", "add an entry")
+		return nil, false
+	}
+	texts := make([]string, 0, len(v.Items))
+	for _, item := range v.Items {
+		switch {
+		case item.Shape == Null:
+			d.warn(finding.InputValue, item, "an entry of "+field.Name+" is empty", "remove it")
+		case item.Shape != Scalar:
+			d.notText(item, "an entry of "+field.Name)
+		case d.final || !HasReference(item.Text):
+			d.literal(field, item)
+		}
+		texts = append(texts, item.Text)
+	}
+	return texts, true
+}
+
+func (d *decoder) textMap(field Field, v *Value) (any, bool) {
+	if v.Shape != Map || holdsBraces(v) {
+		d.fault(finding.WrongType, v, field.Name+" is "+v.Shape.String()+", not a map of texts", "write NAME: value below it")
+		return nil, false
+	}
+	texts := make(map[string]string, len(v.Entries))
+	for _, entry := range v.Entries {
+		if entry.Value.Shape > Scalar {
+			d.notText(entry.Value, field.Name+"."+entry.Key.Text)
+		}
+		texts[entry.Key.Text] = entry.Value.Text
+	}
+	return texts, true
+}
+
+// pairs reads a list of {name, value}; a value may be a list of one, as in recipes.
+func (d *decoder) pairs(field Field, v *Value) (any, bool) {
+	if v.Shape != List {
+		d.fault(finding.WrongType, v, field.Name+" is "+v.Shape.String()+", not a list", "write - name: and value: for each")
+		return nil, false
+	}
+	var parameters []Parameter
+	for _, item := range v.Items {
+		if item.Shape != Map {
+			d.fault(finding.WrongType, item, "an entry of "+field.Name+" is "+item.Shape.String()+", not a map", "write - name: and value:")
+			continue
+		}
+		keys := d.keys(item, "an entry of "+field.Name, finding.UnknownInput, []string{"name", "value"})
+		var given [2]string
+		for i, name := range []string{"name", "value"} {
+			entry := keys[name]
+			if entry.Key == nil {
+				d.errorAt(finding.MissingInput, item.At, "an entry of "+field.Name+" has no "+name, "add "+name)
+				continue
+			}
+			if entry.Value.Shape == List && len(entry.Value.Items) == 1 {
+				entry.Value = entry.Value.Items[0]
+			}
+			text, _ := d.text(entry, name)
+			given[i] = text.Value
+		}
+		parameters = append(parameters, Parameter{Name: given[0], Value: given[1]})
+	}
+	return parameters, true
+}
