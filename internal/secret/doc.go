@@ -11,8 +11,8 @@
 //
 // Of every secret: the whole value, each of its lines, and each value in it (KEY=value, "key": "value", the strings of a
 // JSON document); everything of at least MinLength bytes. Of each: the bytes as they are; base64 in both alphabets, at
-// all three alignments (so `user:token` encoded gives the token away) and across line breaks of 48 columns or more when
-// the encoding has 48 characters or more; hex in either case; percent-encoding as browsers, RFC 3986 and forms write it.
+// all three alignments (so `user:token` encoded gives the token away) and, from lines of 37
+// bytes or more, wrapped at 48 columns or more; hex in either case; percent-encoding as browsers, RFC 3986 and forms write it.
 // Not looked for, because it tells nothing: PEM boundary lines, the first line that every unencrypted OpenSSH key
 // shares, and lines that repeat one character.
 //

@@ -17,8 +17,12 @@ const (
 // encodedLimit is how many bytes of a long value are encoded: its encoding begins with that of its beginning.
 const encodedLimit = 64 << 10
 
-// A base64 text of two pieces or more is looked for by its first two as well: a line break can cut only one of them.
-const base64Piece = 24
+// A line of at least wrapped bytes is looked for in wrapped base64 as well: wherever it stands in it, so many bytes fill
+// two pieces of base64Piece characters, and a line break cuts only one of them.
+const (
+	base64Piece = 24
+	wrapped     = 37
+)
 
 // pattern is one string to find.
 type pattern struct {
@@ -47,9 +51,10 @@ func patternsOf(secrets []Secret) []pattern {
 // encode gives add every encoding of value.
 func encode(value string, add func(form, text string)) {
 	for before := range 3 {
-		text := base64Inside(value, before)
-		add64(text, add)
-		add64(strings.NewReplacer("+", "-", "/", "_").Replace(text), add)
+		add64(base64Inside(value, before), add)
+	}
+	if len(value) >= wrapped && !strings.Contains(value, "\n") {
+		wrappedPieces(value, add)
 	}
 	digits := hex.EncodeToString([]byte(value))
 	add(inHex, digits)
@@ -60,12 +65,20 @@ func encode(value string, add func(form, text string)) {
 	}
 }
 
+// wrappedPieces takes the pieces from around the least ordinary bytes of value: its beginning may be any URL's.
+func wrappedPieces(value string, add func(form, text string)) {
+	start := min(max(0, window(value)-MinLength), len(value)-wrapped)
+	for before := range 3 {
+		text := base64Inside(value[start:start+wrapped], before)
+		add64(text[:base64Piece], add)
+		add64(text[base64Piece:2*base64Piece], add)
+	}
+}
+
+// add64 gives add a base64 text in both alphabets.
 func add64(text string, add func(form, text string)) {
 	add(inBase64, text)
-	if len(text) >= 2*base64Piece {
-		add(inBase64, text[:base64Piece])
-		add(inBase64, text[base64Piece:2*base64Piece])
-	}
+	add(inBase64, strings.NewReplacer("+", "-", "/", "_").Replace(text))
 }
 
 // base64Inside returns the characters of a base64 text (RFC 4648, standard alphabet) that value alone decides, if

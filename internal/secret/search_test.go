@@ -117,17 +117,16 @@ func TestDiskFindsEveryPlaceAndAlignment(t *testing.T) {
 
 func TestDiskFindsWhatReachesIntoHoles(t *testing.T) {
 	t.Parallel()
-	const block = 64 << 10
-	value := "\x00\x00\x00\x00\x00\x00\x00middle\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	set := NewSet([]Secret{{"binary", []byte(value)}})
+	const block, zeros = 64 << 10, "\x00\x00\x00\x00\x00\x00\x00\x00"
+	set := NewSet([]Secret{{"binary", []byte(zeros + "tail")}, {"binary", []byte("head" + zeros)}})
 	file, err := os.Create(filepath.Join(t.TempDir(), "disk.raw"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
-	want := []place{{4*block - 7, len(value), plain}, {8*block - 13, len(value), plain}}
-	for _, w := range want { // the middle alone is written: its zeros lie in the holes around its block
-		if _, err := file.WriteAt([]byte("middle"), w.Offset+7); err != nil {
+	want := []place{{4*block - 8, 12, plain}, {8*block - 4, 12, plain}}
+	for text, at := range map[string]int64{"tail": 4 * block, "head": 8*block - 4} { // the zeros lie in the holes around
+		if _, err := file.WriteAt([]byte(text), at); err != nil {
 			t.Fatal(err)
 		}
 	}
