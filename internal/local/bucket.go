@@ -1,0 +1,130 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"crypto/rand"
+)
+
+// Buckets are directories that stand for S3 buckets, by bucket name. A key is a path below the directory; a symbolic
+// link that leads out of it is an error.
+type Buckets map[string]string
+
+// Get opens the file of a key. The caller closes it. One that is not there is a fs.ErrNotExist. The owner of a bucket
+// means nothing here.
+func (b Buckets) Get(_ context.Context, bucket, key, _ string) (io.ReadCloser, error) {
+	root, err := b.open(bucket)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close() // files that were opened stay open
+	if !fs.ValidPath(key) {
+		return nil, fmt.Errorf("get s3://%s/%s: the directory %s can have no such key: %w", bucket, key, b[bucket], fs.ErrNotExist)
+	}
+	file, err := root.Open(key)
+	if err != nil {
+		return nil, fmt.Errorf("get s3://%s/%s: %w", bucket, key, err)
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fs.ErrNotExist // a folder is no object
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("get s3://%s/%s: %w", bucket, key, err), file.Close())
+	}
+	return file, nil
+}
+
+// List returns at most limit keys that start with prefix, in S3's order: that of their UTF-8 bytes.
+func (b Buckets) List(ctx context.Context, bucket, prefix, _ string, limit int) ([]string, error) {
+	root, err := b.open(bucket)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	var keys []string
+	err = fs.WalkDir(root.FS(), start(prefix), func(name string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err := errors.Join(err, context.Cause(ctx)); err != nil {
+			return err
+		}
+		if !strings.HasPrefix(name, prefix) || entry.IsDir() {
+			return nil
+		}
+		if info, err := root.Stat(name); err != nil || info.Mode().IsRegular() {
+			keys = append(keys, name)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list s3://%s/%s: %w", bucket, prefix, err)
+	}
+	slices.Sort(keys)
+	return keys[:min(len(keys), limit)], nil
+}
+
+// start is the deepest directory that holds everything with the prefix.
+func start(prefix string) string {
+	if dir := path.Dir(prefix + "x"); fs.ValidPath(dir) {
+		return dir
+	}
+	return "."
+}
+
+// Put writes the file of a key; it is there wholly or not at all.
+func (b Buckets) Put(_ context.Context, bucket, key, _ string, body io.Reader) error {
+	root, err := b.open(bucket)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if !fs.ValidPath(key) {
+		return fmt.Errorf("put s3://%s/%s: a file below the directory %s cannot have this key", bucket, key, b[bucket])
+	}
+	if err := put(root, key, body); err != nil {
+		return fmt.Errorf("put s3://%s/%s: %w", bucket, key, err)
+	}
+	return nil
+}
+
+func put(root *os.Root, key string, body io.Reader) (err error) {
+	if err := root.MkdirAll(path.Dir(key), 0o777); err != nil {
+		return err
+	}
+	part := path.Join(path.Dir(key), "."+rand.Text()+".part")
+	file, err := root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(file, body)
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = root.Rename(part, key)
+	}
+	if err != nil {
+		return errors.Join(err, root.Remove(part))
+	}
+	return nil
+}
+
+func (b Buckets) open(bucket string) (*os.Root, error) {
+	dir, ok := b[bucket]
+	if !ok {
+		return nil, fmt.Errorf("open bucket %s: no directory stands for it: give one with --bucket %s=DIR: %w", bucket, bucket, fs.ErrNotExist)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("open bucket %s: %w", bucket, err)
+	}
+	return root, nil
+}
