@@ -122,7 +122,7 @@ func (s *Store) RemoveImage(ctx context.Context, id string, force bool) error {
 		return explain(s.dir, err)
 	}
 	_, err = s.discard(filepath.Join(s.dir, imagesDir, id))
-	return explain(s.dir, err)
+	return explain(s.dir, errors.Join(err, os.RemoveAll(s.Logs(id))))
 }
 
 func forgetImage(ctx context.Context, tx *sql.Tx, id string, force bool) error {

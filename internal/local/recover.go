@@ -19,7 +19,8 @@ func (s *Store) Recover(ctx context.Context) ([]string, error) {
 	images, err2 := s.clearUnnamedIn(ctx, imagesDir)
 	bases, err3 := s.clearUnnamedIn(ctx, basesDir)
 	devices, err4 := sweepDeleted(s.dir)
-	return slices.Concat(runs, images, bases, devices), errors.Join(err, err2, err3, err4)
+	logs, err5 := s.clearLogs(ctx)
+	return slices.Concat(runs, images, bases, devices, logs), errors.Join(err, err2, err3, err4, err5)
 }
 
 func (s *Store) clearRuns() ([]string, error) {

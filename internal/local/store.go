@@ -5,7 +5,8 @@
 //
 //	store.db             images, parameters, events, bases (SQLite)
 //	bases/<sha256>/      disk.raw, what bakes start from
-//	images/<id>/         disk.raw and logs/, what bakes yield
+//	images/<id>/         disk.raw, what bakes yield
+//	logs/<id>/           the log of each step, also of the newest bakes that failed
 //	runs/<id>/           what a running bake works on, held by a lock on the directory
 //
 // A directory counts only if a row of store.db names it, and a row is written only when its directory is complete. So
@@ -32,6 +33,7 @@ const (
 	basesDir  = "bases"
 	imagesDir = "images"
 	runsDir   = "runs"
+	logsDir   = "logs"
 	diskFile  = "disk.raw"
 )
 
@@ -87,7 +89,7 @@ func prepare(dir string) (string, error) {
 	if err != nil {
 		return dir, fmt.Errorf("open data directory: %w", err)
 	}
-	for _, part := range []string{basesDir, imagesDir, runsDir} {
+	for _, part := range []string{basesDir, imagesDir, runsDir, logsDir} {
 		if err := os.MkdirAll(filepath.Join(absolute, part), 0o700); err != nil {
 			return absolute, fmt.Errorf("create data directory: %w", err)
 		}

@@ -1,0 +1,47 @@
+package local
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// keptLogs is of how many bakes that left no image the logs are kept: the newest.
+const keptLogs = 20
+
+// Logs is the directory for the step logs of a bake. It stays when the bake leaves no image, so that a failure can be
+// looked into; RemoveImage removes it with the image, and Recover those of old failures.
+func (s *Store) Logs(id string) string { return filepath.Join(s.dir, logsDir, id) }
+
+// clearLogs removes the logs of bakes that left no image, but for the newest.
+func (s *Store) clearLogs(ctx context.Context) ([]string, error) {
+	dir := filepath.Join(s.dir, logsDir)
+	names, err := readNames(dir)
+	if err != nil || len(names) <= keptLogs {
+		return nil, err
+	}
+	var unnamed []os.FileInfo
+	for _, name := range names {
+		known, failed := s.hasRow(ctx, imagesDir, name)
+		_, notRunning := os.Stat(filepath.Join(s.dir, runsDir, name))
+		info, absent := os.Stat(filepath.Join(dir, name))
+		if err = errors.Join(err, failed); !known && failed == nil && notRunning != nil && absent == nil {
+			unnamed = append(unnamed, info)
+		}
+	}
+	slices.SortFunc(unnamed, func(a, b os.FileInfo) int { return cmp.Compare(b.ModTime().UnixNano(), a.ModTime().UnixNano()) })
+	var cleared []string
+	for _, info := range unnamed[min(keptLogs, len(unnamed)):] {
+		path := filepath.Join(dir, info.Name())
+		if failed := os.RemoveAll(path); failed != nil {
+			err = errors.Join(err, fmt.Errorf("remove logs: %w", failed))
+			continue
+		}
+		cleared = append(cleared, "removed "+path)
+	}
+	return cleared, err
+}
