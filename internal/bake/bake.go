@@ -1,0 +1,134 @@
+// Package bake is the build stage: a base disk, component documents and secrets in, a sealed disk out.
+//
+// It clones the base, brings up a sandbox.Machine on the clone, runs the documents in it and seals the result: free
+// space discarded, filesystem checked, every byte that is not a hole searched for every secret, disk read-only. The
+// documents run inside through the very binary that runs outside, shared with the machine, so that nothing of ours
+// stays on the disk. The package never decides what is baked (recipe), never makes anything visible (local) and
+// prints nothing.
+package bake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"image-builder/internal/component"
+	"image-builder/internal/disk"
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+	"image-builder/internal/sandbox"
+	"image-builder/internal/secret"
+)
+
+// Definition is one bake, every name in it resolved.
+type Definition struct {
+	ID           string // of the image to be
+	Name         string
+	Base         image.Base
+	RecipeDigest string
+	Documents    []Document // in the order in which they run
+	// Script is the bootstrap script that the bootstrap document downloads from ScriptURL; nil without one.
+	Script  []byte
+	Buckets map[string]string // bucket name → local directory that stands for it
+	// Secrets are the files that scripts find in /tmp/secrets while the bake runs.
+	Secrets []secret.Secret
+	// Credentials are values in Env that, like the secrets, must reach neither log nor disk.
+	Credentials []secret.Secret
+	// Env is what the documents and scripts find in their environment, credentials included: NAME=value.
+	Env       []string
+	DiskSize  int64 // bytes; 0 leaves the base's size
+	AllowLeak []string
+	Parameter string
+	Timeout   time.Duration // of the whole bake
+	// KeepFailed asks for the disk as it stood when a step failed.
+	KeepFailed bool
+	// Dir is a private directory for everything temporary, and for the finished disk until it is published.
+	Dir string
+	// Logs is the directory of the step logs.
+	Logs string
+
+	hidden *secret.Set // Secrets and Credentials
+}
+
+// Document is a component document and the values of its parameters.
+type Document struct {
+	Name       string // file name
+	Text       []byte
+	Parameters []component.Parameter
+}
+
+// Bake holds what a bake needs from outside.
+type Bake struct {
+	// Start brings a disk up.
+	Start func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error)
+	// Binary is the path of this program, statically linked.
+	Binary string
+	Report progress.Func
+	Now    func() time.Time
+}
+
+// Run bakes. The image it returns lies at Definition.Dir/disk.raw and is not visible to anybody yet.
+//
+// A step that fails yields a StepError, a secret found on the disk a LeakError. With KeepFailed, the image is
+// returned beside a StepError, its Failed field set; after any other error the image is empty.
+func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
+	if d.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, d.Timeout, fmt.Errorf("the bake took longer than its timeout of %s", d.Timeout))
+		defer cancel()
+	}
+	start := b.Now()
+	d.hidden = secret.NewSet(slices.Concat(d.Secrets, d.Credentials))
+	if err := b.clone(ctx, d); err != nil {
+		return image.Image{}, err
+	}
+	steps, failed := b.build(ctx, d)
+	if failed != nil && (!d.KeepFailed || !isStepError(failed)) {
+		return image.Image{}, failed
+	}
+	search, err := b.seal(ctx, d)
+	if err != nil {
+		return image.Image{}, errors.Join(failed, err)
+	}
+	img, err := b.record(d, steps, search, failed)
+	img.Created, img.Elapsed = start.UTC(), image.Duration(b.Now().Sub(start))
+	return img, errors.Join(failed, err)
+}
+
+func (d Definition) disk() string { return filepath.Join(d.Dir, "disk.raw") }
+
+func (b Bake) clone(ctx context.Context, d Definition) error {
+	defer b.Report.Stage("clone")()
+	moved := func(done, total int64) {
+		b.Report.Report(progress.Event{Kind: progress.Bytes, Stage: "clone", Done: done, Total: total})
+	}
+	if err := disk.Clone(ctx, d.disk(), d.Base.Disk, moved); err != nil {
+		return fmt.Errorf("clone base %s: %w", d.Base.Name, err)
+	}
+	if d.DiskSize == 0 {
+		return nil
+	}
+	if err := disk.Grow(ctx, d.disk(), d.DiskSize); err != nil {
+		return fmt.Errorf("grow disk: %w", err)
+	}
+	return nil
+}
+
+func (b Bake) record(d Definition, steps []image.Step, search *image.Search, failed error) (image.Image, error) {
+	size, data, err := sizes(d.disk())
+	if err != nil {
+		return image.Image{}, err
+	}
+	img := image.Image{
+		ID: d.ID, Name: d.Name, Base: d.Base.Name, BaseSHA256: d.Base.SHA256, RecipeDigest: d.RecipeDigest,
+		Arch: d.Base.Arch, Firmware: d.Base.Firmware, Size: size, Data: data, Disk: d.disk(),
+		Parameter: d.Parameter, Steps: steps, Searched: search,
+	}
+	if failed != nil {
+		img.Failed, img.Parameter = failed.Error(), ""
+	}
+	return img, nil
+}

@@ -1,0 +1,150 @@
+package bake
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+	"image-builder/internal/secret"
+)
+
+// maxLine bounds one event of the machine, in bytes; what a step prints is split into lines far shorter.
+const maxLine = 1 << 20
+
+// journal receives what `component run --stream` tells, line by line: it masks the secrets, writes each step's log,
+// passes the events on and remembers how the steps ended. It is the machine's standard output.
+type journal struct {
+	dir     string
+	secrets *secret.Set
+	report  progress.Func
+	line    []byte // of which the end has not come yet
+	steps   []*stepLog
+	stderr  *tail
+	failure string // what the run itself said at its end
+}
+
+func newJournal(dir string, secrets *secret.Set, report progress.Func) (*journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("make log directory: %w", err)
+	}
+	return &journal{dir: dir, secrets: secrets, report: report, stderr: &tail{mask: secrets.Mask}}, nil
+}
+
+// Write takes the stream apart into lines. It never fails: a log that cannot be written must not end a bake.
+func (j *journal) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		line, after, whole := bytes.Cut(rest, []byte("\n"))
+		if len(j.line)+len(line) <= maxLine {
+			j.line = append(j.line, line...)
+		}
+		if whole {
+			j.event(j.line)
+			j.line = j.line[:0]
+		}
+		rest = after
+	}
+	return len(p), nil
+}
+
+func (j *journal) event(line []byte) {
+	var message struct {
+		progress.Event
+		FailureMessage string `json:"failureMessage"`
+	}
+	if err := json.Unmarshal(line, &message); err != nil {
+		j.stderr.add(string(line)) // not ours: something else wrote to the machine's standard output
+		return
+	}
+	if message.Kind == "" { // the result, awstoe's object: the last line
+		j.failure = j.secrets.Mask(message.FailureMessage)
+		return
+	}
+	event := message.Event
+	event.Text = j.secrets.Mask(event.Text)
+	if event.Step != nil {
+		j.follow(event)
+	}
+	j.report.Report(event)
+}
+
+func (j *journal) follow(event progress.Event) {
+	log := j.of(*event.Step)
+	switch event.Kind {
+	case progress.StepOutput:
+		log.add(event.Text)
+	case progress.StepDone:
+		log.step.Status, log.step.Message = event.Status, event.Text
+		log.step.Elapsed += image.Duration(event.Elapsed)
+		log.close()
+	}
+}
+
+// of returns the log of a step, opening it when the step is first heard of. A step that runs again after a reboot,
+// or another time round a loop, goes on in its log.
+func (j *journal) of(step progress.Step) *stepLog {
+	for _, log := range j.steps {
+		if log.step.Document == step.Document && log.step.Phase == step.Phase && log.step.Name == step.Name {
+			return log
+		}
+	}
+	log := newStepLog(j.dir, len(j.steps)+1, step)
+	j.steps = append(j.steps, log)
+	return log
+}
+
+// close ends the logs and explains err, the error of the run, by the step that failed first.
+func (j *journal) close(err error) ([]image.Step, error) {
+	steps := make([]image.Step, 0, len(j.steps))
+	var first *stepLog
+	for _, log := range j.steps {
+		log.close()
+		if log.step.Status == "" { // it was running when the run ended
+			log.step.Status = progress.Failed
+		}
+		if first == nil && log.step.Status == progress.Failed {
+			first = log
+		}
+		steps = append(steps, log.step)
+	}
+	return steps, j.explain(err, first)
+}
+
+func (j *journal) explain(err error, first *stepLog) error {
+	switch {
+	case err == nil:
+		return nil
+	case first != nil:
+		return &StepError{Step: first.step, Tail: first.lines(), Cause: err}
+	case j.failure != "":
+		return fmt.Errorf("run documents: %s: %w", j.failure, err)
+	default:
+		return fmt.Errorf("run documents: %w: %s", err, j.stderr)
+	}
+}
+
+// StepError says that a step failed, and shows the end of what it printed.
+type StepError struct {
+	Step  image.Step
+	Tail  []string // its last lines, secrets masked
+	Cause error
+}
+
+func (e *StepError) Error() string {
+	message := e.Step.Message
+	if message == "" {
+		message = e.Cause.Error()
+	}
+	return fmt.Sprintf("run step %s of %s (%s): %s", e.Step.Name, e.Step.Document, e.Step.Phase, message)
+}
+
+// Unwrap returns why the run ended: a cancelled context, or the status of the run.
+func (e *StepError) Unwrap() error { return e.Cause }
+
+func isStepError(err error) bool {
+	var failed *StepError
+	return errors.As(err, &failed)
+}

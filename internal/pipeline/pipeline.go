@@ -1,0 +1,81 @@
+// Package pipeline is the one place that knows the order of a bake: what the recipe names is read, the base is
+// resolved, the disk is baked, the image is published. Every stage does its own work; this package only passes values
+// from one to the next. It prints nothing and decides nothing that a stage could.
+package pipeline
+
+import (
+	"context"
+	"errors"
+
+	"image-builder/internal/bake"
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+	"image-builder/internal/recipe"
+	"image-builder/internal/secret"
+)
+
+// Pipeline holds the stages and what they need from outside.
+type Pipeline struct {
+	Bases   Bases
+	Secrets Secrets
+	Objects Objects
+	// NewRun opens a directory of its own for a bake and says what the image's ID will be.
+	NewRun func(ctx context.Context) (Run, Place, error)
+	Bake   bake.Bake
+	// Boot starts the finished disk in a virtual machine; nil leaves that out.
+	Boot   func(ctx context.Context, img image.Image) error
+	Report progress.Func
+}
+
+// Options are what a bake takes beside its recipe.
+type Options struct {
+	Buckets     map[string]string // bucket name → local directory that stands for it
+	Env         []string          // NAME=value, for the documents and scripts
+	Credentials []secret.Secret   // values in Env that must reach neither log nor disk
+	KeepFailed  bool
+}
+
+// Run bakes what the recipe says. Nothing is created before everything that the recipe names was found readable.
+//
+// Errors are those of the stages: bake.StepError and bake.LeakError among them. With KeepFailed, the image that was
+// kept is returned beside the error.
+func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.Image, error) {
+	definition, err := p.define(ctx, r, o)
+	if err != nil {
+		return image.Image{}, err
+	}
+	if definition.Base, err = p.base(ctx, r.Base); err != nil {
+		return image.Image{}, err
+	}
+	run, place, err := p.NewRun(ctx)
+	if err != nil {
+		return image.Image{}, err
+	}
+	definition.ID, definition.Dir, definition.Logs = place.ID, place.Dir, place.Logs
+
+	img, err := p.Bake.Run(ctx, definition)
+	if err == nil && p.Boot != nil {
+		err = p.boot(ctx, img)
+	}
+	if err == nil || img.Failed != "" {
+		var unpublished error
+		img, unpublished = p.publish(ctx, run, img)
+		err = errors.Join(err, unpublished)
+	}
+	return img, errors.Join(err, run.Close())
+}
+
+func (p Pipeline) boot(ctx context.Context, img image.Image) error {
+	defer p.Report.Stage("boot")()
+	return p.Boot(ctx, img)
+}
+
+func (p Pipeline) base(ctx context.Context, reference string) (image.Base, error) {
+	defer p.Report.Stage("base")()
+	return p.Bases.Resolve(ctx, reference)
+}
+
+func (p Pipeline) publish(ctx context.Context, run Run, img image.Image) (image.Image, error) {
+	defer p.Report.Stage("publish")()
+	return run.Publish(ctx, img)
+}

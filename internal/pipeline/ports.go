@@ -1,0 +1,39 @@
+package pipeline
+
+import (
+	"context"
+
+	"image-builder/internal/image"
+	"image-builder/internal/secret"
+)
+
+// Bases turns a base reference into a disk that can be cloned. Satisfied by base.Resolver.
+type Bases interface {
+	Resolve(ctx context.Context, reference string) (image.Base, error)
+}
+
+// Secrets reads the secrets of a bake into memory. Satisfied by cli's secretSource, which asks this
+// machine's file system, S3, Secrets Manager or the parameter store.
+type Secrets interface {
+	Secrets(ctx context.Context, reference string) ([]secret.Secret, error)
+}
+
+// Objects reads a file that a recipe names by an s3:// URL. Satisfied by cli's objectSource.
+type Objects interface {
+	Object(ctx context.Context, url string) ([]byte, error)
+}
+
+// Run is a private directory for one bake, cleared when nobody holds it. Satisfied by local.Run.
+type Run interface {
+	// Publish makes the image, its output parameter and its event visible together.
+	Publish(ctx context.Context, img image.Image) (image.Image, error)
+	// Close lets go of the run and removes what was not published.
+	Close() error
+}
+
+// Place is where a bake works.
+type Place struct {
+	ID   string // of the image to be
+	Dir  string // private, gone after the run unless it is published
+	Logs string // directory of the step logs; stays, so that a failed bake can be looked into
+}
