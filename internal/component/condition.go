@@ -1,7 +1,6 @@
 package component
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -222,21 +221,4 @@ func (c *Condition) texts(visit func(*Value)) {
 	for _, operand := range c.Operands {
 		operand.texts(visit)
 	}
-}
-
-// MarshalJSON writes the condition as the document does.
-func (c Condition) MarshalJSON() ([]byte, error) {
-	object := map[string]any{}
-	switch {
-	case c.Operator == "not" && len(c.Operands) == 1:
-		object["not"] = c.Operands[0]
-	case c.Baseline == nil:
-		object[c.Operator] = c.Operands
-	default:
-		object[c.Operator] = c.Baseline.Text
-	}
-	if c.Tested != nil {
-		object[secondKeys[operators[c.Operator]]] = c.Tested.Text
-	}
-	return json.Marshal(object)
 }

@@ -20,8 +20,8 @@ type Observer interface {
 	// Planned is called once, after all checks and before the first step, with every step still to run. After a
 	// reboot, the steps before it have their results, but no longer their inputs and outputs.
 	Planned(result *Result) error
-	// Stepped is called when a step has started and again when it has ended. Inputs and outputs of the step are let
-	// go afterwards, so that a long run does not fill the memory.
+	// Stepped is called when a step has ended. Its inputs and outputs are let go afterwards, so that a long run does
+	// not fill the memory.
 	Stepped(result *Result, at Place) error
 	// Console takes one line of console.log, secrets masked, without its newline.
 	Console(line string)

@@ -12,23 +12,18 @@ func assert() component.Module {
 	return module{
 		component.Schema{
 			Action: "Assert", Platforms: anywhere,
-			Fields: []component.Field{{Name: predicate, Kind: component.Predicate, Required: true}},
+			Fields: []component.Field{{Name: "condition", Kind: component.Predicate, Required: true}},
 		},
 		func(ctx context.Context, call *component.Call) (component.Outputs, error) {
-			condition, ok := call.Inputs[0][predicate].(interface {
-				Holds(ctx context.Context, call *component.Call) (bool, error)
-			})
-			if !ok {
-				return nil, errors.New("assert: there is no condition")
+			condition, _ := call.Inputs[0]["condition"].(*component.Condition)
+			if condition == nil {
+				return nil, errors.New("check condition: there is none")
 			}
 			holds, err := condition.Holds(ctx, call)
 			if err == nil && !holds {
-				err = errors.New("assert: the condition does not hold")
+				err = errors.New("check condition: it does not hold")
 			}
 			return nil, err
 		},
 	}
 }
-
-// predicate is the name under which Inputs hold a condition.
-const predicate = "condition"

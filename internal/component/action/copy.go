@@ -20,8 +20,8 @@ func transferSchema(action string) component.Schema {
 		Fields: []component.Field{need("source", lastStar), need("destination", nil), flag("overwrite", true)},
 		Check: func(in component.Inputs) error {
 			source, to := in.Text("source"), in.Text("destination")
-			if _, name := split(source); strings.Contains(name, "*") && !open(source) && !open(to) && !isFolder(to) {
-				return errors.New(`a source with "*" needs a destination that ends in a separator`)
+			if _, name := split(source); strings.Contains(name, "*") && !component.HasReference(source) && !component.HasReference(to) && !isFolder(to) {
+				return component.Fault{Field: "destination", Message: `a source with "*" needs a folder as its destination`, Right: "end it in a separator"}
 			}
 			return nil
 		},

@@ -1,7 +1,6 @@
 package action
 
 import (
-	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -38,35 +37,32 @@ func flag(name string, value bool) component.Field {
 
 func notEmpty(text string) error {
 	if text == "" {
-		return errors.New("it is empty")
+		return component.Fault{Message: "it is empty", Right: "give it a value"}
 	}
 	return nil
 }
 
 // lastStar checks a path in which "*" may stand, but only after the last separator.
 func lastStar(path string) error {
-	if dir, _ := split(path); strings.Contains(dir, "*") {
-		return errors.New(`"*" may stand only after the last separator`)
+	if dir, _ := split(strings.TrimRight(path, `/\`)); strings.Contains(dir, "*") {
+		return component.Fault{Message: `"*" stands before the last separator`, Right: `use "*" in the last part of the path only`}
 	}
 	return notEmpty(path)
 }
 
 func account(id string) error {
 	if _, err := strconv.ParseUint(id, 10, 64); err != nil || len(id) != 12 {
-		return errors.New("an account ID has 12 digits")
+		return component.Fault{Message: fmt.Sprintf("%q is no account ID", id), Right: "write its 12 digits"}
 	}
 	return nil
 }
 
 func webURL(text string) error {
-	u, err := url.Parse(text)
-	if err != nil {
-		return err
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err == nil && u.Host != "" && (strings.EqualFold(u.Scheme, "http") || strings.EqualFold(u.Scheme, "https")) {
+		return nil
 	}
-	if scheme := strings.ToLower(u.Scheme); (scheme != "http" && scheme != "https") || u.Host == "" {
-		return errors.New("it must be a URL that starts with http:// or https://")
-	}
-	return nil
+	return component.Fault{Message: fmt.Sprintf("%q is no web address", text), Right: "write a URL that starts with https:// or http://"}
 }
 
 func objectURL(text string) error {
@@ -77,15 +73,9 @@ func objectURL(text string) error {
 // parseObjectURL splits s3://bucket/key; key is not empty.
 func parseObjectURL(text string) (bucket, key string, err error) {
 	rest, ok := strings.CutPrefix(text, "s3://")
-	if !ok {
-		return "", "", fmt.Errorf("%q must start with s3://", text)
-	}
 	bucket, key, _ = strings.Cut(rest, "/")
-	if bucket == "" || key == "" {
-		return "", "", fmt.Errorf("%q must have the form s3://bucket/key", text)
+	if !ok || bucket == "" || key == "" {
+		return "", "", component.Fault{Message: fmt.Sprintf("%q names no S3 object", text), Right: "write s3://bucket/key"}
 	}
 	return bucket, key, nil
 }
-
-// open tells whether a value is not known before the step runs.
-func open(text string) bool { return strings.Contains(text, "{{") }

@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"image-builder/internal/component"
@@ -27,7 +26,7 @@ func reboot() component.Module {
 
 func notNegative(text string) error {
 	if text != "" && text[0] == '-' {
-		return errors.New("it must not be negative")
+		return component.Fault{Message: text + " is negative", Right: "write 0 or more"}
 	}
 	return nil
 }

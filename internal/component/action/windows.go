@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -25,7 +24,7 @@ func executePowerShell() component.Module {
 			Fields: []component.Field{{Name: "commands", Kind: component.Texts}, text("file", nil)},
 			Check: func(in component.Inputs) error {
 				if in.Has("commands") == in.Has("file") {
-					return errors.New("give either commands or file")
+					return component.Fault{Message: "it takes either commands or file", Right: "give one of them"}
 				}
 				return nil
 			},
@@ -59,7 +58,7 @@ func msi(action string) component.Module {
 // logOptions checks the flags of msiexec /L.
 func logOptions(text string) error {
 	if strings.Trim(strings.ToLower(text), "iwearucmopvx+!*") != "" {
-		return errors.New("the options of msiexec /L are i w e a r u c m o p v x + ! *")
+		return component.Fault{Message: fmt.Sprintf("%q are no logging options of msiexec", text), Right: "use letters of iwearucmopvx+!*"}
 	}
 	return nil
 }
@@ -70,7 +69,7 @@ func msiProperties(in component.Inputs) error {
 	for name, value := range properties {
 		switch strings.ToUpper(name + "=" + value) {
 		case "REBOOT=REALLYSUPPRESS", "REINSTALLMODE=ECMUS", "REINSTALL=ALL":
-			return fmt.Errorf("the property %s may not be set to %s", name, value)
+			return component.Fault{Field: "properties", Message: fmt.Sprintf("the property %s may not be set to %s", name, value), Right: "remove it"}
 		}
 	}
 	return nil
@@ -93,7 +92,7 @@ func setRegistry() component.Module {
 func registryPath(path string) error {
 	hive := regexp.MustCompile(`(?i)^(HKEY_(CLASSES_ROOT|USERS|LOCAL_MACHINE|CURRENT_CONFIG|CURRENT_USER)|HK(CR|U|LM|CC|CU):)(\\|/|$)`)
 	if !hive.MatchString(path) {
-		return errors.New(`it must start with a hive, such as HKLM:\ or HKEY_LOCAL_MACHINE\`)
+		return component.Fault{Message: fmt.Sprintf("%q is in no hive", path), Right: `start it with a hive, such as HKLM:\ or HKEY_LOCAL_MACHINE\`}
 	}
 	return nil
 }
