@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -31,6 +32,9 @@ type Maker struct {
 	Dir      string
 	Progress progress.Func
 	Now      func() time.Time
+
+	// transport lends its trust to downloads; nil: the system's.
+	transport *http.Transport
 }
 
 func (m Maker) path(name string) string { return filepath.Join(m.Dir, name) }

@@ -29,7 +29,9 @@ type identity struct {
 }
 
 func identityOf(name string) identity {
-	id := func(part string) uuid.UUID { return uuid.NewSHA1(uuid.NameSpaceURL, []byte("image-builder:"+name+":"+part)) }
+	id := func(part string) uuid.UUID {
+		return uuid.NewSHA1(uuid.NameSpaceURL, []byte("image-builder:"+name+":"+part))
+	}
 	return identity{disk: id("disk"), bios: id("bios"), esp: id("esp"), root: id("root"), filesystem: id("filesystem")}
 }
 

@@ -1,0 +1,200 @@
+package base
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"image-builder/internal/disk"
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+)
+
+var (
+	amiID = regexp.MustCompile(`^ami-[0-9a-f]+$`)
+)
+
+// Resolver turns what a recipe calls its base into a disk that can be cloned, making it if it is not there yet.
+type Resolver struct {
+	Catalog    Catalog
+	Parameters Parameters
+	// NewRun makes the private directory, whose path it returns too, in which a base is made.
+	NewRun func(ctx context.Context) (Run, string, error)
+	// Lock is a file that one process at a time holds while it makes a base, so that several bakes that need the same
+	// one make it once.
+	Lock     string
+	Progress progress.Func
+	Now      func() time.Time
+}
+
+// Resolve finds the base that a reference means:
+//
+//   - the name of a base in the catalog, or an image's ID or name: an image can be a base too;
+//   - debian:SUITE, built on first use;
+//   - a path, pulled on first use and again when the file has changed;
+//   - https://…#sha256=…, downloaded on first use;
+//   - ssm:/name, a parameter of this machine whose value is one of the above.
+func (r Resolver) Resolve(ctx context.Context, reference string) (image.Base, error) {
+	if name, ok := strings.CutPrefix(reference, "ssm:"); ok {
+		value, err := r.Parameters.Parameter(ctx, name)
+		if err != nil {
+			return image.Base{}, fmt.Errorf("resolve base %s: %w", reference, err)
+		}
+		if strings.HasPrefix(value, "ssm:") {
+			return image.Base{}, fmt.Errorf("resolve base %s: its value %s is a parameter again: put the name of a base or an image ID", reference, value)
+		}
+		reference = value
+	}
+	if amiID.MatchString(reference) {
+		return image.Base{}, fmt.Errorf("resolve base %s: an AMI cannot be read on this machine: copy its root volume into a raw file and name that file, or use debian:bookworm", reference)
+	}
+	base, err := r.resolve(ctx, reference)
+	if err != nil {
+		return image.Base{}, fmt.Errorf("resolve base %s: %w", reference, err)
+	}
+	return base, nil
+}
+
+// errAbsent is why a name cannot be made into a base.
+var errAbsent = errors.New("there is no base or image of this name: image-builder base list shows what there is; " +
+	"write debian:bookworm, a path to a .raw or .qcow2 file, or https://…#sha256=…")
+
+func (r Resolver) resolve(ctx context.Context, reference string) (image.Base, error) {
+	wanted, err := r.plan(reference)
+	if err != nil {
+		return image.Base{}, err
+	}
+	if found, ok, err := r.find(ctx, wanted); ok || err != nil {
+		return found, err
+	}
+	if wanted.make == nil {
+		return image.Base{}, errAbsent
+	}
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return image.Base{}, err
+	}
+	defer unlock()
+	if found, ok, err := r.find(ctx, wanted); ok || err != nil {
+		return found, err // another process made it meanwhile
+	}
+	return r.Make(ctx, wanted.make)
+}
+
+// wanted is what a reference means: a name, the origin that a stored base of the name must have to be up to date, and
+// how to make it.
+type wanted struct {
+	name, origin string
+	make         func(context.Context, Maker) (image.Base, error)
+}
+
+func (r Resolver) plan(reference string) (wanted, error) {
+	if suite, ok := strings.CutPrefix(reference, "debian:"); ok {
+		d := Debian{Suite: suite}
+		return wanted{name: d.Name(), make: func(ctx context.Context, m Maker) (image.Base, error) { return m.Build(ctx, d) }}, nil
+	}
+	pull := func(name string) func(context.Context, Maker) (image.Base, error) {
+		return func(ctx context.Context, m Maker) (image.Base, error) {
+			return m.Pull(ctx, Source{Location: reference, Name: name})
+		}
+	}
+	if isURL(reference) {
+		from, sum, err := parseURL(reference)
+		if err != nil {
+			return wanted{}, err
+		}
+		name := publicURL(from) + "#sha256=" + sum // a signed URL's query is a secret
+		return wanted{name: name, make: pull(name)}, nil
+	}
+	if !strings.Contains(reference, "/") && !slices.Contains([]string{".raw", ".qcow2", ".img"}, filepath.Ext(reference)) {
+		return wanted{name: reference}, nil
+	}
+	path, err := filepath.Abs(reference)
+	if err != nil {
+		return wanted{}, err
+	}
+	origin, err := originOf(path)
+	return wanted{name: path, origin: origin, make: pull(path)}, err
+}
+
+// find looks for what is wanted among bases and images.
+func (r Resolver) find(ctx context.Context, w wanted) (image.Base, bool, error) {
+	bases, err := r.Catalog.Bases(ctx)
+	if err != nil {
+		return image.Base{}, false, err
+	}
+	for _, base := range bases {
+		if base.Name == w.name && (w.origin == "" || base.Origin == w.origin) {
+			return base, true, nil
+		}
+	}
+	images, err := r.Catalog.Images(ctx)
+	if err != nil || w.make != nil {
+		return image.Base{}, false, err
+	}
+	found := -1
+	for i, img := range images {
+		newer := found < 0 || img.Created.After(images[found].Created)
+		if img.Failed == "" && (img.ID == w.name || (img.Name == w.name && newer)) {
+			found = i
+		}
+	}
+	if found < 0 {
+		return image.Base{}, false, nil
+	}
+	base, err := fromImage(images[found])
+	return base, err == nil, err
+}
+
+// fromImage makes an image the base of another. Its SHA256 is empty: an image is known by its ID.
+func fromImage(img image.Image) (image.Base, error) {
+	root, err := disk.Root(img.Disk)
+	return image.Base{
+		Name: img.ID, Origin: "image " + img.Name, Arch: img.Arch, Firmware: img.Firmware, Filesystem: root.Filesystem,
+		Size: img.Size, Data: img.Data, Disk: img.Disk, Created: img.Created,
+	}, err
+}
+
+// Make has a base made in a run of its own and publishes it.
+func (r Resolver) Make(ctx context.Context, create func(context.Context, Maker) (image.Base, error)) (made image.Base, err error) {
+	run, dir, err := r.NewRun(ctx)
+	if err != nil {
+		return image.Base{}, err
+	}
+	defer func() { err = errors.Join(err, run.Close()) }()
+	made, err = create(ctx, Maker{Dir: dir, Progress: r.Progress, Now: r.Now})
+	if err != nil {
+		return image.Base{}, err
+	}
+	return run.PublishBase(ctx, made)
+}
+
+// lock waits until no other process makes a base.
+func (r Resolver) lock(ctx context.Context) (unlock func(), err error) {
+	file, err := os.OpenFile(r.Lock, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("wait for other bases being made: %w", err)
+	}
+	for {
+		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { file.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(fmt.Errorf("wait for other bases being made: %w", err), file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(context.Cause(ctx), file.Close())
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
