@@ -1,0 +1,222 @@
+package lint
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"image-builder/internal/finding"
+)
+
+// whole is what a hazard may look at besides the script: the whole file, for what is undone or used elsewhere.
+type whole struct {
+	text string
+	// fetchesSecrets says that the file itself brings secrets to /tmp/secrets, by other means than this program's.
+	fetchesSecrets bool
+}
+
+// hazards looks for everything that bites in a bake in one script.
+func hazards(sh *shell, w whole) finding.List {
+	var found finding.List
+	if sh.invalid != nil {
+		return append(syntaxHazard(sh), revokedKey(sh.script)...)
+	}
+	if f, ok := hiddenFailure(sh); ok {
+		found = append(found, f)
+	}
+	found = append(found, tracedSecret(sh)...)
+	found = append(found, lostFiles(sh, w)...)
+	found = append(found, secretFiles(sh, w)...)
+	found = append(found, dockerPulls(sh, w)...)
+	found = append(found, homes(sh)...)
+	return append(found, revokedKey(sh.script)...)
+}
+
+func syntaxHazard(sh *shell) finding.List {
+	at := sh.script.place(int(sh.invalid.Pos.Offset()))
+	return finding.List{warning(finding.ShellSyntax, at, "bash cannot read this: "+sh.invalid.Text, "check the script with `bash -n`")}
+}
+
+var secretText = regexp.MustCompile(`/tmp/secrets|get-secret-value|--with-decryption|aws:ssm:|docker login|` +
+	`(?i:passw(or)?d|passphrase|api_?key|private_?key|secret|access_?token|auth_?token)`)
+
+func tracedSecret(sh *shell) finding.List {
+	if sh.tracing < 0 {
+		return nil
+	}
+	secret := secretText.FindString(sh.script.text)
+	if secret == "" {
+		return nil
+	}
+	return finding.List{warning(finding.TracedSecret, sh.script.place(sh.tracing),
+		fmt.Sprintf("set -x writes every command into the log, and this script handles secrets (%s)", secret),
+		"remove set -x, or set +x around the commands that see a secret")}
+}
+
+var cachePath = regexp.MustCompile(`^/tmp/(.*[^a-z])?(cache|mirror)`)
+
+// lostFiles warns of files that are made where nothing reaches the image and that the file never mentions again.
+func lostFiles(sh *shell, w whole) finding.List {
+	for _, made := range sh.made() {
+		temporary, cache := strings.HasPrefix(made.path, "/var/tmp/"), cachePath.MatchString(made.path)
+		if !temporary && !cache || strings.Contains(made.path, "$") || strings.Count(w.text, strings.TrimRight(made.path, "/")) > 1 {
+			continue
+		}
+		at := sh.script.place(made.offset)
+		if temporary {
+			return finding.List{warning(finding.VarTmp, at, made.path+" does not reach the image: Image Builder empties /var/tmp",
+				"keep it elsewhere, like /opt or /var/lib")}
+		}
+		return finding.List{warning(finding.TmpCache, at, made.path+" does not reach the image: /tmp is emptied, or memory",
+			"keep caches elsewhere, like /var/cache or /var/lib")}
+	}
+	return nil
+}
+
+// made lists what the script writes: redirections, copies, downloads, clones.
+func (sh *shell) made() []target {
+	made := slices.Clone(sh.writes)
+	for _, c := range sh.calls {
+		var path string
+		switch c.name {
+		case "cp", "mv", "install", "mkdir", "touch", "rsync":
+			path = lastWord(c.args)
+		case "git":
+			if firstWord(c.args) == "clone" {
+				path = lastWord(c.args)
+			}
+		case "curl", "wget", "docker":
+			path = optionValue(c.args, "-o", "--output", "-O", "--output-document")
+		}
+		if path != "" {
+			made = append(made, target{path, c.offset})
+		}
+	}
+	return made
+}
+
+func lastWord(args []string) string {
+	if len(args) == 0 || strings.HasPrefix(args[len(args)-1], "-") {
+		return ""
+	}
+	return args[len(args)-1]
+}
+
+func optionValue(args []string, names ...string) string {
+	for i, arg := range args {
+		if name, value, found := strings.Cut(arg, "="); found && slices.Contains(names, name) {
+			return value
+		}
+		if i > 0 && slices.Contains(names, args[i-1]) {
+			return arg
+		}
+	}
+	return ""
+}
+
+const secretsDir = "/tmp/secrets"
+
+var (
+	secretPath = regexp.MustCompile(`(?i)(^|/)(id_(rsa|ed25519|ecdsa|dsa)|\.netrc|\.npmrc|\.git-credentials|git-credentials|credentials|private_ssh_key)$|` +
+		`(secret|password|passwd|token|api_?key|private_?key)[^/]*$|\.(pem|key|p12|pfx)$`)
+	inMemory = regexp.MustCompile(`^(/dev/shm|/run|/dev)(/|$)`)
+)
+
+func isSecret(path string) bool {
+	return !strings.HasPrefix(path, "/etc/passwd") && secretPath.MatchString(path)
+}
+
+// secretFiles warns of secrets that stay: deleted from a disk, or copied out of memory onto one.
+func secretFiles(sh *shell, w whole) finding.List {
+	var found finding.List
+	for _, c := range sh.calls {
+		switch c.name {
+		case "rm", "shred", "srm", "wipe", "unlink":
+			found = append(found, removedSecret(sh, w, c)...)
+		case "cp", "mv", "install", "rsync":
+			found = append(found, copiedSecret(sh, w, c)...)
+		}
+	}
+	return found
+}
+
+func removedSecret(sh *shell, w whole, c call) finding.List {
+	if strings.Contains(w.text, "tmpfs") {
+		return nil
+	}
+	for _, path := range c.args {
+		inSecrets := strings.HasPrefix(path, secretsDir)
+		switch {
+		case strings.HasPrefix(path, "-") || inMemory.MatchString(path) || inSecrets && !w.fetchesSecrets:
+		case inSecrets || isSecret(path):
+			return finding.List{warning(finding.RemovedSecret, sh.script.place(c.offset),
+				fmt.Sprintf("%s was on the disk; after %s its blocks are still in the snapshot", path, c.name),
+				"keep secrets in memory: mount a tmpfs there first, or use "+secretsDir)}
+		}
+	}
+	return nil
+}
+
+func copiedSecret(sh *shell, w whole, c call) finding.List {
+	to := lastWord(c.args)
+	if len(c.args) < 2 || to == "" || strings.HasPrefix(to, secretsDir) || inMemory.MatchString(to) {
+		return nil
+	}
+	for _, from := range c.args[:len(c.args)-1] {
+		if strings.HasPrefix(from, secretsDir) {
+			return finding.List{warning(finding.CopiedSecret, sh.script.place(c.offset),
+				fmt.Sprintf("%s is copied to %s and stays in the image, even if it is deleted there", from, to),
+				fmt.Sprintf("use it where it is, as in GIT_SSH_COMMAND='ssh -i %s'", from))}
+		}
+	}
+	return nil
+}
+
+func dockerPulls(sh *shell, w whole) finding.List {
+	if strings.Contains(w.text, "userns") {
+		return nil
+	}
+	for _, c := range sh.calls {
+		compose := c.name == "docker-compose" || c.name == "docker" && slices.Contains(c.args, "compose")
+		if (c.name == "docker" || compose) && slices.Contains(c.args, "pull") {
+			return finding.List{warning(finding.DockerPull, sh.script.place(c.offset),
+				"an Elastic CI Stack's Docker daemon remaps user namespaces by default and does not see what is pulled without",
+				"list the image under docker-images in the recipe, or pull with the same userns-remap")}
+		}
+	}
+	return nil
+}
+
+// homes warns where HOME is needed and nothing has set it.
+func homes(sh *shell) finding.List {
+	if !sh.script.commands {
+		return nil
+	}
+	set := func(offset int) bool { return sh.setsAt >= 0 && sh.setsAt <= offset }
+	const right = "set it first: `export HOME=/root`"
+	for _, offset := range sh.homes {
+		if !set(offset) {
+			return finding.List{warning(finding.HomeUnset, sh.script.place(offset), "HOME is not set where component documents run", right)}
+		}
+	}
+	for _, c := range sh.calls {
+		if c.name == "git" && firstWord(c.args) == "config" && hasLong(c, "--global") && !set(c.offset) {
+			return finding.List{warning(finding.HomeUnset, sh.script.place(c.offset), "git config --global needs HOME, and HOME is not set where component documents run", right+", or use --system")}
+		}
+	}
+	return nil
+}
+
+// revoked is the beginning of GitHub's RSA host key, replaced on 24 March 2023.
+// https://github.blog/2023-03-23-we-updated-our-rsa-ssh-host-key/
+const revoked = "AAAAB3NzaC1yc2EAAAABIwAAAQEAq2A7hRGmdnm9tUDbO9IDSwBK6TbQa"
+
+func revokedKey(s script) finding.List {
+	offset := strings.Index(s.text, revoked)
+	if offset < 0 {
+		return nil
+	}
+	return finding.List{warning(finding.RevokedKey, s.place(offset), "this is GitHub's RSA host key that was revoked in March 2023; ssh refuses it",
+		"take the keys of https://api.github.com/meta, or the ed25519 one alone")}
+}

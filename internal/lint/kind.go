@@ -1,0 +1,117 @@
+package lint
+
+import (
+	"bytes"
+	"strings"
+
+	"image-builder/internal/recipe"
+)
+
+// Kind is what a file is.
+type Kind int
+
+// The kinds of files that can be checked.
+const (
+	Unknown Kind = iota
+	Document
+	Recipe
+	Template
+	Script
+)
+
+func (k Kind) String() string {
+	return [...]string{"unknown", "document", "recipe", "template", "script"}[k]
+}
+
+// recipeKeys are the fields of a recipe that make a file one.
+var recipeKeys = []string{"base", "bootstrap", "git-mirrors", "docker-images", "packages", "components", "secrets", "output", "allow-leak"}
+
+// KindOf tells what a file is, from its first line and the keys at its top. A file need not be well-formed.
+func KindOf(path string, text []byte) Kind {
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	if recipe.IsScript(path, text) {
+		return Script
+	}
+	keys := topKeys(text)
+	switch {
+	case keys["AWSTemplateFormatVersion"] || keys["Resources"]:
+		return Template
+	case keys["mainSteps"] || keys["runtimeConfig"]: // Systems Manager's documents have a schemaVersion too
+		return Unknown
+	case keys["schemaVersion"] && !keys["steps"] || keys["phases"] && !keys["version"]:
+		return Document
+	}
+	for _, key := range recipeKeys {
+		if keys[key] {
+			return Recipe
+		}
+	}
+	return Unknown
+}
+
+// Certain tells whether a file that nobody named is surely of its kind: many files that are none of ours have a key
+// called packages, phases or Resources.
+func Certain(kind Kind, text []byte) bool {
+	keys := topKeys(text)
+	switch kind {
+	case Document:
+		return keys["schemaVersion"] && keys["phases"]
+	case Template:
+		return bytes.Contains(text, []byte("AWS::ImageBuilder::"))
+	case Recipe:
+		return keys["base"] || keys["bootstrap"] || keys["git-mirrors"]
+	}
+	return false
+}
+
+// topKeys returns the keys of the outermost map, by indentation in YAML and by depth in JSON.
+func topKeys(text []byte) map[string]bool {
+	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
+		return jsonKeys(string(trimmed))
+	}
+	keys := map[string]bool{}
+	indent := -1
+	for line := range strings.Lines(string(text)) {
+		trimmed := strings.TrimLeft(line, " ")
+		if trimmed = strings.TrimSpace(trimmed); trimmed == "" || trimmed[0] == '#' || trimmed[0] == '%' || strings.HasPrefix(trimmed, "---") {
+			continue
+		}
+		depth := len(line) - len(strings.TrimLeft(line, " "))
+		if indent < 0 {
+			indent = depth
+		}
+		if depth > indent {
+			continue
+		}
+		key, _, found := strings.Cut(trimmed, ":")
+		if found {
+			keys[strings.Trim(strings.TrimSpace(key), `"'`)] = true
+		}
+	}
+	return keys
+}
+
+// jsonKeys returns the keys at depth one. It forgives everything: the parser complains later.
+func jsonKeys(text string) map[string]bool {
+	keys := map[string]bool{}
+	depth, start := 0, -1
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case start >= 0 && c == '\\':
+			i++
+		case start >= 0 && c == '"':
+			if rest := strings.TrimLeft(text[i+1:], " \t\r\n"); depth == 1 && strings.HasPrefix(rest, ":") {
+				keys[text[start:i]] = true
+			}
+			start = -1
+		case start >= 0:
+		case c == '"':
+			start = i + 1
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return keys
+}

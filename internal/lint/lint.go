@@ -1,0 +1,193 @@
+// Package lint checks recipes, component documents, CloudFormation templates and scripts without running anything.
+//
+// It adds to the rules of the language, which package component knows, what it can tell about the scripts inside: what
+// runs, but bites in a bake. It never runs a file, never follows a URL and prints nothing.
+package lint
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"image-builder/internal/component"
+	"image-builder/internal/finding"
+	"image-builder/internal/recipe"
+)
+
+// Linter checks files. One Linter may be used by several goroutines.
+type Linter struct {
+	// Modules are the action modules that documents may name.
+	Modules component.Modules
+	// Platform is the one that documents must work on; empty: any.
+	Platform component.Platform
+}
+
+// Result is what one file turned out to be, and what is wrong with it.
+type Result struct {
+	Kind     Kind
+	Findings finding.List
+	// Text is what was read, for printing the lines that findings are about.
+	Text []byte
+}
+
+// ErrKind says that a file is nothing that could be checked.
+var ErrKind = errors.New("this is no recipe, component document, CloudFormation template or script")
+
+// File checks a file. The error says that it cannot be read, or wraps ErrKind.
+func (l *Linter) File(path string) (Result, error) {
+	text, err := Read(path)
+	if err != nil {
+		return Result{}, err
+	}
+	return l.Text(path, text)
+}
+
+// Read reads a regular file of at most recipe.MaxFile bytes.
+func Read(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("lint: %w", err)
+	}
+	if !info.Mode().IsRegular() || info.Size() > recipe.MaxFile {
+		return nil, fmt.Errorf("lint %s: this is no regular file of at most 1 MiB", path)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("lint: %w", err)
+	}
+	return text, nil
+}
+
+// Text checks what was read from a file already; the path names it in findings and tells what it may refer to.
+func (l *Linter) Text(path string, text []byte) (Result, error) {
+	result := Result{Kind: KindOf(path, text), Text: text}
+	switch result.Kind {
+	case Document:
+		result.Findings = l.document(path, text)
+	case Recipe:
+		result.Findings = l.recipe(path, text)
+	case Template:
+		result.Findings = l.template(path, text)
+	case Script:
+		result.Findings = l.script(path, string(text))
+	default:
+		return result, fmt.Errorf("lint %s: %w", path, ErrKind)
+	}
+	return result, nil
+}
+
+func (l *Linter) document(file string, text []byte) finding.List {
+	doc, found := l.check(file, text, l.Platform)
+	var steps []int
+	if doc != nil {
+		steps = stepLines(doc)
+	}
+	return sorted(silence(file, string(text), steps, found))
+}
+
+// check is everything about a document but the comments that silence.
+func (l *Linter) check(file string, text []byte, platform component.Platform) (*component.Document, finding.List) {
+	doc, found := component.Parse(file, text)
+	if doc == nil {
+		return nil, found
+	}
+	found = append(found, component.Check(doc, l.Modules, component.Options{Platform: platform})...)
+	return doc, append(found, l.documentHazards(doc)...)
+}
+
+func (l *Linter) documentHazards(doc *component.Document) finding.List {
+	var found finding.List
+	w := whole{text: doc.Source()}
+	doc.Steps(func(_ *component.Phase, step *component.Step) {
+		step.Inputs.Scalars(func(v *component.Value) {
+			w.fetchesSecrets = w.fetchesSecrets || step.Action.Value == "S3Download" && strings.HasPrefix(v.Text, secretsDir)
+		})
+	})
+	doc.Steps(func(_ *component.Phase, step *component.Step) {
+		if s, ok := stepScript(doc, step); ok {
+			found = append(found, hazards(l.read(s), w)...)
+			return
+		}
+		step.Inputs.Scalars(func(v *component.Value) {
+			place := func(offset int) finding.Position { return doc.Locate(v, offset) }
+			found = append(found, revokedKey(script{text: v.Text, place: place})...)
+		})
+	})
+	return found
+}
+
+func (l *Linter) script(file, text string) finding.List {
+	sh := l.read(fileScript(file, text))
+	return sorted(silence(file, text, nil, hazards(sh, whole{text: text})))
+}
+
+// recipe checks a recipe and the local script and documents that it names.
+func (l *Linter) recipe(file string, text []byte) finding.List {
+	r, found := recipe.Parse(file, text)
+	found = sorted(silence(file, string(text), nil, found))
+	if local(r.Bootstrap) {
+		if script, err := Read(r.Bootstrap); err == nil && looksLikeShell(script) {
+			found = append(found, l.script(r.Bootstrap, string(script))...)
+		}
+	}
+	for _, c := range r.Components {
+		if !local(c.Document) {
+			continue
+		}
+		document, err := Read(c.Document)
+		if err != nil {
+			found = append(found, finding.Finding{Code: finding.RecipeFile, Position: c.At, Message: err.Error(), Right: "name a component document"})
+			continue
+		}
+		found = append(found, l.document(c.Document, document)...)
+		found = append(found, parameters(c, document)...)
+	}
+	return found
+}
+
+// parameters compares the values that a recipe gives with the parameters that a document declares.
+func parameters(c recipe.Component, text []byte) finding.List {
+	doc, _ := component.Parse(c.Document, text)
+	if doc == nil {
+		return nil
+	}
+	var found finding.List
+	var names []string
+	given := map[string]bool{}
+	for _, p := range c.Parameters {
+		given[p.Name] = true
+	}
+	for _, v := range doc.Parameters {
+		names = append(names, v.Name.Value)
+		if !v.Given && !given[v.Name.Value] {
+			found = append(found, finding.Finding{
+				Code: finding.RecipeParameter, Position: c.At, Message: fmt.Sprintf("%s needs a value for its parameter %s", c.Document, v.Name.Value),
+				Right: fmt.Sprintf("write {path: …, parameters: {%s: value}}", v.Name.Value),
+			})
+		}
+		delete(given, v.Name.Value)
+	}
+	for _, p := range c.Parameters {
+		if !given[p.Name] {
+			continue
+		}
+		right := "it has " + strings.Join(names, ", ")
+		if near := finding.Nearest(p.Name, names); near != "" {
+			right = fmt.Sprintf("did you mean %s?", near)
+		} else if len(names) == 0 {
+			right = "it has none"
+		}
+		found = append(found, finding.Finding{Code: finding.RecipeParameter, Position: c.At, Message: fmt.Sprintf("%s has no parameter %s", c.Document, p.Name), Right: right})
+	}
+	return found
+}
+
+func local(reference string) bool { return reference != "" && !strings.Contains(reference, "://") }
+
+// looksLikeShell tells a shell script from one in another language.
+func looksLikeShell(text []byte) bool {
+	line, _, _ := strings.Cut(string(text[:min(len(text), 200)]), "\n")
+	return !strings.HasPrefix(line, "#!") || strings.Contains(filepath.Base(line), "sh")
+}
