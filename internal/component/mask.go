@@ -1,0 +1,125 @@
+package component
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// shortestSecret is how many bytes a looked-up value must have to be masked: shorter ones would garble every line.
+const shortestSecret = 4
+
+// masker replaces secrets in what people read. It is safe for use by several goroutines.
+type masker struct {
+	mu       sync.RWMutex
+	outer    func(string) string
+	secrets  []string
+	replacer *strings.Replacer
+}
+
+// learn adds a secret, and each of its lines.
+func (m *masker) learn(secret string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, part := range append(strings.Split(secret, "\n"), secret) {
+		part = strings.TrimRight(part, "\r\n")
+		if len(part) >= shortestSecret && !slices.Contains(m.secrets, part) {
+			m.secrets = append(m.secrets, part)
+			m.replacer = nil
+		}
+	}
+	if m.replacer != nil || len(m.secrets) == 0 {
+		return
+	}
+	slices.SortFunc(m.secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	pairs := make([]string, 0, 2*len(m.secrets))
+	for _, s := range m.secrets {
+		pairs = append(pairs, s, "***")
+	}
+	m.replacer = strings.NewReplacer(pairs...)
+}
+
+func (m *masker) mask(text string) string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.replacer != nil {
+		text = m.replacer.Replace(text)
+	}
+	if m.outer != nil {
+		text = m.outer(text)
+	}
+	return text
+}
+
+// inputs masks the texts of inputs for the log files.
+func (m *masker) inputs(list []Inputs) []map[string]any {
+	masked := make([]map[string]any, len(list))
+	for i, in := range list {
+		masked[i] = make(map[string]any, len(in))
+		for name, value := range in {
+			if c, ok := value.(*Condition); ok {
+				masked[i] = m.condition(c)
+				continue
+			}
+			masked[i][name] = m.value(value)
+		}
+	}
+	return masked
+}
+
+func (m *masker) value(value any) any {
+	switch value := value.(type) {
+	case string:
+		return m.mask(value)
+	case []string:
+		masked := make([]string, len(value))
+		for i, text := range value {
+			masked[i] = m.mask(text)
+		}
+		return masked
+	case map[string]string:
+		masked := make(map[string]string, len(value))
+		for key, text := range value {
+			masked[key] = m.mask(text)
+		}
+		return masked
+	case []Parameter:
+		masked := make([]Parameter, len(value))
+		for i, p := range value {
+			masked[i] = Parameter{Name: p.Name, Value: m.mask(p.Value)}
+		}
+		return masked
+	}
+	return value
+}
+
+// condition writes a condition as the document does, masked.
+func (m *masker) condition(c *Condition) map[string]any {
+	object := map[string]any{}
+	if c.Baseline != nil {
+		object[c.Operator] = m.mask(c.Baseline.Text)
+	} else {
+		operands := make([]map[string]any, len(c.Operands))
+		for i, operand := range c.Operands {
+			operands[i] = m.condition(operand)
+		}
+		object[c.Operator] = operands
+	}
+	if c.Tested != nil {
+		object[secondKeys[operators[c.Operator]]] = m.mask(c.Tested.Text)
+	}
+	return object
+}
+
+// outputs masks outputs for the log files.
+func (m *masker) outputs(list []Outputs) []Outputs {
+	masked := make([]Outputs, len(list))
+	for i, out := range list {
+		masked[i] = make(Outputs, len(out))
+		for name, text := range out {
+			masked[i][name] = m.mask(text)
+		}
+	}
+	return masked
+}
