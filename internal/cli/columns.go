@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"charm.land/lipgloss/v2"
+	"charm.land/lipgloss/v2/table"
+
+	"image-builder/internal/local"
+)
+
+// withStore opens the data directory for a command.
+func (e *Env) withStore(ctx context.Context, use func(*local.Store) error) error {
+	store, err := local.Open(ctx, e.DataDir, e.Now)
+	if err != nil {
+		return err
+	}
+	return errors.Join(use(store), store.Close())
+}
+
+// object prints one JSON object, on one line.
+func (e *Env) object(value any) error {
+	if err := json.NewEncoder(e.Stdout).Encode(value); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+// columns prints rows under a heading, aligned; a person's terminal gets a bold heading.
+func (e *Env) columns(heading []string, rows [][]string) error {
+	text := plainTable(heading, rows)
+	if isTerminal(e.Stdout) {
+		text = prettyTable(heading, rows, newPaint())
+	}
+	if _, err := fmt.Fprint(e.Stdout, text); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+func plainTable(heading []string, rows [][]string) string {
+	var text strings.Builder
+	lines := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
+	for _, row := range append([][]string{heading}, rows...) {
+		fmt.Fprintln(lines, strings.Join(row, "\t"))
+	}
+	_ = lines.Flush() // a strings.Builder takes everything
+	return text.String()
+}
+
+func prettyTable(heading []string, rows [][]string, paint paint) string {
+	return table.New().Headers(heading...).Rows(rows...).
+		BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).BorderColumn(false).BorderHeader(false).
+		StyleFunc(func(row, _ int) lipgloss.Style {
+			return lipgloss.NewStyle().PaddingRight(2).Bold(paint.on && row == table.HeaderRow)
+		}).String() + "\n"
+}

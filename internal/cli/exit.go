@@ -1,0 +1,140 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"image-builder/internal/finding"
+	"image-builder/internal/local"
+)
+
+// Code is the status that the program exits with. Scripts rely on it: a code never changes its meaning.
+type Code int
+
+// The exit codes; exitCodes says what each means.
+const (
+	Done        Code = 0
+	StepFailed  Code = 1
+	BadInput    Code = 2
+	BadMachine  Code = 3
+	NotUsable   Code = 4
+	SecretFound Code = 5
+	AWSRefused  Code = 6
+	TimedOut    Code = 124
+	Interrupted Code = 130
+)
+
+// exitCodes is the table that docs/reference/exit-codes.md shows.
+var exitCodes = []struct {
+	Code    Code
+	Meaning string
+}{
+	{Done, "What was asked for is done: the image is baked, the list is printed."},
+	{StepFailed, "A step of the bake failed, or something else that is not named below."},
+	{BadInput, "The recipe, a component document or the command line is not usable."},
+	{BadMachine, "This machine lacks something: root, a program, space, a writable data directory."},
+	{NotUsable, "The base, the image or the parameter that was named is not there or not usable."},
+	{SecretFound, "A secret would have been in the image; nothing was kept."},
+	{AWSRefused, "AWS refused or could not be reached: credentials, permissions, a bucket that is not there."},
+	{TimedOut, "The bake took longer than it may."},
+	{Interrupted, "Interrupted: Ctrl-C, SIGTERM or SIGHUP. Everything temporary is cleared away."},
+}
+
+// ExitError is an error that knows its exit code and what to do next.
+type ExitError struct {
+	Code Code
+	Err  error  // nil: everything was said already
+	Next string // what to do, as a command or an instruction; may be empty
+}
+
+func (e *ExitError) Error() string {
+	if e.Err == nil {
+		return fmt.Sprintf("exit status %d", e.Code)
+	}
+	return e.Err.Error()
+}
+
+func (e *ExitError) Unwrap() error { return e.Err }
+
+// Hint says what to do next.
+func (e *ExitError) Hint() string { return e.Next }
+
+// fail prints an error and what to do next, and returns the status to exit with.
+func fail(stderr io.Writer, err error) int {
+	code := codeOf(err)
+	if exit := (*ExitError)(nil); errors.As(err, &exit) && exit.Err == nil {
+		return int(code)
+	}
+	complain(stderr, "error", err.Error())
+	complain(stderr, "hint", hintOf(err))
+	return int(code)
+}
+
+// complain prints a text with the program's name before every line. Errors quote what steps printed, so they are as
+// hostile as that.
+func complain(stderr io.Writer, what, text string) {
+	for line := range strings.Lines(text) {
+		if line = harmless(line); line != "" {
+			fmt.Fprintf(stderr, "image-builder: %s: %s\n", what, line)
+		}
+	}
+}
+
+// codeOf finds the code of an error. An interruption is one whatever it broke on its way.
+func codeOf(err error) Code {
+	exit := (*ExitError)(nil)
+	switch {
+	case err == nil:
+		return Done
+	case errors.Is(err, context.Canceled):
+		return Interrupted
+	case errors.As(err, &exit):
+		return exit.Code
+	case errors.Is(err, context.DeadlineExceeded):
+		return TimedOut
+	case isA[*kong.ParseError](err), isA[finding.Finding](err):
+		return BadInput
+	case isA[*local.MissingError](err), isA[*local.InUseError](err):
+		return NotUsable
+	case isA[*local.MachineError](err), errors.Is(err, exec.ErrNotFound), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
+		return BadMachine
+	}
+	return StepFailed
+}
+
+func isA[T error](err error) bool {
+	var target T
+	return errors.As(err, &target)
+}
+
+// hinter is an error that says what to do next. Satisfied by *ExitError and the errors of package local.
+type hinter interface {
+	error
+	Hint() string
+}
+
+// hintOf returns the outermost hint that says something.
+func hintOf(err error) string {
+	for hint := hinter(nil); errors.As(err, &hint); err = errors.Unwrap(hint) {
+		if hint.Hint() != "" {
+			return hint.Hint()
+		}
+	}
+	return ""
+}
+
+// usageError says how to learn what the command line takes.
+func usageError(err error) error {
+	command := "image-builder"
+	if parse := (*kong.ParseError)(nil); errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
+		command = "image-builder " + parse.Context.Selected().Path()
+	}
+	return &ExitError{Code: BadInput, Err: err, Next: strings.TrimSpace(command) + " --help"}
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"image-builder/internal/image"
+	"image-builder/internal/local"
+)
+
+// ImageShowCmd is `image show`.
+type ImageShowCmd struct {
+	ID string `arg:"" help:"Image, a beginning of its ID that no other has, or latest." placeholder:"ID"`
+}
+
+// Help is what --help adds.
+func (c *ImageShowCmd) Help() string {
+	return `Shows what an image came from, every step with its duration and log, what the search for secrets covered, what
+can boot it, and who may.
+
+Examples:
+  image-builder image show latest
+  image-builder image show img-3f0c --json | jq .steps`
+}
+
+// shown is an image with what is not in its record.
+type shown struct {
+	image.Image
+	Access  access   `json:"access"`
+	Current []string `json:"current"` // the parameters that name it now
+}
+
+// access is who may read a disk, which is what it takes to boot it or to copy it.
+type access struct {
+	Owner string `json:"owner"`
+	Mode  string `json:"mode"`    // of the disk file, octal
+	Who   string `json:"readers"` // the owner, a group, everybody: directories on the way included
+}
+
+// Run shows.
+func (c *ImageShowCmd) Run(ctx context.Context, env *Env) error {
+	return env.withStore(ctx, func(store *local.Store) error {
+		img, err := store.Image(ctx, c.ID)
+		if err != nil {
+			return err
+		}
+		current, err := currentImages(ctx, store)
+		if err != nil {
+			return err
+		}
+		seen := shown{Image: img, Current: append([]string{}, current[img.ID]...)}
+		if seen.Access, err = diskAccess(img.Disk, store.Dir()); err != nil {
+			return err
+		}
+		if env.JSON {
+			return env.object(seen)
+		}
+		if _, err := fmt.Fprint(env.Stdout, details(seen)); err != nil {
+			return fmt.Errorf("print result: %w", err)
+		}
+		return env.steps(img.Steps)
+	})
+}
+
+// details are a line for each fact.
+func details(s shown) string {
+	facts := [][2]string{
+		{"image", s.ID},
+		{"name", harmless(s.Name)},
+		{"baked", fmt.Sprintf("%s, in %s", s.Created.Format(time.RFC3339), took(time.Duration(s.Elapsed)))},
+		{"base", fmt.Sprintf("%s (sha256 %s)", harmless(s.Base), s.BaseSHA256)},
+		{"recipe", "sha256 " + s.RecipeDigest},
+		{"disk", s.Disk},
+		{"size", fmt.Sprintf("%s, of which %s are data", size(s.Size), size(s.Data))},
+		{"boots on", bootsOn(s.Image)},
+		{"who may", fmt.Sprintf("%s (the disk belongs to %s, mode %s)", s.Access.Who, s.Access.Owner, s.Access.Mode)},
+		{"secrets", searched(s.Searched)},
+		{"output", output(s)},
+	}
+	if s.Failed != "" {
+		facts = append(facts, [2]string{"failed", harmless(s.Failed)})
+	}
+	var text strings.Builder
+	for _, fact := range facts {
+		fmt.Fprintf(&text, "%-9s %s\n", fact[0], fact[1])
+	}
+	return text.String()
+}
+
+func output(s shown) string {
+	switch {
+	case len(s.Current) > 0:
+		return "parameter " + strings.Join(s.Current, ", ") + ", of which it is the current value"
+	case s.Parameter != "":
+		return "parameter " + s.Parameter + ", which names another image by now"
+	}
+	return "no parameter"
+}
+
+func bootsOn(img image.Image) string {
+	if len(img.Firmware) == 0 {
+		return "no machine: the disk has no boot loader"
+	}
+	var firmware []string
+	for _, one := range img.Firmware {
+		firmware = append(firmware, strings.ToUpper(string(one)))
+	}
+	return fmt.Sprintf("%s machines with %s", img.Arch, strings.Join(firmware, " or "))
+}
+
+// steps prints a line for each step.
+func (e *Env) steps(steps []image.Step) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, step := range steps {
+		rows = append(rows, []string{label(step.Step), string(step.Status), took(time.Duration(step.Elapsed)), step.Log})
+	}
+	if _, err := fmt.Fprintln(e.Stdout); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return e.columns([]string{"STEP", "STATUS", "TOOK", "LOG"}, rows)
+}
+
+// diskAccess finds who may read a disk: its mode, as far as the directories up to the data directory let one through.
+func diskAccess(disk, dataDir string) (access, error) {
+	info, err := os.Stat(disk)
+	if err != nil {
+		return access{}, &ExitError{Code: NotUsable, Err: fmt.Errorf("read disk: %w", err), Next: "image-builder image remove it, and bake again"}
+	}
+	readable := info.Mode().Perm()
+	for dir := filepath.Dir(disk); len(dir) >= len(dataDir); dir = filepath.Dir(dir) {
+		above, err := os.Stat(dir)
+		if err != nil {
+			return access{}, fmt.Errorf("read directory: %w", err)
+		}
+		readable &^= hidden(above.Mode().Perm())
+	}
+	found := access{Owner: ownerOf(info), Mode: fmt.Sprintf("%04o", info.Mode().Perm())}
+	switch {
+	case readable&0o004 != 0:
+		found.Who = "everybody on this machine"
+	case readable&0o040 != 0:
+		found.Who = found.Owner + " and the file's group"
+	default:
+		found.Who = found.Owner + " only"
+	}
+	return found, nil
+}
+
+// hidden returns the permissions to read that a directory takes away from what lies in it.
+func hidden(dir fs.FileMode) fs.FileMode {
+	closed := fs.FileMode(0)
+	if dir&0o010 == 0 {
+		closed |= 0o040
+	}
+	if dir&0o001 == 0 {
+		closed |= 0o004
+	}
+	return closed
+}
+
+func ownerOf(info fs.FileInfo) string {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return "its owner"
+	}
+	id := strconv.FormatUint(uint64(stat.Uid), 10)
+	if owner, err := user.LookupId(id); err == nil {
+		return owner.Username
+	}
+	return "user " + id
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+)
+
+// Summary is what a bake says at its end, to people: what came out, from what, what was proved, and what can be done
+// with it. Of a bake that failed and kept its disk it says why, where the log is and how to look inside.
+func Summary(img image.Image) string {
+	if img.Failed != "" {
+		return failedSummary(img)
+	}
+	lines := []string{
+		fmt.Sprintf("baked %s in %s", img.ID, took(time.Duration(img.Elapsed))),
+		fmt.Sprintf("  base       %s", harmless(img.Base)),
+		fmt.Sprintf("  disk       %s", img.Disk),
+		fmt.Sprintf("  size       %s, of which %s are data", size(img.Size), size(img.Data)),
+		fmt.Sprintf("  steps      %s", tally(img.Steps)),
+		fmt.Sprintf("  secrets    %s", searched(img.Searched)),
+	}
+	if img.Parameter != "" {
+		lines = append(lines, fmt.Sprintf("  parameter  %s = %s", img.Parameter, img.ID))
+	}
+	lines = append(lines, fmt.Sprintf("  next       image-builder image show %s; image-builder image boot %s", img.ID, img.ID))
+	return strings.Join(lines, "\n") + "\n"
+}
+
+func failedSummary(img image.Image) string {
+	lines := []string{
+		fmt.Sprintf("kept %s, whose bake failed after %s", img.ID, took(time.Duration(img.Elapsed))),
+		fmt.Sprintf("  why   %s", harmless(img.Failed)),
+	}
+	for _, step := range img.Steps {
+		if step.Status == progress.Failed && step.Log != "" {
+			lines = append(lines, fmt.Sprintf("  log   %s", step.Log))
+		}
+	}
+	lines = append(lines, fmt.Sprintf("  next  image-builder image shell %s", img.ID))
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// tally counts steps by how they ended: "4 done, 1 skipped".
+func tally(steps []image.Step) string {
+	count := make(map[progress.Status]int)
+	for _, step := range steps {
+		count[step.Status]++
+	}
+	parts := []string{fmt.Sprintf("%d done", count[progress.Success])}
+	for _, status := range []progress.Status{progress.Failed, progress.IgnoredFailure, progress.Skipped} {
+		if count[status] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", count[status], status))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// searched says what the search for secrets covered; it claims nothing that was not done.
+func searched(search *image.Search) string {
+	if search == nil {
+		return "the bake had none"
+	}
+	text := fmt.Sprintf("none on the disk: %s searched for %d patterns in %s", size(search.Bytes), search.Patterns, took(time.Duration(search.Elapsed)))
+	if len(search.Allowed) > 0 {
+		text = fmt.Sprintf("none but in %s, as allowed: %s searched for %d patterns in %s",
+			harmless(strings.Join(search.Allowed, ", ")), size(search.Bytes), search.Patterns, took(time.Duration(search.Elapsed)))
+	}
+	return text
+}

@@ -1,0 +1,94 @@
+package cli
+
+import (
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"image-builder/internal/progress"
+)
+
+// redrawEvery is how often the live display changes: often enough to look alive, rarely enough to cost nothing.
+const redrawEvery = 100 * time.Millisecond
+
+// live redraws what runs in place. Each drawing is one write, which terminals show at once.
+type live struct {
+	mutex    sync.Mutex
+	out      io.Writer
+	screen   *screen
+	size     func() (columns, rows int)
+	finished []string // lines to scroll away with the next drawing
+	drawn    []string // the lines that stand below the cursor's place
+	stop     chan struct{}
+	stopped  sync.WaitGroup
+	once     sync.Once
+}
+
+func newLive(out io.Writer, screen *screen, size func() (columns, rows int)) *live {
+	l := &live{out: out, screen: screen, size: size, stop: make(chan struct{})}
+	l.stopped.Go(l.redraw)
+	return l
+}
+
+func (l *live) Report(e progress.Event) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.finished = append(l.finished, l.screen.apply(e)...)
+}
+
+// Close draws what was finished, takes the rest off the screen and shows the cursor again.
+func (l *live) Close() {
+	l.once.Do(func() {
+		close(l.stop)
+		l.stopped.Wait()
+		l.mutex.Lock()
+		defer l.mutex.Unlock()
+		l.draw(nil, ansi.ShowCursor)
+	})
+}
+
+func (l *live) redraw() {
+	ticker := time.NewTicker(redrawEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-ticker.C:
+			l.mutex.Lock()
+			l.draw(l.screen.frame(l.size()), ansi.HideCursor)
+			l.mutex.Unlock()
+		}
+	}
+}
+
+// draw replaces what it drew last by the finished lines, which stay, and the frame, which will be replaced.
+func (l *live) draw(frame []string, cursor string) {
+	columns, _ := l.size()
+	var text strings.Builder
+	text.WriteString(ansi.SetModeSynchronizedOutput + cursor)
+	if rows := occupied(l.drawn, columns); rows > 0 {
+		text.WriteString("\r" + ansi.CursorUp(rows) + ansi.EraseScreenBelow)
+	}
+	for _, line := range l.finished {
+		text.WriteString(line + "\n")
+	}
+	for _, line := range frame {
+		text.WriteString(line + "\n")
+	}
+	text.WriteString(ansi.ResetModeSynchronizedOutput)
+	l.finished, l.drawn = nil, frame
+	_, _ = io.WriteString(l.out, text.String()) // a terminal that went away must not fail the bake
+}
+
+// occupied counts the rows that lines take now: a window that became narrower since broke them.
+func occupied(lines []string, columns int) int {
+	rows := 0
+	for _, line := range lines {
+		rows += max(1, (ansi.StringWidth(line)+columns-1)/columns)
+	}
+	return rows
+}

@@ -1,0 +1,208 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/dustin/go-humanize"
+
+	"image-builder/internal/progress"
+)
+
+// How many of a step's last lines are shown: while it runs, and after it failed.
+const (
+	tailRunning = 5
+	tailFailed  = 12
+)
+
+// maxTailLine bounds what is kept of one line, in bytes; no terminal shows more.
+const maxTailLine = 4096
+
+// screen is what a live terminal shows: what runs at present, and which lines were finished. It draws nothing.
+type screen struct {
+	now    func() time.Time
+	paint  paint
+	stages []*stage
+	steps  []*activity
+	frames int // drawn so far, which turns the wheel
+}
+
+// stage is a stage that runs.
+type stage struct {
+	name        string
+	since       time.Time
+	done, total int64 // bytes moved; 0 if none move
+}
+
+// activity is a step that runs.
+type activity struct {
+	step  progress.Step
+	since time.Time
+	tail  []string // its last lines as they came
+}
+
+func newScreen(now func() time.Time, paint paint) *screen { return &screen{now: now, paint: paint} }
+
+// apply takes an event in and returns the lines that are finished by it.
+func (s *screen) apply(e progress.Event) []string {
+	switch e.Kind {
+	case progress.StageStarted:
+		s.stages = append(s.stages, &stage{name: e.Stage, since: s.now()})
+	case progress.StageDone:
+		return s.endStage(e)
+	case progress.Bytes:
+		s.move(e)
+	case progress.Note:
+		return []string{s.paint.bold("note: ") + harmless(e.Text)}
+	}
+	if e.Step == nil {
+		return nil
+	}
+	switch e.Kind {
+	case progress.StepStarted:
+		s.steps = append(s.steps, &activity{step: *e.Step, since: s.now()})
+	case progress.StepOutput:
+		s.printed(*e.Step, e.Text)
+	case progress.StepDone:
+		return s.endStep(e)
+	}
+	return nil
+}
+
+// endStage makes no claim about success: a stage ends in an error, too.
+func (s *screen) endStage(e progress.Event) []string {
+	s.stages = slices.DeleteFunc(s.stages, func(one *stage) bool { return one.name == e.Stage })
+	return []string{"• " + harmless(e.Stage) + s.paint.faint("  "+took(e.Elapsed))}
+}
+
+func (s *screen) move(e progress.Event) {
+	for _, one := range s.stages {
+		if one.name == e.Stage {
+			one.done, one.total = e.Done, e.Total
+		}
+	}
+}
+
+func (s *screen) find(step progress.Step) int {
+	return slices.IndexFunc(s.steps, func(one *activity) bool { return one.step == step })
+}
+
+func (s *screen) printed(step progress.Step, line string) {
+	if at := s.find(step); at >= 0 {
+		one := s.steps[at]
+		one.tail = append(one.tail, line[:min(len(line), maxTailLine)])
+		one.tail = one.tail[max(0, len(one.tail)-tailFailed):]
+	}
+}
+
+// endStep leaves one line of a step, and of one that failed its last output.
+func (s *screen) endStep(e progress.Event) []string {
+	var tail []string
+	if at := s.find(*e.Step); at >= 0 {
+		tail = s.steps[at].tail
+		s.steps = slices.Delete(s.steps, at, at+1)
+	}
+	line := s.mark(e.Status) + " " + label(*e.Step) + s.paint.faint("  "+took(e.Elapsed))
+	if e.Status == progress.Success {
+		return []string{line}
+	}
+	line += "  " + string(e.Status)
+	if why := harmless(e.Text); why != "" {
+		line += ": " + why
+	}
+	if e.Status != progress.Failed {
+		return []string{line}
+	}
+	return append([]string{line}, s.quote(tail)...)
+}
+
+func (s *screen) mark(status progress.Status) string {
+	switch status {
+	case progress.Success:
+		return s.paint.green("✓")
+	case progress.Failed:
+		return s.paint.red("✗")
+	case progress.IgnoredFailure:
+		return s.paint.red("!")
+	case progress.Rebooting:
+		return "↻"
+	}
+	return s.paint.faint("–")
+}
+
+func (s *screen) quote(lines []string) []string {
+	var quoted []string
+	for _, line := range lines {
+		quoted = append(quoted, s.paint.faint("    │ ")+harmless(line))
+	}
+	return quoted
+}
+
+// frame returns the lines that show what runs, each narrower than columns, fewer than rows.
+func (s *screen) frame(columns, rows int) []string {
+	wheel := s.paint.bold(string([]rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")[s.frames%10]))
+	s.frames++
+	var lines []string
+	for _, one := range s.stages {
+		lines = append(lines, wheel+" "+harmless(one.name)+"  "+took(s.now().Sub(one.since))+s.bytes(one, columns))
+	}
+	for _, one := range s.steps {
+		lines = append(lines, "  "+wheel+" "+label(one.step)+"  "+took(s.now().Sub(one.since)))
+		lines = append(lines, s.quote(one.tail[max(0, len(one.tail)-tailRunning):])...)
+	}
+	lines = lines[max(0, len(lines)-rows+1):]
+	for i := range lines {
+		lines[i] = ansi.Truncate(lines[i], columns-1, "…")
+	}
+	return lines
+}
+
+// bytes is the bar of a stage in which bytes move, with the mean rate since the stage began.
+func (s *screen) bytes(one *stage, columns int) string {
+	if one.done <= 0 {
+		return ""
+	}
+	text := "  " + size(one.done)
+	if one.total > 0 {
+		text = fmt.Sprintf("  %s %3d%%  %s of %s", s.bar(one, columns), 100*one.done/one.total, size(one.done), size(one.total))
+	}
+	if seconds := s.now().Sub(one.since).Seconds(); seconds >= 1 {
+		text += "  " + size(int64(float64(one.done)/seconds)) + "/s"
+	}
+	return text
+}
+
+func (s *screen) bar(one *stage, columns int) string {
+	width := min(30, columns/3)
+	full := int(min(one.done, one.total) * int64(width) / one.total)
+	return s.paint.green(strings.Repeat("━", full)) + s.paint.faint(strings.Repeat("─", width-full))
+}
+
+// size writes bytes the way people read them: 1.5 GiB.
+func size(bytes int64) string { return humanize.IBytes(uint64(max(0, bytes))) }
+
+// paint colours text with the terminal's own sixteen colours, or not at all.
+type paint struct{ on bool }
+
+func newPaint() paint { return paint{on: os.Getenv("NO_COLOR") == ""} }
+
+func (p paint) green(text string) string {
+	return p.with(lipgloss.NewStyle().Foreground(lipgloss.Green), text)
+}
+func (p paint) red(text string) string {
+	return p.with(lipgloss.NewStyle().Foreground(lipgloss.Red), text)
+}
+func (p paint) bold(text string) string  { return p.with(lipgloss.NewStyle().Bold(true), text) }
+func (p paint) faint(text string) string { return p.with(lipgloss.NewStyle().Faint(true), text) }
+
+func (p paint) with(style lipgloss.Style, text string) string {
+	if !p.on {
+		return text
+	}
+	return style.Inline(true).Render(text)
+}
