@@ -62,7 +62,7 @@ func (m *memory) write(command sandbox.Command) error {
 	if err := m.forget(); err != nil {
 		return err
 	}
-	return os.WriteFile(m.command(), []byte(text), 0o600)
+	return errors.Join(os.WriteFile(m.command(), []byte(text), 0o600), m.give(m.command()))
 }
 
 // began tells whether the machine's shell took the command.

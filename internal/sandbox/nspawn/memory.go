@@ -12,7 +12,10 @@ import (
 // memory is what a machine keeps in memory: its /run and /tmp, the command it is to run and the resolver's file. It
 // outlives a command, as it does on a real machine, and is a tmpfs that only root can enter and, where the kernel can
 // (6.4), that is never swapped out.
-type memory struct{ dir string }
+type memory struct {
+	dir   string
+	owner int // user and group of what the container sees
+}
 
 const memoryFlags = unix.MS_NOSUID | unix.MS_NODEV
 
@@ -27,44 +30,38 @@ func mountMemory(dir string) (*memory, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("mount memory on %s: %w", dir, err), os.Remove(dir))
 	}
-	m := &memory{dir}
-	if err := m.fill(); err != nil {
-		return nil, errors.Join(fmt.Errorf("make memory: %w", err), m.close())
-	}
-	return m, nil
+	return &memory{dir: dir}, nil
 }
 
 // fill makes the directories that become /run and /tmp, and copies the resolver's file as it is now.
 func (m *memory) fill() error {
-	if err := os.Mkdir(m.run(), 0o755); err != nil {
-		return err
-	}
-	if err := os.Mkdir(m.host(), 0o755); err != nil {
-		return err
-	}
-	if err := os.Mkdir(m.tmp(), 0o700); err != nil {
-		return err
-	}
-	if err := os.Chmod(m.tmp(), 0o777|os.ModeSticky); err != nil {
-		return err
+	for dir, mode := range map[string]os.FileMode{m.run(): 0o755, m.host(): 0o755, m.tmp(): 0o777 | os.ModeSticky} {
+		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, mode), m.give(dir)); err != nil {
+			return fmt.Errorf("make memory: %w", err)
+		}
 	}
 	resolver, err := os.ReadFile("/etc/resolv.conf")
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the command gets what the image has, as this machine gets by without
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("read resolver: %w", err)
 	}
-	return os.WriteFile(m.resolver(), resolver, 0o644)
+	return errors.Join(os.WriteFile(m.resolver(), resolver, 0o644), m.give(m.resolver()))
 }
+
+// give hands a file to the container's root.
+func (m *memory) give(path string) error { return os.Lchown(path, m.owner, m.owner) }
 
 // clear starts afresh: a new mount, so that nothing of what was there can stay.
 func (m *memory) clear() error {
 	if err := m.close(); err != nil {
 		return err
 	}
-	_, err := mountMemory(m.dir)
-	return err
+	if _, err := mountMemory(m.dir); err != nil {
+		return err
+	}
+	return m.fill()
 }
 
 // close forgets it all. Closing it again does nothing.

@@ -1,14 +1,15 @@
 // Package nspawn is a sandbox.Machine as a systemd-nspawn container on the mounted root of a raw disk.
 //
 // The command sees the disk as /, this machine's network and resolver, and /tmp, /run and /dev in memory. It is root
-// over the disk but not over this machine: a user namespace takes away what root could do to the kernel, its settings
-// and its devices. It shares this machine's network, so it reaches what listens on loopback and on abstract sockets.
+// over the disk but nobody on this machine: a user namespace takes away what root could do to the kernel, its settings
+// and its devices (see isolation for kernels that cannot map a filesystem's users, and Config.Nesting). It shares this
+// machine's network, so it reaches what listens on loopback and on abstract sockets.
 //
 // The package never writes to the disk on its own account: what it puts there so that something can be mounted over
 // it is removed again, and the image's symbolic links are resolved inside the image. It knows nothing of component
 // documents and never looks at what a command does.
 //
-// Written from systemd-nspawn(1), systemd 252; it needs 250 or later.
+// Written from systemd-nspawn(1), systemd 252; it needs 252 or later.
 package nspawn
 
 import (
@@ -46,14 +47,15 @@ type Config struct {
 
 // Machine is a disk brought up as a container. It satisfies sandbox.Machine.
 type Machine struct {
-	config   Config
-	name     string
-	programs programs
-	mount    *disk.Mount
-	memory   *memory
-	groups   []string
-	isolated bool
-	stopped  bool
+	config    Config
+	name      string
+	programs  programs
+	mount     *disk.Mount
+	memory    *memory
+	groups    []string
+	isolated  bool
+	isolation isolation
+	stopped   bool
 }
 
 // Start mounts the disk and gets everything ready for Run; no process of the machine runs yet. A Machine that it
@@ -82,7 +84,23 @@ func Start(ctx context.Context, config Config) (m *Machine, err error) {
 	if m.groups, err = createGroups(m.name); err != nil {
 		return m, err
 	}
-	return m, m.open(ctx)
+	if err := m.open(ctx); err != nil {
+		return m, err
+	}
+	if m.isolation, err = chooseIsolation(config.Nesting, m.shown()); err != nil {
+		return m, err
+	}
+	m.memory.owner = m.isolation.root()
+	return m, m.memory.fill()
+}
+
+// shown lists what the container gets to see of this machine.
+func (m *Machine) shown() []string {
+	paths := []string{m.Root(), m.memory.dir}
+	for _, share := range m.config.Shares {
+		paths = append(paths, share.Source)
+	}
+	return paths
 }
 
 // machineName is unique, and names this process so that what a killed one left behind can be told from what is in use.

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// minimum is the version of systemd with the options used here.
-const minimum = 250
+// minimum is the oldest version of systemd that this was run with.
+const minimum = 252
 
 // programs are this machine's, by absolute path.
 type programs struct{ nspawn, unshare, shell string }
@@ -54,7 +54,7 @@ func checkVersion(found programs) error {
 		return err
 	}
 	if version < minimum {
-		return fmt.Errorf("use systemd-nspawn %d: it must be %d or later: upgrade to Debian 12, Ubuntu 22.04 with backports, or later", version, minimum)
+		return fmt.Errorf("use systemd-nspawn %d: it must be %d or later: upgrade to Debian 12, Ubuntu 24.04, Amazon Linux 2023 or later", version, minimum)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func (m *Machine) Run(ctx context.Context, command sandbox.Command) error {
 	output := newTail(command.Stderr)
 	launcher := exec.Command(m.programs.unshare)
 	launcher.Stdout, launcher.Stderr = command.Stdout, output
-	if same(command.Stdout, command.Stderr) {
+	if oneWriter(command.Stdout, command.Stderr) {
 		launcher.Stdout = output // one pipe, so that the order is kept
 	}
 	launcher.WaitDelay = 5 * time.Second // somebody else holding our pipes cannot be: all of them are dead

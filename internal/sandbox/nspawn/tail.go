@@ -38,8 +38,8 @@ func (t *tail) String() string {
 	return string(t.last)
 }
 
-// same tells whether two writers are one; writers that cannot be compared are not.
-func same(a, b io.Writer) bool {
+// oneWriter tells whether two writers are one; writers that cannot be compared are not.
+func oneWriter(a, b io.Writer) bool {
 	defer func() { _ = recover() }()
 	return a != nil && a == b
 }
