@@ -1,0 +1,107 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"image-builder/internal/component"
+	"image-builder/internal/component/action"
+	"image-builder/internal/finding"
+	"image-builder/internal/image"
+	"image-builder/internal/lint"
+	"image-builder/internal/recipe"
+)
+
+// BakeCmd is `bake`.
+type BakeCmd struct {
+	Recipe          string `arg:"" optional:"" help:"Recipe file, or a bare bootstrap script." placeholder:"RECIPE|SCRIPT"`
+	recipe.Override `embed:""`
+	Bucket          map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
+	KeepFailed      bool              `help:"Keep the disk as it stood when a step failed: see image shell."`
+	Boot            bool              `help:"Start the finished disk in a virtual machine first; one that shows no login prompt is not published."`
+}
+
+// Help is what --help adds.
+func (c *BakeCmd) Help() string {
+	return `Bakes here: the base disk is cloned, the component documents run in it as root with the secrets at /tmp/secrets,
+the result is searched for every secret and goes into the image store, its ID into the output parameter.
+
+Prints the image's ID, or the image as JSON with --json.
+
+Examples:
+  image-builder bake recipe.yml
+  image-builder bake bootstrap.sh --base debian:bookworm --secrets ./secrets --output /buildkite/agent-ami
+  image-builder bake recipe.yml --bucket acme-secrets=./secrets --keep-failed`
+}
+
+// Run bakes.
+func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
+	definition, err := c.definition(env)
+	if err != nil {
+		return err
+	}
+	if err := enterPrivateMounts(); err != nil {
+		return err
+	}
+	watch := newWatcher(env)
+	img, err := c.bake(ctx, env, definition, watch)
+	watch.Close()
+	if err != nil {
+		return err
+	}
+	return env.result(img, img.ID, func() { fmt.Fprint(env.Stderr, Summary(img)) })
+}
+
+// definition reads the recipe and the flags, and checks them and every document and script they name.
+func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
+	r, found := recipe.Load(c.Recipe)
+	if r != nil {
+		found = append(found, r.Override(c.Override)...)
+	}
+	if found.Errors() == 0 {
+		found = append(found, r.Complete()...)
+	}
+	if found.Errors() > 0 {
+		return nil, env.showFindings(found)
+	}
+	found, err := checkNamed(r, found)
+	if err != nil {
+		return nil, err
+	}
+	warnings := len(found) - found.Errors()
+	if warnings > 0 && !env.JSON {
+		fmt.Fprintf(env.Stderr, "image-builder: %s: image-builder lint shows them\n", count(warnings, "warning"))
+	}
+	return r, env.showFindings(slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity != finding.Error }))
+}
+
+// checkNamed adds what is wrong with the component documents and the script that lie on this machine.
+func checkNamed(r *recipe.Recipe, found finding.List) (finding.List, error) {
+	linter := &lint.Linter{Modules: action.All(action.Ports{}), Platform: component.Linux}
+	var files []string
+	for _, c := range r.Components {
+		files = append(files, c.Document)
+	}
+	for _, name := range append(files, r.Bootstrap) {
+		if name == "" || strings.HasPrefix(name, "s3://") {
+			continue
+		}
+		result, err := linter.File(name)
+		if err != nil {
+			return nil, &ExitError{Code: BadInput, Err: err}
+		}
+		found = append(found, result.Findings...)
+	}
+	return found, nil
+}
+
+func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, watch watcher) (image.Image, error) {
+	w, err := wire(ctx, env, watch.Report)
+	if err != nil {
+		return image.Image{}, err
+	}
+	defer w.Close()
+	return w.bake(ctx, r, c)
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+)
+
+// Version is what --version prints; the build sets it.
+var Version = "unreleased"
+
+// Commands is the command line as kong reads it: one field a command, each in a file of its own.
+type Commands struct {
+	DataDir string           `help:"Where images, bases, parameters and events are kept." default:"${data_dir}" type:"path" env:"IMAGE_BUILDER_DATA_DIR" placeholder:"DIR"`
+	JSON    bool             `help:"Print one JSON object on stdout." name:"json"`
+	Version kong.VersionFlag `help:"Print the version."`
+
+	Bake       BakeCmd       `cmd:"" help:"Bake an image on this machine."`
+	Lint       LintCmd       `cmd:"" help:"Check recipes, component documents and templates without running anything."`
+	Base       BaseCmd       `cmd:"" help:"Base images: list, build, pull, remove."`
+	Image      ImageCmd      `cmd:"" help:"The image store: list, show, export, boot, shell, remove."`
+	Parameter  ParameterCmd  `cmd:"" help:"Parameters, as SSM would keep them: get, put, list."`
+	Events     EventsCmd     `cmd:"" help:"Print the NewImage messages."`
+	MirrorName MirrorNameCmd `cmd:"" help:"Print the directory name that the agent gives a repository's mirror."`
+}
+
+// Main runs the command line args (without the program's name) and returns the exit status: see exit.go.
+func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var commands Commands
+	stopped := false // by --help or --version, which have printed what was asked for
+	parser, err := newParser(&commands, stdout, stderr, func(int) { stopped = true })
+	if err != nil {
+		return fail(stderr, err)
+	}
+	parsed, err := parser.Parse(args)
+	if stopped {
+		return 0
+	}
+	if err != nil {
+		return fail(stderr, usageError(err))
+	}
+	env := &Env{
+		Stdin: stdin, Stdout: stdout, Stderr: stderr,
+		DataDir: commands.DataDir, JSON: commands.JSON,
+		Terminal: isTerminal(stderr), Now: time.Now,
+	}
+	parsed.BindTo(ctx, (*context.Context)(nil))
+	if err := parsed.Run(env); err != nil {
+		return fail(stderr, err)
+	}
+	return 0
+}
+
+func newParser(commands *Commands, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
+	return kong.New(commands,
+		kong.Name("image-builder"),
+		kong.Description("Bakes machine images for the agents of Buildkite Elastic CI Stacks: a base disk, component documents and secrets in; a bootable disk without a secret in it out."),
+		kong.Vars{"data_dir": defaultDataDir(), "version": Version},
+		kong.Writers(stdout, stderr),
+		kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
+	)
+}
+
+// defaultDataDir follows the XDG Base Directory Specification.
+func defaultDataDir() string {
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "image-builder")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "/var/lib/image-builder"
+	}
+	return filepath.Join(home, ".local", "share", "image-builder")
+}
+
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
+}

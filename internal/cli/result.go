@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"image-builder/internal/finding"
+)
+
+// result prints what a command yields: with --json value as one JSON object, else line on stdout and, for people,
+// whatever explain prints; explain may be nil.
+func (e *Env) result(value any, line string, explain func()) error {
+	if e.JSON {
+		return json.NewEncoder(e.Stdout).Encode(value)
+	}
+	if _, err := fmt.Fprintln(e.Stdout, line); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	if explain != nil {
+		explain()
+	}
+	return nil
+}
+
+// showFindings prints what is wrong with a file, with the lines that are meant; errors among it end the command.
+func (e *Env) showFindings(found finding.List) error {
+	source := func(file string) []byte {
+		text, _ := os.ReadFile(file) // without it only the excerpt is missing
+		return text
+	}
+	if err := finding.WriteText(e.Stderr, found, source); err != nil {
+		return err
+	}
+	if found.Errors() > 0 {
+		return &ExitError{Code: BadInput}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"image-builder/internal/aws"
+	"image-builder/internal/local"
+	"image-builder/internal/secret"
+)
+
+// most is how many objects a bucket of secrets may hold.
+const most = 1000
+
+// objectStore reads objects. Satisfied by *aws.S3 and local.Buckets.
+type objectStore interface {
+	Get(ctx context.Context, bucket, key, owner string) (io.ReadCloser, error)
+	List(ctx context.Context, bucket, prefix, owner string, limit int) ([]string, error)
+}
+
+// sources reads what a recipe names outside its own directory: from S3, or from a directory that stands for a bucket,
+// from Secrets Manager and from the parameter store.
+type sources struct {
+	session *aws.Session
+	buckets local.Buckets
+}
+
+// of returns the store that has the bucket.
+func (s sources) of(bucket string) objectStore {
+	if _, here := s.buckets[bucket]; here {
+		return s.buckets
+	}
+	return &aws.S3{Session: s.session}
+}
+
+// Object reads an s3:// URL.
+func (s sources) Object(ctx context.Context, url string) ([]byte, error) {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(url, "s3://"), "/")
+	return s.read(ctx, bucket, key)
+}
+
+func (s sources) read(ctx context.Context, bucket, key string) ([]byte, error) {
+	body, err := s.of(bucket).Get(ctx, bucket, key, "")
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	text, err := io.ReadAll(io.LimitReader(body, secret.LoadLimit+1))
+	if err == nil && len(text) > secret.LoadLimit {
+		err = fmt.Errorf("the object is larger than %d bytes", secret.LoadLimit)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read s3://%s/%s: %w", bucket, key, err)
+	}
+	return text, nil
+}
+
+// Secrets reads the secrets that a recipe names, by the forms of its `secrets` field.
+func (s sources) Secrets(ctx context.Context, reference string) ([]secret.Secret, error) {
+	kind, name, _ := strings.Cut(reference, ":")
+	switch kind {
+	case "s3":
+		return s.bucketSecrets(ctx, strings.TrimPrefix(name, "//"))
+	case "secretsmanager":
+		value, err := (&aws.Secrets{Session: s.session}).Secret(ctx, name)
+		return []secret.Secret{{Name: path.Base(name), Value: value}}, err
+	case "ssm":
+		return s.parameterSecrets(ctx, name)
+	}
+	return secret.Load(reference)
+}
+
+func (s sources) bucketSecrets(ctx context.Context, place string) ([]secret.Secret, error) {
+	bucket, prefix, _ := strings.Cut(place, "/")
+	if prefix != "" && !strings.HasSuffix(prefix, "/") {
+		prefix += "/"
+	}
+	keys, err := s.of(bucket).List(ctx, bucket, prefix, "", most+1)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) > most {
+		return nil, fmt.Errorf("s3://%s holds more than %d objects: name a prefix", place, most)
+	}
+	var secrets []secret.Secret
+	for _, key := range keys {
+		name := strings.TrimPrefix(key, prefix)
+		if name == "" || strings.HasSuffix(name, "/") {
+			continue // a console's "folder"
+		}
+		value, err := s.read(ctx, bucket, key)
+		if err != nil {
+			return nil, err
+		}
+		secrets = append(secrets, secret.Secret{Name: name, Value: value})
+	}
+	return secrets, nil
+}
+
+func (s sources) parameterSecrets(ctx context.Context, under string) ([]secret.Secret, error) {
+	values, err := (&aws.Parameters{Session: s.session}).Under(ctx, under)
+	if err != nil {
+		return nil, err
+	}
+	var secrets []secret.Secret
+	for name, value := range values {
+		secrets = append(secrets, secret.Secret{Name: strings.TrimPrefix(strings.TrimPrefix(name, under), "/"), Value: []byte(value)})
+	}
+	return secrets, nil
+}

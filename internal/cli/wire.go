@@ -1,0 +1,132 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"image-builder/internal/aws"
+	"image-builder/internal/bake"
+	"image-builder/internal/image"
+	"image-builder/internal/local"
+	"image-builder/internal/pipeline"
+	"image-builder/internal/progress"
+	"image-builder/internal/recipe"
+	"image-builder/internal/sandbox"
+	"image-builder/internal/sandbox/nspawn"
+	"image-builder/internal/secret"
+)
+
+// wiring is where the ports get their answers: this machine's, or AWS's where a recipe names them.
+type wiring struct {
+	env    *Env
+	store  *local.Store
+	report progress.Func
+}
+
+func wire(ctx context.Context, env *Env, report progress.Func) (*wiring, error) {
+	store, err := local.Open(ctx, env.DataDir, env.Now)
+	if err != nil {
+		return nil, err
+	}
+	return &wiring{env: env, store: store, report: report}, nil
+}
+
+// Close lets go of the store.
+func (w *wiring) Close() error { return w.store.Close() }
+
+// pipeline returns the pipeline for a recipe.
+func (w *wiring) pipeline(r *recipe.Recipe, buckets local.Buckets) (pipeline.Pipeline, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return pipeline.Pipeline{}, fmt.Errorf("find this program: %w", err)
+	}
+	from := sources{session: &aws.Session{}, buckets: buckets}
+	return pipeline.Pipeline{
+		Bases: w.bases(), Secrets: from, Objects: from, NewRun: w.newRun, Report: w.report,
+		Bake: bake.Bake{Start: machine(len(r.DockerImages) > 0), Binary: program, Report: w.report, Now: w.env.Now},
+	}, nil
+}
+
+func (w *wiring) newRun(ctx context.Context) (pipeline.Run, pipeline.Place, error) {
+	run, err := w.store.NewRun(ctx)
+	if err != nil {
+		return nil, pipeline.Place{}, err
+	}
+	return run, pipeline.Place{ID: run.ID, Dir: run.Dir, Logs: w.store.Logs(run.ID)}, nil
+}
+
+// machine starts containers; one that is to run a container daemon of its own needs more rights.
+func machine(nesting bool) func(context.Context, string, string, []sandbox.Share) (sandbox.Machine, error) {
+	return func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
+		m, err := nspawn.Start(ctx, nspawn.Config{Disk: disk, WorkDir: workDir, Shares: shares, Nesting: nesting})
+		if err != nil {
+			return nil, err // a nil *Machine must not become a Machine
+		}
+		return m, nil
+	}
+}
+
+// bakeEnvironment is what scripts find in their environment: what a service on an instance would, credentials
+// included, and this machine's proxies. The second result is the values that are secret.
+func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
+	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "WORKING_DIRECTORY=/tmp"}
+	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	credentials, err := (&aws.Credentials{}).Environment(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("find AWS credentials: %w", err)
+	}
+	var secrets []secret.Secret
+	for _, variable := range credentials {
+		if name, value, _ := strings.Cut(variable, "="); name == "AWS_SECRET_ACCESS_KEY" || name == "AWS_SESSION_TOKEN" {
+			secrets = append(secrets, secret.Secret{Name: name, Value: []byte(value)})
+		}
+	}
+	return slices.Concat(env, credentials), secrets, nil
+}
+
+// buckets checks the directories that stand for buckets; paths come out absolute.
+func buckets(given map[string]string) (local.Buckets, error) {
+	checked := local.Buckets{}
+	for name, dir := range given {
+		absolute, err := filepath.Abs(dir)
+		if err == nil {
+			var info os.FileInfo
+			if info, err = os.Stat(absolute); err == nil && !info.IsDir() {
+				err = errors.New("it is not a directory")
+			}
+		}
+		if err != nil {
+			return nil, &ExitError{Code: BadInput, Err: fmt.Errorf("use %s as bucket %s: %w", dir, name, err), Next: "write --bucket NAME=DIR"}
+		}
+		checked[name] = absolute
+	}
+	return checked, nil
+}
+
+func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.Image, error) {
+	if err := nspawn.Preflight(); err != nil {
+		return image.Image{}, &ExitError{Code: BadMachine, Err: err}
+	}
+	stand, err := buckets(c.Bucket)
+	if err != nil {
+		return image.Image{}, err
+	}
+	env, credentials, err := bakeEnvironment(ctx)
+	if err != nil {
+		return image.Image{}, err
+	}
+	p, err := w.pipeline(r, stand)
+	if err != nil {
+		return image.Image{}, err
+	}
+	return p.Run(ctx, r, pipeline.Options{Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed})
+}
