@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"slices"
 )
@@ -30,6 +31,17 @@ func newSearch(patterns []pattern) *Search {
 
 // Patterns is the number of different strings that are looked for.
 func (x *Search) Patterns() int { return len(x.patterns) }
+
+// Texts yields what is looked for, for comparisons with other search programs. The texts are secret.
+func (x *Search) Texts() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, p := range x.patterns {
+			if !yield(p.text) {
+				return
+			}
+		}
+	}
+}
 
 // Disk looks through every byte of a raw disk that is not in a hole, and returns the hits by offset, without those that
 // lie inside another hit of the same secret, and how many bytes it read. A disk with more than 100,000 hits is an error.

@@ -1,0 +1,3 @@
+#!/bin/sh
+# The null job: what a bake costs by itself.
+true

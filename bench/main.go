@@ -1,0 +1,179 @@
+// Command bench measures bakes on this machine, in one run: against the shell floor (the same steps by hand), the secret
+// search against grep and ripgrep, bakes side by side against bakes in a row, and whichever other image tool is
+// installed on the same job.
+//
+// Every figure is the median of rounds in which each contestant runs once, so that a noisy neighbour meets all of them.
+// The product is driven through its command line; nothing of it is switched off. Results go to stdout as a table, or as
+// JSON with --json; what is going on, to stderr. It needs root, mounts only in a mount namespace of its own and keeps
+// all files in one directory that the next run clears, so nothing is left behind however it ends. It is no test: a
+// missed target is printed, not an error.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// options are the flags.
+type options struct {
+	rounds     int
+	peerRounds int
+	program    string // the image-builder to measure
+	base       string // raw disk; "" builds debian:bookworm
+	work       string // directory on a disk, not on tmpfs
+	cache      string // survives runs
+	only       *regexp.Regexp
+	json       bool
+}
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == searchRole {
+		exit(searchOnce(os.Args[2], os.Args[3]))
+	}
+	o := parseFlags()
+	exit(errors.Join(enterPrivateMounts(), measureAll(o)))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func parseFlags() options {
+	var o options
+	flag.IntVar(&o.rounds, "rounds", 7, "rounds of each measurement")
+	flag.IntVar(&o.peerRounds, "peer-rounds", 3, "rounds of the comparison with other tools, which take minutes")
+	flag.StringVar(&o.program, "program", "build/image-builder", "the image-builder to measure")
+	flag.StringVar(&o.base, "base", "", "raw base disk; without it, debian:bookworm is built once and kept in the cache")
+	flag.StringVar(&o.work, "work", "/var/tmp/image-builder-bench", "scratch directory, on a real disk with 20 GiB free")
+	flag.StringVar(&o.cache, "cache", "build/bench-cache", "directory for what the next run can use again")
+	flag.BoolVar(&o.json, "json", false, "print JSON")
+	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, memory, search, peers, go)")
+	flag.Parse()
+	var err error
+	if o.only, err = regexp.Compile(*only); err != nil || flag.NArg() > 0 || o.rounds < 1 || o.peerRounds < 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	return o
+}
+
+// enterPrivateMounts executes this program anew in a mount namespace of its own: every mount is gone when it ends.
+func enterPrivateMounts() error {
+	const mark = "IMAGE_BUILDER_BENCH_MOUNTS"
+	if os.Getenv(mark) != "" {
+		return os.Unsetenv(mark)
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("run as root: disks are mounted")
+	}
+	runtime.LockOSThread()
+	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
+		return fmt.Errorf("unshare mounts: %w", err)
+	}
+	if err := unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("make mounts private: %w", err)
+	}
+	return fmt.Errorf("exec: %w", unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), mark+"=1")))
+}
+
+func measureAll(o options) (err error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, unix.SIGTERM)
+	defer stop()
+	free, err := claim(o.work)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, free()) }()
+	b := &bench{options: o, report: &report{Machine: describeMachine(o), Rounds: o.rounds}}
+	defer func() { err = errors.Join(err, b.close()) }()
+	if err := b.run(ctx); err != nil {
+		return err
+	}
+	return b.report.print(os.Stdout, o.json)
+}
+
+// claim clears the scratch directory and holds it for this process.
+func claim(dir string) (free func() error, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	lock, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: another bench is running: %w", dir, err), lock.Close())
+	}
+	empty := func() error {
+		names, err := filepath.Glob(filepath.Join(dir, "*"))
+		for _, name := range names {
+			err = errors.Join(err, os.RemoveAll(name))
+		}
+		return err
+	}
+	return func() error { return errors.Join(empty(), lock.Close(), os.Remove(dir)) }, empty()
+}
+
+// bench is one run: the options, what was set up, the results.
+type bench struct {
+	options
+	report  *report
+	cleanup []func() error // the last first
+}
+
+// group is a set of measurements that can be chosen by name.
+type group struct {
+	name    string
+	measure func(context.Context) error
+}
+
+func (b *bench) run(ctx context.Context) error {
+	jobs, err := b.prepare(ctx)
+	if err != nil {
+		return err
+	}
+	for _, g := range []group{
+		{"null", jobs.measure("null")},
+		{"mirror", jobs.measure("mirror")},
+		{"parallel", jobs.parallel},
+		{"memory", jobs.memory},
+		{"search", jobs.search},
+		{"peers", jobs.peers},
+		{"go", b.goBenchmarks},
+	} {
+		if !b.only.MatchString(g.name) {
+			continue
+		}
+		if err := g.measure(ctx); err != nil {
+			return fmt.Errorf("measure %s: %w", g.name, errors.Join(err, context.Cause(ctx)))
+		}
+	}
+	return nil
+}
+
+func (b *bench) close() error {
+	var errs []error
+	for i := len(b.cleanup) - 1; i >= 0; i-- {
+		errs = append(errs, b.cleanup[i]())
+	}
+	return errors.Join(errs...)
+}
+
+// say tells whoever watches what is going on.
+func say(format string, args ...any) {
+	_, _ = fmt.Fprintf(io.Writer(os.Stderr), format+"\n", args...)
+}
