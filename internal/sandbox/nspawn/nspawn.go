@@ -60,7 +60,11 @@ type Machine struct {
 
 // Start mounts the disk and gets everything ready for Run; no process of the machine runs yet. A Machine that it
 // returns must be stopped; after an error nothing is left.
-func Start(ctx context.Context, config Config) (m *Machine, err error) {
+func Start(ctx context.Context, config Config) (*Machine, error) {
+	return start(ctx, config, chooseIsolation)
+}
+
+func start(ctx context.Context, config Config, choose func(bool, []string) (isolation, error)) (m *Machine, err error) {
 	if err := checkShares(config.Shares); err != nil {
 		return nil, err
 	}
@@ -87,7 +91,7 @@ func Start(ctx context.Context, config Config) (m *Machine, err error) {
 	if err := m.open(ctx); err != nil {
 		return m, err
 	}
-	if m.isolation, err = chooseIsolation(config.Nesting, m.shown()); err != nil {
+	if m.isolation, err = choose(config.Nesting, m.shown()); err != nil {
 		return m, err
 	}
 	m.memory.owner = m.isolation.root()

@@ -58,6 +58,7 @@ func use(t *testing.T, start Start, path, script string) {
 	work := t.TempDir()
 	m, err := start(t.Context(), path, work, nil)
 	must(t, err)
+	defer m.Stop(context.Background()) // should the script fail
 	sh(t, m, script)
 	must(t, m.Stop(t.Context()))
 	left, err := os.ReadDir(work)
