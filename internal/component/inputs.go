@@ -3,6 +3,7 @@ package component
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -195,10 +196,18 @@ func (d *decoder) literal(field Field, v *Value) {
 		d.fault(finding.InputValue, v, fmt.Sprintf("%s is %q", field.Name, v.Text), didYouMean(v.Text, field.OneOf))
 		return
 	}
-	if field.Check != nil {
-		d.rule(field.Check(v.Text), v, v)
+	if field.Check == nil {
+		return
 	}
+	err := field.Check(v.Text)
+	if left := placeholder.FindString(v.Text); err != nil && left != "" {
+		err = Fault{Warning: true, Message: field.Name + " still holds the placeholder " + left, Right: "put a value there before the document is used"}
+	}
+	d.rule(err, v, v)
 }
+
+// placeholder is what samples and templates leave for somebody to fill in: <BUCKET>, ${bucket}.
+var placeholder = regexp.MustCompile(`<[^<>]+>|\$\{[^{}]*\}`)
 
 // rule reports an error of a module's own check, at the field it names.
 func (d *decoder) rule(err error, element, at *Value) {

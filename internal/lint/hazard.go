@@ -38,8 +38,9 @@ func syntaxHazard(sh *shell) finding.List {
 	return finding.List{warning(finding.ShellSyntax, at, "bash cannot read this: "+sh.invalid.Text, "check the script with `bash -n`")}
 }
 
+// secretText is what a script says that handles a secret: where it comes from, or the variable that holds it.
 var secretText = regexp.MustCompile(`/tmp/secrets|get-secret-value|--with-decryption|aws:ssm:|docker login|` +
-	`(?i:passw(or)?d|passphrase|api_?key|private_?key|secret|access_?token|auth_?token)`)
+	`(?i:\$\{?[a-z_]*(passw(or)?d|passphrase|api_?key|private_?key|secret|token)|\b[a-z_]*(passw(or)?d|passphrase|api_?key|private_?key|secret|token)=)`)
 
 func tracedSecret(sh *shell) finding.List {
 	if sh.tracing < 0 {
@@ -120,11 +121,12 @@ const secretsDir = "/tmp/secrets"
 var (
 	secretPath = regexp.MustCompile(`(?i)(^|/)(id_(rsa|ed25519|ecdsa|dsa)|\.netrc|\.npmrc|\.git-credentials|git-credentials|credentials|private_ssh_key)$|` +
 		`(secret|password|passwd|token|api_?key|private_?key)[^/]*$|\.(pem|key|p12|pfx)$`)
-	inMemory = regexp.MustCompile(`^(/dev/shm|/run|/dev)(/|$)`)
+	publicPath = regexp.MustCompile(`(?i)\.pub$|(cert|ca|chain|bundle|public)[^/]*\.(pem|key)$|gpg[^/]*\.key$|rpm-gpg|keyrings?/`)
+	inMemory   = regexp.MustCompile(`^(/dev/shm|/run|/dev)(/|$)`)
 )
 
 func isSecret(path string) bool {
-	return !strings.HasPrefix(path, "/etc/passwd") && secretPath.MatchString(path)
+	return !strings.HasPrefix(path, "/etc/passwd") && secretPath.MatchString(path) && !publicPath.MatchString(path)
 }
 
 // secretFiles warns of secrets that stay: deleted from a disk, or copied out of memory onto one.

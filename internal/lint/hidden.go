@@ -135,7 +135,7 @@ func isHarmless(c call) bool {
 	switch c.name {
 	case "echo", "printf", "true", "false", ":", "test", "[", "sleep", "date", "whoami", "id", "uname", "hostname", "pwd",
 		"export", "readonly", "local", "declare", "typeset", "unset", "set", "shopt", "alias", "ulimit", "umask", "trap",
-		"wait", "kill", "killall", "pkill", "read", "type", "which", "command", "hash", "return", "shift", "clear", "env",
+		"wait", "kill", "killall", "pkill", "read", "type", "which", "command", "hash", "return", "shift", "break", "continue", "clear", "env",
 		"cd", "pushd", "popd", "ls", "cat", "df", "du", "free", "ps", "lsblk", "sync", "touch", "file", "stat", "head", "tail",
 		"tee", "wc", "journalctl", "logger", ".", "source":
 		return true
