@@ -115,7 +115,10 @@ func (d *decoder) element(schema Schema, v *Value) Inputs {
 	for i, field := range schema.Fields {
 		names[i] = field.Name
 	}
+	before := len(d.findings)
 	keys := d.keys(v, schema.Action, finding.UnknownInput, names)
+	// An unknown input is most likely the missing one by a wrong name: one fault, not two.
+	excused := len(d.findings) - before
 	in := make(Inputs, len(schema.Fields))
 	for _, field := range schema.Fields {
 		entry, given := keys[field.Name]
@@ -126,6 +129,8 @@ func (d *decoder) element(schema Schema, v *Value) Inputs {
 			}
 		case field.Required && given:
 			d.fault(finding.MissingInput, entry.Key, fmt.Sprintf("%s of %s is empty", field.Name, schema.Action), "give it a value")
+		case field.Required && excused > 0:
+			excused--
 		case field.Required:
 			d.errorAt(finding.MissingInput, v.At, fmt.Sprintf("%s has no %s", schema.Action, field.Name), "add "+field.Name)
 		case field.Default != "":

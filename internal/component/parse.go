@@ -281,17 +281,17 @@ func (p *parser) action(step *Step, v *Value, entry Entry) {
 
 func (p *parser) settings(step *Step, keys map[string]Entry) {
 	if n, given, ok := p.number(keys["timeoutSeconds"], "timeoutSeconds", "a number of seconds, or -1 for no limit"); ok {
-		step.Timeout, step.timeoutGiven = n, given
 		if n < 1 && n != -1 {
 			p.fault(finding.BadValue, place(given), fmt.Sprintf("timeoutSeconds is %d", n), "write a number of seconds above 0, or -1 for no limit")
-			step.Timeout = 7200
+		} else {
+			step.Timeout, step.timeoutGiven = n, given
 		}
 	}
 	if n, given, ok := p.number(keys["maxAttempts"], "maxAttempts", "a number of attempts above 0"); ok {
-		step.MaxAttempts, step.attemptsGiven = n, given
 		if n < 1 {
 			p.fault(finding.BadValue, place(given), fmt.Sprintf("maxAttempts is %d", n), "write 1 or more; the first attempt counts")
-			step.MaxAttempts = 1
+		} else {
+			step.MaxAttempts, step.attemptsGiven = n, given
 		}
 	}
 	if choice, ok := p.choice(keys["onFailure"], "onFailure", []string{string(Abort), string(Continue), string(Ignore)}); ok {

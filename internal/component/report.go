@@ -69,5 +69,8 @@ func didYouMean(word string, known []string) string {
 	if near := nearest(word, known); near != "" {
 		return "did you mean " + near + "?"
 	}
+	if len(known) > 12 {
+		return "the documentation lists them: " + known[0] + " to " + known[len(known)-1]
+	}
 	return "known here: " + strings.Join(known, ", ")
 }
