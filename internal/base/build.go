@@ -1,25 +1,20 @@
 package base
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	_ "embed" // customize.sh
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"regexp"
 	"runtime"
 	"strings"
-	"syscall"
-	"time"
 
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
-	"image-builder/internal/progress"
 )
 
 // DefaultSize is the size of a disk built here, in bytes. It is sparse: what is free takes no room.
@@ -166,63 +161,6 @@ func (m Maker) makeDisk(ctx context.Context, d Debian, id identity, p platform) 
 		err = errors.Join(err, os.RemoveAll(m.path(part)))
 	}
 	return err
-}
-
-// run runs a program to its end; it and its children are killed when ctx ends or this process dies. Its output is
-// reported line by line, and its last lines are part of the error.
-func (m Maker) run(ctx context.Context, env []string, program string, args ...string) error {
-	// the kernel kills the child when the thread that started it ends, so the thread must stay
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Env = env
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	cmd.WaitDelay = 10 * time.Second
-	in, out := io.Pipe()
-	cmd.Stdout, cmd.Stderr = out, out
-	tail := make(chan []string)
-	go func() { tail <- m.relay(in) }()
-	err := cmd.Run()
-	out.Close()
-	lines := <-tail
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("run %s: %w:\n%s", program, err, strings.Join(lines, "\n"))
-	}
-	return nil
-}
-
-// relay reports each line and returns the last ones.
-func (m Maker) relay(in io.Reader) []string {
-	var last []string
-	lines := bufio.NewScanner(in)
-	lines.Split(scanLines)
-	for lines.Scan() {
-		text := strings.TrimSpace(lines.Text())
-		if text == "" {
-			continue
-		}
-		last = append(last[max(0, len(last)-14):], text)
-		m.Progress.Report(progress.Event{Kind: progress.StepOutput, Stream: "stderr", Text: text})
-	}
-	// a line too long for the scanner must not block the program
-	_, _ = io.Copy(io.Discard, in)
-	return last
-}
-
-// scanLines splits at newlines and at the carriage returns of progress bars.
-func scanLines(data []byte, atEOF bool) (int, []byte, error) {
-	for i, b := range data {
-		if b == '\n' || b == '\r' {
-			return i + 1, data[:i], nil
-		}
-	}
-	if atEOF && len(data) > 0 {
-		return len(data), data, nil
-	}
-	return 0, nil, nil
 }
 
 // BuildDigest names what a build yields: it changes when anything changes that Build puts into the disk, apart from

@@ -26,7 +26,7 @@ printf '127.0.0.1\tlocalhost\n127.0.1.1\timage-builder\n::1\tlocalhost ip6-local
 mkdir -p "$root/etc/systemd/network"
 printf '[Match]\nType=ether\n\n[Network]\nDHCP=yes\n' >"$root/etc/systemd/network/80-ethernet.network"
 in_root systemctl --quiet enable systemd-networkd systemd-resolved "serial-getty@$CONSOLE"
-in_root systemctl --quiet disable systemd-networkd-wait-online
+in_root systemctl --quiet disable systemd-networkd-wait-online nvmf-autoconnect
 echo 'datasource_list: [ NoCloud, Ec2 ]' >"$root/etc/cloud/cloud.cfg.d/90-datasources.cfg"
 
 # Every machine makes its own host keys and machine ID.

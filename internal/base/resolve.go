@@ -106,23 +106,33 @@ func (r Resolver) plan(reference string) (wanted, error) {
 			return m.Pull(ctx, Source{Location: reference, Name: name})
 		}
 	}
-	if isURL(reference) {
-		from, sum, err := parseURL(reference)
-		if err != nil {
-			return wanted{}, err
-		}
-		name := publicURL(from) + "#sha256=" + sum // a signed URL's query is a secret
-		return wanted{name: name, make: pull(name)}, nil
-	}
-	if !strings.Contains(reference, "/") && !slices.Contains([]string{".raw", ".qcow2", ".img"}, filepath.Ext(reference)) {
+	isPath := strings.Contains(reference, "/") || slices.Contains([]string{".raw", ".qcow2", ".img"}, filepath.Ext(reference))
+	if !isPath {
 		return wanted{name: reference}, nil
 	}
-	path, err := filepath.Abs(reference)
-	if err != nil {
-		return wanted{}, err
+	name, err := PulledName(reference)
+	if err != nil || isURL(reference) {
+		return wanted{name: name, make: pull(name)}, err
 	}
-	origin, err := originOf(path)
-	return wanted{name: path, origin: origin, make: pull(path)}, err
+	origin, err := originOf(name)
+	return wanted{name: name, origin: origin, make: pull(name)}, err
+}
+
+// PulledName is what a base pulled from a location is called if nobody gives it another name: the absolute path, or
+// the URL without what may be secret in it.
+func PulledName(location string) (string, error) {
+	if !isURL(location) {
+		path, err := filepath.Abs(location)
+		if err != nil {
+			return "", fmt.Errorf("find disk: %w", err)
+		}
+		return path, nil
+	}
+	from, sum, err := parseURL(location)
+	if err != nil {
+		return "", err
+	}
+	return publicURL(from) + "#sha256=" + sum, nil
 }
 
 // find looks for what is wanted among bases and images.

@@ -11,7 +11,7 @@ import (
 )
 
 // chunk is how much is copied between two reports of progress and looks at the context, in bytes.
-const chunk = 16 << 20
+const chunk = 4 << 20
 
 // Clone makes dst, which must not exist, a copy of the disk src. Where the filesystem shares extents (xfs, btrfs) it
 // takes milliseconds; elsewhere only data is copied and holes stay holes. moved, which may be nil, hears the bytes
@@ -75,6 +75,8 @@ func copyExtent(ctx context.Context, out, in *os.File, extent Extent, moved func
 		if err != nil {
 			return err
 		}
+		// attaching the copy waits until all of it is written: let the drive work while the next chunk is copied
+		_ = unix.SyncFileRange(int(out.Fd()), at, n, unix.SYNC_FILE_RANGE_WRITE)
 		at += n
 		moved(n)
 	}

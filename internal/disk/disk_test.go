@@ -16,7 +16,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const mib = 1 << 20
+const (
+	mib      = 1 << 20
+	rootGUID = gpt.LinuxRootX86_64
+	espGUID  = gpt.EFISystemPartition
+)
 
 func needRoot(t testing.TB) {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"unsafe"
 
 	"github.com/diskfs/go-diskfs/partition/gpt"
@@ -112,7 +113,7 @@ func growMBR(f *os.File, size int64, root *Partition) error {
 	return table.Write(f, size)
 }
 
-// growFilesystem makes the filesystem fill partition p. The kernel does it, on a mount that nobody sees.
+// growFilesystem makes the filesystem fill partition p.
 func growFilesystem(ctx context.Context, f *os.File, p Partition) (err error) {
 	l, err := attach(f, p, false)
 	if err != nil {
@@ -123,34 +124,45 @@ func growFilesystem(ctx context.Context, f *os.File, p Partition) (err error) {
 		defer cancel()
 		err = errors.Join(err, l.release(ctx))
 	}()
-	tree, err := mountTree(l.device.Name(), p.Filesystem, false)
+	if p.Filesystem == XFS {
+		return growXFS(l.device.Name(), p)
+	}
+	// offline: to grow a mounted ext4 needs CAP_SYS_RESOURCE, which root lacks in many containers; through the device,
+	// because resize2fs cuts off what lies behind the filesystem in a file
+	exe, err := lookProgram("resize2fs", "e2fsprogs")
+	if err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, exe, "-f", l.device.Name())
+	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+	if report, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("run resize2fs: %w: %s", errors.Join(err, context.Cause(ctx)), lastLines(string(report), 6))
+	}
+	return nil
+}
+
+// growXFS has the kernel grow an xfs, which it does while it is mounted, on a mount that nobody sees.
+func growXFS(device string, p Partition) error {
+	tree, err := mountTree(device, XFS, false)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(tree)
 	fd, err := unix.Openat(tree, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return err
+		return fmt.Errorf("open root directory: %w", err)
 	}
-	dir := os.NewFile(uintptr(fd), f.Name())
+	dir := os.NewFile(uintptr(fd), device)
 	defer dir.Close()
 	var stat unix.Statfs_t
 	if err := unix.Fstatfs(fd, &stat); err != nil {
-		return err
+		return fmt.Errorf("read block size: %w", err)
 	}
-	return resize(dir, p.Filesystem, uint64(p.Size)/uint64(stat.Bsize))
-}
-
-// resize asks the kernel for a filesystem of so many blocks: EXT4_IOC_RESIZE_FS, _IOW('f', 16, __u64), and
-// XFS_IOC_FSGROWFSDATA, _IOW('X', 110, struct xfs_growfs_data).
-func resize(dir *os.File, filesystem string, blocks uint64) error {
-	if filesystem == Ext4 {
-		return ioctl(dir, 0x40086610, unsafe.Pointer(&blocks))
-	}
+	// XFS_IOC_FSGROWFSDATA, _IOW('X', 110, struct xfs_growfs_data)
 	growth := struct {
 		blocks  uint64
-		percent uint32 // of space that inodes may take: xfs's default for small filesystems
+		percent uint32 // of space that inodes may take: mkfs.xfs's default for filesystems under 1 TiB
 		_       uint32
-	}{blocks: blocks, percent: 25}
+	}{blocks: uint64(p.Size) / uint64(stat.Bsize), percent: 25}
 	return ioctl(dir, 0x4010586e, unsafe.Pointer(&growth))
 }
