@@ -23,7 +23,7 @@ func encodingField() component.Field {
 // encodingOf returns the encoding of a name, as encodingField lists them. Without -BE it is little-endian, and no
 // byte-order mark is written; one that is read is dropped.
 func encodingOf(name string) encoding.Encoding {
-	switch strings.ToLower(strings.Replace(name, "-", "", 1)) {
+	switch strings.ToLower(strings.ReplaceAll(name, "-", "")) {
 	case "utf16", "utf16le":
 		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
 	case "utf16be":

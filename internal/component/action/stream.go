@@ -11,14 +11,10 @@ import (
 	"time"
 )
 
-const (
-	// captured is how many bytes of a step's standard output later steps can refer to.
-	captured = 1 << 20
-	// longest is the length at which a line is split, in bytes.
-	longest = 64 << 10
-)
+// captured is how many bytes of a step's standard output later steps can refer to.
+const captured = 1 << 20
 
-// stream passes what a process writes on to a sink, whole lines at a time, and keeps its beginning.
+// stream passes what a process writes on to a sink as it comes, and keeps its beginning.
 type stream struct {
 	in, out *os.File // the ends of a pipe; the process writes to in
 	keep    int      // bytes
@@ -52,24 +48,16 @@ func (s *stream) start() {
 }
 
 func (s *stream) pump() {
-	buffer, filled := make([]byte, longest), 0
+	buffer := make([]byte, 64<<10)
 	for {
-		n, err := s.out.Read(buffer[filled:])
-		filled += n
-		lines := bytes.LastIndexByte(buffer[:filled], '\n') + 1
-		if lines == 0 && (err != nil || filled == len(buffer)) {
-			lines = filled
-		}
-		s.pass(buffer[:lines])
-		filled = copy(buffer, buffer[lines:filled])
+		n, err := s.out.Read(buffer)
+		s.pass(buffer[:n])
 		if err != nil {
-			s.pass(buffer[:filled])
 			return
 		}
 	}
 }
 
-// pass hands on whole lines, or a piece of a line that is too long: that gets an end of its own.
 func (s *stream) pass(text []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -80,9 +68,6 @@ func (s *stream) pass(text []byte) {
 	s.head.Write(text[:room])
 	s.more = s.more || room < len(text)
 	_, _ = s.sink.Write(text) // a log that cannot be written must not fail the step
-	if text[len(text)-1] != '\n' {
-		_, _ = s.sink.Write([]byte{'\n'})
-	}
 }
 
 // wait waits for the end of the output; false: ctx or the time ended first.

@@ -1,0 +1,47 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// largestDocument is how many bytes a component document may have, four times the service's default quota.
+// https://docs.aws.amazon.com/general/latest/gr/imagebuilder.html#limits_imagebuilder
+const largestDocument = 256 << 10
+
+// Library opens documents by the names that `run` and ExecuteDocument take. It is a component.Library.
+type Library struct{ Objects Objects }
+
+// Document reads a local file or an s3:// URL, of which bucketOwner, if not empty, must own the bucket.
+func (l Library) Document(ctx context.Context, location, bucketOwner string) (text []byte, err error) {
+	var body io.ReadCloser
+	switch {
+	case strings.HasPrefix(location, "arn:"):
+		return nil, fmt.Errorf("open document %s: a component in the account cannot be read from here: save its document to a file and name that", location)
+	case strings.HasPrefix(location, "s3://"):
+		bucket, key, err := parseObjectURL(location)
+		if err != nil {
+			return nil, fmt.Errorf("open document: %w", err)
+		}
+		if body, err = l.Objects.Get(ctx, bucket, key, bucketOwner); err != nil {
+			return nil, fmt.Errorf("open document: %w", err)
+		}
+	default:
+		if body, err = os.Open(location); err != nil {
+			return nil, fmt.Errorf("open document: %w", err)
+		}
+	}
+	defer func() { err = errors.Join(err, body.Close()) }()
+	text, err = io.ReadAll(io.LimitReader(body, largestDocument+1))
+	if err == nil && len(text) > largestDocument {
+		err = fmt.Errorf("it has more than %d bytes, which no component document has", largestDocument)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read document %s: %w", location, err)
+	}
+	return text, nil
+}
