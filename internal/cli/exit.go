@@ -11,6 +11,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"image-builder/internal/bake"
+	"image-builder/internal/disk"
 	"image-builder/internal/finding"
 	"image-builder/internal/local"
 )
@@ -97,16 +99,37 @@ func codeOf(err error) Code {
 		return Interrupted
 	case errors.As(err, &exit):
 		return exit.Code
+	case isA[*bake.LeakError](err):
+		return SecretFound
+	case isA[*bake.StepError](err):
+		return StepFailed
 	case errors.Is(err, context.DeadlineExceeded):
 		return TimedOut
 	case isA[*kong.ParseError](err), isA[finding.Finding](err):
 		return BadInput
-	case isA[*local.MissingError](err), isA[*local.InUseError](err):
+	case isA[awsCall](err):
+		return AWSRefused
+	}
+	return codeOfNoun(err)
+}
+
+// codeOfNoun tells what is not usable from what is not there to use it.
+func codeOfNoun(err error) Code {
+	switch {
+	case isA[*local.MissingError](err), isA[*local.InUseError](err), isA[*disk.Unusable](err), isA[*disk.Damaged](err):
 		return NotUsable
-	case isA[*local.MachineError](err), errors.Is(err, exec.ErrNotFound), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
+	case isA[*local.MachineError](err), isA[*disk.Missing](err), errors.Is(err, disk.ErrFull), errors.Is(err, exec.ErrNotFound),
+		errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
 		return BadMachine
 	}
 	return StepFailed
+}
+
+// awsCall is the error of a call to AWS. Satisfied by the SDK's smithy.OperationError.
+type awsCall interface {
+	error
+	Service() string
+	Operation() string
 }
 
 func isA[T error](err error) bool {
@@ -122,6 +145,9 @@ type hinter interface {
 
 // hintOf returns the outermost hint that says something.
 func hintOf(err error) string {
+	if failed := (*bake.StepError)(nil); errors.As(err, &failed) && failed.Step.Log != "" && !isA[hinter](err) {
+		return "its whole log is " + failed.Step.Log
+	}
 	for hint := hinter(nil); errors.As(err, &hint); err = errors.Unwrap(hint) {
 		if hint.Hint() != "" {
 			return hint.Hint()

@@ -78,16 +78,16 @@ func harmless(line string) string {
 	}
 	line = line[strings.LastIndexByte(line, '\r')+1:]
 	line = strings.ToValidUTF8(ansi.Strip(line), "\uFFFD")
-	var text strings.Builder
-	for column, r := range []rune(line) {
+	var text []rune
+	for _, r := range line {
 		switch {
 		case r == '\t':
-			text.WriteString(strings.Repeat(" ", tabWidth-column%tabWidth))
+			text = append(text, []rune(strings.Repeat(" ", tabWidth-len(text)%tabWidth))...)
 		case unicode.IsGraphic(r) && !unicode.Is(unicode.Zl, r) && !unicode.Is(unicode.Zp, r):
-			text.WriteRune(r)
+			text = append(text, r)
 		}
 	}
-	return text.String()
+	return string(text)
 }
 
 func isPlain(line string) bool {

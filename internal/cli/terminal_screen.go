@@ -178,7 +178,7 @@ func (s *screen) bytes(one *stage, columns int) string {
 }
 
 func (s *screen) bar(one *stage, columns int) string {
-	width := min(30, columns/3)
+	width := min(30, columns/5)
 	full := int(min(one.done, one.total) * int64(width) / one.total)
 	return s.paint.green(strings.Repeat("━", full)) + s.paint.faint(strings.Repeat("─", width-full))
 }

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/aws/smithy-go"
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/internal/bake"
+	"image-builder/internal/disk"
+	"image-builder/internal/finding"
+	"image-builder/internal/image"
+	"image-builder/internal/local"
+	"image-builder/internal/progress"
+)
+
+func TestFail(t *testing.T) {
+	t.Parallel()
+	step := &bake.StepError{Step: image.Step{Step: progress.Step{Name: "Run", Document: "d", Phase: "build"}, Message: "exit status 3", Log: "/l.log"}, Cause: errors.New("x")}
+	for name, test := range map[string]struct {
+		err  error
+		code Code
+		want string
+	}{
+		"anything else":             {errors.New("read x: EOF"), StepFailed, "image-builder: error: read x: EOF\n"},
+		"a step":                    {fmt.Errorf("bake: %w", step), StepFailed, "image-builder: error: bake: run step Run of d (build): exit status 3\nimage-builder: hint: its whole log is /l.log\n"},
+		"a step with a better hint": {&ExitError{Err: step, Code: StepFailed, Next: "look"}, StepFailed, "image-builder: error: run step Run of d (build): exit status 3\nimage-builder: hint: look\n"},
+		"several errors":            {errors.Join(errors.New("one"), errors.New("two")), StepFailed, "image-builder: error: one\nimage-builder: error: two\n"},
+		"escape sequences":          {errors.New("a\x1b[2Jb\x07\nc\x1b]0;title\x07"), StepFailed, "image-builder: error: ab\nimage-builder: error: c\n"},
+		"a finding":                 {finding.Finding{Code: "IB1", Message: "unknown key"}, BadInput, ""},
+		"a code":                    {fmt.Errorf("x: %w", &ExitError{Code: AWSRefused, Err: errors.New("y"), Next: "do z"}), AWSRefused, "image-builder: error: x: y\nimage-builder: hint: do z\n"},
+		"said already":              {&ExitError{Code: BadInput}, BadInput, ""},
+		"no image":                  {&local.MissingError{Kind: "image", Name: "x", Next: "look"}, NotUsable, "image-builder: error: find image x: there is none of that name\nimage-builder: hint: look\n"},
+		"an image in use":           {&local.InUseError{}, NotUsable, ""},
+		"a bad disk":                {fmt.Errorf("x: %w", &disk.Unusable{Path: "d", Reason: "small"}), NotUsable, "image-builder: error: x: use disk d: small\n"},
+		"a damaged disk":            {&disk.Damaged{}, NotUsable, ""},
+		"no store":                  {&local.MachineError{Err: errors.New("x"), Next: "y"}, BadMachine, "image-builder: error: x\nimage-builder: hint: y\n"},
+		"no program":                {&exec.Error{Name: "qemu-img", Err: exec.ErrNotFound}, BadMachine, ""},
+		"no package":                {&disk.Missing{Program: "qemu-img", Package: "qemu-utils"}, BadMachine, ""},
+		"no space":                  {&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, BadMachine, ""},
+		"no space for a disk":       {fmt.Errorf("x: %w", disk.ErrFull), BadMachine, ""},
+		"a leak":                    {fmt.Errorf("bake: %w", &bake.LeakError{}), SecretFound, ""},
+		"AWS":                       {fmt.Errorf("get object: %w", &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: errors.New("x")}), AWSRefused, ""},
+		"a timeout":                 {fmt.Errorf("x: %w", context.DeadlineExceeded), TimedOut, ""},
+		"a step's timeout":          {&bake.StepError{Cause: context.DeadlineExceeded}, StepFailed, ""},
+		"an interruption":           {&ExitError{Code: StepFailed, Err: fmt.Errorf("x: %w", context.Canceled)}, Interrupted, "image-builder: error: x: context canceled\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var text bytes.Buffer
+			if code := fail(&text, test.err); code != int(test.code) {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			if diff := cmp.Diff(test.want, text.String()); test.want != "" && diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// The reference page and the table in the code must say the same.
+func TestExitCodesPage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/reference/exit-codes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "| code | meaning |\n|---|---|\n"
+	for _, row := range exitCodes {
+		want += fmt.Sprintf("| %d | %s |\n", row.Code, row.Meaning)
+	}
+	_, table, _ := strings.Cut(string(page), "| code |")
+	table, _, _ = strings.Cut("| code |"+table, "\n\n")
+	if diff := cmp.Diff(want, strings.TrimRight(table, "\n")+"\n"); diff != "" {
+		t.Error(diff)
+	}
+}
