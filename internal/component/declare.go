@@ -62,7 +62,6 @@ func (p *parser) variable(item *Value, kind string, constant bool) (Variable, bo
 	v.Description, _ = p.text(keys["description"], "description")
 	if given := keys[value]; given.Key != nil {
 		v.Value, v.Given = p.text(given, value)
-		p.plainValue(given.Value)
 	} else if constant {
 		p.fault(finding.MissingKey, key, fmt.Sprintf("the constant %s has no value", key.Text), "add value")
 	}
@@ -96,13 +95,6 @@ func (p *parser) variableType(v *Variable, kind string, key *Value, entry Entry)
 	v.Type = text
 	if ok && text.Value != "string" {
 		p.fault(finding.BadDeclaration, place(text), fmt.Sprintf("the type of %s is %q", key.Text, text.Value), "write string, the only type there is")
-	}
-}
-
-// plainValue warns of a reference in a default or constant: nothing expands it.
-func (p *parser) plainValue(v *Value) {
-	if v.Shape == Scalar && HasReference(v.Text) {
-		p.warn(finding.PlaceOfBraces, v, "a reference in a default or constant is not expanded", "use the reference where the value is used")
 	}
 }
 

@@ -78,7 +78,7 @@ func parseReference(body string) parsed {
 	if name, ok := strings.CutPrefix(body, "aws:ssm:"); ok {
 		return parseParameter(name)
 	}
-	if strings.ContainsAny(body, "\n\r") || body == "" {
+	if body == "" {
 		return parsed{meaning: plainText}
 	}
 	if isWord(body) {

@@ -30,7 +30,6 @@ const (
 	LaterStep       Code = "IB205"
 	LoopReference   Code = "IB206"
 	StageCrossed    Code = "IB207"
-	PlaceOfBraces   Code = "IB208"
 	TooLarge        Code = "IB301"
 	TooLargeInline  Code = "IB302"
 	TooManyVariable Code = "IB303"
@@ -67,7 +66,6 @@ var documentRules = []Rule{
 	{LaterStep, "a reference to a step that has not run yet", Error},
 	{LoopReference, "a loop reference outside its loop", Warning},
 	{StageCrossed, "a reference from the test stage to the build stage", Warning},
-	{PlaceOfBraces, "a reference where none is expanded", Warning},
 	{TooLarge, "the document is larger than the service takes", Error},
 	{TooLargeInline, "the document is larger than the service takes inline", Warning},
 	{TooManyVariable, "more parameters than the service takes", Error},
