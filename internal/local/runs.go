@@ -119,9 +119,6 @@ func (r *Run) moveBack(home string) error {
 
 // flush brings the run's files to the drive, so that no power cut can leave a row that names half a disk.
 func (r *Run) flush() error {
-	if r.store.Lazy {
-		return nil
-	}
 	return filepath.WalkDir(r.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return fmt.Errorf("flush run: %w", err)

@@ -48,9 +48,6 @@ type Store struct {
 	dir string
 	db  *sql.DB
 	now func() time.Time
-	// Lazy leaves it to the kernel to write published disks back to the drive. A killed process then still loses
-	// nothing, but a power cut within the next half minute may leave an image with a damaged disk.
-	Lazy bool
 }
 
 // Open opens the data directory at dir, creating it if it is absent, and clears what killed processes left there.
