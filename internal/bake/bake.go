@@ -100,6 +100,8 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 
 func (d Definition) disk() string { return filepath.Join(d.Dir, "disk.raw") }
 
+func (d Definition) workDir() string { return filepath.Join(d.Dir, "machine") }
+
 func (b Bake) clone(ctx context.Context, d Definition) error {
 	defer b.Report.Stage("clone")()
 	moved := func(done, total int64) {

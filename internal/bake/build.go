@@ -47,14 +47,14 @@ func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err 
 	if err := d.fill(memory); err != nil {
 		return nil, err
 	}
-	machine, err := b.Start(ctx, d.disk(), d.Dir, b.shares(d))
+	machine, err := b.start(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("start sandbox: %w", err)
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
-		err = errors.Join(err, machine.Stop(ctx))
+		err = errors.Join(err, machine.Stop(ctx), os.RemoveAll(d.workDir()))
 	}()
 	journal, err := newJournal(d.Logs, d.hidden, b.Report)
 	if err != nil {
@@ -62,6 +62,13 @@ func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err 
 	}
 	err = b.execute(ctx, machine, d, journal)
 	return journal.close(err)
+}
+
+func (b Bake) start(ctx context.Context, d Definition) (sandbox.Machine, error) {
+	if err := os.Mkdir(d.workDir(), 0o700); err != nil {
+		return nil, err
+	}
+	return b.Start(ctx, d.disk(), d.workDir(), b.shares(d))
 }
 
 // execute runs `component run` inside until it is done, rebooting as often as it asks.
@@ -85,10 +92,9 @@ func (b Bake) execute(ctx context.Context, machine sandbox.Machine, d Definition
 
 func arguments(d Definition) []string {
 	args := []string{
-		inside + "/image-builder", "component", "run", "--stream",
+		inside + "/image-builder", "component", "run", "--stream", "--no-log",
 		"--config", inside + "/control/run.json",
 		"--state-directory", inside + "/state",
-		"--log-directory", inside + "/log",
 		"--bucket", localBucket + "=" + inside + "/bucket/" + localBucket,
 	}
 	for name := range d.Buckets {

@@ -56,7 +56,8 @@ func (t *tail) String() string {
 // stepLog is the log of one step: a file with all of its output, and its last lines at hand.
 type stepLog struct {
 	tail
-	step image.Step
+	step image.Step // its Log is empty until there is something to log
+	path string
 	file *os.File // nil while closed
 }
 
@@ -71,16 +72,17 @@ func newStepLog(dir string, number int, step progress.Step) *stepLog {
 		name = name[:60]
 	}
 	path := filepath.Join(dir, fmt.Sprintf("%02d-%s.log", number, name))
-	return &stepLog{step: image.Step{Step: step, Log: path}}
+	return &stepLog{step: image.Step{Step: step}, path: path}
 }
 
 func (l *stepLog) add(line string) {
 	l.tail.add(line)
 	if l.file == nil {
 		// Failing to open only loses the log: the bake itself, and its last lines, do not depend on it.
-		l.file, _ = os.OpenFile(l.step.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		l.file, _ = os.OpenFile(l.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	}
 	if l.file != nil {
+		l.step.Log = l.path
 		_, _ = l.file.WriteString(line + "\n")
 	}
 }

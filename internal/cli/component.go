@@ -35,6 +35,7 @@ type ComponentRunCmd struct {
 
 	Bucket           map[string]string `help:"Let a directory stand for a bucket." placeholder:"NAME=DIR" mapsep:"none"`
 	Stream           bool              `help:"Print progress on stdout, one JSON object a line; the last line is the result."`
+	NoLog            bool              `help:"Make no log folder: whoever reads the stream keeps the logs."`
 	Home             string            `help:"HOME of the steps. It is not set otherwise, as on the service." placeholder:"DIR"`
 	WorkingDirectory string            `help:"What WORKING_DIRECTORY says to the steps, and where their scripts are written." default:"/tmp" placeholder:"DIR"`
 }
@@ -59,16 +60,22 @@ func (c *ComponentRunCmd) Run(ctx context.Context, env *Env) (err error) {
 	if err != nil {
 		return c.unusable(env, err)
 	}
+	watch := c.watch(env)
+	defer watch.Close()
+	run := c.run(jobs, objects, watch.Report)
+	run.Now = env.Now
+	if c.NoLog {
+		result, err := run.Execute(ctx)
+		return c.conclude(ctx, env, result, "", err)
+	}
 	log, err := logfolder.Open(c.LogDirectory, c.ExecutionID, copies, env.Now)
 	if err != nil {
 		return err
 	}
-	watch := c.watch(env)
-	run := c.run(jobs, objects, log, watch.Report)
+	run.Observer = log
 	if c.Trace {
 		run.Observer = traced{log, env.Stderr}
 	}
-	run.Now = env.Now
 	result, err := run.Execute(ctx)
 	err = errors.Join(err, log.Close(&result))
 	watch.Close()
@@ -97,12 +104,12 @@ func (c *ComponentRunCmd) open(ctx context.Context, library action.Library) ([]c
 	return jobs, copies, nil
 }
 
-func (c *ComponentRunCmd) run(jobs []component.Job, objects objectStores, log *logfolder.Log, report progress.Func) *component.Run {
+func (c *ComponentRunCmd) run(jobs []component.Job, objects objectStores, report progress.Func) *component.Run {
 	return &component.Run{
 		ID: c.ExecutionID, Documents: jobs, Parameters: c.parameters, Phases: c.Phases,
 		Modules: action.All(action.Ports{Objects: objects, TempDir: c.WorkingDirectory}), Blocked: c.BlockedActionModules,
 		Values: &aws.Parameters{Session: objects.session}, Library: action.Library{Objects: objects},
-		Report: report, Observer: log, Env: c.environment(os.Environ()), StateDir: c.StateDirectory,
+		Report: report, Env: c.environment(os.Environ()), StateDir: c.StateDirectory,
 	}
 }
 

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"image-builder/internal/gitserver"
+)
+
+// TestPrivateRepositoryIsMirroredAndTheImageBoots walks the main road: the example's script mirrors a private repository
+// over SSH with a deploy key from the secrets; the disk is searched, published, looked into and booted.
+func TestPrivateRepositoryIsMirroredAndTheImageBoots(t *testing.T) {
+	t.Parallel()
+	b := newBuilder(t)
+	server, err := gitserver.Start(t.Context(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	secrets := b.secrets(map[string]string{
+		"private_ssh_key": string(server.PrivateKey),
+		"known_hosts":     string(server.KnownHosts),
+	})
+
+	id := b.run("bake", exampleScript(t, server.URL), "--base", "debian:bookworm", "--secrets", secrets, "--output", "/buildkite/agent-ami")
+
+	look := b.script(
+		`mirror=/var/lib/buildkite-agent/git-mirrors/`+b.run("mirror-name", server.URL),
+		`test "$(git -c safe.directory='*' -C "$mirror" rev-parse main)" = `+server.Commit,
+		`test "$(stat -c %U:%G "$mirror/HEAD")" = buildkite-agent:buildkite-agent`,
+		`test -z "$(find / -xdev -name 'image-builder*')"`,
+	)
+	b.run("bake", look, "--base", id)
+
+	if out := b.run("image", "boot", id); !strings.Contains(out, "login") {
+		t.Errorf("image boot prints %q, want a login prompt", out)
+	}
+	b.checkHostClean()
+}
+
+// exampleScript is examples/git-mirror/bootstrap.sh for another repository.
+func exampleScript(t *testing.T, url string) string {
+	t.Helper()
+	const theirs = "git@github.com:acme/monorepo.git"
+	text, err := os.ReadFile("../../examples/git-mirror/bootstrap.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), theirs) {
+		t.Fatalf("the example no longer mirrors %s", theirs)
+	}
+	path := filepath.Join(t.TempDir(), "bootstrap.sh")
+	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), theirs, url)), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
