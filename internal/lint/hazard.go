@@ -34,8 +34,8 @@ func hazards(sh *shell, w whole) finding.List {
 }
 
 func syntaxHazard(sh *shell) finding.List {
-	at := sh.script.place(int(sh.invalid.Pos.Offset()))
-	return finding.List{warning(finding.ShellSyntax, at, "bash cannot read this: "+sh.invalid.Text, "check the script with `bash -n`")}
+	at := sh.script.place(sh.invalid.offset)
+	return finding.List{warning(finding.ShellSyntax, at, "bash cannot read this: "+sh.invalid.text, "check the script with `bash -n`")}
 }
 
 // secretText is what a script says that handles a secret: where it comes from, or the variable that holds it.
@@ -109,7 +109,11 @@ func optionValue(args []string, names ...string) string {
 		if name, value, found := strings.Cut(arg, "="); found && slices.Contains(names, name) {
 			return value
 		}
-		if i > 0 && slices.Contains(names, args[i-1]) {
+		if i == 0 || strings.HasPrefix(arg, "-") {
+			continue
+		}
+		last := args[i-1]
+		if slices.Contains(names, last) || isFlag(last, 'o') && strings.HasSuffix(last, "o") {
 			return arg
 		}
 	}

@@ -23,7 +23,25 @@ type shell struct {
 	homes   []int    // offsets of $HOME
 	setsAt  int      // offset of the first HOME=, -1 for none
 	tracing int      // offset of set -x, -1 for none
-	invalid *syntax.ParseError
+	invalid *fault
+}
+
+// fault is why bash cannot read a script.
+type fault struct {
+	text   string
+	offset int
+}
+
+func faultOf(err error) *fault {
+	var parse syntax.ParseError
+	var language syntax.LangError
+	switch {
+	case errors.As(err, &parse):
+		return &fault{parse.Text, int(parse.Pos.Offset())}
+	case errors.As(err, &language):
+		return &fault{language.Feature + " is not bash", int(language.Pos.Offset())}
+	}
+	return &fault{err.Error(), 0}
 }
 
 // target is a file that a redirection writes.
@@ -38,7 +56,7 @@ func (l *Linter) read(s script) *shell {
 	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
 	file, err := parser.Parse(strings.NewReader(s.text), "")
 	if err != nil {
-		errors.As(err, &sh.invalid)
+		sh.invalid = faultOf(err)
 		return sh
 	}
 	sh.file = file
