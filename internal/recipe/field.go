@@ -126,6 +126,7 @@ func (v value) path() string {
 	}
 	return filepath.Join(v.dir, v.text)
 }
+
 // checkCollision finds repositories whose mirrors would have the same directory.
 func (b *builder) checkCollision(v value) {
 	for i, other := range b.recipe.GitMirrors {

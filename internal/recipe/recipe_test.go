@@ -262,15 +262,19 @@ func TestDigest(t *testing.T) {
 		change func(files map[string]string)
 		moves  bool
 	}{
-		"another directory":    {func(map[string]string) {}, false},
-		"a comment":            {func(f map[string]string) { f["recipe.yml"] += "# end\n" }, false},
-		"a secret":             {func(f map[string]string) { f["secrets/key"] = "other" }, false},
-		"where secrets are":    {func(f map[string]string) { f["recipe.yml"] = strings.Replace(everything, "secrets: ./secrets", "secrets: s3://bucket", 1) }, false},
-		"the script":           {func(f map[string]string) { f["bootstrap.sh"] += "#" }, true},
-		"a document":           {func(f map[string]string) { f["components/browsers.yml"] += "#" }, true},
-		"a field":              {func(f map[string]string) { f["recipe.yml"] = strings.Replace(everything, "20GiB", "21GiB", 1) }, true},
-		"a component's value":  {func(f map[string]string) { f["recipe.yml"] = strings.Replace(everything, `"1.0"`, `"1.1"`, 1) }, true},
-		"the order of entries": {func(f map[string]string) { f["recipe.yml"] = strings.Replace(everything, "[public.ecr.aws/docker/library/node:22, alpine]", "[alpine, public.ecr.aws/docker/library/node:22]", 1) }, true},
+		"another directory": {func(map[string]string) {}, false},
+		"a comment":         {func(f map[string]string) { f["recipe.yml"] += "# end\n" }, false},
+		"a secret":          {func(f map[string]string) { f["secrets/key"] = "other" }, false},
+		"where secrets are": {func(f map[string]string) {
+			f["recipe.yml"] = strings.Replace(everything, "secrets: ./secrets", "secrets: s3://bucket", 1)
+		}, false},
+		"the script":          {func(f map[string]string) { f["bootstrap.sh"] += "#" }, true},
+		"a document":          {func(f map[string]string) { f["components/browsers.yml"] += "#" }, true},
+		"a field":             {func(f map[string]string) { f["recipe.yml"] = strings.Replace(everything, "20GiB", "21GiB", 1) }, true},
+		"a component's value": {func(f map[string]string) { f["recipe.yml"] = strings.Replace(everything, `"1.0"`, `"1.1"`, 1) }, true},
+		"the order of entries": {func(f map[string]string) {
+			f["recipe.yml"] = strings.Replace(everything, "[public.ecr.aws/docker/library/node:22, alpine]", "[alpine, public.ecr.aws/docker/library/node:22]", 1)
+		}, true},
 	}
 	for name, test := range tests {
 		if moved := digest(test.change) != same; moved != test.moves {
