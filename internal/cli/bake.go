@@ -48,6 +48,9 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 	watch := newWatcher(env)
 	img, err := c.bake(ctx, env, definition, watch)
 	watch.Close()
+	if err != nil && img.Failed != "" && !env.JSON {
+		fmt.Fprint(env.Stderr, Summary(img))
+	}
 	if err != nil {
 		return err
 	}

@@ -146,7 +146,7 @@ type hinter interface {
 // hintOf returns the outermost hint that says something.
 func hintOf(err error) string {
 	if failed := (*bake.StepError)(nil); errors.As(err, &failed) && failed.Step.Log != "" && !isA[hinter](err) {
-		return "its whole log is " + failed.Step.Log
+		return "its whole log is " + failed.Step.Log + "; bake --keep-failed keeps the disk as it stood, for image shell"
 	}
 	for hint := hinter(nil); errors.As(err, &hint); err = errors.Unwrap(hint) {
 		if hint.Hint() != "" {

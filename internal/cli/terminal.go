@@ -10,7 +10,7 @@ package cli
 //     TERM=dumb turns off everything but lines.
 //   - What a step prints is shown without its control characters: a script in an image must not be able to move the
 //     cursor, retitle the window or write to the clipboard of whoever bakes it. The log keeps its bytes.
-//   - Sentences are lower-case and without a full stop. Durations read 1.2s and 2m03s, sizes 1.5 GiB.
+//   - Sentences are lower-case and without a full stop. Durations read 12ms, 1.2s and 2m03s, sizes 1.5 GiB.
 //   - Errors come last, once, from fail: "image-builder: error: …" and, if there is a next action, "image-builder: hint: …".
 
 import (
@@ -112,9 +112,11 @@ func label(step progress.Step) string {
 	return text
 }
 
-// took writes a duration the way people read it: 1.2s, 2m03s, 1h02m.
+// took writes a duration the way people read it: 12ms, 1.2s, 2m03s, 1h02m.
 func took(d time.Duration) string {
 	switch {
+	case d < 100*time.Millisecond:
+		return fmt.Sprintf("%dms", d.Milliseconds())
 	case d < time.Minute:
 		return fmt.Sprintf("%.1fs", d.Seconds())
 	case d < time.Hour:

@@ -60,7 +60,7 @@ func TestTook(t *testing.T) {
 		duration time.Duration
 		want     string
 	}{
-		{0, "0.0s"}, {1249 * time.Millisecond, "1.2s"}, {59 * time.Second, "59.0s"}, {60 * time.Second, "1m00s"},
+		{0, "0ms"}, {99 * time.Millisecond, "99ms"}, {100 * time.Millisecond, "0.1s"}, {1249 * time.Millisecond, "1.2s"}, {59 * time.Second, "59.0s"}, {60 * time.Second, "1m00s"},
 		{123 * time.Second, "2m03s"}, {time.Hour + 2*time.Minute + 59*time.Second, "1h02m"},
 	} {
 		if got := took(test.duration); got != test.want {
@@ -137,7 +137,7 @@ func TestScreen(t *testing.T) {
 		told.WriteString("\n")
 		screen.frames = 0
 	}
-	want := `| ⠋ clone  0.0s
+	want := `| ⠋ clone  0ms
 
 | ⠋ clone  1.0s  ━━━━━━━───────  50%  512 MiB of 1.0 GiB  512 MiB/s
 
@@ -145,10 +145,10 @@ func TestScreen(t *testing.T) {
 
 = • clone  0.4s
 
-| ⠋ build  0.0s
+| ⠋ build  0ms
 
 | ⠋ build  1.0s
-|   ⠋ bootstrap/build/Download  0.0s
+|   ⠋ bootstrap/build/Download  0ms
 
 = ✓ bootstrap/build/Download  1.2s
 | ⠋ build  2.0s
@@ -157,7 +157,7 @@ func TestScreen(t *testing.T) {
 | ⠋ build  3.0s
 
 | ⠋ build  4.0s
-|   ⠋ bootstrap/build/Run  0.0s
+|   ⠋ bootstrap/build/Run  0ms
 
 | ⠋ build  5.0s
 |   ⠋ bootstrap/build/Run  1.0s
