@@ -19,8 +19,8 @@ while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs"; shift; done
 shift
 exec "$@"`
 
-// arguments is what the launching process is called with.
-func (m *Machine) arguments(console string, resolver bool) []string {
+// arguments is what the launching process is called with; resolver is where in the image resolvers are read from.
+func (m *Machine) arguments(console, resolver string) []string {
 	args := []string{"--mount", "--mount-proc", "--propagation", "slave", "--", m.programs.shell, "-c", launch, "launch"}
 	args = append(args, m.groups...)
 	args = append(args, "--", m.programs.nspawn,
@@ -31,8 +31,8 @@ func (m *Machine) arguments(console string, resolver bool) []string {
 	args = append(args, m.isolation.arguments()...)
 	args = append(args, bind(m.memory.run(), "/run", false, ""), bind(m.memory.tmp(), "/tmp", false, ""),
 		bind(m.memory.host(), "/run/host", false, "")) // nspawn remounts what it takes for its own: it must be a mount
-	if resolver {
-		args = append(args, bind(m.memory.resolver(), "/etc/resolv.conf", false, ""))
+	if resolver != "" && m.memory.resolves() {
+		args = append(args, bind(m.memory.resolver(), "/"+resolver, false, ""))
 	}
 	for _, share := range m.config.Shares {
 		args = append(args, bind(share.Source, share.Target, share.ReadOnly, m.isolation.shareOption()))

@@ -50,7 +50,7 @@ func (m *Machine) execute(ctx context.Context, command sandbox.Command, console 
 	if err != nil {
 		return err
 	}
-	launcher.Args = append([]string{"unshare"}, m.arguments(console, resolver && m.memory.resolves())...)
+	launcher.Args = append([]string{"unshare"}, m.arguments(console, resolver)...)
 	launcher.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "SYSTEMD_LOG_TARGET=console", "TERM=" + os.Getenv("TERM")}
 	err = wait(ctx, launcher)
 	if err != nil && context.Cause(ctx) == nil {

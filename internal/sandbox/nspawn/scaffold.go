@@ -28,21 +28,21 @@ type piece struct {
 // mountPoints are what nspawn mounts on, and what it makes if an image lacks it.
 func mountPoints() []string { return []string{"dev", "proc", "sys", "run", "tmp", "root", "var"} }
 
-// raise refuses an image that nspawn cannot safely run and adds what it lacks. It tells whether the machine's resolver
-// can be mounted on /etc/resolv.conf.
-func raise(dir string) (*scaffold, bool, error) {
+// raise refuses an image that nspawn cannot safely run and adds what it lacks. It tells where the machine's resolver
+// can be mounted: the path in the image that /etc/resolv.conf leads to; empty if nowhere.
+func raise(dir string) (*scaffold, string, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, false, err
+		return nil, "", err
 	}
 	s := &scaffold{root: root}
 	err = s.mountable()
 	if err != nil {
-		return nil, false, errors.Join(err, s.strike())
+		return nil, "", errors.Join(err, s.strike())
 	}
 	resolver, err := s.resolver()
 	if err != nil {
-		return nil, false, errors.Join(err, s.strike())
+		return nil, "", errors.Join(err, s.strike())
 	}
 	return s, resolver, nil
 }
@@ -88,23 +88,26 @@ func kind(mode fs.FileMode) string {
 	}
 }
 
-// resolver makes sure that there is a file where /etc/resolv.conf leads, or that it leads into memory.
-func (s *scaffold) resolver() (bool, error) {
+// resolver makes sure that there is a file where /etc/resolv.conf leads, or that it leads into memory, and returns that
+// place. nspawn must be told it, not the link: it would mount there before it mounts the memory over it.
+func (s *scaffold) resolver() (string, error) {
 	target, err := follow(s.root, "etc/resolv.conf")
 	if err != nil {
-		return false, nil //nolint:nilerr // a loop of links resolves nothing on the real machine either
+		return "", nil //nolint:nilerr // a loop of links resolves nothing on the real machine either
 	}
 	if strings.HasPrefix(target, "run/") || strings.HasPrefix(target, "tmp/") {
-		return true, nil
+		return target, nil
 	}
 	info, err := s.root.Lstat(target)
-	if err == nil {
-		return info.Mode().IsRegular(), nil
+	switch {
+	case err == nil && info.Mode().IsRegular():
+		return target, nil
+	case err == nil:
+		return "", nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return "", err
 	}
-	if !errors.Is(err, fs.ErrNotExist) {
-		return false, err
-	}
-	return true, s.file(target)
+	return target, s.file(target)
 }
 
 // directory makes a directory and its parents.
