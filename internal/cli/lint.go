@@ -36,13 +36,14 @@ type linted struct {
 	files    int
 	texts    map[string][]byte
 	found    finding.List
+	seen     map[finding.Finding]bool
 	unusable []error
 }
 
 // Run checks the files and prints what it found.
 func (c *LintCmd) Run(ctx context.Context, env *Env) error {
 	linter := &lint.Linter{Modules: action.All(action.Ports{}), Platform: component.Platform(c.Platform)}
-	all := &linted{texts: map[string][]byte{}}
+	all := &linted{texts: map[string][]byte{}, seen: map[finding.Finding]bool{}}
 	for _, path := range c.Files {
 		if err := ctx.Err(); err != nil {
 			return fmt.Errorf("lint: %w", err)
@@ -92,7 +93,12 @@ func (all *linted) add(linter *lint.Linter, path string, text []byte) error {
 	}
 	all.files++
 	all.texts[path] = text
-	all.found = append(all.found, result.Findings...)
+	for _, f := range result.Findings {
+		if !all.seen[f] { // a document may be named by a recipe, and again by itself
+			all.seen[f] = true
+			all.found = append(all.found, f)
+		}
+	}
 	return nil
 }
 

@@ -28,6 +28,7 @@ func hiddenFailure(sh *shell) (finding.Finding, bool) {
 	name := strings.TrimSpace(h.found.name + " " + firstWord(h.found.args))
 	f := warning(finding.HiddenFailure, sh.script.place(h.found.offset), fmt.Sprintf("if `%s` fails, the script goes on and only the status of its last command counts", name),
 		"begin the commands with `set -euo pipefail`, or end this one with `|| exit 1`")
+	f.Length = len(h.found.name)
 	if shebangStops(sh.script.text) {
 		f.Right += " (commands run as `bash FILE`: the options on the #! line do not apply)"
 	}
