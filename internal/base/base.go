@@ -56,7 +56,8 @@ func (m Maker) finish(ctx context.Context, name, origin string) (image.Base, err
 	return base, nil
 }
 
-// digest hashes the whole file, holes included, and reports how far it is.
+// digest hashes the whole file, holes included, and reports how far it is. Holes are not read: their zeroes would only
+// push what is useful out of memory.
 func (m Maker) digest(ctx context.Context, path string) (string, error) {
 	defer m.Progress.Stage("checksum")()
 	f, err := os.Open(path)
@@ -68,12 +69,38 @@ func (m Maker) digest(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read disk: %w", err)
 	}
-	sum := sha256.New()
-	in := &reader{ctx: ctx, r: f, moved: m.bytes("checksum", info.Size())}
-	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, in, make([]byte, 1<<20)); err != nil {
+	sum, at := sha256.New(), int64(0)
+	moved := m.bytes("checksum", info.Size())
+	feed := func(r io.Reader, n int64) error {
+		start := at
+		in := &reader{ctx: ctx, r: io.LimitReader(r, n), moved: func(done int64) { moved(start + done) }}
+		read, err := io.CopyBuffer(struct{ io.Writer }{sum}, in, make([]byte, 1<<20))
+		at += read
+		return err
+	}
+	for extent, err := range disk.Extents(f) {
+		if err == nil {
+			err = feed(zeroes{}, extent.Offset-at)
+		}
+		if err == nil {
+			err = feed(io.NewSectionReader(f, extent.Offset, extent.Length), extent.Length)
+		}
+		if err != nil {
+			return "", fmt.Errorf("read disk: %w", err)
+		}
+	}
+	if err := feed(zeroes{}, info.Size()-at); err != nil {
 		return "", fmt.Errorf("read disk: %w", err)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// zeroes reads as a hole does.
+type zeroes struct{}
+
+func (zeroes) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 // bytes returns a function that reports how many of total bytes a stage has done, at most ten times a second.

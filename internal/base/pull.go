@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
@@ -26,17 +27,25 @@ type Source struct {
 // consistent.
 func (m Maker) Pull(ctx context.Context, s Source) (image.Base, error) {
 	origin, err := m.fetch(ctx, s.Location)
+	var made image.Base
+	if err == nil {
+		made, err = m.finish(ctx, s.Name, origin)
+	}
+	if err == nil {
+		err = disk.Check(ctx, made.Disk)
+	}
 	if err != nil {
-		return image.Base{}, fmt.Errorf("pull base %s: %w", s.Name, err)
+		return image.Base{}, fmt.Errorf("pull base %s: %w", s.Name, named(err, m.path(diskFile), s.Location))
 	}
-	base, err := m.finish(ctx, s.Name, origin)
-	if err != nil {
-		return image.Base{}, fmt.Errorf("pull base %s: %w", s.Name, err)
+	return made, nil
+}
+
+// named puts the name that the user gave a disk in the place of the path of our copy.
+func named(err error, path, location string) error {
+	if unusable := (*disk.Unusable)(nil); errors.As(err, &unusable) && unusable.Path == path {
+		unusable.Path, _, _ = strings.Cut(location, "?")
 	}
-	if err := disk.Check(ctx, base.Disk); err != nil {
-		return image.Base{}, fmt.Errorf("pull base %s: %w", s.Name, err)
-	}
-	return base, nil
+	return err
 }
 
 // fetch lays the raw disk at disk.raw and says where it came from.

@@ -1,0 +1,108 @@
+package base_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"image-builder/internal/base"
+	"image-builder/internal/base/basetest"
+	"image-builder/internal/disk"
+	"image-builder/internal/local"
+)
+
+// resolver is one over a data directory of its own.
+func resolver(t testing.TB) (base.Resolver, *local.Store) {
+	t.Helper()
+	store, err := local.Open(t.Context(), t.TempDir(), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	return base.Resolver{
+		Catalog: store, Parameters: store, Now: time.Now, Lock: filepath.Join(store.Dir(), "lock"),
+		NewRun: func(ctx context.Context) (base.Run, string, error) {
+			run, err := store.NewRun(ctx)
+			if err != nil {
+				return nil, "", err
+			}
+			return run, run.Dir, nil
+		},
+	}, store
+}
+
+// smallDisk is a copy of the Debian base's disk, so that a test may change it.
+func smallDisk(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "disk.raw")
+	if err := disk.Clone(t.Context(), path, basetest.Debian(t).Disk, nil); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAPathIsPulledOnceAndAgainWhenItChanged(t *testing.T) {
+	t.Parallel()
+	path := smallDisk(t)
+	r, store := resolver(t)
+	var group sync.WaitGroup
+	for range 3 {
+		group.Go(func() {
+			if got, err := r.Resolve(t.Context(), path); err != nil || got.Name != path {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+	group.Wait()
+	first, err := r.Resolve(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.PutParameter(t.Context(), "/buildkite/base", path); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r.Resolve(t.Context(), "ssm:/buildkite/base"); err != nil || got.Disk != first.Disk {
+		t.Errorf("by parameter: got %+v, %v", got, err)
+	}
+	later := time.Now().Add(time.Hour)
+	if err := os.Chtimes(path, later, later); err != nil {
+		t.Fatal(err)
+	}
+	again, err := r.Resolve(t.Context(), path)
+	if err != nil || again.Origin == first.Origin || again.Disk != first.Disk {
+		t.Errorf("got %+v, %v; want the same disk of another origin than %+v", again, err, first)
+	}
+}
+
+func TestReferencesThatMeanNothing(t *testing.T) {
+	t.Parallel()
+	r, store := resolver(t)
+	for name, value := range map[string]string{"/again": "ssm:/again", "/ami": "ami-0123456789abcdef0"} {
+		if _, err := store.PutParameter(t.Context(), name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for reference, reason := range map[string]string{
+		"nothing":                "base list",
+		"ami-0123456789abcdef0":  "cannot be read on this machine",
+		"ssm:/ami":               "cannot be read on this machine",
+		"ssm:/again":             "is a parameter again",
+		"ssm:/absent":            "/absent",
+		"/absent/disk.raw":       "no such file",
+		"https://localhost/disk": "SHA-256 is missing",
+	} {
+		if _, err := r.Resolve(t.Context(), reference); err == nil || !strings.Contains(err.Error(), reason) {
+			t.Errorf("%s: got %v, want one that says %q", reference, err, reason)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Resolve(ctx, "debian:bookworm"); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
