@@ -159,7 +159,7 @@ func (s *S3) explain(ctx context.Context, what string, err error) error {
 	var missing *types.NoSuchKey
 	var response *smithyhttp.ResponseError
 	if errors.As(err, &missing) || errors.As(err, &response) && response.HTTPStatusCode() == http.StatusNotFound {
-		err = errors.Join(fs.ErrNotExist, err)
+		err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	return s.Session.explain(ctx, what, err)
 }

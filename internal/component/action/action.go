@@ -57,6 +57,8 @@ type runFunc func(ctx context.Context, call *component.Call) (component.Outputs,
 func (m module) Schema() component.Schema { return m.schema }
 
 func (m module) Run(ctx context.Context, call *component.Call) (component.Outputs, error) {
+	call.Log("%s: STARTED EXECUTION", m.schema.Action)
+	defer call.Log("%s: FINISHED EXECUTION", m.schema.Action)
 	return m.run(ctx, call)
 }
 

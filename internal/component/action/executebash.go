@@ -38,6 +38,7 @@ func runScript(ctx context.Context, call *component.Call, bash, temp string) (ou
 		return nil, fmt.Errorf("make directory for the script: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	call.Log("ExecuteBash: Created temporary directory: %s", dir)
 	script := filepath.Join(dir, "script-"+filepath.Base(dir)[len("AWSTOE"):]+".sh")
 	commands := strings.Join(call.Inputs[0].Texts("commands"), "\n") + "\n"
 	if err := os.WriteFile(script, []byte(commands), 0o700); err != nil {

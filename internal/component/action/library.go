@@ -25,7 +25,7 @@ func (l Library) Document(ctx context.Context, location, bucketOwner string) (te
 	case strings.HasPrefix(location, "s3://"):
 		bucket, key, err := parseObjectURL(location)
 		if err != nil {
-			return nil, fmt.Errorf("open document: %w", err)
+			return nil, fmt.Errorf("open document: %w: write s3://bucket/key", err)
 		}
 		if body, err = l.Objects.Get(ctx, bucket, key, bucketOwner); err != nil {
 			return nil, fmt.Errorf("open document: %w", err)

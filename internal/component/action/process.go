@@ -60,6 +60,7 @@ func await(ctx context.Context, call *component.Call, cmd *exec.Cmd, stdout, std
 	stdout.start()
 	stderr.start()
 	err := cmd.Wait()
+	call.Log("CmdExecution: ExitCode %d", cmd.ProcessState.ExitCode())
 	deadline := time.NewTimer(linger)
 	defer deadline.Stop()
 	if !stdout.wait(ctx, deadline.C) || !stderr.wait(ctx, deadline.C) {

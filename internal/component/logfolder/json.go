@@ -134,12 +134,13 @@ func (l *Log) detailed(w *bufio.Writer, r *component.Result) error {
 			})
 		})
 	})
+	_ = w.WriteByte('\n')
 	return err
 }
 
 // chaining writes chaining.json.
 func (l *Log) chaining(w *bufio.Writer, r *component.Result) error {
-	return array(w, 0, len(r.Documents), func(d int) error {
+	err := array(w, 0, len(r.Documents), func(d int) error {
 		phases := r.Documents[d].Phases
 		return nest(w, 1, struct{}{}, "phases", len(phases), func(p int) error {
 			phase := phases[p]
@@ -148,6 +149,8 @@ func (l *Log) chaining(w *bufio.Writer, r *component.Result) error {
 			})
 		})
 	})
+	_ = w.WriteByte('\n')
+	return err
 }
 
 // nest writes an object: the fields of its head, then a list whose items each writes.

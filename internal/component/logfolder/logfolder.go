@@ -44,6 +44,9 @@ type Log struct {
 // JSON files.
 const stale = time.Second
 
+// stampFormat is how lines begin: RFC 3339 with nanoseconds.
+const stampFormat = "2006-01-02T15:04:05.000000000Z "
+
 // share bounds the time spent on writing the JSON files while steps run: one part in so many.
 const share = 50
 
@@ -87,6 +90,7 @@ func folder(parent, executionID string, now time.Time) (string, error) {
 
 // Planned writes the first state of the JSON files.
 func (l *Log) Planned(result *component.Result) error {
+	l.debug("Setup: execution %s of %d documents, all of them checked", result.ExecutionID, len(result.Documents))
 	if err := l.spool.recover(l.Dir, result); err != nil {
 		return err
 	}
@@ -95,7 +99,9 @@ func (l *Log) Planned(result *component.Result) error {
 
 // Stepped notes what a step was given and what came of it.
 func (l *Log) Stepped(result *component.Result, at component.Place) error {
-	if err := l.spool.add(at, result.Step(at)); err != nil {
+	step := result.Step(at)
+	l.debug("Executor: step %s ended after %d attempts: %s", step.Name, step.Attempts, step.Status)
+	if err := l.spool.add(at, step); err != nil {
 		return err
 	}
 	if l.now().Before(l.due) {
@@ -107,7 +113,7 @@ func (l *Log) Stepped(result *component.Result, at component.Place) error {
 // Console writes a line to both logs.
 func (l *Log) Console(line string) {
 	now := l.now()
-	stamp := now.UTC().Format("2006-01-02T15:04:05.000000000Z ")
+	stamp := now.UTC().Format(stampFormat)
 	for _, log := range []*bufio.Writer{l.console, l.details} {
 		_, _ = log.WriteString(stamp)
 		_, _ = log.WriteString(line)
@@ -118,9 +124,9 @@ func (l *Log) Console(line string) {
 	}
 }
 
-// Debug writes a line to application.log alone.
-func (l *Log) Debug(format string, args ...any) {
-	_, _ = fmt.Fprintf(l.details, "%s Debug "+format+"\n", append([]any{l.now().UTC().Format("2006-01-02T15:04:05.000000000Z")}, args...)...)
+// debug writes a line to application.log alone.
+func (l *Log) debug(format string, args ...any) {
+	_, _ = fmt.Fprintf(l.details, "%sDebug %s\n", l.now().UTC().Format(stampFormat), fmt.Sprintf(format, args...))
 }
 
 func (l *Log) flush() error {
