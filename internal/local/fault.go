@@ -57,6 +57,11 @@ func (e *InUseError) Hint() string {
 	return "bake a newer image into that parameter first, or remove it all the same with --force"
 }
 
+// placeError is any error of making the data directory; whatever the cause, another place is the remedy.
+type placeError struct{ error }
+
+func (e *placeError) Unwrap() error { return e.error }
+
 // explain adds what to do to an error that comes from the machine rather than from the caller.
 func explain(dir string, err error) error {
 	if machine := (*MachineError)(nil); err == nil || errors.As(err, &machine) {
@@ -86,6 +91,9 @@ func advice(dir string, err error) string {
 		return dir + "/" + storeFile + " is not a store or is damaged: restore it, or name another directory with --data-dir"
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EBADF), errors.Is(err, unix.ENOSYS):
 		return dir + " must be on a filesystem with file locks, a local one: name another directory with --data-dir"
+	}
+	if place := (*placeError)(nil); errors.As(err, &place) {
+		return dir + " must be a directory that this user can make: name another one with --data-dir"
 	}
 	return ""
 }

@@ -54,7 +54,7 @@ type Store struct {
 func Open(ctx context.Context, dir string, now func() time.Time) (*Store, error) {
 	dir, err := prepare(dir)
 	if err != nil {
-		return nil, explain(dir, err)
+		return nil, explain(dir, &placeError{err})
 	}
 	s := &Store{dir: dir, now: now}
 	if s.db, err = connect(filepath.Join(dir, storeFile)); err != nil {
