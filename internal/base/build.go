@@ -36,7 +36,6 @@ const contents = "systemd-sysv,systemd-resolved,libpam-systemd,dbus,udev,kmod,ip
 const ext4Config = `[defaults]
 base_features = sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr
 default_mntopts = acl,user_xattr
-blocksize = 4096
 inode_size = 256
 inode_ratio = 16384
 [fs_types]
@@ -140,7 +139,7 @@ func (m Maker) makeDisk(ctx context.Context, d Debian, id identity, p platform) 
 		return fmt.Errorf("make root filesystem: %w", err)
 	}
 	blocks := (d.Size - rest - rootStart) / 4096
-	err := m.run(ctx, append(os.Environ(), "LC_ALL=C", "MKE2FS_CONFIG="+config), "mke2fs", "-q", "-F", "-t", "ext4",
+	err := m.run(ctx, append(os.Environ(), "LC_ALL=C", "MKE2FS_CONFIG="+config), "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096",
 		"-L", "root", "-U", id.filesystem.String(), "-d", m.path("tree"),
 		"-E", fmt.Sprintf("offset=%d,hash_seed=%s,lazy_itable_init=0,lazy_journal_init=0", rootStart, id.filesystem), path, fmt.Sprint(blocks))
 	if err != nil {
