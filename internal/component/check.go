@@ -27,6 +27,8 @@ type Options struct {
 	Platform Platform
 	// Inline says that the document is passed as text in an API call or a template, which takes less.
 	Inline bool
+	// Here says that the document runs on this machine: the service's limit on its size is no concern.
+	Here bool
 }
 
 // Check finds what can be known to be wrong without running: actions, their inputs, references, platforms, limits. It
@@ -78,6 +80,9 @@ func (c *checker) names() {
 func (c *checker) size() {
 	start := &Value{At: finding.Position{File: c.file, Line: 1, Column: 1}}
 	text := c.doc.source.text
+	if c.options.Here {
+		return
+	}
 	if len(text) > maxDocument {
 		c.fault(finding.TooLarge, start, fmt.Sprintf("the document has %d bytes", len(text)), "keep it below 64 KB, for example by moving scripts to S3")
 		return

@@ -134,7 +134,7 @@ func (e *execution) plan(jobs []Job) error {
 }
 
 func (r *Run) usable(job Job) error {
-	findings := slices.Concat(job.Document.faults, Check(job.Document, r.Modules, Options{Platform: r.platform()}))
+	findings := slices.Concat(job.Document.faults, Check(job.Document, r.Modules, Options{Platform: r.platform(), Here: true}))
 	if findings.Errors() > 0 {
 		return Unusable{Path: job.Path, Findings: sortFindings(findings)}
 	}
