@@ -1,0 +1,188 @@
+// Package qemu boots a raw disk in a virtual machine, to see that it can.
+//
+// The disk is opened for reading only: what the guest writes goes to a temporary file that has no name and goes with
+// the QEMU process. The guest has no network and gets no input. The package needs no root, if the disk can be read;
+// it never looks at what the guest does beyond its serial console.
+//
+// Written from qemu(1), QEMU 7.2.
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+
+	"image-builder/internal/image"
+)
+
+// BootConfig says what to boot, and how.
+type BootConfig struct {
+	Disk string // a raw disk file
+	// WorkDir holds what the guest writes, while it runs; empty: a new temporary directory.
+	WorkDir  string
+	Arch     image.Arch // empty: this machine's
+	Firmware Firmware   // empty: what the disk is made for
+	Memory   int        // MiB; 0: 1024
+	CPUs     int        // 0: 2
+	// Timeout bounds the boot; 0: 2 minutes, or 5 under software emulation.
+	Timeout time.Duration
+	Console io.Writer // gets the serial console as it comes, control sequences included; may be nil
+}
+
+// BootResult tells how a disk booted.
+type BootResult struct {
+	Accel Accelerator
+	// Why says why the processor's own virtualisation is not used; empty if it is.
+	Why      string
+	Firmware Firmware
+	Prompt   string // the login prompt: "host login:"
+	Elapsed  time.Duration
+}
+
+// BootError says why a disk did not boot as far as a login prompt.
+type BootError struct {
+	Reason string
+	// Console are the last lines of the serial console.
+	Console []string
+}
+
+func (e *BootError) Error() string {
+	text := "boot disk: " + e.Reason
+	if len(e.Console) > 0 {
+		text += "; the console's last lines:\n  " + strings.Join(e.Console, "\n  ")
+	}
+	return text
+}
+
+// shownLines is how much of the console an error shows.
+const shownLines = 15
+
+// Boot boots a disk and returns when a login prompt is on its serial console. The guest is then killed: nothing of
+// what it did is kept. A disk that does not boot yields a BootError. If KVM fails the guest half-way, it is booted
+// again under software emulation.
+func Boot(ctx context.Context, config BootConfig) (result BootResult, err error) {
+	if config, err = complete(config); err != nil {
+		return result, err
+	}
+	if config.WorkDir == "" {
+		if config.WorkDir, err = os.MkdirTemp("", "image-builder-boot-"); err != nil {
+			return result, fmt.Errorf("boot disk: %w", err)
+		}
+		defer func() { err = errors.Join(err, os.RemoveAll(config.WorkDir)) }()
+	}
+	name, _ := system(config.Arch)
+	program, err := exec.LookPath(name)
+	if err != nil {
+		return result, Preflight(config.Arch)
+	}
+	accel, why := chooseAccelerator(ctx, program, config.Arch, config.WorkDir)
+	result, err = boot(ctx, program, config, accel)
+	if failed := new(BootError); accel == KVM && errors.As(err, &failed) && failed.Reason == crashMark {
+		why = "/dev/kvm is present, but the guest crashed under it"
+		result, err = boot(ctx, program, config, Emulation)
+	}
+	result.Why = why
+	return result, err
+}
+
+func complete(config BootConfig) (_ BootConfig, err error) {
+	if config.Arch == "" {
+		config.Arch = hostArch()
+	}
+	if config.Memory == 0 {
+		config.Memory = 1024
+	}
+	if config.CPUs == 0 {
+		config.CPUs = 2
+	}
+	if config.Console == nil {
+		config.Console = io.Discard
+	}
+	if config.Firmware == "" {
+		config.Firmware, err = firmwareOf(config.Arch, config.Disk)
+	}
+	return config, err
+}
+
+// boot is one try.
+func boot(ctx context.Context, program string, config BootConfig, accel Accelerator) (BootResult, error) {
+	result := BootResult{Accel: accel, Firmware: config.Firmware}
+	arguments, err := arguments(config, accel)
+	if err != nil {
+		return result, err
+	}
+	timeout := config.Timeout
+	if timeout == 0 {
+		timeout = map[Accelerator]time.Duration{KVM: 2 * time.Minute, Emulation: 5 * time.Minute}[accel]
+	}
+	bounded, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	start := time.Now()
+	serial := &console{next: config.Console, silent: true, done: cancel}
+	guest := exec.Command(program, arguments...)
+	guest.Env = append(os.Environ(), "TMPDIR="+config.WorkDir)
+	guest.Stdout, guest.Stderr = serial, serial
+	err = run(bounded, guest)
+	result.Elapsed, result.Prompt = time.Since(start), serial.prompt
+	if result.Prompt != "" {
+		return result, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return result, fmt.Errorf("boot disk: %w", cause)
+	}
+	return result, &BootError{serial.reason(err, timeout, bounded.Err() != nil), serial.lines(shownLines)}
+}
+
+// reason says why a boot led to no prompt.
+func (c *console) reason(err error, timeout time.Duration, late bool) string {
+	switch {
+	case c.failure != "":
+		return c.failure
+	case late && c.silent:
+		return fmt.Sprintf("nothing on the serial console in %s: the kernel's command line needs console=ttyS0", timeout)
+	case late:
+		return fmt.Sprintf("no login prompt in %s: raise --timeout, or see where it hangs", timeout)
+	case err != nil:
+		return "QEMU ended: " + err.Error()
+	default:
+		return "the machine switched itself off or restarted before a login prompt"
+	}
+}
+
+// arguments are QEMU's.
+func arguments(config BootConfig, accel Accelerator) ([]string, error) {
+	args := []string{
+		"-nodefaults", "-display", "none", "-no-reboot", "-nic", "none",
+		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
+		"-cpu", "max", "-smp", strconv.Itoa(config.CPUs), "-m", strconv.Itoa(config.Memory),
+		"-device", "virtio-rng-pci",
+		"-drive", "if=virtio,format=raw,snapshot=on,file=" + escape(config.Disk),
+		"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
+	}
+	machine := "q35,graphics=off" // so that a BIOS speaks on the serial port
+	if config.Arch == image.ARM64 {
+		machine = "virt"
+	}
+	args = append(args, "-machine", machine)
+	if accel == KVM {
+		args = append(args, "-accel", "kvm")
+	} else {
+		args = append(args, "-accel", "tcg,thread=multi")
+	}
+	if config.Firmware == BIOS {
+		return args, nil
+	}
+	found, err := findFlash(config.Arch)
+	return append(args,
+		"-drive", "if=pflash,format=raw,readonly=on,file="+escape(found.code),
+		"-drive", "if=pflash,format=raw,snapshot=on,file="+escape(found.variables)), err
+}
+
+// escape keeps QEMU from taking a comma for the end of a value.
+func escape(path string) string { return strings.ReplaceAll(path, ",", ",,") }

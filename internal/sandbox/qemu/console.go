@@ -1,0 +1,102 @@
+package qemu
+
+import (
+	"bytes"
+	"io"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+// console reads what the guest writes to its serial port, passes it on, and sees how the boot ends.
+type console struct {
+	next io.Writer
+	done func() // called once there is an outcome, or a crash of KVM's
+
+	lock    sync.Mutex
+	text    []byte // the last of it
+	silent  bool
+	prompt  string
+	failure string
+}
+
+// consoleKept is how much of the console is kept to look at: more than one screen.
+const consoleKept = 16 << 10 // bytes
+
+// lastWords is how long a boot that failed may go on, for the lines that say why.
+const lastWords = 500 * time.Millisecond
+
+// login is a line that waits for a name: the machine's name comes first.
+var login = regexp.MustCompile(`(?m)^[\w.-]+ login: `)
+
+// hopeless are the last words of a boot that leads nowhere, and what they mean.
+func hopeless() []struct{ text, meaning string } {
+	return []struct{ text, meaning string }{
+		{"Kernel panic - not syncing", "the kernel panicked"},
+		{"You are in emergency mode", "systemd gave up and went into emergency mode (a filesystem in /etc/fstab that is not there?)"},
+		{"Entering emergency mode", "the initramfs did not find the root filesystem"},
+		{"(initramfs)", "the initramfs did not find the root filesystem"},
+		{"dracut:/#", "the initramfs did not find the root filesystem"},
+		{"No bootable device", "the firmware found nothing to boot: no boot loader for this firmware"},
+		{"No bootable option or device was found", "the firmware found nothing to boot: no \\EFI\\BOOT\\BOOTX64.EFI in the ESP"},
+		{"UEFI Interactive Shell", "the firmware found nothing to boot: no \\EFI\\BOOT\\BOOTX64.EFI in the ESP"},
+		{"grub rescue>", "GRUB did not find its files"},
+		{"\ngrub>", "GRUB did not find its configuration"},
+		{crashMark, crashMark},
+	}
+}
+
+func (c *console) Write(p []byte) (int, error) {
+	c.lock.Lock()
+	over := c.outcome()
+	c.silent = false
+	c.text = append(c.text, bytes.ReplaceAll(p, []byte{'\r'}, nil)...)
+	if excess := len(c.text) - consoleKept; excess > 0 {
+		c.text = append(c.text[:0], c.text[excess:]...)
+	}
+	if !over {
+		c.look()
+	}
+	ends := !over && c.outcome()
+	c.lock.Unlock()
+	switch {
+	case ends && c.failure != "":
+		time.AfterFunc(lastWords, c.done)
+	case ends:
+		c.done()
+	}
+	return c.next.Write(p)
+}
+
+func (c *console) outcome() bool { return c.prompt != "" || c.failure != "" }
+
+func (c *console) look() {
+	plain := escapes.ReplaceAll(c.text, nil)
+	if match := login.Find(plain); match != nil {
+		c.prompt = strings.TrimSpace(string(match))
+		return
+	}
+	for _, sign := range hopeless() {
+		if bytes.Contains(plain, []byte(sign.text)) {
+			c.failure = sign.meaning
+			return
+		}
+	}
+}
+
+// escapes are what a terminal obeys and does not show.
+var escapes = regexp.MustCompile(`\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Za-z0-9]|\x1b[c78=>]|[\x00-\x08\x0b-\x1f\x7f]`)
+
+// lines are the last ones, without what only a terminal understands.
+func (c *console) lines(n int) []string {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	var lines []string
+	for line := range strings.SplitSeq(string(escapes.ReplaceAll(c.text, nil)), "\n") {
+		if line = strings.TrimSpace(line); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines[max(0, len(lines)-n):]
+}

@@ -1,0 +1,43 @@
+package qemu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// run runs a program to its end, and ends it when ctx does or when this process is killed, however that happens. The
+// kernel ties the latter to the thread that started it, so that thread is kept for as long.
+func run(ctx context.Context, program *exec.Cmd) error {
+	program.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
+	program.WaitDelay = 5 * time.Second
+	started, done := make(chan error, 1), make(chan error, 1)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := program.Start()
+		started <- err
+		if err == nil {
+			done <- program.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	_ = program.Process.Kill() // it may have ended meanwhile
+	select {
+	case <-done:
+		return context.Cause(ctx)
+	case <-time.After(30 * time.Second):
+		return errors.Join(context.Cause(ctx), fmt.Errorf("end %s: it does not go away", program.Path))
+	}
+}
