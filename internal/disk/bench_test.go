@@ -17,7 +17,7 @@ func benchDisk(b *testing.B) (path, dir string) {
 	dir = b.TempDir()
 	if root := os.Getenv("BENCH_DIR"); root != "" {
 		var err error
-		if dir, err = os.MkdirTemp(root, "bench"); err != nil {
+		if dir, err = os.MkdirTemp(root, "bench"); err != nil { //nolint:usetesting // the filesystem is the point
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { os.RemoveAll(dir) })

@@ -147,7 +147,7 @@ func growXFS(device string, p Partition) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(tree)
+	defer closeTree(tree)
 	fd, err := unix.Openat(tree, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open root directory: %w", err)

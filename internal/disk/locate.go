@@ -33,7 +33,7 @@ func Locate(ctx context.Context, path string, offsets []int64) (map[int64]Place,
 	places := map[int64]Place{}
 	err = inspect(f, p, func(tree *os.Root) error {
 		return fs.WalkDir(tree.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-			if err != nil || !(entry.Type().IsRegular() || entry.IsDir()) {
+			if err != nil || (!entry.Type().IsRegular() && !entry.IsDir()) {
 				return nil // a damaged directory hides its files, not the others
 			}
 			if err := context.Cause(ctx); err != nil {

@@ -51,7 +51,7 @@ func Open(ctx context.Context, path, dir string) (m *Mount, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("mount %s: %w", path, err)
 	}
-	defer unix.Close(tree)
+	defer closeTree(tree)
 	if err := place(tree, dir); err != nil {
 		return nil, fmt.Errorf("mount %s on %s: %w", path, dir, err)
 	}
@@ -156,12 +156,12 @@ func inspect(f *os.File, p Partition, look func(*os.Root) error) (err error) {
 	if err != nil {
 		return &Unusable{f.Name(), fmt.Sprintf("partition %d cannot be mounted: %v", p.Number, err)}
 	}
-	defer unix.Close(tree)
+	defer closeTree(tree)
 	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d/", tree))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.Name(), err)
 	}
-	defer root.Close()
+	defer func() { err = errors.Join(err, root.Close()) }()
 	return look(root)
 }
 
@@ -181,6 +181,9 @@ func mountTree(device, filesystem string, readOnly bool) (int, error) {
 	}
 	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, attributes)
 }
+
+// closeTree lets go of a descriptor that was only a path: there is nothing that could be lost.
+func closeTree(tree int) { _ = unix.Close(tree) }
 
 // configure sets a filesystem's options and creates its superblock.
 func configure(fs int, device, filesystem string, readOnly bool) error {

@@ -21,35 +21,35 @@ import (
 // Debian returns a base of Debian bookworm with a disk of 3 GiB, of which about 0.5 GiB is data. The first call on a
 // machine builds it, which takes about a minute; it is kept under the user's cache directory until what it is built
 // from changes. The disk is read-only and shared: clone it. Without root the test is skipped.
-func Debian(t testing.TB) image.Base {
-	t.Helper()
+func Debian(tb testing.TB) image.Base {
+	tb.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: builds and mounts disks")
+		tb.Skip("needs root: builds and mounts disks")
 	}
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	wanted := base.Debian{Suite: "bookworm"}
 	shelf := filepath.Join(cache, "image-builder", "test-bases")
 	if err := os.MkdirAll(shelf, 0o700); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	defer lock(t, filepath.Join(shelf, "lock"))()
+	defer lock(tb, filepath.Join(shelf, "lock"))()
 	home := filepath.Join(shelf, base.BuildDigest(wanted))
 	if found, err := read(home); err == nil {
 		return found
 	}
-	t.Logf("building %s in %s, about a minute", wanted.Name(), home)
-	return build(t, wanted, home)
+	tb.Logf("building %s in %s, about a minute", wanted.Name(), home)
+	return build(tb, wanted, home)
 }
 
 // lock waits until no other process builds, and returns the function that lets the next one.
-func lock(t testing.TB, path string) func() {
-	t.Helper()
+func lock(tb testing.TB, path string) func() {
+	tb.Helper()
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	for {
 		err = unix.Flock(int(file.Fd()), unix.LOCK_EX)
@@ -58,7 +58,7 @@ func lock(t testing.TB, path string) func() {
 		}
 	}
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return func() { file.Close() }
 }
@@ -78,27 +78,27 @@ func read(home string) (image.Base, error) {
 }
 
 // build builds beside home and moves the result there when it is whole.
-func build(t testing.TB, wanted base.Debian, home string) image.Base {
-	t.Helper()
+func build(tb testing.TB, wanted base.Debian, home string) image.Base {
+	tb.Helper()
 	work := home + ".part"
 	if err := errors.Join(os.RemoveAll(home), os.RemoveAll(work), os.Mkdir(work, 0o700)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	show := func(e progress.Event) {
 		if e.Kind == progress.StageDone {
-			t.Logf("%s: %v", e.Stage, e.Elapsed)
+			tb.Logf("%s: %v", e.Stage, e.Elapsed)
 		}
 	}
-	made, err := base.Maker{Dir: work, Now: time.Now, Progress: show}.Build(t.Context(), wanted)
+	made, err := base.Maker{Dir: work, Now: time.Now, Progress: show}.Build(tb.Context(), wanted)
 	if err != nil {
-		t.Fatal(errors.Join(err, os.RemoveAll(work)))
+		tb.Fatal(errors.Join(err, os.RemoveAll(work)))
 	}
 	text, err := json.Marshal(made)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := errors.Join(os.WriteFile(filepath.Join(work, "base.json"), text, 0o600), os.Rename(work, home)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	made.Disk = filepath.Join(home, "disk.raw")
 	return made
