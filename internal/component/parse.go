@@ -3,7 +3,6 @@ package component
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"image-builder/internal/finding"
@@ -244,106 +243,4 @@ func (p *parser) name(v *Value, entry Entry, what string) Literal {
 			"use letters, digits, - and _, so that references can address it")
 	}
 	return name
-}
-
-func (p *parser) step(v *Value) *Step {
-	if v.Shape != Map {
-		p.fault(finding.WrongType, v, "a step is "+v.Shape.String()+", not a map", "write - name:, action: and inputs:")
-		return nil
-	}
-	keys := p.keys(v, "a step", finding.UnknownKey, stepKeys)
-	step := &Step{At: v.At, OnFailure: Abort, Timeout: 7200, MaxAttempts: 1}
-	step.Name = p.name(v, keys["name"], "the step")
-	p.action(step, v, keys["action"])
-	if inputs := keys["inputs"]; inputs.Key != nil && inputs.Value.Shape != Null {
-		step.Inputs = inputs.Value
-	}
-	p.settings(step, keys)
-	if loop := keys["loop"]; loop.Key != nil && loop.Value.Shape != Null {
-		step.Loop = p.loop(loop)
-	}
-	if condition := keys["if"]; condition.Key != nil && condition.Value.Shape != Null {
-		step.If = p.condition(condition.Value, true)
-	}
-	return step
-}
-
-func (p *parser) action(step *Step, v *Value, entry Entry) {
-	if entry.Key == nil {
-		p.errorAt(finding.MissingKey, v.At, fmt.Sprintf("step %q has no action", step.Name.Value), "add action, for example ExecuteBash")
-		return
-	}
-	step.Action, _ = p.text(entry, "action")
-	if step.Action.Value == "" && entry.Value.Shape <= Scalar {
-		p.fault(finding.MissingKey, entry.Key, "action is empty", "name an action, for example ExecuteBash")
-	}
-}
-
-func (p *parser) settings(step *Step, keys map[string]Entry) {
-	if n, given, ok := p.number(keys["timeoutSeconds"], "timeoutSeconds", "a number of seconds, or -1 for no limit"); ok {
-		if n < 1 && n != -1 {
-			p.fault(finding.BadValue, place(given), fmt.Sprintf("timeoutSeconds is %d", n), "write a number of seconds above 0, or -1 for no limit")
-		} else {
-			step.Timeout, step.timeoutGiven = n, given
-		}
-	}
-	if n, given, ok := p.number(keys["maxAttempts"], "maxAttempts", "a number of attempts above 0"); ok {
-		if n < 1 {
-			p.fault(finding.BadValue, place(given), fmt.Sprintf("maxAttempts is %d", n), "write 1 or more; the first attempt counts")
-		} else {
-			step.MaxAttempts, step.attemptsGiven = n, given
-		}
-	}
-	if choice, ok := p.choice(keys["onFailure"], "onFailure", []string{string(Abort), string(Continue), string(Ignore)}); ok {
-		step.OnFailure = OnFailure(choice)
-	}
-	if entry := keys["disableLogging"]; entry.Key != nil && entry.Value.Shape != Null {
-		if text, ok := p.text(entry, "disableLogging"); ok {
-			on, ok := parseBool(text.Value)
-			step.DisableLogging = on
-			if !ok {
-				p.fault(finding.WrongType, place(text), fmt.Sprintf("disableLogging is %q", text.Value), "write true or false")
-			}
-		}
-	}
-}
-
-// number reads an integer. Quoted digits are understood, with a warning.
-func (p *parser) number(entry Entry, what, right string) (int, Literal, bool) {
-	text, ok := p.text(entry, what)
-	if !ok || entry.Value.Shape == Null {
-		return 0, text, false
-	}
-	n, err := strconv.Atoi(text.Value)
-	if err != nil {
-		p.fault(finding.WrongType, place(text), fmt.Sprintf("%s is %q, not a whole number", what, text.Value), "write "+right)
-		return 0, text, false
-	}
-	if entry.Value.Style != 0 {
-		p.warn(finding.WrongType, entry.Value, what+" is quoted", "write the number without quotes")
-	}
-	return n, text, true
-}
-
-func (p *parser) choice(entry Entry, what string, allowed []string) (string, bool) {
-	text, ok := p.text(entry, what)
-	if !ok || entry.Value.Shape == Null {
-		return "", false
-	}
-	if !slices.Contains(allowed, text.Value) {
-		p.fault(finding.BadValue, place(text), fmt.Sprintf("%s is %q", what, text.Value), didYouMean(text.Value, allowed))
-		return "", false
-	}
-	return text.Value, true
-}
-
-// parseBool reads YAML 1.1's booleans, which older readers of these documents accept.
-func parseBool(text string) (value, ok bool) {
-	switch strings.ToLower(text) {
-	case "true", "yes", "on":
-		return true, true
-	case "false", "no", "off":
-		return false, true
-	}
-	return false, false
 }
