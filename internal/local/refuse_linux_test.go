@@ -32,10 +32,7 @@ func TestOpenRefuses(t *testing.T) {
 		},
 		"a newer schema": {spoil: newerSchema, error: "schema 99 is newer than this program knows (1)", hint: "--data-dir"},
 		"a full disk":    {spoil: fullDisk, error: "disk is full", hint: "free space under"},
-		"a read-only filesystem": {
-			spoil: func(t *testing.T, dir string) error { return mountTmpfs(t, dir, "ro") },
-			error: "read-only file system", hint: "writable filesystem",
-		},
+		"a read-only filesystem": {spoil: readOnly, error: "read-only file system", hint: "writable filesystem"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,6 +47,11 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+func readOnly(t *testing.T, dir string) error {
+	t.Helper()
+	return mountTmpfs(t, dir, "ro")
 }
 
 func newerSchema(t *testing.T, dir string) error {
