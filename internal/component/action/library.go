@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// largestDocument is how many bytes a component document may have, four times the service's default quota.
-// https://docs.aws.amazon.com/general/latest/gr/imagebuilder.html#limits_imagebuilder
-const largestDocument = 256 << 10
+// largestDocument is how many bytes a document may have to be read at all: far more than the service takes, see
+// component.Check.
+const largestDocument = 1 << 20
 
 // Library opens documents by the names that `run` and ExecuteDocument take. It is a component.Library.
 type Library struct{ Objects Objects }
@@ -38,7 +38,7 @@ func (l Library) Document(ctx context.Context, location, bucketOwner string) (te
 	defer func() { err = errors.Join(err, body.Close()) }()
 	text, err = io.ReadAll(io.LimitReader(body, largestDocument+1))
 	if err == nil && len(text) > largestDocument {
-		err = fmt.Errorf("it has more than %d bytes, which no component document has", largestDocument)
+		err = fmt.Errorf("it has more than %d bytes: no component document does", largestDocument)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read document %s: %w", location, err)

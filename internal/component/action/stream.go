@@ -48,7 +48,7 @@ func (s *stream) start() {
 }
 
 func (s *stream) pump() {
-	buffer := make([]byte, 64<<10)
+	buffer := make([]byte, 16<<10)
 	for {
 		n, err := s.out.Read(buffer)
 		s.pass(buffer[:n])
