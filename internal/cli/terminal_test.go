@@ -266,3 +266,15 @@ func TestSummary(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestPrettyTable(t *testing.T) {
+	t.Parallel()
+	rows := [][]string{{"img-1", "日本"}, {"img-22", "x"}}
+	want := "ID      NAME  \nimg-1   日本  \nimg-22  x     \n"
+	if diff := cmp.Diff(want, prettyTable([]string{"ID", "NAME"}, rows, paint{})); diff != "" {
+		t.Error(diff)
+	}
+	if coloured := prettyTable([]string{"ID", "NAME"}, rows, paint{on: true}); ansi.Strip(coloured) != want || coloured == want {
+		t.Errorf("in colour: %q", coloured)
+	}
+}

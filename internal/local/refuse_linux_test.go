@@ -30,8 +30,8 @@ func TestOpenRefuses(t *testing.T) {
 			spoil: func(_ *testing.T, dir string) error { return os.Symlink("/proc/nowhere", dir) },
 			error: "create data directory", hint: "a directory that this user can make",
 		},
-		"a newer schema": {spoil: newerSchema, error: "schema 99 is newer than this program knows (1)", hint: "--data-dir"},
-		"a full disk":    {spoil: fullDisk, error: "disk is full", hint: "free space under"},
+		"a newer schema":         {spoil: newerSchema, error: "schema 99 is newer than this program knows (1)", hint: "--data-dir"},
+		"a full disk":            {spoil: fullDisk, error: "disk is full", hint: "free space under"},
 		"a read-only filesystem": {spoil: readOnly, error: "read-only file system", hint: "writable filesystem"},
 	} {
 		t.Run(name, func(t *testing.T) {
