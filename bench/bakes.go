@@ -107,11 +107,15 @@ func (j *jobs) floor(v *volume, job string) contestant {
 	return contestant{
 		name: "floor", before: remove, after: remove,
 		run: func(ctx context.Context) (sample, error) {
-			s, _, err := timed(command(ctx, "sh", j.floorFile, v.base, out, j.offset, j.size, j.scripts[job], v.secrets))
+			s, _, err := timed(command(ctx, j.floorArgs(v, job, out)...))
 			s.peak = 0 // that of cp or the script: tells nothing
 			return s, err
 		},
 	}
+}
+
+func (j *jobs) floorArgs(v *volume, job, out string) []string {
+	return []string{"sh", j.floorFile, v.base, out, j.offset, j.size, j.scripts[job], v.secrets}
 }
 
 func (j *jobs) bake(v *volume, job string) contestant {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -81,7 +80,6 @@ func (b *bench) serve(ctx context.Context, dir string) (url string, err error) {
 		return "", err
 	}
 	daemon := command(ctx, "git", "daemon", "--reuseaddr", "--listen=127.0.0.1", "--port="+port, "--base-path="+dir, "--export-all", dir)
-	daemon.Stderr = os.Stderr
 	if err := daemon.Start(); err != nil {
 		return "", err
 	}

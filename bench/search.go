@@ -5,14 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image-builder/internal/secret"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
-
-	"image-builder/internal/secret"
 )
 
 // searchRole as the first argument makes this program search one disk, so that its memory can be told from ours.
@@ -48,18 +47,16 @@ func (j *jobs) search(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v := j.volumes[0]
-	id, err := output(ctx, j.bakeArgs(v, "mirror")...)
-	if err != nil {
+	sparse := filepath.Join(j.volumes[0].dir, "searched.raw")
+	if _, err := output(ctx, j.floorArgs(j.volumes[0], "mirror", sparse)...); err != nil {
 		return err
 	}
-	sparse := filepath.Join(v.data, "images", id, "disk.raw")
 	for name, file := range map[string]string{"sparse disk": sparse, "dense file": dense} {
 		if err := j.searchFile(ctx, name, file, secrets, whole, all); err != nil {
 			return err
 		}
 	}
-	return errors.Join(j.remove(ctx, v, id), os.Remove(dense))
+	return errors.Join(os.Remove(sparse), os.Remove(dense))
 }
 
 func (j *jobs) searchFile(ctx context.Context, name, file, secrets, whole, all string) error {

@@ -96,7 +96,8 @@ func TestBoundariesOfOtherKeysAreNotFound(t *testing.T) {
 func TestMask(t *testing.T) {
 	t.Parallel()
 	set := NewSet([]Secret{
-		{"token", []byte("tok_93fe12ab77c0\n")}, {"other", []byte("77c0/0123456789")},
+		{"token", []byte("tok_93fe12ab77c0\n")},
+		{"other", []byte("77c0/0123456789")},
 		{"env", []byte("PASSWORD=correct horse battery\n")},
 	})
 	for name, test := range map[string]struct{ line, want string }{

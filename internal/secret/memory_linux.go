@@ -1,18 +1,15 @@
 package secret
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"path"
-	"path/filepath"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-// memorySource names our mounts in /proc/self/mountinfo.
+// memorySource names our mounts in listings.
 const memorySource = "image-builder-secrets"
 
 // Memory is a small file system that exists in memory only.
@@ -29,8 +26,7 @@ type Memory struct {
 // Its pages never reach swap: through the mount option noswap (Linux 6.4), else by locking the pages of every file that
 // is written (mlock(2)); a file that somebody else puts there has only the first protection.
 //
-// A process in a mount namespace of its own takes the mount with it however it ends. One that shares its namespace
-// leaves the mount behind when it is killed: Sweep clears it away.
+// Mount it in a mount namespace of the process's own: that takes the mount with it however the process ends.
 func MountMemory(dir string, size int64) (*Memory, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make secrets directory: %w", err)
@@ -138,46 +134,4 @@ func unmount(dir string) error {
 		return err
 	}
 	return nil
-}
-
-// Sweep removes every memory file system at or below dir that a killed process left in this mount namespace.
-func Sweep(dir string) error {
-	dir, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return fmt.Errorf("sweep secrets: %w", err)
-	}
-	left, err := mounted(dir)
-	errs := []error{err}
-	for _, at := range left {
-		root, err := os.OpenRoot(at)
-		if err == nil {
-			err = errors.Join(clear(root), root.Close())
-		}
-		errs = append(errs, err, unmount(at))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("sweep secrets: %w", err)
-	}
-	return nil
-}
-
-// mounted lists our mounts at or below dir (proc_pid_mountinfo(5)), the newest first.
-func mounted(dir string) (found []string, err error) {
-	file, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	unescape := strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
-	lines := bufio.NewScanner(file)
-	for lines.Scan() {
-		mount, kind, _ := strings.Cut(lines.Text(), " - ")
-		if fields := strings.Fields(mount); strings.HasPrefix(kind, "tmpfs "+memorySource+" ") && len(fields) > 4 {
-			at := unescape.Replace(fields[4])
-			if inside, err := filepath.Rel(dir, at); err == nil && filepath.IsLocal(inside) {
-				found = append([]string{at}, found...)
-			}
-		}
-	}
-	return found, lines.Err()
 }

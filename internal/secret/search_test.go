@@ -54,30 +54,30 @@ func expected(x *Search, data []byte) []Hit {
 	return kept
 }
 
-func diskOf(t testing.TB, data []byte) *os.File {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "disk.raw")
+func diskOf(tb testing.TB, data []byte) *os.File {
+	tb.Helper()
+	name := filepath.Join(tb.TempDir(), "disk.raw")
 	if err := os.WriteFile(name, data, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	return open(t, name)
+	return open(tb, name)
 }
 
-func open(t testing.TB, name string) *os.File {
-	t.Helper()
+func open(tb testing.TB, name string) *os.File {
+	tb.Helper()
 	file, err := os.Open(name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { _ = file.Close() })
+	tb.Cleanup(func() { _ = file.Close() })
 	return file
 }
 
-func found(t testing.TB, x *Search, disk *os.File) []Hit {
-	t.Helper()
+func found(tb testing.TB, x *Search, disk *os.File) []Hit {
+	tb.Helper()
 	hits, _, err := x.Disk(context.Background(), disk)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return hits
 }
