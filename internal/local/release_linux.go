@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -31,7 +32,29 @@ func release(dir string) ([]string, error) {
 		}
 		cleared = append(cleared, "detached "+device)
 	}
+	if len(loops) > 0 {
+		awaitDetached(dir)
+	}
 	return cleared, nil
+}
+
+// The processes of a killed bake die after it, and with them goes what they hold: usually within milliseconds.
+const (
+	dyingTime = 10 * time.Second
+	dyingTick = 10 * time.Millisecond
+)
+
+// awaitDetached waits until no loop device has a file below dir, or dyingTime is over: what is still attached then
+// detaches itself when its last user goes.
+func awaitDetached(dir string) {
+	tick := time.NewTicker(dyingTick)
+	defer tick.Stop()
+	for range dyingTime / dyingTick {
+		if loops, err := loopsBelow(dir); err != nil || len(loops) == 0 {
+			return
+		}
+		<-tick.C
+	}
 }
 
 // sweepDeleted releases loop devices of files in the data directory whose whole directory was removed.
