@@ -26,10 +26,10 @@ type BootConfig struct {
 	Disk string // a raw disk file
 	// WorkDir holds what the guest writes, while it runs; empty: a new temporary directory.
 	WorkDir  string
-	Arch     image.Arch // empty: this machine's
-	Firmware Firmware   // empty: what the disk is made for
-	Memory   int        // MiB; 0: 1024
-	CPUs     int        // 0: 2
+	Arch     image.Arch     // empty: this machine's
+	Firmware image.Firmware // empty: what the disk is made for
+	Memory   int            // MiB; 0: 1024
+	CPUs     int            // 0: 2
 	// Timeout bounds the boot; 0: 2 minutes, or 5 under software emulation.
 	Timeout time.Duration
 	Console io.Writer // gets the serial console as it comes, control sequences included; may be nil
@@ -40,7 +40,7 @@ type BootResult struct {
 	Accel Accelerator
 	// Why says why the processor's own virtualisation is not used; empty if it is.
 	Why      string
-	Firmware Firmware
+	Firmware image.Firmware
 	Prompt   string // the login prompt: "host login:"
 	Elapsed  time.Duration
 }
@@ -175,7 +175,7 @@ func arguments(config BootConfig, accel Accelerator) ([]string, error) {
 	} else {
 		args = append(args, "-accel", "tcg,thread=multi")
 	}
-	if config.Firmware == BIOS {
+	if config.Firmware == image.BIOS {
 		return args, nil
 	}
 	found, err := findFlash(config.Arch)

@@ -9,15 +9,6 @@ import (
 	"image-builder/internal/image"
 )
 
-// Firmware is what starts the boot loader.
-type Firmware string
-
-// The firmwares. An arm64 machine has UEFI only.
-const (
-	UEFI Firmware = "uefi"
-	BIOS Firmware = "bios"
-)
-
 // flash is a UEFI firmware: its code, and the template of its variables.
 type flash struct{ code, variables string }
 
@@ -64,24 +55,24 @@ const (
 )
 
 // firmwareOf tells what a disk is made for; UEFI wins if it is made for both.
-func firmwareOf(arch image.Arch, path string) (Firmware, error) {
+func firmwareOf(arch image.Arch, path string) (image.Firmware, error) {
 	if arch == image.ARM64 {
-		return UEFI, nil
+		return image.UEFI, nil
 	}
 	partitions, err := disk.Partitions(path)
 	if err != nil {
 		return "", err
 	}
-	firmware := BIOS
+	firmware := image.BIOS
 	for _, p := range partitions {
 		if p.Type == espType || p.Type == "EF" || p.Type == "ef" {
-			firmware = UEFI
+			firmware = image.UEFI
 		}
 	}
-	if _, missing := findFlash(arch); firmware == UEFI && missing != nil {
+	if _, missing := findFlash(arch); firmware == image.UEFI && missing != nil {
 		for _, p := range partitions {
 			if p.Type == biosBootType {
-				return BIOS, nil
+				return image.BIOS, nil
 			}
 		}
 	}

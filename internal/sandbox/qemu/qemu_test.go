@@ -56,18 +56,18 @@ func TestBoot(t *testing.T) {
 	for _, test := range []struct {
 		name, text string
 		more       []byte
-		firmware   Firmware
+		firmware   image.Firmware
 		prompt     string
 		reason     string
 	}{
-		{"login prompt", "Debian GNU/Linux 12 host ttyS0\r\n\r\n\x1b[0mhost-1 login: ", nil, BIOS, "host-1 login:", ""},
-		{"a login that is no prompt", "audit: last login: never\n", nil, BIOS, "", "no login prompt in 3s"},
-		{"panic", "[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\n", nil, BIOS, "", "the kernel panicked"},
-		{"emergency", "You are in emergency mode. After logging in\n", nil, BIOS, "", "emergency mode"},
-		{"initramfs", "ALERT! gone. Dropping to a shell!\n(initramfs) ", nil, BIOS, "", "did not find the root"},
-		{"grub", "error: no such device\ngrub rescue> ", nil, BIOS, "", "GRUB did not find"},
-		{"restart", "bye\n", []byte{0xb0, 0xfe, 0xe6, 0x64}, BIOS, "", "restarted before a login prompt"}, // the keyboard controller's reset
-		{"nothing to boot", "", nil, UEFI, "", "found nothing to boot"},
+		{"login prompt", "Debian GNU/Linux 12 host ttyS0\r\n\r\n\x1b[0mhost-1 login: ", nil, image.BIOS, "host-1 login:", ""},
+		{"a login that is no prompt", "audit: last login: never\n", nil, image.BIOS, "", "no login prompt in 3s"},
+		{"panic", "[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\n", nil, image.BIOS, "", "the kernel panicked"},
+		{"emergency", "You are in emergency mode. After logging in\n", nil, image.BIOS, "", "emergency mode"},
+		{"initramfs", "ALERT! gone. Dropping to a shell!\n(initramfs) ", nil, image.BIOS, "", "did not find the root"},
+		{"grub", "error: no such device\ngrub rescue> ", nil, image.BIOS, "", "GRUB did not find"},
+		{"restart", "bye\n", []byte{0xb0, 0xfe, 0xe6, 0x64}, image.BIOS, "", "restarted before a login prompt"}, // the keyboard controller's reset
+		{"nothing to boot", "", nil, image.UEFI, "", "found nothing to boot"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -112,7 +112,7 @@ func TestBootDebian(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if result.Firmware != UEFI || !strings.HasSuffix(result.Prompt, " login:") {
+	if result.Firmware != image.UEFI || !strings.HasSuffix(result.Prompt, " login:") {
 		t.Errorf("%+v", result)
 	}
 	t.Logf("%s after %s (%s, %s)", result.Prompt, result.Elapsed, result.Accel, result.Why)
@@ -141,7 +141,7 @@ func TestBootCancelled(t *testing.T) {
 	why := errors.New("the person had enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	seen := writer(func(p []byte) (int, error) { cancel(why); return len(p), nil })
-	_, err := Boot(ctx, BootConfig{Disk: talker(t, "booting\n"), Arch: image.X86_64, Firmware: BIOS, Memory: 128, Console: seen})
+	_, err := Boot(ctx, BootConfig{Disk: talker(t, "booting\n"), Arch: image.X86_64, Firmware: image.BIOS, Memory: 128, Console: seen})
 	if !errors.Is(err, why) {
 		t.Errorf("%v, want the cause of the cancellation", err)
 	}
@@ -154,7 +154,7 @@ func (w writer) Write(p []byte) (int, error) { return w(p) }
 func TestFirmwareOf(t *testing.T) {
 	t.Parallel()
 	got, err := firmwareOf(image.ARM64, "/absent")
-	if got != UEFI || err != nil {
+	if got != image.UEFI || err != nil {
 		t.Errorf("arm64: %s, %v", got, err)
 	}
 	if _, err := firmwareOf(image.X86_64, "/absent"); err == nil {
