@@ -25,44 +25,47 @@ import (
 	"image-builder/internal/progress"
 )
 
-func run(t testing.TB, name string, args ...string) {
-	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), name, args...).CombinedOutput(); err != nil {
-		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+func run(tb testing.TB, name string, args ...string) {
+	tb.Helper()
+	if out, err := exec.CommandContext(tb.Context(), name, args...).CombinedOutput(); err != nil {
+		tb.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 }
 
-func needRoot(t testing.TB) {
-	t.Helper()
+func needRoot(tb testing.TB) {
+	tb.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: loop devices and mounts")
+		tb.Skip("needs root: loop devices and mounts")
 	}
 }
 
 // wholeDisk is a file with an ext4 that looks like a system's: /etc/os-release, and a program of this machine.
-func wholeDisk(t testing.TB) string {
-	t.Helper()
-	tree, path := t.TempDir(), filepath.Join(t.TempDir(), "disk.raw")
+func wholeDisk(tb testing.TB) string {
+	tb.Helper()
+	tree, path := tb.TempDir(), filepath.Join(tb.TempDir(), "disk.raw")
 	program, err := os.ReadFile("/usr/bin/env")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	err = errors.Join(os.MkdirAll(filepath.Join(tree, "etc"), 0o755), os.MkdirAll(filepath.Join(tree, "usr/bin"), 0o755),
 		os.WriteFile(filepath.Join(tree, "etc/os-release"), []byte("ID=test\nPRETTY_NAME=\"Test\x1b[31m 1\"\n"), 0o644),
 		os.WriteFile(filepath.Join(tree, "usr/bin/env"), program, 0o755),
 		os.WriteFile(path, nil, 0o600), os.Truncate(path, 64<<20))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	run(t, "mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, path)
+	run(tb, "mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, path)
 	return path
 }
 
-func maker(t testing.TB) Maker { return Maker{Dir: t.TempDir(), Now: time.Now} }
+func maker(tb testing.TB) Maker {
+	tb.Helper()
+	return Maker{Dir: tb.TempDir(), Now: time.Now}
+}
 
-func pull(t testing.TB, m Maker, location string) (image.Base, error) {
-	t.Helper()
-	return m.Pull(t.Context(), Source{Location: location, Name: "test"})
+func pull(tb testing.TB, m Maker, location string) (image.Base, error) {
+	tb.Helper()
+	return m.Pull(tb.Context(), Source{Location: location, Name: "test"})
 }
 
 func TestPullTakesDisksOfEveryKind(t *testing.T) {
@@ -118,11 +121,11 @@ func TestPullTakesDisksOfEveryKind(t *testing.T) {
 	}
 }
 
-func hostArch(t testing.TB) image.Arch {
-	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "uname", "-m").Output()
+func hostArch(tb testing.TB) image.Arch {
+	tb.Helper()
+	out, err := exec.CommandContext(tb.Context(), "uname", "-m").Output()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if strings.TrimSpace(string(out)) == "aarch64" {
 		return image.ARM64
@@ -180,8 +183,8 @@ func TestPullRefusesWhatIsNoDisk(t *testing.T) {
 }
 
 // serve offers the file at path by https and returns its URL and a Maker that trusts the server.
-func serve(t testing.TB, path string) (string, Maker) {
-	t.Helper()
+func serve(tb testing.TB, path string) (string, Maker) {
+	tb.Helper()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/disk.raw":
@@ -192,10 +195,10 @@ func serve(t testing.TB, path string) (string, Maker) {
 			http.NotFound(w, r)
 		}
 	}))
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
-	m := maker(t)
+	m := maker(tb)
 	m.transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
 	return server.URL, m
 }

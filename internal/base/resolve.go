@@ -18,9 +18,7 @@ import (
 	"image-builder/internal/progress"
 )
 
-var (
-	amiID = regexp.MustCompile(`^ami-[0-9a-f]+$`)
-)
+var amiID = regexp.MustCompile(`^ami-[0-9a-f]+$`)
 
 // Resolver turns what a recipe calls its base into a disk that can be cloned, making it if it is not there yet.
 type Resolver struct {

@@ -17,13 +17,13 @@ import (
 )
 
 // resolver is one over a data directory of its own.
-func resolver(t testing.TB) (base.Resolver, *local.Store) {
-	t.Helper()
-	store, err := local.Open(t.Context(), t.TempDir(), time.Now)
+func resolver(tb testing.TB) (base.Resolver, *local.Store) {
+	tb.Helper()
+	store, err := local.Open(tb.Context(), tb.TempDir(), time.Now)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { store.Close() })
+	tb.Cleanup(func() { store.Close() })
 	return base.Resolver{
 		Catalog: store, Parameters: store, Now: time.Now, Lock: filepath.Join(store.Dir(), "lock"),
 		NewRun: func(ctx context.Context) (base.Run, string, error) {
@@ -37,11 +37,11 @@ func resolver(t testing.TB) (base.Resolver, *local.Store) {
 }
 
 // smallDisk is a copy of the Debian base's disk, so that a test may change it.
-func smallDisk(t testing.TB) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "disk.raw")
-	if err := disk.Clone(t.Context(), path, basetest.Debian(t).Disk, nil); err != nil {
-		t.Fatal(err)
+func smallDisk(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "disk.raw")
+	if err := disk.Clone(tb.Context(), path, basetest.Debian(tb).Disk, nil); err != nil {
+		tb.Fatal(err)
 	}
 	return path
 }

@@ -15,30 +15,30 @@ import (
 )
 
 // sparseFile has 64 KiB of data at each of the given offsets, in bytes.
-func sparseFile(t testing.TB, dir string, size int64, offsets ...int64) string {
-	t.Helper()
+func sparseFile(tb testing.TB, dir string, size int64, offsets ...int64) string {
+	tb.Helper()
 	path := filepath.Join(dir, "sparse")
-	write(t, path, "")
+	write(tb, path, "")
 	for _, at := range offsets {
-		patch(t, path, at, bytes.Repeat([]byte{byte(at>>20) + 1}, 64<<10))
+		patch(tb, path, at, bytes.Repeat([]byte{byte(at>>20) + 1}, 64<<10))
 	}
 	if err := os.Truncate(path, size); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
-func extents(t testing.TB, path string) []Extent {
-	t.Helper()
+func extents(tb testing.TB, path string) []Extent {
+	tb.Helper()
 	f, err := os.Open(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	var list []Extent
 	for e, err := range Extents(f) {
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		list = append(list, e)
 	}
@@ -46,9 +46,9 @@ func extents(t testing.TB, path string) []Extent {
 }
 
 // xfsDir is a directory on an xfs of its own, where files can share extents.
-func xfsDir(t testing.TB) string {
-	t.Helper()
-	return mustOpen(t, table(t, part{kind: rootGUID, size: 320 * mib, from: filesystem(t, XFS, 320*mib)})).Dir()
+func xfsDir(tb testing.TB) string {
+	tb.Helper()
+	return mustOpen(tb, table(tb, part{kind: rootGUID, size: 320 * mib, from: filesystem(tb, XFS, 320*mib)})).Dir()
 }
 
 func TestCloneKeepsBytesAndHoles(t *testing.T) {

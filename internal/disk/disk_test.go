@@ -22,58 +22,58 @@ const (
 	espGUID  = gpt.EFISystemPartition
 )
 
-func needRoot(t testing.TB) {
-	t.Helper()
+func needRoot(tb testing.TB) {
+	tb.Helper()
 	if os.Geteuid() != 0 {
-		t.Skip("needs root: loop devices and mounts")
+		tb.Skip("needs root: loop devices and mounts")
 	}
 }
 
-func run(t testing.TB, name string, args ...string) string {
-	t.Helper()
+func run(tb testing.TB, name string, args ...string) string {
+	tb.Helper()
 	exe, err := lookProgram(name, name)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	out, err := exec.Command(exe, args...).CombinedOutput()
 	if err != nil {
-		t.Fatalf("%s %v: %v\n%s", name, args, err, out)
+		tb.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 	return string(out)
 }
 
 // filesystem makes a file of the given size with a filesystem that holds /etc/os-release.
-func filesystem(t testing.TB, kind string, size int64) string {
-	t.Helper()
-	dir := t.TempDir()
+func filesystem(tb testing.TB, kind string, size int64) string {
+	tb.Helper()
+	dir := tb.TempDir()
 	path := filepath.Join(dir, "fs")
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := os.Truncate(path, size); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if kind == XFS {
 		proto := filepath.Join(dir, "proto")
 		release := filepath.Join(dir, "os-release")
-		write(t, release, "ID=test\n")
-		write(t, proto, "/dev/null\n0 0\nd--755 0 0\netc d--755 0 0\nos-release ---644 0 0 "+release+"\n$\n$\n")
-		run(t, "mkfs.xfs", "-q", "-p", proto, path)
+		write(tb, release, "ID=test\n")
+		write(tb, proto, "/dev/null\n0 0\nd--755 0 0\netc d--755 0 0\nos-release ---644 0 0 "+release+"\n$\n$\n")
+		run(tb, "mkfs.xfs", "-q", "-p", proto, path)
 		return path
 	}
 	tree := filepath.Join(dir, "tree")
 	if err := os.MkdirAll(filepath.Join(tree, "etc"), 0o755); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	write(t, filepath.Join(tree, "etc/os-release"), "ID=test\n")
-	run(t, "mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, path)
+	write(tb, filepath.Join(tree, "etc/os-release"), "ID=test\n")
+	run(tb, "mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, path)
 	return path
 }
 
-func write(t testing.TB, path, text string) {
-	t.Helper()
+func write(tb testing.TB, path, text string) {
+	tb.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
 
@@ -85,12 +85,12 @@ type part struct {
 }
 
 // table makes a GPT disk of these partitions, one after the other from 1 MiB on, and a MiB behind them.
-func table(t testing.TB, parts ...part) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "disk.raw")
+func table(tb testing.TB, parts ...part) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "disk.raw")
 	f, err := os.Create(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	layout, at := &gpt.Table{LogicalSectorSize: 512, PhysicalSectorSize: 512, ProtectiveMBR: true}, int64(mib)
@@ -99,28 +99,28 @@ func table(t testing.TB, parts ...part) string {
 			Index: i + 1, Type: p.kind, Start: uint64(at / 512), End: uint64((at+p.size)/512 - 1), Size: uint64(p.size),
 		})
 		if p.from != "" {
-			run(t, "dd", "if="+p.from, "of="+path, "bs=1M", "conv=notrunc,sparse", "seek="+strconv.FormatInt(at/mib, 10))
+			run(tb, "dd", "if="+p.from, "of="+path, "bs=1M", "conv=notrunc,sparse", "seek="+strconv.FormatInt(at/mib, 10))
 		}
 		at += p.size
 	}
 	if err := f.Truncate(at + mib); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := layout.Write(f, at+mib); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
 
 // rootDisk is a GPT disk with an ESP and a root of the given filesystem.
-func rootDisk(t testing.TB, kind string) string {
-	t.Helper()
+func rootDisk(tb testing.TB, kind string) string {
+	tb.Helper()
 	size := int64(64 * mib)
 	if kind == XFS {
 		size = 300 * mib
 	}
-	return table(t, part{kind: gpt.EFISystemPartition, size: 4 * mib},
-		part{kind: gpt.LinuxRootX86_64, size: size, from: filesystem(t, kind, size)})
+	return table(tb, part{kind: gpt.EFISystemPartition, size: 4 * mib},
+		part{kind: gpt.LinuxRootX86_64, size: size, from: filesystem(tb, kind, size)})
 }
 
 func TestRootIsMountedTrimmedCheckedAndLetGo(t *testing.T) {
@@ -244,35 +244,35 @@ func TestPathsOfAHostileTreeStayInside(t *testing.T) {
 	}
 }
 
-func mustOpen(t testing.TB, path string) *Mount {
-	t.Helper()
-	m, err := Open(t.Context(), path, t.TempDir())
+func mustOpen(tb testing.TB, path string) *Mount {
+	tb.Helper()
+	m, err := Open(tb.Context(), path, tb.TempDir())
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() { m.Close(t.Context()) })
+	tb.Cleanup(func() { m.Close(tb.Context()) })
 	return m
 }
 
-func holds(t testing.TB, path string, text []byte) bool {
-	t.Helper()
+func holds(tb testing.TB, path string, text []byte) bool {
+	tb.Helper()
 	all, err := os.ReadFile(path)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return bytes.Contains(all, text)
 }
 
-func mounted(t testing.TB, dir string) bool {
-	t.Helper()
+func mounted(tb testing.TB, dir string) bool {
+	tb.Helper()
 	table, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return strings.Contains(string(table), " "+dir+" ")
 }
 
-func loops(t testing.TB, path string) string {
-	t.Helper()
-	return run(t, "losetup", "-j", path)
+func loops(tb testing.TB, path string) string {
+	tb.Helper()
+	return run(tb, "losetup", "-j", path)
 }

@@ -171,7 +171,7 @@ func mountTree(device, filesystem string, readOnly bool) (int, error) {
 	if err != nil {
 		return -1, fmt.Errorf("open filesystem %s: %w: does this kernel have it, and is this root?", filesystem, err)
 	}
-	defer unix.Close(fs)
+	defer closeTree(fs)
 	if err := configure(fs, device, filesystem, readOnly); err != nil {
 		return -1, fmt.Errorf("%w%s", err, kernelLog(fs))
 	}

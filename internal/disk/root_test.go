@@ -15,18 +15,18 @@ import (
 )
 
 // mbrDisk has one Linux partition from 1 MiB on.
-func mbrDisk(t testing.TB, kind string, size int64) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "disk.raw")
-	run(t, "dd", "if="+filesystem(t, kind, size), "of="+path, "bs=1M", "conv=sparse", "seek=1")
+func mbrDisk(tb testing.TB, kind string, size int64) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "disk.raw")
+	run(tb, "dd", "if="+filesystem(tb, kind, size), "of="+path, "bs=1M", "conv=sparse", "seek=1")
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	layout := &mbr.Table{Partitions: []*mbr.Partition{{Type: mbr.Linux, Start: 2048, Size: uint32(size / 512)}}}
 	if err := errors.Join(f.Truncate(size+mib), layout.Write(f, size+mib)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
@@ -205,14 +205,14 @@ func TestCheckStopsWithItsContext(t *testing.T) {
 	}
 }
 
-func patch(t testing.TB, path string, at int64, text []byte) {
-	t.Helper()
+func patch(tb testing.TB, path string, at int64, text []byte) {
+	tb.Helper()
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer f.Close()
 	if _, err := f.WriteAt(text, at); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }
