@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -123,7 +124,7 @@ func (e *Env) steps(steps []image.Step) error {
 	}
 	var rows [][]string
 	for _, step := range steps {
-		rows = append(rows, []string{label(step.Step), string(step.Status), took(time.Duration(step.Elapsed)), step.Log})
+		rows = append(rows, []string{label(step.Step), string(step.Status), took(time.Duration(step.Elapsed)), cmp.Or(step.Log, "printed nothing")})
 	}
 	if _, err := fmt.Fprintln(e.Stdout); err != nil {
 		return fmt.Errorf("print result: %w", err)

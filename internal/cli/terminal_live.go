@@ -2,6 +2,7 @@ package cli
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -71,15 +72,13 @@ func (l *live) draw(frame []string, cursor string) {
 	var text strings.Builder
 	text.WriteString(ansi.SetModeSynchronizedOutput + cursor)
 	if rows := occupied(l.drawn, columns); rows > 0 {
-		text.WriteString("\r" + ansi.CursorUp(rows) + ansi.EraseScreenBelow)
+		text.WriteString("\r" + ansi.CursorUp(rows))
 	}
-	for _, line := range l.finished {
-		text.WriteString(line + "\n")
+	// Lines are written over what was there: where a terminal cannot take a drawing as a whole, nothing blinks.
+	for _, line := range slices.Concat(l.finished, frame) {
+		text.WriteString(line + ansi.EraseLineRight + "\n")
 	}
-	for _, line := range frame {
-		text.WriteString(line + "\n")
-	}
-	text.WriteString(ansi.ResetModeSynchronizedOutput)
+	text.WriteString(ansi.EraseScreenBelow + ansi.ResetModeSynchronizedOutput)
 	l.finished, l.drawn = nil, frame
 	_, _ = io.WriteString(l.out, text.String()) // a terminal that went away must not fail the bake
 }

@@ -216,10 +216,10 @@ func TestLiveLeavesTheTerminalAsItWas(t *testing.T) {
 	display.Close()
 	display.Close()
 	text := out.String()
-	if !strings.HasSuffix(text, ansi.ShowCursor+ansi.ResetModeSynchronizedOutput) {
+	if !strings.HasSuffix(text, ansi.EraseScreenBelow+ansi.ResetModeSynchronizedOutput) || strings.LastIndex(text, ansi.ShowCursor) < strings.LastIndex(text, ansi.HideCursor) {
 		t.Errorf("the end is %q", text[len(text)-40:])
 	}
-	for _, sequence := range []string{ansi.SetModeSynchronizedOutput, ansi.ResetModeSynchronizedOutput, ansi.HideCursor, ansi.ShowCursor, ansi.EraseScreenBelow, ansi.CursorUp(1), ansi.CursorUp(2), ansi.CursorUp(3), ansi.CursorUp(4)} {
+	for _, sequence := range []string{ansi.SetModeSynchronizedOutput, ansi.ResetModeSynchronizedOutput, ansi.HideCursor, ansi.ShowCursor, ansi.EraseLineRight, ansi.EraseScreenBelow, ansi.CursorUp(1), ansi.CursorUp(2), ansi.CursorUp(3), ansi.CursorUp(4)} {
 		text = strings.ReplaceAll(text, sequence, "")
 	}
 	if strings.Contains(text, "\x1b") {
