@@ -1,18 +1,11 @@
 package cli
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
-	"time"
-
-	"github.com/google/uuid"
 
 	"image-builder/internal/aws"
 	"image-builder/internal/component"
@@ -64,25 +57,32 @@ func (c *ComponentRunCmd) Run(ctx context.Context, env *Env) (err error) {
 	defer watch.Close()
 	run := c.run(jobs, objects, watch.Report)
 	run.Now = env.Now
-	if c.NoLog {
-		result, err := run.Execute(ctx)
-		return c.conclude(ctx, env, result, "", err)
+	result, dir, err := c.logged(ctx, env, run, copies)
+	watch.Close()
+	if c.LogS3BucketName != "" && dir != "" {
+		err = errors.Join(err, c.upload(context.WithoutCancel(ctx), objects, dir))
 	}
-	log, err := logfolder.Open(c.LogDirectory, c.ExecutionID, copies, env.Now)
-	if err != nil {
-		return err
+	return c.conclude(ctx, env, result, dir, err)
+}
+
+// logged executes the run and keeps its log folder, whose path it returns.
+func (c *ComponentRunCmd) logged(ctx context.Context, env *Env, run *component.Run, copies []logfolder.Document) (component.Result, string, error) {
+	var log *logfolder.Log
+	if !c.NoLog {
+		var err error
+		if log, err = logfolder.Open(c.LogDirectory, c.ExecutionID, copies, env.Now); err != nil {
+			return component.Result{ExecutionID: c.ExecutionID}, "", err
+		}
+		run.Observer = log
 	}
-	run.Observer = log
 	if c.Trace {
-		run.Observer = traced{log, env.Stderr}
+		run.Observer = traced{run.Observer, env.Stderr}
 	}
 	result, err := run.Execute(ctx)
-	err = errors.Join(err, log.Close(&result))
-	watch.Close()
-	if c.LogS3BucketName != "" {
-		err = errors.Join(err, c.upload(context.WithoutCancel(ctx), objects, log.Dir))
+	if log == nil {
+		return result, "", err
 	}
-	return c.conclude(ctx, env, result, log.Dir, err)
+	return result, log.Dir, errors.Join(err, log.Close(&result))
 }
 
 // open reads and parses the documents.
@@ -123,131 +123,4 @@ func (c *ComponentRunCmd) environment(own []string) []string {
 		env = append(env, "HOME="+c.Home)
 	}
 	return append(env, "WORKING_DIRECTORY="+c.WorkingDirectory)
-}
-
-// watch shows progress: on stdout for a program that asked for a stream, else on stderr for people.
-func (c *ComponentRunCmd) watch(env *Env) watcher {
-	switch {
-	case c.Stream:
-		return &streamer{out: env.Stdout}
-	case c.Trace:
-		return silent{} // the console log is printed instead
-	}
-	return newWatcher(env)
-}
-
-// streamer prints each event as a line of JSON.
-type streamer struct{ out io.Writer }
-
-func (s *streamer) Report(e progress.Event) {
-	text, err := json.Marshal(e)
-	if err == nil {
-		_, _ = s.out.Write(append(text, '\n')) // whoever reads it may be gone; the run goes on
-	}
-}
-
-func (s *streamer) Close() {}
-
-// traced is a log folder whose console is printed as well.
-type traced struct {
-	*logfolder.Log
-	out io.Writer
-}
-
-func (t traced) Console(line string) {
-	t.Log.Console(line)
-	fmt.Fprintln(t.out, harmless(line))
-}
-
-// runResult is what `awstoe run` prints.
-type runResult struct {
-	ExecutionID            string           `json:"executionId"`
-	Status                 component.Status `json:"status"`
-	FailedStepCount        int              `json:"failedStepCount"`
-	ExecutedStepCount      int              `json:"executedStepCount"`
-	IgnoredFailedStepCount int              `json:"ignoredFailedStepCount"`
-	FailureMessage         string           `json:"failureMessage"`
-	LogURL                 string           `json:"logUrl"`
-}
-
-// conclude prints the result, and turns it into the exit status.
-func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result component.Result, dir string, err error) error {
-	if err != nil && result.FailureMessage == "" {
-		result.Status, result.FailureMessage = component.Failed, err.Error()
-	}
-	if printed := c.print(env, runResult{
-		result.ExecutionID, result.Status, result.Failed, result.Executed, result.Ignored, result.FailureMessage, dir,
-	}); printed != nil {
-		err = errors.Join(err, printed)
-	}
-	bad := component.Unusable{}
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return err
-	case errors.As(err, &bad):
-		_ = env.showFindings(bad.Findings) // the status is awstoe's, not lint's
-		return &ExitError{Code: StepFailed}
-	case err != nil:
-		return &ExitError{Code: StepFailed, Err: err}
-	case result.Reboot != nil:
-		return c.rebooting(ctx, env, result.Reboot.Delay)
-	case result.Status == component.Failed:
-		return &ExitError{Code: StepFailed, Err: failure(result), Next: "read " + dir + "/console.log"}
-	}
-	return nil
-}
-
-func failure(result component.Result) error {
-	f := result.FirstFailure
-	if f == nil {
-		return errors.New(result.FailureMessage)
-	}
-	return fmt.Errorf("run step %s of %s (%s): %s", f.Step, f.Document, f.Phase, f.Message)
-}
-
-func (c *ComponentRunCmd) print(env *Env, result runResult) error {
-	out := bufio.NewWriter(env.Stdout)
-	encoder := json.NewEncoder(out)
-	encoder.SetEscapeHTML(false)
-	if !c.Stream {
-		encoder.SetIndent("", "    ")
-	}
-	if err := errors.Join(encoder.Encode(result), out.Flush()); err != nil {
-		return fmt.Errorf("print result: %w", err)
-	}
-	return nil
-}
-
-// wantsReboot is the exit status that asks whoever started the command to reboot the machine and start it again.
-// https://docs.aws.amazon.com/systems-manager/latest/userguide/send-commands-reboot.html
-const wantsReboot Code = 194
-
-// rebooting ends the command so that the machine can be rebooted. A sandbox has nothing to wait for.
-func (c *ComponentRunCmd) rebooting(ctx context.Context, env *Env, delay time.Duration) error {
-	if c.Stream {
-		return &ExitError{Code: wantsReboot}
-	}
-	fmt.Fprintln(env.Stderr, "image-builder: reboot this machine, then run the same command again: it goes on where it stopped")
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
-	return &ExitError{Code: wantsReboot}
-}
-
-// unusable prints the result of a run that never began.
-func (c *ComponentRunCmd) unusable(env *Env, err error) error {
-	result := component.Result{ExecutionID: c.ExecutionID, Status: component.Failed, FailureMessage: err.Error()}
-	return c.conclude(context.Background(), env, result, "", err)
-}
-
-// newExecutionID returns a time-based UUID, RFC 9562 version 1, as awstoe does.
-func newExecutionID() (string, error) {
-	id, err := uuid.NewUUID()
-	if err != nil {
-		return "", fmt.Errorf("make execution ID: %w", err)
-	}
-	return id.String(), nil
 }

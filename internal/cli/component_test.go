@@ -245,6 +245,20 @@ func TestComponentRunReboots(t *testing.T) {
 	}
 }
 
+func TestComponentRunTraces(t *testing.T) {
+	t.Parallel()
+	dir, file := t.TempDir(), save(t, "greeting.yml", greeting)
+	for _, args := range [][]string{{"--no-log"}, {"-l", dir}} {
+		stdout, stderr, status := awstoe(t.Context(), t, append([]string{"run", "--trace", "-s", dir, "-p", "build", file}, args...)...)
+		if status != 0 || !strings.Contains(stderr, "Stdout: hello world\n") {
+			t.Errorf("%q: status %d\n%s", args, status, stderr)
+		}
+		if logs := decodeResult(t, stdout).LogURL; (logs == "") != (args[0] == "--no-log") {
+			t.Errorf("%q: logs are in %q", args, logs)
+		}
+	}
+}
+
 func TestComponentRunInterrupted(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -173,6 +173,10 @@ func nest(w *bufio.Writer, depth int, head any, list string, n int, each func(in
 
 // array writes a list whose items, indented once more than depth, each writes.
 func array(w *bufio.Writer, depth, n int, each func(int) error) error {
+	if n == 0 {
+		_, err := w.WriteString("[]")
+		return err
+	}
 	_, _ = w.WriteString("[") // bufio keeps the first error for Flush
 	for i := range n {
 		if i > 0 {
