@@ -1,4 +1,4 @@
-package base_test
+package base
 
 import (
 	"context"
@@ -10,23 +10,20 @@ import (
 	"testing"
 	"time"
 
-	"image-builder/internal/base"
-	"image-builder/internal/base/basetest"
-	"image-builder/internal/disk"
 	"image-builder/internal/local"
 )
 
 // resolver is one over a data directory of its own.
-func resolver(tb testing.TB) (base.Resolver, *local.Store) {
+func resolver(tb testing.TB) (Resolver, *local.Store) {
 	tb.Helper()
 	store, err := local.Open(tb.Context(), tb.TempDir(), time.Now)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { store.Close() })
-	return base.Resolver{
+	return Resolver{
 		Catalog: store, Parameters: store, Now: time.Now, Lock: filepath.Join(store.Dir(), "lock"),
-		NewRun: func(ctx context.Context) (base.Run, string, error) {
+		NewRun: func(ctx context.Context) (Run, string, error) {
 			run, err := store.NewRun(ctx)
 			if err != nil {
 				return nil, "", err
@@ -36,19 +33,10 @@ func resolver(tb testing.TB) (base.Resolver, *local.Store) {
 	}, store
 }
 
-// smallDisk is a copy of the Debian base's disk, so that a test may change it.
-func smallDisk(tb testing.TB) string {
-	tb.Helper()
-	path := filepath.Join(tb.TempDir(), "disk.raw")
-	if err := disk.Clone(tb.Context(), path, basetest.Debian(tb).Disk, nil); err != nil {
-		tb.Fatal(err)
-	}
-	return path
-}
-
 func TestAPathIsPulledOnceAndAgainWhenItChanged(t *testing.T) {
 	t.Parallel()
-	path := smallDisk(t)
+	needRoot(t)
+	path := wholeDisk(t)
 	r, store := resolver(t)
 	var group sync.WaitGroup
 	for range 3 {
