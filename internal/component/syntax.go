@@ -28,6 +28,11 @@ func (r *reader) syntax(text []byte, err error) {
 			at.Line, at.Column = line, column
 		}
 	}
+	if line, column, ok := unclosedQuote(strings.Split(string(text), "\n"), at.Line); ok {
+		at.Line, at.Column = line, column
+		r.errorAt(finding.Syntax, at, "YAML: this quote is not closed: "+message, "close the quote")
+		return
+	}
 	r.errorAt(finding.Syntax, at, "YAML: "+message, syntaxAdvice(line(text, at.Line), message))
 }
 
