@@ -1,6 +1,7 @@
 package nspawn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -30,12 +31,15 @@ const (
 // there on. They are above what a system gives out, and leave room for the subordinate IDs that images use.
 const firstID = 1 << 30
 
+// choice decides on the isolation; a test forces one.
+type choice func(ctx context.Context, nesting bool, paths []string) (isolation, error)
+
 // chooseIsolation takes the strictest way that every filesystem shown to the container allows.
-func chooseIsolation(nesting bool, paths []string) (isolation, error) {
+func chooseIsolation(ctx context.Context, nesting bool, paths []string) (isolation, error) {
 	if nesting {
 		return nested, nil
 	}
-	users, err := userNamespace()
+	users, err := userNamespace(ctx)
 	if err != nil {
 		return same, fmt.Errorf("make user namespace: %w: sysctl user.max_user_namespaces must not be 0", err)
 	}
@@ -50,10 +54,10 @@ func chooseIsolation(nesting bool, paths []string) (isolation, error) {
 }
 
 // userNamespace makes one, held open by nothing but the file.
-func userNamespace() (*os.File, error) {
+func userNamespace(ctx context.Context) (*os.File, error) {
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: firstID, Size: firstID}}
 	// a traced process stops before its program begins, so it is there to be looked at, however short it is
-	holder := exec.Command("/proc/self/exe")
+	holder := exec.CommandContext(ctx, "/proc/self/exe")
 	holder.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWUSER, UidMappings: ids, GidMappings: ids, Pdeathsig: syscall.SIGKILL, Ptrace: true,
 	}
@@ -67,12 +71,12 @@ func userNamespace() (*os.File, error) {
 }
 
 // mappable tells whether the filesystem at path can be idmapped.
-func mappable(users *os.File, path string) (bool, error) {
+func mappable(users *os.File, path string) (ok bool, err error) {
 	tree, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {
 		return false, fmt.Errorf("look at %s: %w", path, err)
 	}
-	defer unix.Close(tree)
+	defer func() { err = errors.Join(err, unix.Close(tree)) }()
 	err = unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &unix.MountAttr{
 		Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(users.Fd()),
 	})

@@ -64,7 +64,7 @@ func Start(ctx context.Context, config Config) (*Machine, error) {
 	return start(ctx, config, chooseIsolation)
 }
 
-func start(ctx context.Context, config Config, choose func(bool, []string) (isolation, error)) (m *Machine, err error) {
+func start(ctx context.Context, config Config, choose choice) (m *Machine, err error) {
 	if err := checkShares(config.Shares); err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func start(ctx context.Context, config Config, choose func(bool, []string) (isol
 	if err := m.open(ctx); err != nil {
 		return m, err
 	}
-	if m.isolation, err = choose(config.Nesting, m.shown()); err != nil {
+	if m.isolation, err = choose(ctx, config.Nesting, m.shown()); err != nil {
 		return m, err
 	}
 	m.memory.owner = m.isolation.root()

@@ -26,11 +26,11 @@ func TestMachine(t *testing.T) {
 }
 
 // choices are the kinds of isolation, each forced.
-func choices() map[string]func(bool, []string) (isolation, error) {
-	return map[string]func(bool, []string) (isolation, error){
+func choices() map[string]choice {
+	return map[string]choice{
 		"mapped": chooseIsolation,
-		"same":   func(bool, []string) (isolation, error) { return same, nil },
-		"nested": func(bool, []string) (isolation, error) { return nested, nil },
+		"same":   func(context.Context, bool, []string) (isolation, error) { return same, nil },
+		"nested": func(context.Context, bool, []string) (isolation, error) { return nested, nil },
 	}
 }
 
@@ -42,7 +42,7 @@ func needRoot(t *testing.T) {
 }
 
 // runScript runs a script in a new machine and returns all it says.
-func runScript(t *testing.T, choose func(bool, []string) (isolation, error), disk, text string, shares ...sandbox.Share) string {
+func runScript(t *testing.T, choose choice, disk, text string, shares ...sandbox.Share) string {
 	t.Helper()
 	m, err := start(t.Context(), Config{Disk: disk, WorkDir: t.TempDir(), Shares: shares}, choose)
 	if err != nil {

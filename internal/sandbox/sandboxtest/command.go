@@ -14,6 +14,7 @@ import (
 )
 
 func output(t *testing.T, start Start) {
+	t.Helper()
 	m := up(t, start, Disk(t, nil))
 	for _, test := range []struct {
 		name, script, stdout, stderr string
@@ -44,6 +45,7 @@ func output(t *testing.T, start Start) {
 }
 
 func environment(t *testing.T, start Start) {
+	t.Helper()
 	m := up(t, start, Disk(t, nil))
 	var out bytes.Buffer
 	must(t, m.Run(t.Context(), sandbox.Command{
@@ -63,6 +65,7 @@ func environment(t *testing.T, start Start) {
 }
 
 func hiddenEnvironment(t *testing.T, start Start) {
+	t.Helper()
 	dir, share := shareDirectory(t)
 	m := up(t, start, Disk(t, nil), share)
 	const value = "a-value-that-nobody-may-see"
@@ -85,6 +88,7 @@ func hiddenEnvironment(t *testing.T, start Start) {
 const daemonize = `setsid sh -c 'setsid sh -c "while :; do sleep 0.05; : MARK; done" & :' & touch /run/here/ready; `
 
 func cancel(t *testing.T, start Start) {
+	t.Helper()
 	dir, share := shareDirectory(t)
 	m := up(t, start, Disk(t, nil), share)
 	why := errors.New("the person had enough")
@@ -112,6 +116,7 @@ func cancel(t *testing.T, start Start) {
 }
 
 func daemons(t *testing.T, start Start) {
+	t.Helper()
 	dir, share := shareDirectory(t)
 	m := up(t, start, Disk(t, nil), share)
 	mark := filepath.Base(filepath.Dir(dir))
@@ -122,6 +127,7 @@ func daemons(t *testing.T, start Start) {
 }
 
 func two(t *testing.T, start Start) {
+	t.Helper()
 	dir, share := shareDirectory(t)
 	first, second := Disk(t, nil), Disk(t, nil)
 	a := up(t, start, first)

@@ -21,75 +21,75 @@ func programs() []string {
 
 // Disk makes a small raw disk, one ext4 filesystem, of this machine's own shell and core utilities. change, if not
 // nil, gets the tree before it becomes a disk.
-func Disk(t testing.TB, change func(tree string)) string {
-	t.Helper()
-	tree := t.TempDir()
+func Disk(tb testing.TB, change func(tree string)) string {
+	tb.Helper()
+	tree := tb.TempDir()
 	for _, dir := range []string{"etc", "usr/bin", "root", "var/log", "dev", "proc", "sys", "run", "mnt", "tmp"} {
-		must(t, os.MkdirAll(filepath.Join(tree, dir), 0o755))
+		must(tb, os.MkdirAll(filepath.Join(tree, dir), 0o755))
 	}
 	for _, link := range []string{"bin", "sbin", "lib", "lib64"} {
-		must(t, os.MkdirAll(filepath.Join(tree, "usr", link), 0o755))
-		must(t, os.Symlink("usr/"+link, filepath.Join(tree, link)))
+		must(tb, os.MkdirAll(filepath.Join(tree, "usr", link), 0o755))
+		must(tb, os.Symlink("usr/"+link, filepath.Join(tree, link)))
 	}
-	must(t, os.WriteFile(filepath.Join(tree, "etc/os-release"), []byte("ID=test\n"), 0o644))
-	must(t, os.WriteFile(filepath.Join(tree, "etc/machine-id"), []byte("uninitialized\n"), 0o644))
-	must(t, os.WriteFile(filepath.Join(tree, "etc/passwd"), []byte("root:x:0:0:root:/root:/bin/sh\n"), 0o644))
+	must(tb, os.WriteFile(filepath.Join(tree, "etc/os-release"), []byte("ID=test\n"), 0o644))
+	must(tb, os.WriteFile(filepath.Join(tree, "etc/machine-id"), []byte("uninitialized\n"), 0o644))
+	must(tb, os.WriteFile(filepath.Join(tree, "etc/passwd"), []byte("root:x:0:0:root:/root:/bin/sh\n"), 0o644))
 	for _, program := range programs() {
-		install(t, tree, program)
+		install(tb, tree, program)
 	}
 	if change != nil {
 		change(tree)
 	}
-	return format(t, tree)
+	return format(tb, tree)
 }
 
 // install copies a program and the libraries it is linked with.
-func install(t testing.TB, tree, program string) {
-	t.Helper()
+func install(tb testing.TB, tree, program string) {
+	tb.Helper()
 	path, err := exec.LookPath(program)
-	must(t, err)
-	copyFile(t, path, filepath.Join(tree, "usr/bin", program))
-	libraries, _ := exec.Command("ldd", path).Output() // a static one has none
+	must(tb, err)
+	copyFile(tb, path, filepath.Join(tree, "usr/bin", program))
+	libraries, _ := exec.CommandContext(tb.Context(), "ldd", path).Output() // a static one has none
 	for _, word := range strings.Fields(string(libraries)) {
 		if strings.HasPrefix(word, "/") {
-			copyFile(t, word, filepath.Join(tree, word))
+			copyFile(tb, word, filepath.Join(tree, word))
 		}
 	}
 }
 
-func copyFile(t testing.TB, from, to string) {
-	t.Helper()
+func copyFile(tb testing.TB, from, to string) {
+	tb.Helper()
 	if _, err := os.Stat(to); err == nil {
 		return
 	}
 	content, err := os.ReadFile(from)
-	must(t, err)
-	must(t, os.MkdirAll(filepath.Dir(to), 0o755))
-	must(t, os.WriteFile(to, content, 0o755))
+	must(tb, err)
+	must(tb, os.MkdirAll(filepath.Dir(to), 0o755))
+	must(tb, os.WriteFile(to, content, 0o755))
 }
 
 // format makes the disk; all times in it are old, so that a change shows.
-func format(t testing.TB, tree string) string {
-	t.Helper()
+func format(tb testing.TB, tree string) string {
+	tb.Helper()
 	old := time.Date(2020, 2, 2, 2, 2, 2, 0, time.UTC)
-	must(t, filepath.WalkDir(tree, func(path string, entry fs.DirEntry, err error) error {
+	must(tb, filepath.WalkDir(tree, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.Type() == fs.ModeSymlink {
 			return err
 		}
 		return os.Chtimes(path, old, old)
 	}))
-	path := filepath.Join(t.TempDir(), "disk.raw")
-	must(t, os.WriteFile(path, nil, 0o600))
-	must(t, os.Truncate(path, 64<<20))
-	if out, err := exec.Command("mkfs.ext4", "-q", "-d", tree, path).CombinedOutput(); err != nil {
-		t.Fatal(fmt.Errorf("mkfs.ext4: %w: %s", err, out))
+	path := filepath.Join(tb.TempDir(), "disk.raw")
+	must(tb, os.WriteFile(path, nil, 0o600))
+	must(tb, os.Truncate(path, 64<<20))
+	if out, err := exec.CommandContext(tb.Context(), "mkfs.ext4", "-q", "-d", tree, path).CombinedOutput(); err != nil {
+		tb.Fatal(fmt.Errorf("mkfs.ext4: %w: %s", err, out))
 	}
 	return path
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
+func must(tb testing.TB, err error) {
+	tb.Helper()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 }

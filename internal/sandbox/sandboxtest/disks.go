@@ -19,10 +19,10 @@ import (
 )
 
 // Listing is a line for each file of a disk's root: mode, owner, size, time of change, and digest or link target.
-func Listing(t testing.TB, path string) map[string]string {
-	t.Helper()
+func Listing(tb testing.TB, path string) map[string]string {
+	tb.Helper()
 	lines := map[string]string{}
-	must(t, disk.Inspect(context.Background(), path, func(root *os.Root) error {
+	must(tb, disk.Inspect(context.Background(), path, func(root *os.Root) error {
 		return fs.WalkDir(root.FS(), ".", func(name string, _ fs.DirEntry, err error) error {
 			if err != nil {
 				return err
@@ -58,7 +58,7 @@ func use(t *testing.T, start Start, path, script string) {
 	work := t.TempDir()
 	m, err := start(t.Context(), path, work, nil)
 	must(t, err)
-	defer m.Stop(context.Background()) // should the script fail
+	t.Cleanup(func() { _ = m.Stop(context.Background()) }) // should the script fail
 	sh(t, m, script)
 	must(t, m.Stop(t.Context()))
 	left, err := os.ReadDir(work)
@@ -69,6 +69,7 @@ func use(t *testing.T, start Start, path, script string) {
 }
 
 func untouched(t *testing.T, start Start) {
+	t.Helper()
 	for name, change := range map[string]func(tree string){
 		"as it is":                      nil,
 		"resolver's file":               writes("etc/resolv.conf", "nameserver 192.0.2.1\n"),
@@ -116,6 +117,7 @@ func removes(names ...string) func(string) {
 }
 
 func stop(t *testing.T, start Start) {
+	t.Helper()
 	path, work := Disk(t, nil), t.TempDir()
 	m, err := start(t.Context(), path, work, nil)
 	must(t, err)
@@ -146,6 +148,7 @@ func stop(t *testing.T, start Start) {
 }
 
 func holes(t *testing.T, start Start) {
+	t.Helper()
 	path := Disk(t, nil)
 	before, err := disk.Data(path)
 	must(t, err)
@@ -166,6 +169,7 @@ func holes(t *testing.T, start Start) {
 }
 
 func links(t *testing.T, start Start) {
+	t.Helper()
 	outside := t.TempDir()
 	must(t, os.WriteFile(filepath.Join(outside, "resolv.conf"), []byte("mine\n"), 0o644))
 	before, err := os.Stat(outside)

@@ -12,6 +12,7 @@ import (
 )
 
 func shares(t *testing.T, start Start) {
+	t.Helper()
 	dir, share := shareDirectory(t)
 	readOnly := t.TempDir()
 	file := filepath.Join(readOnly, "a file: with a colon")
@@ -32,6 +33,7 @@ func shares(t *testing.T, start Start) {
 }
 
 func reboot(t *testing.T, start Start) {
+	t.Helper()
 	dir, share := shareDirectory(t)
 	m := up(t, start, Disk(t, nil), share)
 	sh(t, m, "touch /tmp/file /run/file /run/here/file /root/file")
@@ -49,6 +51,7 @@ func reboot(t *testing.T, start Start) {
 }
 
 func mounts(t *testing.T, start Start) {
+	t.Helper()
 	m := up(t, start, Disk(t, nil))
 	before := mountsOf(t, "left-behind")
 	sh(t, m, "mount -t tmpfs left-behind /mnt; touch /mnt/file; mkdir /root/tree; mount --bind /root/tree /var")
@@ -61,12 +64,14 @@ func mounts(t *testing.T, start Start) {
 }
 
 func shortLived(t *testing.T, start Start) {
+	t.Helper()
 	m, err := start(t.Context(), Disk(t, nil), t.TempDir(), nil)
 	must(t, err)
 	must(t, m.Stop(t.Context()))
 }
 
 func shareOnDisk(t *testing.T, start Start) {
+	t.Helper()
 	for _, target := range []string{"/etc/x", "/run/../etc/x", "/run", "tmp/x", "/"} {
 		m, err := start(t.Context(), Disk(t, nil), t.TempDir(), []sandbox.Share{{Source: t.TempDir(), Target: target}})
 		if err == nil {

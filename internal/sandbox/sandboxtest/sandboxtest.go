@@ -22,6 +22,7 @@ type Start func(ctx context.Context, disk, workDir string, shares []sandbox.Shar
 
 // Run runs the suite.
 func Run(t *testing.T, start Start) {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("machines mount disks: run the tests as root")
 	}
