@@ -1,8 +1,12 @@
 package lint
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestRealisticDocuments holds documents of the kinds that people write: nothing may be found in them.
@@ -26,5 +30,36 @@ func TestRealisticDocuments(t *testing.T) {
 				t.Error(f)
 			}
 		})
+	}
+}
+
+// TestRecipeBringsItsFiles checks what a recipe names along with it.
+func TestRecipeBringsItsFiles(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"recipe.yml": "base: debian:bookworm\nbootstrap: run.sh\nsecrets: ./secrets\ncomponents: [a.yml, {path: b.yml, parameters: {Colour: red}}]\n",
+		"run.sh":     "#!/bin/bash\napt-get update\necho done\n",
+		"a.yml":      documentOf("ls $HOME"),
+		"b.yml":      "schemaVersion: 1.0\nparameters: [{Color: {type: string}}]\nphases: [{name: build, steps: []}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	result, err := linter().File(filepath.Join(dir, "recipe.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range result.Findings {
+		got = append(got, fmt.Sprintf("%s:%d %s %s", filepath.Base(f.File), f.Line, f.Severity, f.Code))
+	}
+	want := []string{
+		"recipe.yml:3 warning IB504", "run.sh:2 warning IB401", "a.yml:10 warning IB408",
+		"recipe.yml:4 error IB516", "recipe.yml:4 error IB516",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatal(diff)
 	}
 }

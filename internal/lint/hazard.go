@@ -126,6 +126,7 @@ var (
 	secretPath = regexp.MustCompile(`(?i)(^|/)(id_(rsa|ed25519|ecdsa|dsa)|\.netrc|\.npmrc|\.git-credentials|git-credentials|credentials|private_ssh_key)$|` +
 		`(secret|password|passwd|token|api_?key|private_?key)[^/]*$|\.(pem|key|p12|pfx)$`)
 	publicPath = regexp.MustCompile(`(?i)\.pub$|(cert|ca|chain|bundle|public)[^/]*\.(pem|key)$|gpg[^/]*\.key$|rpm-gpg|keyrings?/`)
+	somewhere  = regexp.MustCompile(`^\$[^/]*$`) // a variable: it may well be in memory
 	inMemory   = regexp.MustCompile(`^(/dev/shm|/run|/dev)(/|$)`)
 )
 
@@ -166,7 +167,7 @@ func removedSecret(sh *shell, w whole, c call) finding.List {
 
 func copiedSecret(sh *shell, w whole, c call) finding.List {
 	to := lastWord(c.args)
-	if len(c.args) < 2 || to == "" || strings.HasPrefix(to, secretsDir) || inMemory.MatchString(to) {
+	if len(c.args) < 2 || to == "" || strings.HasPrefix(to, secretsDir) || inMemory.MatchString(to) || somewhere.MatchString(to) {
 		return nil
 	}
 	for _, from := range c.args[:len(c.args)-1] {

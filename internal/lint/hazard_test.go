@@ -84,6 +84,7 @@ func TestHazardsInCommands(t *testing.T) {
 		{"secrets on a tmpfs", "set -e\nmount -t tmpfs none /mnt/s\nrm /mnt/s/id_rsa", ""},
 		{"secrets of the bake", "rm -rf /tmp/secrets", ""},
 		{"secret copied", "cp /tmp/secrets/id_rsa /root/.ssh/id_rsa", "1:1 IB409"},
+		{"secret copied to who knows where", "key=$(mktemp -p /dev/shm)\ncp /tmp/secrets/id_rsa \"$key\"", ""},
 		{"secret copied in memory", "cp /tmp/secrets/id_rsa /dev/shm/", ""},
 
 		{"docker pull", "docker pull node:22", "1:1 IB406"},

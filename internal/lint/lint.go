@@ -126,6 +126,11 @@ func (l *Linter) script(file, text string) finding.List {
 // recipe checks a recipe and the local script and documents that it names.
 func (l *Linter) recipe(file string, text []byte) finding.List {
 	r, found := recipe.Parse(file, text)
+	for i := range found {
+		if found[i].Code == finding.RecipeFile && found[i].Position == r.At("secrets", 0) {
+			found[i].Severity = finding.Warning // secrets are seldom where recipes are checked; a bake insists on them
+		}
+	}
 	found = sorted(silence(file, string(text), nil, found))
 	if local(r.Bootstrap) {
 		if script, err := Read(r.Bootstrap); err == nil && looksLikeShell(script) {
