@@ -121,6 +121,9 @@ func TestHazardsInScripts(t *testing.T) {
 		{"hidden", "#!/bin/bash\nyum install -y jq\necho done\n", "2:1 IB401"},
 		{"-e on the #! line", "#!/bin/bash -e\nyum install -y jq\necho done\n", ""},
 		{"HOME is set for scripts of their own", "#!/bin/bash\nls $HOME\n", ""},
+		{"another language", "#!/usr/bin/env -S python3 -u\nimport os\nif os: print('x')\n", ""},
+		{"no #! line", "yum install -y jq\necho done\n", "1:1 IB401"},
+		{"env", "#!/usr/bin/env bash\nyum install -y jq\necho done\n", "2:1 IB401"},
 		{"silenced", "#!/bin/bash\n# lint:ignore IB401 best effort\nyum install -y jq\necho done\n", ""},
 		{"wide runes before", "#!/bin/bash\necho 日本; yum install jq; echo done\n", "2:10 IB401"},
 	}

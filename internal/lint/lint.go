@@ -119,6 +119,9 @@ func (l *Linter) documentHazards(doc *component.Document) finding.List {
 }
 
 func (l *Linter) script(file, text string) finding.List {
+	if !isShell(text) {
+		return revokedKey(fileScript(file, text))
+	}
 	sh := l.read(fileScript(file, text))
 	return sorted(silence(file, text, nil, hazards(sh, whole{text: text})))
 }
@@ -131,25 +134,36 @@ func (l *Linter) recipe(file string, text []byte) finding.List {
 			found[i].Severity = finding.Warning // secrets are seldom where recipes are checked; a bake insists on them
 		}
 	}
-	found = sorted(silence(file, string(text), nil, found))
+	return append(sorted(silence(file, string(text), nil, found)), l.Named(r)...)
+}
+
+// Named checks the script and the documents on this machine that a recipe names, and the parameters it gives them.
+func (l *Linter) Named(r *recipe.Recipe) finding.List {
+	var found finding.List
 	if local(r.Bootstrap) {
-		if script, err := Read(r.Bootstrap); err == nil && looksLikeShell(script) {
-			found = append(found, l.script(r.Bootstrap, string(script))...)
+		text, err := Read(r.Bootstrap)
+		if err != nil {
+			found = append(found, unreadable(r.At("bootstrap", 0), err, "name a script"))
 		}
+		found = append(found, l.script(r.Bootstrap, string(text))...)
 	}
 	for _, c := range r.Components {
 		if !local(c.Document) {
 			continue
 		}
-		document, err := Read(c.Document)
+		text, err := Read(c.Document)
 		if err != nil {
-			found = append(found, finding.Finding{Code: finding.RecipeFile, Position: c.At, Message: err.Error(), Right: "name a component document"})
+			found = append(found, unreadable(c.At, err, "name a component document"))
 			continue
 		}
-		found = append(found, l.document(c.Document, document)...)
-		found = append(found, parameters(c, document)...)
+		found = append(found, l.document(c.Document, text)...)
+		found = append(found, parameters(c, text)...)
 	}
 	return found
+}
+
+func unreadable(at finding.Position, err error, right string) finding.Finding {
+	return finding.Finding{Code: finding.RecipeFile, Position: at, Message: err.Error(), Right: right}
 }
 
 // parameters compares the values that a recipe gives with the parameters that a document declares.
@@ -191,8 +205,22 @@ func parameters(c recipe.Component, text []byte) finding.List {
 
 func local(reference string) bool { return reference != "" && !strings.Contains(reference, "://") }
 
-// looksLikeShell tells a shell script from one in another language.
-func looksLikeShell(text []byte) bool {
-	line, _, _ := strings.Cut(string(text[:min(len(text), 200)]), "\n")
-	return !strings.HasPrefix(line, "#!") || strings.Contains(filepath.Base(line), "sh")
+// isShell tells a shell script from one in another language, by its #! line.
+func isShell(text string) bool {
+	line, _, _ := strings.Cut(text[:min(len(text), 200)], "\n")
+	words := strings.Fields(strings.TrimPrefix(line, "#!"))
+	if !strings.HasPrefix(line, "#!") || len(words) == 0 {
+		return true
+	}
+	program := filepath.Base(words[0])
+	if program == "env" && len(words) > 1 {
+		program = words[len(words)-1]
+		for _, word := range words[1:] {
+			if !strings.HasPrefix(word, "-") && !isAssignment(word) {
+				program = word
+				break
+			}
+		}
+	}
+	return strings.HasSuffix(program, "sh")
 }
