@@ -71,8 +71,8 @@ const (
 	fiemapExtent      = 56
 	fiemapBatch       = 64
 	fiemapLast        = 0x1
-	fiemapUnplaced    = 0x2 | 0x4 // unknown, or not yet allocated
-	fiemapMaxExtents  = 1 << 20   // of one file, so that a crafted filesystem cannot keep us for ever
+	fiemapUnplaced    = 0x2 | 0x4 | 0x8 // unknown, not yet allocated, or compressed or encrypted
+	fiemapMaxExtents  = 1 << 20         // of one file, so that a crafted filesystem cannot keep us for ever
 	fiemapBufferBytes = fiemapHeader + fiemapBatch*fiemapExtent
 )
 

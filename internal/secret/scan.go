@@ -21,6 +21,7 @@ const (
 type diskScan struct {
 	search *Search
 	disk   *os.File
+	known  []span // not to be read
 	bytes  int64
 
 	mu   sync.Mutex
@@ -62,23 +63,46 @@ func (s *diskScan) divide(ctx context.Context, spans chan<- span) error {
 		return err
 	}
 	const margin = 2 * wordSize
-	reached := int64(0)
+	reached, known := int64(0), s.known
 	for extent, err := range dataExtents(s.disk) {
 		if err != nil {
 			return err
 		}
-		s.bytes += extent.end - extent.start
 		start := max(reached, (extent.start-margin)&^(wordSize-1))
 		reached = (extent.end + margin + wordSize - 1) &^ (wordSize - 1)
-		for ; start < min(reached, info.Size()); start += chunk {
-			select {
-			case spans <- span{start, min(start+chunk, reached, info.Size())}:
-			case <-ctx.Done():
-				return context.Cause(ctx)
+		for len(known) > 0 && known[0].end <= start {
+			known = known[1:]
+		}
+		for _, part := range without(span{start, min(reached, info.Size())}, known) {
+			s.bytes += max(0, min(part.end, extent.end)-max(part.start, extent.start))
+			for ; part.start < part.end; part.start += chunk {
+				select {
+				case spans <- span{part.start, min(part.start+chunk, part.end)}:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
 			}
 		}
 	}
 	return nil
+}
+
+// without returns what is left of a span: skipped is in order, and its spans begin at multiples of wordSize.
+func without(whole span, skipped []span) []span {
+	var left []span
+	for _, skip := range skipped {
+		if skip.start >= whole.end {
+			break
+		}
+		if skip.start > whole.start {
+			left = append(left, span{whole.start, skip.start})
+		}
+		whole.start = min(whole.end, skip.end&^(wordSize-1))
+	}
+	if whole.start < whole.end {
+		left = append(left, whole)
+	}
+	return left
 }
 
 // look searches one piece. Every occurrence on the disk belongs to the one piece that holds the place of its gram, so no

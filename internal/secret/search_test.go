@@ -186,6 +186,57 @@ func TestExceptDropsWhatTheBaseHolds(t *testing.T) {
 	}
 }
 
+// A clone that shares blocks with its base gives the same leaks whether these blocks are read or passed over.
+func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
+	t.Parallel()
+	const block = 4096
+	set := NewSet([]Secret{{"token", []byte("tok_93fe12ab77c0")}, {"long", bytes.Repeat([]byte("0123456789abcdef-"), 100)}})
+	random := rand.New(rand.NewPCG(3, 4))
+	for round := range 40 {
+		base := make([]byte, 64*block)
+		plant := func(data []byte, at int) {
+			copy(data[max(0, at):], set.search.patterns[random.IntN(len(set.search.patterns))].text)
+		}
+		for range 10 {
+			plant(base, random.IntN(len(base)))
+		}
+		disk := bytes.Clone(base)
+		var known []Range
+		for at := 0; at < len(disk); {
+			own, shared := block*random.IntN(4), block*(1+random.IntN(8))
+			for range 2 {
+				if own > 0 && at+own <= len(disk) {
+					plant(disk[:at+own], at+random.IntN(own))
+				}
+			}
+			if at += own; at+shared <= len(disk) {
+				plant(disk[:at], at-random.IntN(100)) // cut off where the shared block begins
+				known = append(known, Range{int64(at), int64(shared)})
+			}
+			at += shared
+		}
+		baseFile, diskFile := diskOf(t, base), diskOf(t, disk)
+		want, err := set.search.Except(t.Context(), baseFile, found(t, set.search, diskFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		hits, read, err := set.search.Disk(t.Context(), diskFile, known...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := set.search.Except(t.Context(), baseFile, hits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := gocmp.Diff(places(want), places(got)); diff != "" {
+			t.Fatalf("round %d: wrong leaks (-want +got):\n%s", round, diff)
+		}
+		if read > int64(len(disk)) || (len(known) > 0 && read == int64(len(disk))) {
+			t.Errorf("round %d: read %d of %d bytes, %d ranges known", round, read, len(disk), len(known))
+		}
+	}
+}
+
 func FuzzDisk(f *testing.F) {
 	f.Add([]byte("0123456789ab"), []byte("xx0123456789abyyMDEyMzQ1Njc4OWFi"), uint16(3))
 	f.Add([]byte("A=\"0123456789ab\\nfoo bar baz qux\""), []byte("foo+bar+baz+quxfoo%20bar%20baz"), uint16(chunk%65536))

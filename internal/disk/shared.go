@@ -1,0 +1,54 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// Shared returns the extents of a clone that are still the very blocks of its base, in order: at the same place of both
+// files, at the same place of the filesystem. Nothing wrote to these since the clone was made. Where a filesystem copies
+// instead of sharing, there are none. It flushes the clone first, because only what is written has a place.
+func Shared(clone, base *os.File) ([]Extent, error) {
+	if same, err := sameFilesystem(clone, base); err != nil || !same {
+		return nil, err
+	}
+	if err := clone.Sync(); err != nil {
+		return nil, fmt.Errorf("compare with base: %w", err)
+	}
+	type block struct{ logical, physical, length int64 }
+	var held []block
+	err := fileMap(base, func(logical, physical, length int64) { held = append(held, block{logical, physical, length}) })
+	if err != nil {
+		return nil, fmt.Errorf("compare with base: %w", err)
+	}
+	var shared []Extent
+	err = fileMap(clone, func(logical, physical, length int64) {
+		for len(held) > 0 && held[0].logical+held[0].length <= logical {
+			held = held[1:]
+		}
+		for _, h := range held {
+			if h.logical >= logical+length {
+				return
+			}
+			start, end := max(logical, h.logical), min(logical+length, h.logical+h.length)
+			if physical-logical == h.physical-h.logical {
+				shared = append(shared, Extent{Offset: start, Length: end - start})
+			}
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("compare with base: %w", err)
+	}
+	return shared, nil
+}
+
+func sameFilesystem(a, b *os.File) (bool, error) {
+	infoA, errA := a.Stat()
+	infoB, errB := b.Stat()
+	if err := errors.Join(errA, errB); err != nil {
+		return false, fmt.Errorf("compare with base: %w", err)
+	}
+	return infoA.Sys().(*syscall.Stat_t).Dev == infoB.Sys().(*syscall.Stat_t).Dev, nil
+}
