@@ -97,6 +97,7 @@ func (e docExample) complete(t *testing.T) (path string) {
 }
 
 func (e docExample) wrap(t *testing.T) string {
+	t.Helper()
 	const head = "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n"
 	switch e.shape {
 	case "document", "recipe", "template", "sh":
@@ -144,6 +145,7 @@ func TestDocumentation(t *testing.T) {
 }
 
 func (e docExample) check(t *testing.T, code finding.Code) {
+	t.Helper()
 	result, err := linter().File(e.complete(t))
 	if err != nil {
 		t.Fatal(err)

@@ -142,7 +142,7 @@ func secretFiles(sh *shell, w whole) finding.List {
 		case "rm", "shred", "srm", "wipe", "unlink":
 			found = append(found, removedSecret(sh, w, c)...)
 		case "cp", "mv", "install", "rsync":
-			found = append(found, copiedSecret(sh, w, c)...)
+			found = append(found, copiedSecret(sh, c)...)
 		}
 	}
 	return found
@@ -165,7 +165,7 @@ func removedSecret(sh *shell, w whole, c call) finding.List {
 	return nil
 }
 
-func copiedSecret(sh *shell, w whole, c call) finding.List {
+func copiedSecret(sh *shell, c call) finding.List {
 	to := lastWord(c.args)
 	if len(c.args) < 2 || to == "" || strings.HasPrefix(to, secretsDir) || inMemory.MatchString(to) || somewhere.MatchString(to) {
 		return nil

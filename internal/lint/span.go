@@ -24,11 +24,11 @@ func (s *span) add(r rune, at place, filled bool) {
 }
 
 // at returns where the rune at a line and column of the span's own text stands in the file.
-func (s *span) at(line, column int) (place, bool) {
+func (s *span) at(line, column int) place {
 	row := 1
 	for i, r := range s.runes {
 		if row == line && (column <= 1 || r == '\n') {
-			return s.places[i], s.filled[i]
+			return s.places[i]
 		}
 		if row == line {
 			column--
@@ -38,9 +38,9 @@ func (s *span) at(line, column int) (place, bool) {
 		}
 	}
 	if len(s.places) == 0 {
-		return place{}, false
+		return place{}
 	}
-	return s.places[len(s.places)-1], false
+	return s.places[len(s.places)-1]
 }
 
 // touchesFill tells whether any of length runes from a line and column on stand for something unknown.

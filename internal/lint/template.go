@@ -176,7 +176,7 @@ func (t *template) embedded(text *span, platform *yaml.Node) {
 		if f.Code == finding.TooLargeInline || text.touchesFill(f.Line, f.Column, f.Length) {
 			continue
 		}
-		at, _ := text.at(f.Line, f.Column)
+		at := text.at(f.Line, f.Column)
 		f.Line, f.Column = at.line, at.column
 		t.found = append(t.found, f)
 	}
@@ -184,8 +184,7 @@ func (t *template) embedded(text *span, platform *yaml.Node) {
 		return
 	}
 	for _, line := range stepLines(doc) {
-		at, _ := text.at(line, 1)
-		t.steps = append(t.steps, at.line)
+		t.steps = append(t.steps, text.at(line, 1).line)
 	}
 }
 

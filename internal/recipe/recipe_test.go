@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -167,7 +168,7 @@ func TestFindings(t *testing.T) {
 			}
 			f := found[0]
 			f.File = ""
-			if got := strings.TrimPrefix(f.Position.String(), ":") + " " + string(f.Code); got != test.want {
+			if got := strings.TrimPrefix(fmt.Sprint(f.Position), ":") + " " + string(f.Code); got != test.want {
 				t.Errorf("got %s, want %s: %v", got, test.want, f)
 			}
 			if !strings.Contains(f.Right, test.right) {
