@@ -1,7 +1,6 @@
 package action
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -66,7 +65,7 @@ func updateAPT(ctx context.Context, call *component.Call, include, exclude []str
 	if err := manage(ctx, &own, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update"); err != nil {
 		return err
 	}
-	upgrade := append(options, "--with-new-pkgs", "upgrade")
+	upgrade := append(slices.Clone(options), "--with-new-pkgs", "upgrade")
 	if len(include) == 0 && len(exclude) == 0 {
 		return manage(ctx, &own, "apt-get", upgrade...)
 	}
@@ -77,31 +76,53 @@ func updateAPT(ctx context.Context, call *component.Call, include, exclude []str
 	if len(include) > 0 {
 		packages = slices.DeleteFunc(packages, func(name string) bool { return !slices.Contains(include, name) })
 	}
-	packages = without(packages, exclude)
-	if len(packages) == 0 {
+	if packages = without(packages, exclude); len(packages) == 0 {
 		call.Log("UpdateOS: there is nothing to update")
 		return nil
 	}
-	return manage(ctx, &own, "apt-get", append(append(options, "--only-upgrade", "install"), packages...)...)
+	return upgradeOnly(ctx, &own, options, packages)
+}
+
+// upgradeOnly upgrades the packages that are named. Naming them makes apt-get take them for wanted by hand: those that
+// were installed because others need them are marked so again, else autoremove would never remove them.
+func upgradeOnly(ctx context.Context, call *component.Call, options, packages []string) error {
+	needed, err := ask(ctx, call, "apt-mark", append([]string{"showauto"}, packages...)...)
+	if err != nil {
+		return err
+	}
+	if err := manage(ctx, call, "apt-get", slices.Concat(options, []string{"--only-upgrade", "install"}, packages)...); err != nil {
+		return err
+	}
+	if names := strings.Fields(needed); len(names) > 0 {
+		return manage(ctx, call, "apt-mark", append([]string{"auto"}, names...)...)
+	}
+	return nil
 }
 
 // upgradable lists the installed packages that have an update, as a simulation of apt-get tells:
 // "Inst NAME [OLD] (NEW …)".
 func upgradable(ctx context.Context, call *component.Call) ([]string, error) {
-	own := *call
-	var plan strings.Builder
-	own.Stdout = &plan
-	if err := manage(ctx, &own, "apt-get", "-s", "--with-new-pkgs", "upgrade"); err != nil {
+	plan, err := ask(ctx, call, "apt-get", "-s", "--with-new-pkgs", "upgrade")
+	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for lines := bufio.NewScanner(strings.NewReader(plan.String())); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
+	for line := range strings.Lines(plan) {
+		fields := strings.Fields(line)
 		if len(fields) > 2 && fields[0] == "Inst" && strings.HasPrefix(fields[2], "[") {
 			names = append(names, fields[1])
 		}
 	}
 	return names, nil
+}
+
+// ask runs the package manager for what it prints.
+func ask(ctx context.Context, call *component.Call, name string, args ...string) (string, error) {
+	var answer strings.Builder
+	own := *call
+	own.Stdout = &answer
+	err := manage(ctx, &own, name, args...)
+	return answer.String(), err
 }
 
 // manage runs the package manager.

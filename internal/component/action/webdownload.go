@@ -30,7 +30,9 @@ func webDownload(wait func(context.Context, time.Duration) error) component.Modu
 			Action: "WebDownload", Platforms: anywhere, List: true,
 			Fields: []component.Field{
 				need("source", webURL), need("destination", nil), flag("overwrite", true),
-				text("checksum", nil), {Name: "algorithm", OneOf: algorithms()}, flag("ignoreCertificateErrors", false),
+				text("checksum", nil),
+				{Name: "algorithm", OneOf: algorithms()},
+				flag("ignoreCertificateErrors", false),
 			},
 			Outputs: []string{"destination"},
 		},

@@ -44,7 +44,8 @@ func msi(action string) component.Module {
 			Fields: []component.Field{
 				need("path", nil),
 				{Name: "reboot", Default: "Allow", OneOf: []string{"Allow", "Force", "Skip"}},
-				{Name: "logOptions", Default: "*VX", Check: logOptions}, text("logFile", nil),
+				{Name: "logOptions", Default: "*VX", Check: logOptions},
+				text("logFile", nil),
 				{Name: "properties", Kind: component.TextMap},
 				flag("ignoreAuthenticodeSignatureErrors", false), flag("allowUnsignedInstaller", false),
 			},
