@@ -244,6 +244,48 @@ func TestPathsOfAHostileTreeStayInside(t *testing.T) {
 	}
 }
 
+func TestWritesThatDoNotFitFailTheDisk(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	small := t.TempDir()
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=24m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Unmount(small, unix.MNT_DETACH) })
+	path := filepath.Join(small, "disk.raw")
+	if err := Clone(t.Context(), path, rootDisk(t, Ext4), nil); err != nil {
+		t.Fatal(err)
+	}
+	m := mustOpen(t, path)
+	write(t, filepath.Join(m.Dir(), "large"), strings.Repeat("x", 30*mib))
+	unix.Sync() // the error is told now, to nobody in particular
+	if err := m.Trim(t.Context()); !errors.Is(err, ErrFull) {
+		t.Errorf("got %v, want ErrFull", err)
+	}
+	if err := m.Close(t.Context()); loops(t, path) != "" || mounted(t, m.Dir()) {
+		t.Errorf("still there after Close: %v", err)
+	}
+}
+
+func TestADiskCannotAskForAPanic(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	from := filesystem(t, Ext4, 64*mib)
+	run(t, "tune2fs", "-e", "panic", from)
+	m := mustOpen(t, from)
+	table, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(table), " "+m.Dir()+" ")
+	if line, _, _ = strings.Cut(line, "\n"); !strings.Contains(line, "errors=remount-ro") {
+		t.Errorf("mounted as %s", line)
+	}
+	if err := m.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func mustOpen(tb testing.TB, path string) *Mount {
 	tb.Helper()
 	m, err := Open(tb.Context(), path, tb.TempDir())

@@ -116,6 +116,7 @@ func (l *loop) detached() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	// several looks at one base show the same bytes: of a read-only one nothing can be lost, so it is not waited for
 	same := info.Inode == l.backing.Ino && info.Device == l.backing.Dev && info.Offset == uint64(l.partAt)
 	return !same || l.readOnly, nil
 }

@@ -18,7 +18,10 @@ const closeTimeout = 20 * time.Second
 
 // Mount is the root filesystem of a disk, mounted.
 type Mount struct {
-	dir        string
+	path, dir string
+	// top is the tree's root, open since before anything was written: a write that fails in the background is told
+	// only to descriptors that are older.
+	top        *os.File
 	filesystem string
 	loop       *loop
 	closed     sync.Once
@@ -55,7 +58,11 @@ func Open(ctx context.Context, path, dir string) (m *Mount, err error) {
 	if err := place(tree, dir); err != nil {
 		return nil, fmt.Errorf("mount %s on %s: %w", path, dir, err)
 	}
-	return &Mount{dir: dir, filesystem: p.Filesystem, loop: l}, nil
+	m = &Mount{path: path, dir: dir, filesystem: p.Filesystem, loop: l}
+	if m.top, err = os.Open(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("open mounted disk: %w", err), unmount(ctx, dir))
+	}
+	return m, nil
 }
 
 // place makes a mounted tree visible at dir, there only.
@@ -72,32 +79,43 @@ func (m *Mount) Dir() string { return m.dir }
 // fitrim is FITRIM, _IOWR('X', 121, struct fstrim_range).
 const fitrim = 0xc0185879
 
-// Trim makes holes of everything in the disk that the filesystem does not use, so that nothing deleted remains.
+// Trim makes holes of everything in the disk that the filesystem does not use, so that nothing deleted remains. It
+// fails if anything written to the tree since Open did not reach the file: ErrFull, if there was no room for it.
 func (m *Mount) Trim(_ context.Context) error {
-	dir, err := os.Open(m.dir)
-	if err != nil {
-		return fmt.Errorf("trim %s: %w", m.dir, err)
-	}
-	defer dir.Close()
 	// what was freed since the last commit is not yet free to the filesystem
-	if err := unix.Syncfs(int(dir.Fd())); err != nil {
-		return fmt.Errorf("trim %s: %w", m.dir, full(err))
+	err := m.sync()
+	if err == nil {
+		err = m.collect()
 	}
-	if err := m.collect(dir); err != nil {
-		return fmt.Errorf("trim %s: %w", m.dir, err)
+	if err == nil {
+		span := struct{ start, length, minimum uint64 }{length: ^uint64(0)}
+		err = ioctl(m.top, fitrim, unsafe.Pointer(&span))
 	}
-	span := struct{ start, length, minimum uint64 }{length: ^uint64(0)}
-	if err := ioctl(dir, fitrim, unsafe.Pointer(&span)); err != nil {
-		return fmt.Errorf("trim %s: %w", m.dir, err)
+	if err != nil {
+		return fmt.Errorf("trim %s: %w", m.path, err)
 	}
 	return nil
+}
+
+// sync writes everything to the file, and fails if any write since Open did.
+func (m *Mount) sync() error {
+	err := unix.Syncfs(int(m.top.Fd()))
+	if err == nil {
+		return nil
+	}
+	// a loop device reports a full filesystem below it as a broken drive
+	var stat unix.Statfs_t
+	if unix.Statfs(m.path, &stat) == nil && int64(stat.Bavail)*stat.Bsize < chunk {
+		return fmt.Errorf("%w (%w)", ErrFull, err)
+	}
+	return full(err)
 }
 
 // xfsFreeEOFBlocks is XFS_IOC_FREE_EOFBLOCKS, _IOR('X', 58, struct xfs_fs_eofblocks).
 const xfsFreeEOFBlocks = 0x8080583a
 
 // collect waits until xfs has freed the blocks of deleted files, which it does in the background.
-func (m *Mount) collect(dir *os.File) error {
+func (m *Mount) collect() error {
 	if m.filesystem != XFS {
 		return nil
 	}
@@ -105,20 +123,20 @@ func (m *Mount) collect(dir *os.File) error {
 		version, flags uint32
 		_              [120]byte
 	}{version: 1, flags: 1} // wait for files in use
-	if err := ioctl(dir, xfsFreeEOFBlocks, unsafe.Pointer(&scan)); err != nil {
+	if err := ioctl(m.top, xfsFreeEOFBlocks, unsafe.Pointer(&scan)); err != nil {
 		return fmt.Errorf("free deleted files: %w", err)
 	}
-	return unix.Syncfs(int(dir.Fd()))
+	return m.sync()
 }
 
 // Close unmounts the tree and detaches the disk; it waits, at most 20 s, for the last user of either to go (a killed
-// process that still dies). After a nil error nobody has the disk open on this mount's account. Calling it again
-// returns what the first call did.
+// process that still dies). After a nil error nobody has the disk open on this mount's account, and all that was
+// written is in the file. Calling it again returns what the first call did.
 func (m *Mount) Close(ctx context.Context) error {
 	m.closed.Do(func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		m.err = errors.Join(unmount(ctx, m.dir), m.loop.release(ctx))
+		m.err = errors.Join(m.sync(), m.top.Close(), unmount(ctx, m.dir), m.loop.release(ctx))
 	})
 	return m.err
 }
