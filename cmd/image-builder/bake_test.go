@@ -43,6 +43,11 @@ type builder struct {
 
 func newBuilder(t *testing.T) builder {
 	t.Helper()
+	return newBuilderIn(t, t.TempDir())
+}
+
+func newBuilderIn(t *testing.T, dir string) builder {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("bakes attach disks and start containers: run as root")
 	}
@@ -50,7 +55,7 @@ func newBuilder(t *testing.T) builder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := builder{t: t, path: path, dir: t.TempDir()}
+	b := builder{t: t, path: path, dir: dir}
 	b.run("base", "pull", "--name", "debian:bookworm", basetest.Debian(t).Disk)
 	return b
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"time"
 
@@ -77,10 +78,13 @@ type Bake struct {
 func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	if d.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, d.Timeout, fmt.Errorf("the bake took longer than its timeout of %s", d.Timeout))
+		ctx, cancel = context.WithTimeoutCause(ctx, d.Timeout, timeoutError(d.Timeout))
 		defer cancel()
 	}
 	start := b.Now()
+	if err := d.check(); err != nil {
+		return image.Image{}, err
+	}
 	d.hidden = secret.NewSet(slices.Concat(d.Secrets, d.Credentials))
 	if err := b.clone(ctx, d); err != nil {
 		return image.Image{}, err
@@ -98,9 +102,29 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	return img, errors.Join(failed, err)
 }
 
+// timeoutError says how long a bake was allowed to take. It is a context.DeadlineExceeded.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string {
+	return fmt.Sprintf("the bake took longer than %s: raise timeout, or see what its last step waits for", time.Duration(e))
+}
+
+func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
 func (d Definition) disk() string { return filepath.Join(d.Dir, "disk.raw") }
 
 func (d Definition) workDir() string { return filepath.Join(d.Dir, "machine") }
+
+// check finds what makes a bake impossible before anything is copied.
+func (d Definition) check() error {
+	if here := map[string]image.Arch{"amd64": image.X86_64, "arm64": image.ARM64}[runtime.GOARCH]; d.Base.Arch != here {
+		return &disk.Unusable{Path: d.Base.Disk, Reason: fmt.Sprintf("base %s is for %s, and this machine is %s: bake it on a machine of its own kind", d.Base.Name, d.Base.Arch, here)}
+	}
+	if d.DiskSize != 0 && d.DiskSize < d.Base.Size {
+		return &disk.Unusable{Path: d.Base.Disk, Reason: fmt.Sprintf("base %s has %d bytes, and %d were asked for: a disk can only grow, so leave disk: out or ask for more", d.Base.Name, d.Base.Size, d.DiskSize)}
+	}
+	return nil
+}
 
 func (b Bake) clone(ctx context.Context, d Definition) error {
 	defer b.Report.Stage("clone")()

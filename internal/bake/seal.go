@@ -2,6 +2,7 @@ package bake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -18,6 +19,9 @@ func (b Bake) seal(ctx context.Context, d Definition) (*image.Search, error) {
 	if err := disk.Check(ctx, d.disk()); err != nil {
 		return nil, fmt.Errorf("check disk: %w", err)
 	}
+	if err := disk.Inspect(ctx, d.disk(), isSystem); err != nil {
+		return nil, fmt.Errorf("check disk: %w", err)
+	}
 	search, err := b.search(ctx, d)
 	if err != nil {
 		return nil, err
@@ -27,6 +31,16 @@ func (b Bake) seal(ctx context.Context, d Definition) (*image.Search, error) {
 		return nil, fmt.Errorf("make disk read-only: %w", err)
 	}
 	return search, nil
+}
+
+// isSystem tells whether a tree still is an operating system: a script may have removed more than it meant to.
+func isSystem(tree *os.Root) error {
+	for _, name := range []string{"etc/os-release", "usr/lib/os-release"} {
+		if _, err := tree.Stat(name); err == nil {
+			return nil
+		}
+	}
+	return errors.New("it holds no operating system any more (no /etc/os-release): a step must have removed it")
 }
 
 // search reads every byte of the disk that is not a hole, in search of every secret.

@@ -48,13 +48,21 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 	watch := newWatcher(env)
 	img, err := c.bake(ctx, env, definition, watch)
 	watch.Close()
-	if err != nil && img.Failed != "" && !env.JSON {
-		fmt.Fprint(env.Stderr, Summary(img))
-	}
 	if err != nil {
-		return err
+		return c.failed(env, img, err)
 	}
 	return env.result(img, img.ID, func() { fmt.Fprint(env.Stderr, Summary(img)) })
+}
+
+// failed adds to the error how to look into the disk, if it was kept.
+func (c *BakeCmd) failed(env *Env, img image.Image, err error) error {
+	if img.Failed == "" {
+		return err
+	}
+	if !env.JSON {
+		fmt.Fprint(env.Stderr, Summary(img))
+	}
+	return &ExitError{Code: codeOf(err), Err: err, Next: "image-builder image shell " + img.ID}
 }
 
 // definition reads the recipe and the flags, and checks them and every document and script they name.

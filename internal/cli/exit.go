@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -79,6 +80,27 @@ func fail(stderr io.Writer, err error) int {
 	return int(code)
 }
 
+// failure is what --json prints for a command that failed.
+type failure struct {
+	Error string   `json:"error"`
+	Code  Code     `json:"code"`
+	Hint  string   `json:"hint,omitempty"`
+	Log   string   `json:"log,omitempty"`  // of the step that failed
+	Tail  []string `json:"tail,omitempty"` // its last lines
+}
+
+// fail says why a command failed, on stderr and, with --json, as the one object on stdout.
+func (e *Env) fail(err error) int {
+	if exit := (*ExitError)(nil); e.JSON && !(errors.As(err, &exit) && exit.Err == nil) {
+		said := failure{Error: err.Error(), Code: codeOf(err), Hint: hintOf(err)}
+		if step := (*bake.StepError)(nil); errors.As(err, &step) {
+			said.Log, said.Tail = step.Step.Log, step.Tail
+		}
+		_ = json.NewEncoder(e.Stdout).Encode(said) // stderr has it too
+	}
+	return fail(e.Stderr, err)
+}
+
 // complain prints a text with the program's name before every line. Errors quote what steps printed, so they are as
 // hostile as that.
 func complain(stderr io.Writer, what, text string) {
@@ -101,10 +123,10 @@ func codeOf(err error) Code {
 		return exit.Code
 	case isA[*bake.LeakError](err):
 		return SecretFound
-	case isA[*bake.StepError](err):
-		return StepFailed
 	case errors.Is(err, context.DeadlineExceeded):
 		return TimedOut
+	case isA[*bake.StepError](err):
+		return StepFailed
 	case isA[*kong.ParseError](err), isA[finding.Finding](err):
 		return BadInput
 	case isA[awsCall](err):
