@@ -18,7 +18,7 @@ func (b *bench) goBenchmarks(ctx context.Context) error {
 		b.report.note("skipped the Go benchmarks: go is not on PATH")
 		return nil
 	}
-	for _, pkg := range []string{"./internal/lint", "./internal/recipe", "./internal/component"} {
+	for _, pkg := range []string{"./internal/lint", "./internal/component", "./internal/component/action"} {
 		out, err := output(ctx, "go", "test", "-run=^$", "-bench=.", "-benchtime=100ms", "-count="+strconv.Itoa(b.rounds), pkg)
 		if err != nil {
 			return err

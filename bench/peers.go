@@ -10,13 +10,13 @@ import (
 //go:embed peers/*.sh
 var peerRecipes embed.FS
 
-// peers are the other image tools: the program that shows one is installed, which names its recipe too, and its package.
-var peers = []struct{ program, pkg string }{
-	{"buildah", "buildah"},
-	{"disk-image-create", "python3-diskimage-builder"},
-	{"mkosi", "mkosi"},
-	{"virt-customize", "guestfs-tools"},
-	{"packer", "packer"},
+// peers are the other image tools: the program that names the recipe, another that it needs, and Debian's packages.
+var peers = []struct{ program, needs, packages string }{
+	{"buildah", "buildah", "buildah"},
+	{"disk-image-create", "sudo", "python3-diskimage-builder sudo"},
+	{"mkosi", "systemd-nspawn", "mkosi systemd-container"},
+	{"virt-customize", "qemu-system-x86_64", "guestfs-tools"},
+	{"packer", "xorriso", "packer xorriso"},
 }
 
 // peers runs the other tools that are installed on the same jobs, beside the floor and a bake.
@@ -24,8 +24,8 @@ func (j *jobs) peers(ctx context.Context) error {
 	v := j.volumes[0]
 	var ready []string
 	for _, p := range peers {
-		if !installed(p.program) {
-			j.report.note("skipped %s: not installed: apt-get install %s", p.program, p.pkg)
+		if !installed(p.program, p.needs) {
+			j.report.note("skipped %s: not installed: apt-get install %s", p.program, p.packages)
 			continue
 		}
 		if err := j.preparePeer(ctx, v, p.program); err != nil {
@@ -102,7 +102,7 @@ func (j *jobs) runPeer(ctx context.Context, v *volume, job, program, verb string
 	work := filepath.Join(v.dir, program)
 	cmd := command(ctx, work+".sh", verb)
 	cmd.Env = append(os.Environ(), "BASE="+v.base, "OUT="+work+".raw", "OFFSET="+j.offset, "SIZE="+j.size,
-		"SCRIPT="+j.scripts[job], "SECRETS="+v.secrets, "WORK="+work)
+		"SCRIPT="+j.scripts[job], "SECRETS="+v.secrets, "WORK="+work, "TMPDIR="+work)
 	s, _, err := timed(cmd)
 	return s, err
 }

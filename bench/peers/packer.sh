@@ -28,5 +28,5 @@ cat >template.json <<END
   {"type": "shell", "script": "$WORK/script"},
   {"type": "shell", "inline": ["rm -rf /tmp/secrets", "cloud-init clean --logs"]}]}
 END
-PACKER_CACHE_DIR="$WORK/cache" CHECKPOINT_DISABLE=1 TMPDIR="$WORK" packer build -color=false template.json
+PACKER_CACHE_DIR="$WORK/cache" CHECKPOINT_DISABLE=1 packer build -color=false template.json
 mv out/disk.raw "$OUT"

@@ -3,7 +3,7 @@
 # in and deleted afterwards. Seen from the machine, the host's loopback is 169.254.2.2.
 set -eu
 [ "$1" = run ] || exit 0
-export LIBGUESTFS_BACKEND=direct TMPDIR="$WORK"
+export LIBGUESTFS_BACKEND=direct
 rm -rf "$WORK/secrets" && cp -r "$SECRETS" "$WORK/secrets"
 sed 's/127\.0\.0\.1/169.254.2.2/' "$SCRIPT" >"$WORK/script"
 cp --reflink=auto --sparse=auto "$BASE" "$OUT"

@@ -3,7 +3,6 @@ package secret
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"iter"
 	"os"
 	"slices"
@@ -54,7 +53,7 @@ func (x *Search) Texts() iter.Seq[string] {
 func (x *Search) Disk(ctx context.Context, disk *os.File, known ...Range) ([]Hit, int64, error) {
 	scan := &diskScan{search: x, disk: disk, known: x.inside(known)}
 	if err := scan.run(ctx); err != nil {
-		return nil, 0, fmt.Errorf("search %s: %w", disk.Name(), err)
+		return nil, 0, err
 	}
 	return outermost(scan.hits), scan.bytes, nil
 }
@@ -91,7 +90,7 @@ func (x *Search) Except(ctx context.Context, base *os.File, hits []Hit) ([]Hit, 
 	}
 	scan := &diskScan{search: newSearch(asked), disk: base}
 	if err := scan.run(ctx); err != nil {
-		return nil, fmt.Errorf("search base %s: %w", base.Name(), err)
+		return nil, err
 	}
 	held := map[int32]bool{}
 	for _, hit := range scan.hits {
