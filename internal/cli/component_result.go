@@ -98,12 +98,12 @@ func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result compone
 	case result.Reboot != nil:
 		return c.rebooting(ctx, env, result.Reboot.Delay)
 	case result.Status == component.Failed:
-		return &ExitError{Code: StepFailed, Err: failure(result), Next: "read " + dir + "/console.log"}
+		return &ExitError{Code: StepFailed, Err: failedStep(result), Next: "read " + dir + "/console.log"}
 	}
 	return nil
 }
 
-func failure(result component.Result) error {
+func failedStep(result component.Result) error {
 	f := result.FirstFailure
 	if f == nil {
 		return errors.New(result.FailureMessage)
