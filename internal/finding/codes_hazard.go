@@ -13,6 +13,7 @@ const (
 	HomeUnset     Code = "IB408"
 	CopiedSecret  Code = "IB409"
 	IdleIgnore    Code = "IB410"
+	AlmostPhase   Code = "IB411"
 )
 
 var hazardRules = []Rule{
@@ -27,4 +28,5 @@ var hazardRules = []Rule{
 	{HomeUnset, "HOME is not set where commands run", Warning},
 	{CopiedSecret, "a secret is copied to where it stays in the image", Warning},
 	{IdleIgnore, "a lint:ignore comment silences nothing", Warning},
+	{AlmostPhase, "a phase that the service never runs, named almost like one that it does", Warning},
 }

@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 )
 
 // The parts of SARIF 2.1.0 that findings need.
@@ -61,14 +62,16 @@ type (
 	}
 )
 
-// WriteSARIF prints findings as a SARIF 2.1.0 log, which code scanning services read.
+// WriteSARIF prints findings as a SARIF 2.1.0 log, which code scanning services read. It lists the rules that they break.
 func WriteSARIF(w io.Writer, list List) error {
-	rules := Rules()
 	run := sarifRun{ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
-	run.Tool.Driver.Name = "image-builder"
+	run.Tool.Driver.Name, run.Tool.Driver.Rules = "image-builder", []sarifRule{}
 	index := map[Code]int{}
-	for i, rule := range rules {
-		index[rule.Code] = i
+	for _, rule := range Rules() {
+		if !slices.ContainsFunc(list, func(f Finding) bool { return f.Code == rule.Code }) {
+			continue
+		}
+		index[rule.Code] = len(run.Tool.Driver.Rules)
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{rule.Code, sarifText{rule.Title}, sarifConfig{rule.Severity.String()}})
 	}
 	for _, f := range list {

@@ -141,6 +141,23 @@ func TestHazardsInScripts(t *testing.T) {
 	}
 }
 
+func TestBrokenURLs(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"s3://{{ loop.value }}/x": "9:26 IB206", "s3:/{{ loop.value }}/x": "9:21 IB111, 9:25 IB206", "S3//bucket/x": "9:21 IB111", "s3:bucket/x": "9:21 IB111", "s3://bucket/x": "",
+	}
+	for source, want := range tests {
+		text := "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Step\n        action: S3Download\n        inputs:\n          -\n            source: " + source + "\n            destination: /opt/x\n"
+		result, err := linter().Text("x.yml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := places(result.Findings, 0, 0); got != want {
+			t.Errorf("%s: got %q, want %q: %v", source, got, want, result.Findings)
+		}
+	}
+}
+
 func TestCommandsAreOneScript(t *testing.T) {
 	t.Parallel()
 	text := `schemaVersion: 1.0

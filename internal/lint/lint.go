@@ -94,6 +94,8 @@ func (l *Linter) check(file string, text []byte, platform component.Platform) (*
 		return nil, found
 	}
 	found = append(found, component.Check(doc, l.Modules, component.Options{Platform: platform})...)
+	found = append(found, almostPhases(doc)...)
+	found = append(found, brokenURLs(doc, found)...)
 	return doc, append(found, l.documentHazards(doc)...)
 }
 
