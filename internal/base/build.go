@@ -111,9 +111,10 @@ func (m Maker) installTree(ctx context.Context, d Debian, id identity, p platfor
 		return fmt.Errorf("build base: %w", err)
 	}
 	packages := strings.Join([]string{contents, p.kernel, "grub-common", p.grub, p.grubBIO}, ",")
-	// the mounts and processes of a build live in namespaces that end with it, also when this process is killed
+	// the mounts and processes of a build live in namespaces that end with it, also when this process is killed; what is
+	// unmounted outside must go inside too, or it would stay in use for as long as this takes
 	args = append([]string{
-		"--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "mmdebstrap", "--mode=root", "--variant=minbase",
+		"--mount", "--propagation", "slave", "--pid", "--fork", "--mount-proc", "--kill-child", "mmdebstrap", "--mode=root", "--variant=minbase",
 		"--format=directory", "--include=" + strings.TrimSuffix(packages, ","),
 		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
