@@ -86,6 +86,7 @@ func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result compone
 	}); printed != nil {
 		err = errors.Join(err, printed)
 	}
+	env.JSON = false // the result was the one object
 	bad := component.Unusable{}
 	switch {
 	case err != nil && ctx.Err() != nil:

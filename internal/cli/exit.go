@@ -80,8 +80,8 @@ func fail(stderr io.Writer, err error) int {
 	return int(code)
 }
 
-// failure is what --json prints for a command that failed.
-type failure struct {
+// problem is what --json prints for a command that failed.
+type problem struct {
 	Error string   `json:"error"`
 	Code  Code     `json:"code"`
 	Hint  string   `json:"hint,omitempty"`
@@ -92,7 +92,7 @@ type failure struct {
 // fail says why a command failed, on stderr and, with --json, as the one object on stdout.
 func (e *Env) fail(err error) int {
 	if exit := (*ExitError)(nil); e.JSON && !(errors.As(err, &exit) && exit.Err == nil) {
-		said := failure{Error: err.Error(), Code: codeOf(err), Hint: hintOf(err)}
+		said := problem{Error: err.Error(), Code: codeOf(err), Hint: hintOf(err)}
 		if step := (*bake.StepError)(nil); errors.As(err, &step) {
 			said.Log, said.Tail = step.Step.Log, step.Tail
 		}
