@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 
@@ -117,7 +116,7 @@ func (d Definition) workDir() string { return filepath.Join(d.Dir, "machine") }
 
 // check finds what makes a bake impossible before anything is copied.
 func (d Definition) check() error {
-	if here := map[string]image.Arch{"amd64": image.X86_64, "arm64": image.ARM64}[runtime.GOARCH]; d.Base.Arch != here {
+	if here := image.HostArch(); d.Base.Arch != here {
 		return &disk.Unusable{Path: d.Base.Disk, Reason: fmt.Sprintf("base %s is for %s, and this machine is %s: bake it on a machine of its own kind", d.Base.Name, d.Base.Arch, here)}
 	}
 	if d.DiskSize != 0 && d.DiskSize < d.Base.Size {

@@ -2,8 +2,8 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -60,28 +60,29 @@ func (e *Env) image(ctx context.Context, id string) (img image.Image, err error)
 
 // boot boots a disk and shows the console meanwhile.
 func (e *Env) boot(ctx context.Context, config qemu.BootConfig) (qemu.BootResult, error) {
-	arch := config.Arch
-	if arch == "" {
-		arch = image.X86_64
-	}
-	if err := qemu.Preflight(arch); err != nil {
-		return qemu.BootResult{}, &ExitError{Code: BadMachine, Err: err}
-	}
 	watch := newWatcher(e)
 	defer watch.Close()
+	return bootDisk(ctx, config, watch.Report)
+}
+
+// bootDisk boots a disk and reports its console as the output of a step.
+func bootDisk(ctx context.Context, config qemu.BootConfig, report progress.Func) (qemu.BootResult, error) {
+	if err := qemu.Preflight(cmp.Or(config.Arch, image.HostArch())); err != nil {
+		return qemu.BootResult{}, &ExitError{Code: BadMachine, Err: err}
+	}
 	step := progress.Step{Document: "image", Phase: "boot", Name: "boot", Iteration: -1}
-	watch.Report(progress.Event{Kind: progress.StepStarted, Step: &step})
+	report.Report(progress.Event{Kind: progress.StepStarted, Step: &step})
 	start := time.Now()
 	config.Console = &consoleLines{func(line string) {
-		watch.Report(progress.Event{Kind: progress.StepOutput, Step: &step, Stream: "stdout", Text: line})
+		report.Report(progress.Event{Kind: progress.StepOutput, Step: &step, Stream: "stdout", Text: line})
 	}, nil}
 	result, err := qemu.Boot(ctx, config)
 	status, text := progress.Success, ""
 	if err != nil {
 		status, text = progress.Failed, "no login prompt"
 	}
-	watch.Report(progress.Event{Kind: progress.StepDone, Step: &step, Status: status, Text: text, Elapsed: time.Since(start)})
-	if failed := new(qemu.BootError); errors.As(err, &failed) {
+	report.Report(progress.Event{Kind: progress.StepDone, Step: &step, Status: status, Text: text, Elapsed: time.Since(start)})
+	if isA[*qemu.BootError](err) {
 		err = &ExitError{Code: NotUsable, Err: err}
 	}
 	return result, err

@@ -18,6 +18,7 @@ import (
 	"image-builder/internal/recipe"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/nspawn"
+	"image-builder/internal/sandbox/qemu"
 	"image-builder/internal/secret"
 )
 
@@ -112,9 +113,21 @@ func buckets(given map[string]string) (local.Buckets, error) {
 	return checked, nil
 }
 
+// boot proves that a finished disk starts.
+func (w *wiring) boot(ctx context.Context, img image.Image) error {
+	config := qemu.BootConfig{Disk: img.Disk, WorkDir: filepath.Dir(img.Disk), Arch: img.Arch}
+	_, err := bootDisk(ctx, config, w.report)
+	return err
+}
+
 func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.Image, error) {
 	if err := nspawn.Preflight(); err != nil {
 		return image.Image{}, &ExitError{Code: BadMachine, Err: err}
+	}
+	if c.Boot {
+		if err := qemu.Preflight(image.HostArch()); err != nil {
+			return image.Image{}, &ExitError{Code: BadMachine, Err: err}
+		}
 	}
 	stand, err := buckets(c.Bucket)
 	if err != nil {
@@ -127,6 +140,9 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 	p, err := w.pipeline(r, stand)
 	if err != nil {
 		return image.Image{}, err
+	}
+	if c.Boot {
+		p.Boot = w.boot
 	}
 	return p.Run(ctx, r, pipeline.Options{Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed})
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -21,6 +22,11 @@ const (
 	X86_64 Arch = "x86_64"
 	ARM64  Arch = "arm64"
 )
+
+// HostArch is this machine's architecture; "" if EC2 has no machine like it.
+func HostArch() Arch {
+	return map[string]Arch{"amd64": X86_64, "arm64": ARM64}[runtime.GOARCH]
+}
 
 // Firmware is what can start a disk.
 type Firmware string
@@ -80,10 +86,11 @@ type Step struct {
 
 // Search is the proof that a disk holds no secret.
 type Search struct {
-	Patterns int      `json:"patterns"`
-	Bytes    int64    `json:"bytes"` // data bytes that were read
-	Allowed  []string `json:"allowed,omitempty"`
-	Elapsed  Duration `json:"elapsed"`
+	Patterns int `json:"patterns"`
+	// Bytes is the data that was read: all of the disk's but the blocks that it still shares with its base.
+	Bytes   int64    `json:"bytes"`
+	Allowed []string `json:"allowed,omitempty"`
+	Elapsed Duration `json:"elapsed"`
 }
 
 // Duration is a time.Duration that JSON shows as seconds.
