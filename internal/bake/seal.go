@@ -55,7 +55,11 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 		return nil, fmt.Errorf("search disk: %w", err)
 	}
 	defer file.Close()
-	hits, read, err := patterns.Disk(ctx, file)
+	known, err := d.ofBase(file)
+	if err != nil {
+		return nil, fmt.Errorf("search disk: %w", err)
+	}
+	hits, read, err := patterns.Disk(ctx, file, known...)
 	if err != nil {
 		return nil, fmt.Errorf("search disk: %w", err)
 	}
@@ -70,6 +74,22 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 		Patterns: patterns.Patterns(), Bytes: read, Allowed: d.AllowLeak,
 		Elapsed: image.Duration(b.Now().Sub(start)),
 	}, nil
+}
+
+// ofBase returns the parts of the disk that are still the base's own blocks. Their bytes need not be read again: what
+// they hold, the base held already.
+func (d Definition) ofBase(file *os.File) ([]secret.Range, error) {
+	base, err := os.Open(d.Base.Disk)
+	if err != nil {
+		return nil, err
+	}
+	defer base.Close()
+	shared, err := disk.Shared(file, base)
+	known := make([]secret.Range, len(shared))
+	for i, extent := range shared {
+		known[i] = secret.Range(extent)
+	}
+	return known, err
 }
 
 // leaks drops the hits that the base already held and those in files that may hold a secret.

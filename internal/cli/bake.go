@@ -2,9 +2,9 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"image-builder/internal/component"
 	"image-builder/internal/component/action"
@@ -12,6 +12,7 @@ import (
 	"image-builder/internal/image"
 	"image-builder/internal/lint"
 	"image-builder/internal/recipe"
+	"image-builder/internal/secret"
 )
 
 // BakeCmd is `bake`.
@@ -42,7 +43,7 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if err := enterPrivateMounts(); err != nil {
+	if err := errors.Join(enterPrivateMounts(), secret.NoCore()); err != nil {
 		return err
 	}
 	watch := newWatcher(env)
@@ -77,35 +78,13 @@ func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
 	if found.Errors() > 0 {
 		return nil, env.showFindings(found)
 	}
-	found, err := checkNamed(r, found)
-	if err != nil {
-		return nil, err
-	}
+	linter := &lint.Linter{Modules: action.All(action.Ports{}), Platform: component.Linux}
+	found = append(found, linter.Named(r)...)
 	warnings := len(found) - found.Errors()
 	if warnings > 0 && !env.JSON {
 		fmt.Fprintf(env.Stderr, "image-builder: %s: image-builder lint shows them\n", count(warnings, "warning"))
 	}
 	return r, env.showFindings(slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity != finding.Error }))
-}
-
-// checkNamed adds what is wrong with the component documents and the script that lie on this machine.
-func checkNamed(r *recipe.Recipe, found finding.List) (finding.List, error) {
-	linter := &lint.Linter{Modules: action.All(action.Ports{}), Platform: component.Linux}
-	var files []string
-	for _, c := range r.Components {
-		files = append(files, c.Document)
-	}
-	for _, name := range append(files, r.Bootstrap) {
-		if name == "" || strings.HasPrefix(name, "s3://") {
-			continue
-		}
-		result, err := linter.File(name)
-		if err != nil {
-			return nil, &ExitError{Code: BadInput, Err: err}
-		}
-		found = append(found, result.Findings...)
-	}
-	return found, nil
 }
 
 func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, watch watcher) (image.Image, error) {
