@@ -28,6 +28,8 @@
 // Every occurrence of a 12-byte string holds exactly one 5-byte piece that starts at a multiple of 8. So the search
 // reads one word in eight bytes, asks a bitmap that fits the L2 cache whether some pattern holds these five bytes, and
 // compares in full only if so. It costs less than reading the disk does, and the number of patterns hardly matters.
+// Holes are passed over, and so may be blocks that a clone shares with its base: what they hold, the base held already,
+// and that is no leak of the bake.
 //
 // The package never writes a value anywhere but into its own memory file system (MountMemory), never prints one and
 // never puts one into an error: hits and errors carry names and offsets.
