@@ -9,15 +9,27 @@ import (
 
 // Shared returns the extents of a clone that are still the very blocks of its base, in order: at the same place of both
 // files, at the same place of the filesystem. Nothing wrote to these since the clone was made. Where a filesystem copies
-// instead of sharing, there are none. It flushes the clone first, because only what is written has a place.
+// instead of sharing, there are none. A clone that shares is flushed first, because only what is written has a place.
 func Shared(clone, base *os.File) ([]Extent, error) {
-	if same, err := sameFilesystem(clone, base); err != nil || !same {
+	same, err := sameFilesystem(clone, base)
+	if err != nil || !same {
+		return nil, err
+	}
+	shared, err := samePlaces(clone, base)
+	if err != nil || len(shared) == 0 { // flushing never makes files share more
 		return nil, err
 	}
 	if err := clone.Sync(); err != nil {
 		return nil, fmt.Errorf("compare with base: %w", err)
 	}
-	type block struct{ logical, physical, length int64 }
+	return samePlaces(clone, base)
+}
+
+// block is a run of bytes of a file: its offsets in the file and in the filesystem, its length.
+type block struct{ logical, physical, length int64 }
+
+// samePlaces returns what two files have at the same offset in both and in the filesystem.
+func samePlaces(clone, base *os.File) ([]Extent, error) {
 	var held []block
 	err := fileMap(base, func(logical, physical, length int64) { held = append(held, block{logical, physical, length}) })
 	if err != nil {
@@ -32,8 +44,7 @@ func Shared(clone, base *os.File) ([]Extent, error) {
 			if h.logical >= logical+length {
 				return
 			}
-			start, end := max(logical, h.logical), min(logical+length, h.logical+h.length)
-			if physical-logical == h.physical-h.logical {
+			if start, end := max(logical, h.logical), min(logical+length, h.logical+h.length); physical-logical == h.physical-h.logical {
 				shared = append(shared, Extent{Offset: start, Length: end - start})
 			}
 		}
