@@ -46,7 +46,7 @@ func (c *ComponentRunCmd) Run(ctx context.Context, env *Env) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.runSettings.complete(ctx, action.Library{Objects: objects}, c.Paths); err != nil {
+	if err := c.complete(ctx, action.Library{Objects: objects}, c.Paths); err != nil {
 		return &ExitError{Code: BadInput, Err: err}
 	}
 	jobs, copies, err := c.open(ctx, action.Library{Objects: objects})

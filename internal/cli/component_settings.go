@@ -131,7 +131,7 @@ func (s *runSettings) read(ctx context.Context, library action.Library) error {
 			}
 		}
 	}
-	first(&s.ExecutionID, file.runSettings.ExecutionID)
+	first(&s.ExecutionID, file.ExecutionID)
 	first(&s.ExecutionID, file.ExecutonID)
 	first(&s.LogDirectory, file.LogDirectory)
 	first(&s.LogS3BucketName, file.LogS3BucketName)

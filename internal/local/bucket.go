@@ -2,6 +2,7 @@ package local
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,8 +11,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"crypto/rand"
 )
 
 // Buckets are directories that stand for S3 buckets, by bucket name. A key is a path below the directory; a symbolic
@@ -20,52 +19,47 @@ type Buckets map[string]string
 
 // Get opens the file of a key. The caller closes it. One that is not there is a fs.ErrNotExist. The owner of a bucket
 // means nothing here.
-func (b Buckets) Get(_ context.Context, bucket, key, _ string) (io.ReadCloser, error) {
-	root, err := b.open(bucket)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close() // files that were opened stay open
-	if !fs.ValidPath(key) {
-		return nil, fmt.Errorf("get s3://%s/%s: the directory %s can have no such key: %w", bucket, key, b[bucket], fs.ErrNotExist)
-	}
-	file, err := root.Open(key)
-	if err != nil {
-		return nil, fmt.Errorf("get s3://%s/%s: %w", bucket, key, err)
-	}
-	info, err := file.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fs.ErrNotExist // a folder is no object
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("get s3://%s/%s: %w", bucket, key, err), file.Close())
-	}
-	return file, nil
+func (b Buckets) Get(_ context.Context, bucket, key, _ string) (body io.ReadCloser, err error) {
+	err = b.in(bucket, func(root *os.Root) error {
+		if !fs.ValidPath(key) {
+			return fmt.Errorf("get s3://%s/%s: the directory %s can have no such key: %w", bucket, key, b[bucket], fs.ErrNotExist)
+		}
+		file, err := root.Open(key) // it stays open without the root
+		if err != nil {
+			return fmt.Errorf("get s3://%s/%s: %w", bucket, key, err)
+		}
+		info, err := file.Stat()
+		if err == nil && !info.Mode().IsRegular() {
+			err = fs.ErrNotExist // a folder is no object
+		}
+		if err != nil {
+			return errors.Join(fmt.Errorf("get s3://%s/%s: %w", bucket, key, err), file.Close())
+		}
+		body = file
+		return nil
+	})
+	return body, err
 }
 
 // List returns at most limit keys that start with prefix, in S3's order: that of their UTF-8 bytes.
-func (b Buckets) List(ctx context.Context, bucket, prefix, _ string, limit int) ([]string, error) {
-	root, err := b.open(bucket)
-	if err != nil {
-		return nil, err
-	}
-	defer root.Close()
-	var keys []string
-	err = fs.WalkDir(root.FS(), start(prefix), func(name string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err := errors.Join(err, context.Cause(ctx)); err != nil {
+func (b Buckets) List(ctx context.Context, bucket, prefix, _ string, limit int) (keys []string, err error) {
+	err = b.in(bucket, func(root *os.Root) error {
+		return fs.WalkDir(root.FS(), start(prefix), func(name string, entry fs.DirEntry, err error) error {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			if err := errors.Join(err, context.Cause(ctx)); err != nil {
+				return err
+			}
+			if !strings.HasPrefix(name, prefix) || entry.IsDir() {
+				return nil
+			}
+			info, err := root.Stat(name)
+			if err == nil && info.Mode().IsRegular() {
+				keys = append(keys, name)
+			}
 			return err
-		}
-		if !strings.HasPrefix(name, prefix) || entry.IsDir() {
-			return nil
-		}
-		if info, err := root.Stat(name); err != nil || info.Mode().IsRegular() {
-			keys = append(keys, name)
-			return err
-		}
-		return nil
+		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list s3://%s/%s: %w", bucket, prefix, err)
@@ -84,18 +78,15 @@ func start(prefix string) string {
 
 // Put writes the file of a key; it is there wholly or not at all.
 func (b Buckets) Put(_ context.Context, bucket, key, _ string, body io.Reader) error {
-	root, err := b.open(bucket)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if !fs.ValidPath(key) {
-		return fmt.Errorf("put s3://%s/%s: a file below the directory %s cannot have this key", bucket, key, b[bucket])
-	}
-	if err := put(root, key, body); err != nil {
-		return fmt.Errorf("put s3://%s/%s: %w", bucket, key, err)
-	}
-	return nil
+	return b.in(bucket, func(root *os.Root) error {
+		if !fs.ValidPath(key) || key == "." {
+			return fmt.Errorf("put s3://%s/%s: a file below the directory %s cannot have this key", bucket, key, b[bucket])
+		}
+		if err := put(root, key, body); err != nil {
+			return fmt.Errorf("put s3://%s/%s: %w", bucket, key, err)
+		}
+		return nil
+	})
 }
 
 func put(root *os.Root, key string, body io.Reader) (err error) {
@@ -117,14 +108,16 @@ func put(root *os.Root, key string, body io.Reader) (err error) {
 	return nil
 }
 
-func (b Buckets) open(bucket string) (*os.Root, error) {
+// in does something in the directory of a bucket.
+func (b Buckets) in(bucket string, do func(*os.Root) error) (err error) {
 	dir, ok := b[bucket]
 	if !ok {
-		return nil, fmt.Errorf("open bucket %s: no directory stands for it: give one with --bucket %s=DIR: %w", bucket, bucket, fs.ErrNotExist)
+		return fmt.Errorf("open bucket %s: no directory stands for it: give one with --bucket %s=DIR: %w", bucket, bucket, fs.ErrNotExist)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open bucket %s: %w", bucket, err)
+		return fmt.Errorf("open bucket %s: %w", bucket, err)
 	}
-	return root, nil
+	defer func() { err = errors.Join(err, root.Close()) }()
+	return do(root)
 }

@@ -87,7 +87,7 @@ func (d download) under(ctx context.Context, key, name string) error {
 
 func (d download) object(ctx context.Context, key, to string) (err error) {
 	if !d.in.Bool("overwrite") && exists(to) {
-		return errors.New(`S3Download: File already exists and "overwrite" property for "destination" file is set to false. Cannot download.`)
+		return errors.New(`S3Download: File already exists and "overwrite" property for "destination" file is set to false. Cannot download.`) //nolint:staticcheck // the service's words, which scripts look for
 	}
 	body, err := d.objects.Get(ctx, d.bucket, key, d.in.Text("expectedBucketOwner"))
 	if err != nil {

@@ -128,8 +128,13 @@ func shell(script string) error {
 func offer() error {
 	var index strings.Builder
 	for _, p := range []struct{ name, version, depends string }{
-		{"test-a", "1", ""}, {"test-b", "1", ""}, {"test-c", "1", ""}, {"test-d", "1", ""},
-		{"test-a", "2", ""}, {"test-b", "2", ""}, {"test-c", "2", "Depends: test-d\n"},
+		{"test-a", "1", ""},
+		{"test-b", "1", ""},
+		{"test-c", "1", ""},
+		{"test-d", "1", ""},
+		{"test-a", "2", ""},
+		{"test-b", "2", ""},
+		{"test-c", "2", "Depends: test-d\n"},
 	} {
 		control := fmt.Sprintf("Package: %s\nVersion: %s\nArchitecture: all\nMaintainer: test <test@example.com>\nDescription: test\n%s", p.name, p.version, p.depends)
 		dir := fmt.Sprintf("/build/%s_%s", p.name, p.version)
