@@ -3,6 +3,7 @@ package base
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"slices"
@@ -41,7 +42,7 @@ func hostSources(ctx context.Context, suite string) []string {
 	var lines []string
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Split(strings.TrimSpace(line), "|")
-		if len(fields) != 5 || fields[0] != "Packages" || !belongs(fields[2], suite) {
+		if len(fields) != 5 || fields[0] != "Packages" || !belongs(fields[2], suite) || hasUser(fields[1]) {
 			continue
 		}
 		source := fmt.Sprintf("deb %s %s %s", fields[1], fields[2], fields[3])
@@ -57,6 +58,13 @@ func hostSources(ctx context.Context, suite string) []string {
 		return nil
 	}
 	return lines
+}
+
+// hasUser tells whether an address holds a user name, and so perhaps a password, which must get neither into a command
+// line nor into a base.
+func hasUser(address string) bool {
+	parsed, err := url.Parse(address)
+	return err != nil || parsed.User != nil
 }
 
 // belongs tells whether a release is the suite, its updates or its security fixes.

@@ -1,0 +1,27 @@
+package base
+
+import "testing"
+
+func TestOnlySourcesOfTheSuiteAreUsed(t *testing.T) {
+	t.Parallel()
+	for release, want := range map[string]bool{
+		"bookworm": true, "bookworm-updates": true, "bookworm-security": true,
+		"bookworm-backports": false, "trixie": false, "bookwormish": false,
+	} {
+		if got := belongs(release, "bookworm"); got != want {
+			t.Errorf("%s: got %v", release, got)
+		}
+	}
+}
+
+func TestPasswordsOfSourcesStayOut(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]bool{
+		"https://mirror.example/debian": false, "https://me:hush@mirror.example/debian": true,
+		"https://me@mirror.example/debian": true, "file:/srv/mirror": false, "https://%zz": true,
+	} {
+		if got := hasUser(address); got != want {
+			t.Errorf("%s: got %v", address, got)
+		}
+	}
+}
