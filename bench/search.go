@@ -5,13 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image-builder/internal/secret"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
+
+	"image-builder/internal/secret"
 )
 
 // searchRole as the first argument makes this program search one disk, so that its memory can be told from ours.
