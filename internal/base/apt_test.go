@@ -1,6 +1,9 @@
 package base
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestOnlySourcesOfTheSuiteAreUsed(t *testing.T) {
 	t.Parallel()
@@ -22,6 +25,20 @@ func TestPasswordsOfSourcesStayOut(t *testing.T) {
 	} {
 		if got := hasUser(address); got != want {
 			t.Errorf("%s: got %v", address, got)
+		}
+	}
+}
+
+func TestBuildRefusesWhatItCannotBuild(t *testing.T) {
+	t.Parallel()
+	for reason, d := range map[string]Debian{
+		"is not the name of a Debian suite": {Suite: "Bookworm; rm -rf /"},
+		"without user and password":         {Suite: "bookworm", Mirror: "https://me:hush@mirror.example/debian"},
+		"too small":                         {Suite: "bookworm", Size: 5},
+	} {
+		m := maker(t)
+		if _, err := m.Build(t.Context(), d); err == nil || !strings.Contains(err.Error(), reason) || strings.Contains(err.Error(), "hush") {
+			t.Errorf("got %v, want one that says %q", err, reason)
 		}
 	}
 }

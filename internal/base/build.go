@@ -76,6 +76,9 @@ func (m Maker) Build(ctx context.Context, d Debian) (image.Base, error) {
 	if !suiteName.MatchString(d.Suite) {
 		return image.Base{}, fmt.Errorf("build base: %q is not the name of a Debian suite: write debian:bookworm", d.Suite)
 	}
+	if d.Mirror != "" && hasUser(d.Mirror) {
+		return image.Base{}, errors.New("build base: the mirror's address must be a URL without user and password: they would stay in the base; put them into /etc/apt/auth.conf")
+	}
 	if d.Size == 0 {
 		d.Size = DefaultSize
 	}
