@@ -2,7 +2,7 @@
 // mirrors it with a deploy key, and the image that comes out, booted. `make demo` runs it, as root.
 //
 // It types what a user would type and shows what the user would see. It keeps nothing but the Debian base, below
-// build/demo, so that a second demo is quicker; it needs no account and leaves nothing running.
+// build/demo-data, so that a second demo is quicker; it needs no account and leaves nothing running.
 package main
 
 import (
@@ -45,7 +45,7 @@ func run(ctx context.Context) (err error) {
 	if os.Geteuid() != 0 {
 		return errors.New("bakes mount disks: run `make demo`, which asks sudo")
 	}
-	d := demo{program: filepath.Join("build", "image-builder"), data: filepath.Join("build", "demo")}
+	d := demo{program: filepath.Join("build", "image-builder"), data: filepath.Join("build", "demo-data")}
 	if d.work, err = os.MkdirTemp("", "image-builder-demo-"); err != nil {
 		return fmt.Errorf("make work directory: %w", err)
 	}
