@@ -26,7 +26,7 @@ func TestScriptsThatMisbehave(t *testing.T) {
 		"removes /etc":        {script: []string{"rm -rf /etc /usr/lib/os-release"}, code: 1, says: "os-release"},
 		"hangs":               {script: []string{"(setsid sleep 86397 &); sleep 86396"}, flags: []string{"--timeout", "5s"}, code: 124, says: "longer than 5s"},
 		"leaves mounts": {script: []string{
-			"mkdir -p /mnt/a /mnt/b; mount -t tmpfs none /mnt/a; mount --bind / /mnt/b",
+			"mkdir -p /mnt/a /mnt/b; mount -t tmpfs none /mnt/a; mount --bind /usr /mnt/b",
 		}},
 		"links /tmp to the host": {script: []string{"rm -rf /var/tmp; ln -s ../../../../../../../etc /var/tmp; rm -f /etc/resolv.conf; ln -s /../../../../../etc/hostname /etc/resolv.conf"}},
 	} {

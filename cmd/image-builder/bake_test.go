@@ -130,7 +130,7 @@ func (b builder) checkHostClean() {
 		b.t.Fatal(err)
 	}
 	for line := range strings.Lines(string(mounts)) {
-		if strings.Contains(line, b.dir) {
+		if strings.Contains(line, b.dir+"/") {
 			b.t.Errorf("still mounted: %s", line)
 		}
 	}
