@@ -170,6 +170,45 @@ func TestBucketElsewhere(t *testing.T) {
 	}
 }
 
+// TestBrokenConnections has a server that breaks every response after some bytes, and one that never sends any.
+func TestBrokenConnections(t *testing.T) {
+	content := strings.Repeat("0123456789", 100_000)
+	stuck := false
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := 0
+		if given := r.Header.Get("Range"); given != "" {
+			if _, err := fmt.Sscanf(given, "bytes=%d-", &from); err != nil || r.Header.Get("If-Match") != `"tag"` {
+				w.WriteHeader(http.StatusPreconditionFailed)
+				return
+			}
+		}
+		w.Header().Set("ETag", `"tag"`)
+		w.Header().Set("Content-Length", fmt.Sprint(len(content)-from))
+		if from > 0 {
+			w.WriteHeader(http.StatusPartialContent)
+		}
+		if !stuck {
+			fmt.Fprint(w, content[from:min(from+300_000, len(content))])
+		}
+	}))
+	defer server.Close()
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	for _, stuck = range []bool{false, true} {
+		body, err := (&S3{Session: &Session{}}).Get(t.Context(), "bucket", "key", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(body)
+		if !stuck && (err != nil || string(got) != content) {
+			t.Errorf("got %d bytes, %v", len(got), err)
+		}
+		if stuck && (err == nil || len(got) > 0) {
+			t.Errorf("got %d bytes, %v from a server that sends none", len(got), err)
+		}
+		body.Close()
+	}
+}
+
 func TestParameters(t *testing.T) {
 	t.Parallel()
 	parameters := &Parameters{Session: &Session{}}

@@ -33,9 +33,9 @@ const anyRegion = "us-east-1"
 // Get opens an object. The caller closes it. An object or bucket that is not there is a fs.ErrNotExist.
 func (s *S3) Get(ctx context.Context, bucket, key, owner string) (body io.ReadCloser, err error) {
 	err = s.in(ctx, bucket, func(client *s3.Client) error {
-		out, err := client.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)})
+		reader, err := newResuming(ctx, client, s3.GetObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)})
 		if err == nil {
-			body = out.Body
+			body = reader
 		}
 		return err
 	})
