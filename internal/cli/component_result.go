@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"time"
 
 	"github.com/google/uuid"
@@ -99,7 +100,11 @@ func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result compone
 	case result.Reboot != nil:
 		return c.rebooting(ctx, env, result.Reboot.Delay)
 	case result.Status == component.Failed:
-		return &ExitError{Code: StepFailed, Err: failedStep(result), Next: "read " + dir + "/console.log"}
+		next := ""
+		if dir != "" {
+			next = "read " + filepath.Join(dir, "console.log")
+		}
+		return &ExitError{Code: StepFailed, Err: failedStep(result), Next: next}
 	}
 	return nil
 }

@@ -132,7 +132,7 @@ func TestExecuteBashWithoutBash(t *testing.T) {
 	call, _, m := bash(t, "true")
 	call.Env = []string{"PATH=" + t.TempDir()}
 	_, err := m.Run(t.Context(), call)
-	if err == nil || !strings.Contains(err.Error(), "ExecuteBash needs bash: install it in the base image") {
+	if err == nil || !strings.Contains(err.Error(), "find program bash in the directories of PATH: file does not exist: install bash in the base image") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -248,7 +248,7 @@ func TestExecuteBinary(t *testing.T) {
 	}{
 		{name: "found in PATH", path: "printf", arguments: []string{"%s|", "a b", "$HOME", "*"}, output: "a b|$HOME|*|"},
 		{name: "absolute", path: "/bin/sh", arguments: []string{"-c", "echo $0"}, output: "sh"},
-		{name: "missing", path: "no-such-program", err: "find program no-such-program: it is in no directory of PATH"},
+		{name: "missing", path: "no-such-program", err: "find program no-such-program in the directories of PATH"},
 		{name: "missing file", path: "/no/such", err: "start /no/such"},
 		{name: "status", path: "false", err: "exit status 1"},
 	} {

@@ -24,7 +24,7 @@ func executeBash(temp string) component.Module {
 		func(ctx context.Context, call *component.Call) (component.Outputs, error) {
 			bash, err := lookup(call, "bash")
 			if err != nil {
-				return nil, fmt.Errorf("ExecuteBash needs bash: install it in the base image: %w", err)
+				return nil, fmt.Errorf("%w: install bash in the base image", err)
 			}
 			return runScript(ctx, call, bash, temp)
 		},

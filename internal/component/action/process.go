@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -94,7 +95,7 @@ func lookup(call *component.Call, name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("find program %s: it is in no directory of PATH: %w", name, exec.ErrNotFound)
+	return "", fmt.Errorf("find program %s in the directories of PATH: %w", name, fs.ErrNotExist)
 }
 
 // variable returns the value of an environment variable; the last one counts.
