@@ -43,7 +43,8 @@ func isSystem(tree *os.Root) error {
 	return errors.New("it holds no operating system any more (no /etc/os-release): a step must have removed it")
 }
 
-// search reads every byte of the disk that is not a hole, in search of every secret.
+// search looks for every secret in every byte of the disk that is neither in a hole nor in a block that is physically
+// the base's own.
 func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	patterns := d.hidden.Search()
 	if patterns.Patterns() == 0 {
@@ -70,10 +71,14 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	if len(leaks) > 0 {
 		return nil, &LeakError{Leaks: leaks}
 	}
-	return &image.Search{
+	proof := &image.Search{
 		Patterns: patterns.Patterns(), Bytes: read, Allowed: d.AllowLeak,
 		Elapsed: image.Duration(b.Now().Sub(start)),
-	}, nil
+	}
+	for _, extent := range known {
+		proof.Shared += extent.Length
+	}
+	return proof, nil
 }
 
 // ofBase returns the parts of the disk that are still the base's own blocks. Their bytes need not be read again: what

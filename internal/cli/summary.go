@@ -64,10 +64,13 @@ func searched(search *image.Search) string {
 	if search == nil {
 		return "the bake had none"
 	}
-	text := fmt.Sprintf("none on the disk: %s searched for %d patterns in %s", size(search.Bytes), search.Patterns, took(time.Duration(search.Elapsed)))
+	text := "none on the disk"
 	if len(search.Allowed) > 0 {
-		text = fmt.Sprintf("none but in %s, as allowed: %s searched for %d patterns in %s",
-			harmless(strings.Join(search.Allowed, ", ")), size(search.Bytes), search.Patterns, took(time.Duration(search.Elapsed)))
+		text = fmt.Sprintf("none but in %s, as allowed", harmless(strings.Join(search.Allowed, ", ")))
+	}
+	text += fmt.Sprintf(": %s searched for %d patterns in %s", size(search.Bytes), search.Patterns, took(time.Duration(search.Elapsed)))
+	if search.Shared > 0 {
+		text += fmt.Sprintf("; %s are the base's own blocks", size(search.Shared))
 	}
 	return text
 }

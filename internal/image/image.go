@@ -87,8 +87,10 @@ type Step struct {
 // Search is the proof that a disk holds no secret.
 type Search struct {
 	Patterns int `json:"patterns"`
-	// Bytes is the data that was read: all of the disk's but the blocks that it still shares with its base.
+	// Bytes is the data that was read: all of the disk's, but for the Shared bytes in blocks that are still the base's
+	// own. What those hold, the base held, and is no leak.
 	Bytes   int64    `json:"bytes"`
+	Shared  int64    `json:"shared"`
 	Allowed []string `json:"allowed,omitempty"`
 	Elapsed Duration `json:"elapsed"`
 }
