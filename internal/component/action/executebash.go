@@ -37,9 +37,9 @@ func runScript(ctx context.Context, call *component.Call, bash, temp string) (ou
 	if err != nil {
 		return nil, fmt.Errorf("make directory for the script: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	call.Log("ExecuteBash: Created temporary directory: %s", dir)
 	script := filepath.Join(dir, "script-"+filepath.Base(dir)[len("AWSTOE"):]+".sh")
+	defer func() { err = errors.Join(err, discard(dir, script)) }()
+	call.Log("ExecuteBash: Created temporary directory: %s", dir)
 	commands := strings.Join(call.Inputs[0].Texts("commands"), "\n") + "\n"
 	if err := os.WriteFile(script, []byte(commands), 0o700); err != nil {
 		return nil, fmt.Errorf("write script: %w", err)
@@ -47,4 +47,12 @@ func runScript(ctx context.Context, call *component.Call, bash, temp string) (ou
 	call.Log("CmdExecution: Starting execution of command with arguments [bash %s]", script)
 	stdout, err := execute(ctx, call, bash, script)
 	return component.Outputs{"stdout": stdout}, err
+}
+
+// discard removes a script and its directory: these two, which is quick, or whatever else the script left there.
+func discard(dir, script string) error {
+	if os.Remove(script) == nil && os.Remove(dir) == nil {
+		return nil
+	}
+	return os.RemoveAll(dir)
 }
