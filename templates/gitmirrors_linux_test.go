@@ -2,6 +2,7 @@ package templates_test
 
 import (
 	"bytes"
+	"errors"
 	"os/exec"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func (m *machine) onDisk(text string) string {
 	search := exec.Command("grep", "-rlIF", "--devices=skip", "-f", "-", m.Root())
 	search.Stdin = strings.NewReader(text)
 	out, err := search.Output()
-	if exit, failed := err.(*exec.ExitError); failed && exit.ExitCode() > 1 {
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() > 1 {
 		m.t.Fatalf("grep: %v: %s", err, exit.Stderr)
 	}
 	return string(out)

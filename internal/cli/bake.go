@@ -87,11 +87,11 @@ func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
 	return r, env.showFindings(slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity != finding.Error }))
 }
 
-func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, watch watcher) (image.Image, error) {
+func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, watch watcher) (img image.Image, err error) {
 	w, err := wire(ctx, env, watch.Report)
 	if err != nil {
 		return image.Image{}, err
 	}
-	defer w.Close()
+	defer func() { err = errors.Join(err, w.Close()) }()
 	return w.bake(ctx, r, c)
 }

@@ -91,7 +91,7 @@ type problem struct {
 
 // fail says why a command failed, on stderr and, with --json, as the one object on stdout.
 func (e *Env) fail(err error) int {
-	if exit := (*ExitError)(nil); e.JSON && !(errors.As(err, &exit) && exit.Err == nil) {
+	if exit := (*ExitError)(nil); e.JSON && (!errors.As(err, &exit) || exit.Err != nil) {
 		said := problem{Error: err.Error(), Code: codeOf(err), Hint: hintOf(err)}
 		if step := (*bake.StepError)(nil); errors.As(err, &step) {
 			said.Log, said.Tail = step.Step.Log, step.Tail

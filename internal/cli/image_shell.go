@@ -34,7 +34,7 @@ func (c *ImageShellCmd) Run(ctx context.Context, env *Env) (err error) {
 	if err := enterPrivateMounts(); err != nil {
 		return err
 	}
-	if err := nspawn.Preflight(); err != nil {
+	if err := nspawn.Preflight(ctx); err != nil {
 		return &ExitError{Code: BadMachine, Err: err}
 	}
 	store, err := local.Open(ctx, env.DataDir, env.Now)

@@ -121,7 +121,7 @@ func (w *wiring) boot(ctx context.Context, img image.Image) error {
 }
 
 func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.Image, error) {
-	if err := nspawn.Preflight(); err != nil {
+	if err := nspawn.Preflight(ctx); err != nil {
 		return image.Image{}, &ExitError{Code: BadMachine, Err: err}
 	}
 	if c.Boot {

@@ -76,7 +76,7 @@ func (s *Server) accept(ctx context.Context) {
 
 func (s *Server) serve(ctx context.Context, connection *net.TCPConn) {
 	file, err := connection.File()
-	connection.Close()
+	_ = connection.Close() // the file is a copy of it
 	if err != nil {
 		fmt.Fprintln(&s.log, err)
 		return

@@ -19,7 +19,7 @@ type Arch string
 
 // The architectures that EC2 has and Elastic CI Stacks use.
 const (
-	X86_64 Arch = "x86_64"
+	X86_64 Arch = "x86_64" //nolint:revive // AWS spells it so
 	ARM64  Arch = "arm64"
 )
 

@@ -223,7 +223,7 @@ func TestVersion(t *testing.T) {
 func TestPreflight(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	if err := Preflight(); err != nil {
+	if err := Preflight(t.Context()); err != nil {
 		t.Error(err)
 	}
 }

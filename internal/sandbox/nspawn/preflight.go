@@ -1,6 +1,7 @@
 package nspawn
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,7 +34,7 @@ func findPrograms() (p programs, err error) {
 
 // Preflight tells whether this machine can run a Machine: root, the programs, and a kernel that lets it make
 // namespaces, mounts and control groups. Its error lists everything that is missing and what to do about it.
-func Preflight() error {
+func Preflight(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("start machine: it mounts disks: run as root, or with sudo")
 	}
@@ -41,11 +42,11 @@ func Preflight() error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(checkVersion(found), checkNamespaces(found), checkGroups())
+	return errors.Join(checkVersion(ctx, found), checkNamespaces(ctx, found), checkGroups())
 }
 
-func checkVersion(found programs) error {
-	out, err := exec.Command(found.nspawn, "--version").Output()
+func checkVersion(ctx context.Context, found programs) error {
+	out, err := exec.CommandContext(ctx, found.nspawn, "--version").Output()
 	if err != nil {
 		return fmt.Errorf("run systemd-nspawn --version: %w", err)
 	}
@@ -73,11 +74,11 @@ func parseVersion(text string) (int, error) {
 }
 
 // checkNamespaces makes the namespaces that a container needs and throws them away.
-func checkNamespaces(found programs) error {
+func checkNamespaces(ctx context.Context, found programs) error {
 	if limit, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err != nil || strings.TrimSpace(string(limit)) == "0" {
 		return errors.New("make user namespace: the kernel has none to give: sysctl user.max_user_namespaces=1000")
 	}
-	out, err := exec.Command(found.unshare, "--mount", "--pid", "--fork", "--mount-proc", "true").CombinedOutput()
+	out, err := exec.CommandContext(ctx, found.unshare, "--mount", "--pid", "--fork", "--mount-proc", "true").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("make namespaces: %w: %s: systemd-nspawn cannot work here; in a container, run that one with --privileged",
 			err, strings.TrimSpace(string(out)))

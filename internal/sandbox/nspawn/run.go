@@ -21,7 +21,7 @@ const killTimeout = 30 * time.Second
 // environment is Command.Env alone, but for a _ that some shells add.
 func (m *Machine) Run(ctx context.Context, command sandbox.Command) error {
 	output := newTail(command.Stderr)
-	launcher := exec.Command(m.programs.unshare)
+	launcher := exec.Command(m.programs.unshare) //nolint:noctx // execute kills it, and waits for all of its children
 	launcher.Stdout, launcher.Stderr = command.Stdout, output
 	if oneWriter(command.Stdout, command.Stderr) {
 		launcher.Stdout = output // one pipe, so that the order is kept
@@ -97,7 +97,7 @@ func kill(ctx context.Context, launcher *exec.Cmd, done <-chan error) error {
 		return errors.Join(context.Cause(ctx), err)
 	}
 	select {
-	case _ = <-done: // that it was killed is no news
+	case <-done: // that it was killed is no news
 		return context.Cause(ctx)
 	case <-time.After(killTimeout):
 		return errors.Join(context.Cause(ctx), fmt.Errorf("end the machine's processes: some are still there after %s", killTimeout))
