@@ -19,7 +19,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
-	"runtime"
+
+	"image-builder/internal/mountns"
 
 	"golang.org/x/sys/unix"
 )
@@ -41,7 +42,7 @@ func main() {
 		exit(searchOnce(os.Args[2], os.Args[3]))
 	}
 	o := parseFlags()
-	exit(errors.Join(enterPrivateMounts(), measureAll(o)))
+	exit(errors.Join(mountns.Enter(), measureAll(o)))
 }
 
 func exit(err error) {
@@ -69,25 +70,6 @@ func parseFlags() options {
 		os.Exit(2)
 	}
 	return o
-}
-
-// enterPrivateMounts executes this program anew in a mount namespace of its own: every mount is gone when it ends.
-func enterPrivateMounts() error {
-	const mark = "IMAGE_BUILDER_BENCH_MOUNTS"
-	if os.Getenv(mark) != "" {
-		return os.Unsetenv(mark)
-	}
-	if os.Geteuid() != 0 {
-		return errors.New("run as root: disks are mounted")
-	}
-	runtime.LockOSThread()
-	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
-		return fmt.Errorf("unshare mounts: %w", err)
-	}
-	if err := unix.Mount("none", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
-		return fmt.Errorf("make mounts private: %w", err)
-	}
-	return fmt.Errorf("exec: %w", unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), mark+"=1")))
 }
 
 func measureAll(o options) (err error) {

@@ -7,17 +7,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"image-builder/internal/base/basetest"
 	"image-builder/internal/component"
 	"image-builder/internal/disk"
+	"image-builder/internal/mountns"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/nspawn"
 	"image-builder/templates"
@@ -41,18 +39,11 @@ var program = sync.OnceValues(func() (string, error) {
 // TestMain runs the tests in a mount namespace of their own, as bakes do: a process elsewhere that copies this
 // machine's mounts would otherwise keep the disks in use after a machine has stopped.
 func TestMain(m *testing.M) {
-	const mark = "IMAGE_BUILDER_TEST_PRIVATE_MOUNTS"
-	if os.Geteuid() == 0 && os.Getenv(mark) == "" {
-		runtime.LockOSThread() // exec keeps the namespaces of the thread that calls it
-		err := unix.Unshare(unix.CLONE_NEWNS)
-		if err == nil {
-			err = unix.Mount("none", "/", "", unix.MS_REC|unix.MS_SLAVE, "")
+	if os.Geteuid() == 0 {
+		if err := mountns.Enter(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
 		}
-		if err == nil {
-			err = unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), mark+"=1"))
-		}
-		fmt.Fprintln(os.Stderr, "make mounts private:", err)
-		os.Exit(1)
 	}
 	status := m.Run()
 	if path, err := program(); err == nil {

@@ -11,6 +11,7 @@ import (
 	"image-builder/internal/finding"
 	"image-builder/internal/image"
 	"image-builder/internal/lint"
+	"image-builder/internal/mountns"
 	"image-builder/internal/recipe"
 	"image-builder/internal/secret"
 )
@@ -43,7 +44,7 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(enterPrivateMounts(), secret.NoCore()); err != nil {
+	if err := errors.Join(mountns.Enter(), secret.NoCore()); err != nil {
 		return err
 	}
 	watch := newWatcher(env)

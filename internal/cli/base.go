@@ -13,6 +13,7 @@ import (
 	"image-builder/internal/base"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
+	"image-builder/internal/mountns"
 )
 
 // BaseCmd is `base`: the disks that bakes start from.
@@ -105,7 +106,7 @@ func (c *BasePullCmd) Run(ctx context.Context, env *Env) error {
 
 // makeBase shows how a base is made and prints its name.
 func makeBase(ctx context.Context, env *Env, create func(context.Context, base.Maker) (image.Base, error)) (err error) {
-	if err := enterPrivateMounts(); err != nil {
+	if err := mountns.Enter(); err != nil {
 		return &ExitError{Code: BadMachine, Err: err}
 	}
 	watch := newWatcher(env)

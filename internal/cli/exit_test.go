@@ -50,7 +50,7 @@ func TestFail(t *testing.T) {
 		"a leak":                    {fmt.Errorf("bake: %w", &bake.LeakError{}), SecretFound, ""},
 		"AWS":                       {fmt.Errorf("get object: %w", &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: errors.New("x")}), AWSRefused, ""},
 		"a timeout":                 {fmt.Errorf("x: %w", context.DeadlineExceeded), TimedOut, ""},
-		"a step's timeout":          {&bake.StepError{Cause: context.DeadlineExceeded}, StepFailed, ""},
+		"a bake's timeout":          {&bake.StepError{Cause: context.DeadlineExceeded}, TimedOut, ""},
 		"an interruption":           {&ExitError{Code: StepFailed, Err: fmt.Errorf("x: %w", context.Canceled)}, Interrupted, "image-builder: error: x: context canceled\n"},
 	} {
 		t.Run(name, func(t *testing.T) {

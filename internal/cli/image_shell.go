@@ -9,6 +9,7 @@ import (
 
 	"image-builder/internal/disk"
 	"image-builder/internal/local"
+	"image-builder/internal/mountns"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/nspawn"
 )
@@ -31,7 +32,7 @@ Example:
 
 // Run opens the shell.
 func (c *ImageShellCmd) Run(ctx context.Context, env *Env) (err error) {
-	if err := enterPrivateMounts(); err != nil {
+	if err := mountns.Enter(); err != nil {
 		return err
 	}
 	if err := nspawn.Preflight(ctx); err != nil {

@@ -23,9 +23,10 @@ import (
 
 	"image-builder/internal/aws"
 	"image-builder/internal/component"
+	"image-builder/internal/mountns"
 )
 
-// TestMain points the SDK at an S3 server on loopback. Each test has a bucket of its own.
+// TestMain gives the tests mounts of their own and points the SDK at an S3 server on loopback. Each test has a bucket of its own.
 func TestMain(m *testing.M) {
 	if root := os.Getenv("TEST_CHROOT"); root != "" {
 		if err := insideDebian(root); err != nil {
@@ -33,6 +34,12 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if os.Geteuid() == 0 {
+		if err := mountns.Enter(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	server := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithAutoBucket(true)).Server())
 	for name, value := range map[string]string{

@@ -3,6 +3,7 @@ package nspawn
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"image-builder/internal/mountns"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/sandboxtest"
 )
@@ -147,10 +149,16 @@ func rootDevice(t *testing.T) (major, minor string) {
 	return major, minor
 }
 
-// TestMain lets this test be a process that is killed while its machine runs.
+// TestMain lets this test be a process that is killed while its machine runs, and gives the others mounts of their own.
 func TestMain(m *testing.M) {
 	if disk := os.Getenv("NSPAWN_TEST_DISK"); disk != "" {
 		runForever(disk, os.Getenv("NSPAWN_TEST_DIR"))
+	}
+	if os.Geteuid() == 0 {
+		if err := mountns.Enter(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
 	os.Exit(m.Run())
 }
