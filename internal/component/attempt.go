@@ -22,8 +22,10 @@ func (s *stepRun) attempts(ctx context.Context) error {
 	for attempt := first; attempt <= s.step.MaxAttempts; attempt++ {
 		s.result.Attempts, s.named.Attempt = attempt, attempt
 		if attempt > first {
-			s.sink.event(progress.Event{Kind: progress.Note, Step: s.name(),
-				Text: fmt.Sprintf("attempt %d of %d, after: %v", attempt, s.step.MaxAttempts, err)})
+			s.sink.event(progress.Event{
+				Kind: progress.Note, Step: s.name(),
+				Text: fmt.Sprintf("attempt %d of %d, after: %v", attempt, s.step.MaxAttempts, err),
+			})
 		}
 		err = s.attempt(ctx)
 		var reboot Reboot

@@ -102,7 +102,7 @@ func (c *checker) variable(name string, here spot) {
 	}
 	c.undeclared[name] = true
 	right := "declare it under parameters or constants"
-	if near := nearest(name, slices.Sorted(maps.Keys(c.variables))); near != "" {
+	if near := finding.Nearest(name, slices.Sorted(maps.Keys(c.variables))); near != "" {
 		right = "did you mean " + near + "?"
 	}
 	c.fault(finding.Undeclared, c.at(here), fmt.Sprintf("%s is not declared", name), right)
@@ -153,7 +153,7 @@ func (c *checker) unknownStep(p parsed, here spot) {
 		return
 	}
 	right := "refer to a step of this document by phase and name"
-	if near := nearest(p.prefix, slices.Sorted(maps.Keys(c.steps.at))); near != "" {
+	if near := finding.Nearest(p.prefix, slices.Sorted(maps.Keys(c.steps.at))); near != "" {
 		right = "did you mean " + near + "?"
 	}
 	c.fault(finding.UnknownStep, c.at(here), "there is no step "+p.prefix, right)

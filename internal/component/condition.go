@@ -119,7 +119,7 @@ func operatorAdvice(name string) string {
 	if strings.HasPrefix(name, "boolean") {
 		return "compare texts with stringEquals: booleans belong to workflow documents"
 	}
-	if near := nearest(name, append(operatorNames(), "then", "else", "value", "path")); near != "" {
+	if near := finding.Nearest(name, append(operatorNames(), "then", "else", "value", "path")); near != "" {
 		return "did you mean " + near + "?"
 	}
 	return "use an operator of the comparison page, for example stringEquals"

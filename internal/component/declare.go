@@ -2,7 +2,6 @@ package component
 
 import (
 	"fmt"
-	"strings"
 
 	"image-builder/internal/finding"
 )
@@ -81,9 +80,7 @@ func declarationAdvice(item *Value) string {
 }
 
 func goodVariableName(name string) bool {
-	return len(name) >= 3 && len(name) <= 128 && !strings.ContainsFunc(name, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
-	})
+	return len(name) >= 3 && len(name) <= 128 && isWord(name)
 }
 
 func (p *parser) variableType(v *Variable, kind string, key *Value, entry Entry) {

@@ -94,21 +94,21 @@ func steps(steps ...string) string {
 	return b.String()
 }
 
-func parse(t testing.TB, name, text string) *component.Document {
-	t.Helper()
+func parse(tb testing.TB, name, text string) *component.Document {
+	tb.Helper()
 	doc, list := component.Parse(name, []byte(text))
 	if list.Errors() > 0 {
-		t.Fatalf("parse %s: %v", name, list)
+		tb.Fatalf("parse %s: %v", name, list)
 	}
 	return doc
 }
 
-func newRun(t testing.TB, s *script, documents ...string) *component.Run {
-	t.Helper()
+func newRun(tb testing.TB, s *script, documents ...string) *component.Run {
+	tb.Helper()
 	nested := modules()["ExecuteDocument"]
 	run := &component.Run{ID: "test", Modules: component.Modules{"Script": s, "ExecuteDocument": nested, "Assert": modules()["Assert"]}}
 	for i, text := range documents {
-		run.Documents = append(run.Documents, component.Job{Document: parse(t, fmt.Sprintf("d%d.yml", i), text)})
+		run.Documents = append(run.Documents, component.Job{Document: parse(tb, fmt.Sprintf("d%d.yml", i), text)})
 	}
 	return run
 }
@@ -209,8 +209,10 @@ func TestExecute(t *testing.T) {
 				`if: {stringIsEmpty: x}, inputs: {do: say skipped}`,
 				`inputs: {do: 'say <{{ build.s3.outputs.stdout }}> <{{ Empty }}>'}`)},
 			want: "s0:success s1:success s2:success s3:skipped s4:success build=success success | success executed 4 failed 0 ignored 0",
-			done: []string{"say dflt", "say {{ Par }} {{ loop.index }} {{ unclosed",
-				"say <dflt|say {{ Par }} {{ loop.index }} {{ unclosed|plain>", "say <> <>"},
+			done: []string{
+				"say dflt", "say {{ Par }} {{ loop.index }} {{ unclosed",
+				"say <dflt|say {{ Par }} {{ loop.index }} {{ unclosed|plain>", "say <> <>",
+			},
 		},
 		{
 			name: "loops",

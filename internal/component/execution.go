@@ -142,8 +142,12 @@ func (e *execution) failureContext() {
 		return
 	}
 	for _, line := range [][2]string{
-		{"Document", f.Document}, {"Phase", f.Phase}, {"Step", f.Step}, {"Action", f.Action},
-		{"ErrorMessage", f.Message}, {"Stderr", f.Stderr},
+		{"Document", f.Document},
+		{"Phase", f.Phase},
+		{"Step", f.Step},
+		{"Action", f.Action},
+		{"ErrorMessage", f.Message},
+		{"Stderr", f.Stderr},
 	} {
 		if line[1] != "" {
 			e.sink.console(line[0] + ": " + line[1])

@@ -34,6 +34,12 @@ func (s *sink) console(text string) {
 	}
 }
 
+func (s *sink) stepped(result *Result, at Place) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.observer.Stepped(result, at)
+}
+
 func (s *sink) event(e progress.Event) {
 	if s.report == nil {
 		return

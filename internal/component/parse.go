@@ -55,7 +55,7 @@ func (p *report) keys(v *Value, where string, code finding.Code, known []string)
 	}
 	for _, entry := range unknown {
 		p.fault(code, entry.Key, fmt.Sprintf("%s has no %q", where, keyText(entry.Key)), didYouMean(entry.Key.Text, known))
-		if near := nearest(entry.Key.Text, known); near != "" && entries[near].Key == nil {
+		if near := finding.Nearest(entry.Key.Text, known); near != "" && entries[near].Key == nil {
 			entries[near] = entry
 		}
 	}
@@ -162,7 +162,7 @@ func (p *parser) knownPhase(doubtful bool) {
 	}
 	right := "name a phase build, validate or test"
 	for _, name := range names {
-		if near := nearest(name, servicePhases); near != "" {
+		if near := finding.Nearest(name, servicePhases); near != "" {
 			right = "did you mean " + near + "?"
 		}
 	}

@@ -15,7 +15,7 @@ type Library interface {
 }
 
 // Observer learns how a run goes, so that it can be written down while it happens. It is called from one goroutine at
-// a time. Satisfied by action.Log.
+// a time. Satisfied by logfolder.Log.
 type Observer interface {
 	// Planned is called once, after all checks and before the first step, with every step still to run. After a
 	// reboot, the steps before it have their results, but no longer their inputs and outputs.

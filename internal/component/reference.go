@@ -143,6 +143,7 @@ func parseChained(body string) (parsed, bool) {
 
 func isWord(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_')
+		letter, digit := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z', r >= '0' && r <= '9'
+		return !letter && !digit && r != '-' && r != '_'
 	})
 }

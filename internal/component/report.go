@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
-
 	"image-builder/internal/finding"
 )
 
@@ -19,24 +17,24 @@ type report struct {
 // maxFindings bounds what one document can make us say.
 const maxFindings = 500
 
-func (r *report) add(f finding.Finding) {
-	if len(r.findings) < maxFindings {
-		r.findings = append(r.findings, f)
+func (p *report) add(f finding.Finding) {
+	if len(p.findings) < maxFindings {
+		p.findings = append(p.findings, f)
 	}
 }
 
-func (r *report) errorAt(code finding.Code, at finding.Position, message, right string) {
-	r.add(finding.Finding{Code: code, Position: at, Message: message, Right: right})
+func (p *report) errorAt(code finding.Code, at finding.Position, message, right string) {
+	p.add(finding.Finding{Code: code, Position: at, Message: message, Right: right})
 }
 
 // fault reports an error that stands at v.
-func (r *report) fault(code finding.Code, v *Value, message, right string) {
-	r.add(finding.Finding{Code: code, Position: v.At, Length: v.Length, Message: message, Right: right})
+func (p *report) fault(code finding.Code, v *Value, message, right string) {
+	p.add(finding.Finding{Code: code, Position: v.At, Length: v.Length, Message: message, Right: right})
 }
 
 // warn reports something at v that runs, but deserves a look.
-func (r *report) warn(code finding.Code, v *Value, message, right string) {
-	r.add(finding.Finding{Code: code, Severity: finding.Warning, Position: v.At, Length: v.Length, Message: message, Right: right})
+func (p *report) warn(code finding.Code, v *Value, message, right string) {
+	p.add(finding.Finding{Code: code, Severity: finding.Warning, Position: v.At, Length: v.Length, Message: message, Right: right})
 }
 
 // place makes a Literal usable where a finding wants a value.
@@ -49,24 +47,9 @@ func sortFindings(list finding.List) finding.List {
 	return list
 }
 
-// nearest returns the known word that word was probably meant to be; "" if none is near.
-func nearest(word string, known []string) string {
-	if len(word) > 64 {
-		return ""
-	}
-	lower, best, bound := strings.ToLower(word), "", max(1, len(word)/3)
-	for _, candidate := range known {
-		distance := levenshtein.ComputeDistance(lower, strings.ToLower(candidate))
-		if distance <= bound {
-			best, bound = candidate, distance-1
-		}
-	}
-	return best
-}
-
 // didYouMean is the advice for an unknown word: the nearest known one, else all of them.
 func didYouMean(word string, known []string) string {
-	if near := nearest(word, known); near != "" {
+	if near := finding.Nearest(word, known); near != "" {
 		return "did you mean " + near + "?"
 	}
 	if len(known) > 12 {

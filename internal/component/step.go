@@ -152,7 +152,7 @@ func (s *stepRun) record() error {
 		s.result.Inputs, s.result.Outputs = encode(s.mask.inputs(s.inputs)), encode(s.mask.outputs(s.outputs))
 	}
 	if s.run.Observer != nil && len(s.chain) == 0 {
-		if err := s.run.Observer.Stepped(s.execution.result, s.at); err != nil {
+		if err := s.sink.stepped(s.execution.result, s.at); err != nil {
 			return fmt.Errorf("write log: %w", err)
 		}
 		s.result.Inputs, s.result.Outputs, s.result.Nested = "", "", nil
