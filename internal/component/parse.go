@@ -53,7 +53,7 @@ func (p *report) keys(v *Value, where string, code finding.Code, known []string)
 			unknown = append(unknown, entry)
 		}
 	}
-	for _, entry := range unknown {
+	for _, entry := range unknown[:min(len(unknown), maxFindings)] {
 		p.fault(code, entry.Key, fmt.Sprintf("%s has no %q", where, keyText(entry.Key)), didYouMean(entry.Key.Text, known))
 		if near := finding.Nearest(entry.Key.Text, known); near != "" && entries[near].Key == nil {
 			entries[near] = entry
