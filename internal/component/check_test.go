@@ -94,3 +94,17 @@ func TestGoldenFilesCoverEveryRule(t *testing.T) {
 		}
 	}
 }
+
+// TestLinesAreTheFiles counts lines as editors do, also where YAML sees more of them.
+func TestLinesAreTheFiles(t *testing.T) {
+	t.Parallel()
+	for name, separator := range map[string]string{
+		"carriage return": "\r", "next line": "\u0085", "line separator": "\u2028", "windows": "\r\n", "none": "",
+	} {
+		text := "schemaVersion: 1.0\ndescription: |\n  a" + separator + "  b\nphases: 3\n"
+		line := 4 + strings.Count(separator, "\n")
+		if doc, list := component.Parse("a.yml", []byte(text)); doc == nil || len(list) != 1 || list[0].Line != line {
+			t.Errorf("%s: got %v, want one finding on line %d", name, list, line)
+		}
+	}
+}

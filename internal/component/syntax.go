@@ -23,7 +23,7 @@ func (r *reader) syntax(text []byte, err error) {
 			message = strings.TrimPrefix(load.ContextMsg, "while ") + ": " + message
 		}
 		if mark.Line > 0 {
-			at.Line, at.Column = mark.Line, mark.Column
+			at.Line, at.Column = r.line(mark.Line), mark.Column
 		} else if line, column, ok := badByte(text); ok {
 			at.Line, at.Column = line, column
 		}

@@ -26,11 +26,13 @@ type reader struct {
 	report
 	values, bytes int
 	tooMuch       bool
+	// lines maps YAML's lines to those of the file, where they differ; nil where they do not.
+	lines []int
 }
 
 // readYAML reads the one YAML document in text. The value is nil if there is none to be had.
 func readYAML(file string, text []byte) (*Value, finding.List) {
-	r := &reader{report: report{file: file}}
+	r := &reader{report: report{file: file}, lines: fileLines(string(text))}
 	if len(text) > maxSize {
 		r.errorAt(finding.TooLarge, finding.Position{File: file, Line: 1, Column: 1},
 			fmt.Sprintf("the document has %d bytes and is not read", len(text)), "keep documents below 64 KB")
@@ -86,7 +88,35 @@ func isNull(n *yaml.Node) bool {
 }
 
 func (r *reader) position(n *yaml.Node) finding.Position {
-	return finding.Position{File: r.file, Line: n.Line, Column: n.Column}
+	return finding.Position{File: r.file, Line: r.line(n.Line), Column: n.Column}
+}
+
+// line is the line of the file that YAML counts as its nth.
+func (r *reader) line(n int) int {
+	if n < 1 || len(r.lines) == 0 {
+		return n
+	}
+	return r.lines[min(n, len(r.lines))-1]
+}
+
+// fileLines maps YAML's lines to the file's. YAML also ends a line at a carriage return alone and at Unicode's line
+// breaks, which editors show inside a line.
+func fileLines(text string) []int {
+	plain := strings.ReplaceAll(text, "\r\n", "\n")
+	if !strings.ContainsAny(plain, "\r\u0085\u2028\u2029") {
+		return nil
+	}
+	lines, line := []int{1}, 1
+	for _, r := range plain {
+		switch r {
+		case '\n':
+			line++
+			lines = append(lines, line)
+		case '\r', '\u0085', '\u2028', '\u2029':
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 // value converts a node. It gives up, with one finding, where the bounds are passed.
