@@ -51,12 +51,17 @@ func (p *parser) variable(item *Value, kind string, constant bool) (Variable, bo
 	if !goodVariableName(key.Text) {
 		p.fault(finding.BadDeclaration, key, fmt.Sprintf("the %s name %q is not allowed", kind, key.Text),
 			"use 3 to 128 letters, digits, - and _")
+		p.doc.looseNames = true
 	}
 	known, value := parameterKeys, "default"
 	if constant {
 		known, value = constantKeys, "value"
 	}
-	keys := p.keys(body, "a "+kind, finding.UnknownKey, known)
+	var required []string
+	if constant {
+		required = []string{value}
+	}
+	keys := p.keys(body, "a "+kind, finding.UnknownKey, known, required...)
 	p.variableType(&v, kind, key, keys["type"])
 	v.Description, _ = p.text(keys["description"], "description")
 	if given := keys[value]; given.Key != nil {
@@ -131,6 +136,7 @@ func (p *parser) uniqueVariables() {
 		for _, v := range list {
 			if _, again := first[v.Name.Value]; again {
 				p.unique(kindOf(v.Constant), v.Name, first[v.Name.Value])
+				p.doc.looseNames = true
 				continue
 			}
 			first[v.Name.Value] = v.Name

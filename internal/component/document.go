@@ -60,6 +60,8 @@ type Step struct {
 	At                   finding.Position
 
 	timeoutGiven, attemptsGiven Literal
+	// strayInputs says that inputs is absent, and that keys unknown to a step may be what belongs there.
+	strayInputs bool
 }
 
 // Loop repeats a step.

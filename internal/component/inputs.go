@@ -54,6 +54,8 @@ func (d *decoder) elements(schema Schema, step *Step) []*Value {
 	switch {
 	case v == nil && schema.Bare:
 		return []*Value{{Shape: Map, At: step.Action.At}}
+	case v == nil && step.strayInputs:
+		return nil
 	case v == nil:
 		d.fault(finding.MissingInput, place(step.Action), fmt.Sprintf("action %s has no inputs", schema.Action), "add inputs with "+required(schema))
 		return nil

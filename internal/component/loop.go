@@ -23,11 +23,14 @@ func (p *parser) loop(entry Entry) *Loop {
 		p.fault(finding.WrongType, v, "loop is "+v.Shape.String()+", not a map", "write for: or forEach: below loop")
 		return nil
 	}
+	before := len(p.findings)
 	keys := p.keys(v, "a loop", finding.UnknownKey, loopKeys)
+	strange := len(p.findings) > before // it may be what stands for one of the two
 	loop := &Loop{At: entry.Key.At}
 	loop.Name, _ = p.text(keys["name"], "the name of the loop")
 	counted, each := keys["for"], keys["forEach"]
 	switch {
+	case counted.Key == nil && each.Key == nil && strange:
 	case counted.Key == nil && each.Key == nil:
 		p.fault(finding.BadLoop, entry.Key, "the loop has neither for nor forEach", "add one of the two")
 	case counted.Key != nil && each.Key != nil:
@@ -45,7 +48,7 @@ func (p *parser) counted(entry Entry) *For {
 		p.fault(finding.WrongType, entry.Value, "for is "+entry.Value.Shape.String()+", not a map", "write start, end and updateBy below it")
 		return nil
 	}
-	keys := p.keys(entry.Value, "for", finding.UnknownKey, forKeys)
+	keys := p.keys(entry.Value, "for", finding.UnknownKey, forKeys, forKeys...)
 	bounds := make(map[string]int64, 3)
 	for _, name := range forKeys {
 		bound := keys[name]
@@ -103,7 +106,7 @@ func (p *parser) each(loop *Loop, entry Entry) {
 }
 
 func (p *parser) delimited(loop *Loop, entry Entry) {
-	keys := p.keys(entry.Value, "forEach", finding.UnknownKey, eachKeys)
+	keys := p.keys(entry.Value, "forEach", finding.UnknownKey, eachKeys, "list")
 	loop.Delimiter = ","
 	if delimiter := keys["delimiter"]; delimiter.Key != nil {
 		text, ok := p.text(delimiter, "delimiter")

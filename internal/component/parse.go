@@ -41,34 +41,6 @@ var (
 	servicePhases = []string{"build", "validate", "test", "container-host-test"}
 )
 
-// keys returns the entries of a map by key. An unknown key is a fault; if it is a known one misspelt it stands for that
-// one, so that nothing else is reported because of it.
-func (p *report) keys(v *Value, where string, code finding.Code, known []string) map[string]Entry {
-	entries := make(map[string]Entry, len(v.Entries))
-	var unknown []Entry
-	for _, entry := range v.Entries {
-		if slices.Contains(known, entry.Key.Text) {
-			entries[entry.Key.Text] = entry
-		} else {
-			unknown = append(unknown, entry)
-		}
-	}
-	for _, entry := range unknown[:min(len(unknown), maxFindings)] {
-		p.fault(code, entry.Key, fmt.Sprintf("%s has no %q", where, keyText(entry.Key)), didYouMean(entry.Key.Text, known))
-		if near := finding.Nearest(entry.Key.Text, known); near != "" && entries[near].Key == nil {
-			entries[near] = entry
-		}
-	}
-	return entries
-}
-
-func keyText(key *Value) string {
-	if key.Shape == Scalar {
-		return key.Text
-	}
-	return key.Shape.String()
-}
-
 // text reads a scalar; anything else is a fault, nothing at all is an empty text.
 func (p *report) text(entry Entry, what string) (Literal, bool) {
 	v := entry.Value
@@ -175,7 +147,7 @@ func (p *parser) phase(v *Value) *Phase {
 		p.doc.looseSteps = true
 		return nil
 	}
-	keys := p.keys(v, "a phase", finding.UnknownKey, phaseKeys)
+	keys := p.keys(v, "a phase", finding.UnknownKey, phaseKeys, "name", "steps")
 	phase := &Phase{At: v.At, Name: p.name(v, keys["name"], "the phase")}
 	steps := keys["steps"]
 	switch {

@@ -14,8 +14,9 @@ func (p *parser) step(v *Value) *Step {
 		p.fault(finding.WrongType, v, "a step is "+v.Shape.String()+", not a map", "write - name:, action: and inputs:")
 		return nil
 	}
-	keys := p.keys(v, "a step", finding.UnknownKey, stepKeys)
 	step := &Step{At: v.At, OnFailure: Abort, Timeout: 7200, MaxAttempts: 1}
+	v, step.strayInputs = p.stray(v)
+	keys := p.keys(v, "a step", finding.UnknownKey, stepKeys, "name", "action")
 	step.Name = p.name(v, keys["name"], "the step")
 	p.action(step, v, keys["action"])
 	if inputs := keys["inputs"]; inputs.Key != nil && inputs.Value.Shape != Null {
@@ -29,6 +30,29 @@ func (p *parser) step(v *Value) *Step {
 		step.If = p.condition(condition.Value, true)
 	}
 	return step
+}
+
+// stray finds inputs that stand beside the keys of a step instead of below inputs: one fault, whatever their number. It
+// returns the step without them.
+func (p *parser) stray(v *Value) (*Value, bool) {
+	for _, entry := range v.Entries {
+		if key := entry.Key.Text; key == "inputs" && entry.Value.Shape != Null || key != "inputs" && finding.Nearest(key, stepKeys) == "inputs" {
+			return v, false
+		}
+	}
+	rest, found := *v, false
+	rest.Entries = slices.DeleteFunc(slices.Clone(v.Entries), func(entry Entry) bool {
+		if slices.Contains(stepKeys, entry.Key.Text) || finding.Nearest(entry.Key.Text, stepKeys) != "" {
+			return false
+		}
+		if !found {
+			p.fault(finding.UnknownKey, entry.Key, fmt.Sprintf("a step has no %q", keyText(entry.Key)),
+				"if it is an input, indent it below inputs; "+didYouMean(entry.Key.Text, stepKeys))
+		}
+		found = true
+		return true
+	})
+	return &rest, found
 }
 
 func (p *parser) action(step *Step, v *Value, entry Entry) {

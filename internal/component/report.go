@@ -18,10 +18,12 @@ type report struct {
 const maxFindings = 500
 
 func (p *report) add(f finding.Finding) {
-	if len(p.findings) < maxFindings {
+	if !p.full() {
 		p.findings = append(p.findings, f)
 	}
 }
+
+func (p *report) full() bool { return len(p.findings) >= maxFindings }
 
 func (p *report) errorAt(code finding.Code, at finding.Position, message, right string) {
 	p.add(finding.Finding{Code: code, Position: at, Message: message, Right: right})

@@ -173,6 +173,7 @@ func (r *reader) mapping(n *yaml.Node, depth int) *Value {
 	v := &Value{Shape: Map, At: r.position(n), Entries: make([]Entry, 0, len(n.Content)/2)}
 	seen := make(map[string]int, len(n.Content)/2)
 	var merged []*yaml.Node
+	var again []*Value
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, node := n.Content[i], n.Content[i+1]
 		if key.Kind == yaml.ScalarNode && key.Style == 0 && key.Value == "<<" {
@@ -180,18 +181,30 @@ func (r *reader) mapping(n *yaml.Node, depth int) *Value {
 			continue
 		}
 		entry := Entry{Key: r.value(key, depth+1), Value: r.value(node, depth+1)}
-		if line, again := seen[entry.Key.Text]; again && entry.Key.Shape == Scalar {
-			r.fault(finding.DuplicateKey, entry.Key, fmt.Sprintf("%q is given twice (first on line %d)", entry.Key.Text, line),
-				"keep one of the two")
+		if _, twice := seen[entry.Key.Text]; twice && entry.Key.Shape == Scalar {
+			again = append(again, entry.Key)
 			continue
 		}
 		seen[entry.Key.Text] = entry.Key.At.Line
 		v.Entries = append(v.Entries, entry)
 	}
+	r.duplicates(again, seen)
 	for _, node := range merged {
 		r.merge(v, r.value(node, depth+1), seen)
 	}
 	return v
+}
+
+// duplicates reports the keys that a map has twice. Several are one fault: a list entry that lost its dash.
+func (r *reader) duplicates(keys []*Value, first map[string]int) {
+	if len(keys) == 0 {
+		return
+	}
+	right := "keep one of the two"
+	if len(keys) > 1 {
+		right = "if a new entry of the list starts here, put - before it"
+	}
+	r.fault(finding.DuplicateKey, keys[0], fmt.Sprintf("%q is given twice (first on line %d)", keys[0].Text, first[keys[0].Text]), right)
 }
 
 // merge adds the keys of `<<: *other` that the map does not give itself.
@@ -200,6 +213,10 @@ func (r *reader) merge(into, from *Value, seen map[string]int) {
 		for _, item := range from.Items {
 			r.merge(into, item, seen)
 		}
+		return
+	}
+	if from.Shape != Map && !r.tooMuch {
+		r.fault(finding.WrongType, from, "<< is given "+from.Shape.String()+", not a map", "write <<: *name with the anchor of a map")
 		return
 	}
 	for _, entry := range from.Entries {
