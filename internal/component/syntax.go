@@ -28,9 +28,15 @@ func (r *reader) syntax(text []byte, err error) {
 			at.Line, at.Column = line, column
 		}
 	}
-	if line, column, ok := unclosedQuote(strings.Split(string(text), "\n"), at.Line); ok {
+	lines := strings.Split(string(text), "\n")
+	if line, column, ok := unclosedQuote(lines, at.Line); ok {
 		at.Line, at.Column = line, column
 		r.errorAt(finding.Syntax, at, "YAML: this quote is not closed: "+message, "close the quote")
+		return
+	}
+	if c, ok := culpritOf(lines, load, at); ok {
+		at.Line, at.Column = c.line, c.column
+		r.errorAt(finding.Syntax, at, "YAML: "+c.message, c.right)
 		return
 	}
 	r.errorAt(finding.Syntax, at, "YAML: "+message, syntaxAdvice(line(text, at.Line), message))
@@ -93,6 +99,8 @@ func syntaxAdvice(line, message string) string {
 		return "close the quote"
 	case strings.Contains(message, "cannot start any token"):
 		return "put quotes around a value that starts with @, ` or %"
+	case strings.Contains(message, "incompatible YAML"):
+		return "remove the %YAML line, or write 1.1 in it"
 	case strings.Contains(message, "unknown anchor"):
 		return "put quotes around a value that starts with *"
 	case strings.Contains(message, "escape character"):

@@ -1,0 +1,119 @@
+package component
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+
+	"image-builder/internal/finding"
+)
+
+// culprit is what has to be mended, where the parser stumbled over its consequences.
+type culprit struct {
+	line, column   int
+	message, right string
+}
+
+// culpritOf finds the place before a syntax error at which the fault was made, if it is one that people make.
+func culpritOf(lines []string, load *yaml.LoadError, at finding.Position) (culprit, bool) {
+	if load == nil {
+		return culprit{}, false
+	}
+	if c, ok := oddSpace(lines, at.Line); ok {
+		return c, true
+	}
+	switch {
+	case strings.Contains(load.Message, "mapping values are not allowed"):
+		return lostColon(lines, at.Line)
+	case strings.Contains(load.Message, "did not find expected ',' or"):
+		return lostComma(lines, load)
+	}
+	return culprit{}, false
+}
+
+// oddSpace finds a no-break space, as copied from web pages, in the indentation of the line or the one before it.
+func oddSpace(lines []string, failed int) (culprit, bool) {
+	for n := max(1, failed-1); n <= min(failed, len(lines)); n++ {
+		text := lines[n-1]
+		indent := text[:len(text)-len(strings.TrimLeft(text, " \u00a0\u2007\u202f\u3000"))]
+		if before, _, found := strings.Cut(strings.Map(plainSpace, indent), "x"); found {
+			return culprit{n, len(before) + 1, "the indentation holds a no-break space", "indent with plain spaces: type this line's anew"}, true
+		}
+	}
+	return culprit{}, false
+}
+
+func plainSpace(r rune) rune {
+	if r == ' ' {
+		return r
+	}
+	return 'x'
+}
+
+// bareWord is a line that would be a key if it had its colon.
+var bareWord = regexp.MustCompile(`^\s*(?:-\s+)*[A-Za-z][\w-]*\s*(?:#.*)?$|^(?:<<<<<<<|=======|>>>>>>>)`)
+
+// lostColon finds a key without its colon: YAML takes it for the first line of a text and stumbles over the next key.
+func lostColon(lines []string, failed int) (culprit, bool) {
+	for n := min(failed, len(lines)) - 1; n > 0; n-- {
+		text := lines[n-1]
+		content := strings.TrimSpace(text)
+		if content == "" || content[0] == '#' {
+			continue
+		}
+		if !bareWord.MatchString(text) {
+			break
+		}
+		message, right := "this line has no colon", "write a colon after the key"
+		if content[0] == '<' || content[0] == '=' || content[0] == '>' {
+			message, right = "this is a conflict marker of git", "resolve the conflict"
+		}
+		return culprit{n, utf8.RuneCountInString(text[:strings.Index(text, content)]) + 1, message, right}, true
+	}
+	return culprit{}, false
+}
+
+// lostComma finds the line of a map or list in brackets that lacks its comma, if the brackets are closed further on.
+func lostComma(lines []string, load *yaml.LoadError) (culprit, bool) {
+	open, failed := load.ContextMark, load.Mark
+	if open.Line < 1 || failed.Line <= open.Line || failed.Line > len(lines) || !balanced(lines, open.Line, open.Column) {
+		return culprit{}, false
+	}
+	for n := failed.Line - 1; n >= open.Line; n-- {
+		if text := strings.TrimRight(lines[n-1], " \t\r"); strings.TrimSpace(text) != "" {
+			return culprit{n, max(1, utf8.RuneCountInString(text)), "there is no comma between this and the next line", "end this line with a comma"}, true
+		}
+	}
+	return culprit{}, false
+}
+
+// balanced tells whether the bracket at a place is closed, with quoted texts left out.
+func balanced(lines []string, line, column int) bool {
+	var open []byte
+	quote := byte(0)
+	text := strings.Join(lines[line-1:], "\n")
+	for i := byteColumn(text, column); i < len(text); i++ {
+		switch c := text[i]; {
+		case quote == '"' && c == '\\':
+			i++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '[' || c == '{':
+			open = append(open, c+2) // the bracket that closes
+		case c == ']' || c == '}':
+			if len(open) == 0 || open[len(open)-1] != c {
+				return false
+			}
+			if open = open[:len(open)-1]; len(open) == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
