@@ -41,7 +41,7 @@ func absent(entries map[string]Entry, names []string) []string {
 
 // fits tells whether a value has the shape that a key takes.
 func fits(key string, v *Value) bool {
-	if key == "steps" {
+	if key == "steps" || key == "phases" {
 		return v.Shape == List
 	}
 	return v.Shape == Scalar

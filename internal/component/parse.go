@@ -74,7 +74,7 @@ func holdsBraces(v *Value) bool {
 }
 
 func (p *parser) document(root *Value) {
-	keys := p.keys(root, "a component document", finding.UnknownKey, documentKeys)
+	keys := p.keys(root, "a component document", finding.UnknownKey, documentKeys, "schemaVersion", "phases")
 	p.doc.Name, _ = p.text(keys["name"], "name")
 	p.doc.Description, _ = p.text(keys["description"], "description")
 	p.schemaVersion(root, keys["schemaVersion"])

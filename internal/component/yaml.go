@@ -43,7 +43,7 @@ func readYAML(file string, text []byte) (*Value, finding.List) {
 		r.syntax(text, err)
 		return nil, r.findings
 	}
-	if node == nil {
+	if node == nil || isNull(node) {
 		r.errorAt(finding.Syntax, finding.Position{File: file, Line: 1, Column: 1}, "the document is empty",
 			"start with schemaVersion and phases")
 		return nil, r.findings

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -61,5 +62,19 @@ func TestRecipeBringsItsFiles(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Fatal(diff)
+	}
+}
+
+// TestEmptyFile finds one fault in a file without content, and says of others that they cannot be checked.
+func TestEmptyFile(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", " \n", "# nothing yet\n", "---\n# nothing\n...\n", "\xef\xbb\xbf"} {
+		result, err := linter().Text("x.yml", []byte(text))
+		if err != nil || len(result.Findings) != 1 || result.Findings[0].Line != 1 || result.Findings[0].Message != "the document is empty" {
+			t.Errorf("%q: %v, %v", text, result.Findings, err)
+		}
+	}
+	if _, err := linter().Text("x.yml", []byte("hello\n")); !errors.Is(err, ErrKind) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 
 	"image-builder/internal/recipe"
@@ -23,6 +24,9 @@ func (k Kind) String() string {
 	return [...]string{"unknown", "document", "recipe", "template", "script"}[k]
 }
 
+// listedPhases tells a document with a mistaken `version` from CodeBuild's files, whose phases are a map.
+var listedPhases = regexp.MustCompile(`(?m)^"?phases"?:[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*-[ \t]`)
+
 // recipeKeys are the fields of a recipe that make a file one.
 var recipeKeys = []string{"base", "bootstrap", "git-mirrors", "docker-images", "packages", "components", "secrets", "output", "allow-leak"}
 
@@ -38,7 +42,7 @@ func KindOf(path string, text []byte) Kind {
 		return Template
 	case keys["mainSteps"] || keys["runtimeConfig"]: // Systems Manager's documents have a schemaVersion too
 		return Unknown
-	case keys["schemaVersion"] && !keys["steps"] || keys["phases"] && !keys["version"]:
+	case keys["schemaVersion"] && !keys["steps"] || keys["phases"] && (!keys["version"] || listedPhases.Match(text)):
 		return Document
 	}
 	for _, key := range recipeKeys {
@@ -114,4 +118,15 @@ func jsonKeys(text string) map[string]bool {
 		}
 	}
 	return keys
+}
+
+// blank tells whether a file holds nothing but comments and separators.
+func blank(text []byte) bool {
+	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && !bytes.Equal(line, []byte("---")) && !bytes.Equal(line, []byte("...")) {
+			return false
+		}
+	}
+	return true
 }

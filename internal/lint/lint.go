@@ -73,7 +73,10 @@ func (l *Linter) Text(path string, text []byte) (Result, error) {
 	case Script:
 		result.Findings = l.script(path, string(text))
 	default:
-		return result, fmt.Errorf("lint %s: %w", path, ErrKind)
+		if !blank(text) {
+			return result, fmt.Errorf("lint %s: %w", path, ErrKind)
+		}
+		result.Findings = l.document(path, text)
 	}
 	return result, nil
 }
