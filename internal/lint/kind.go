@@ -68,10 +68,10 @@ func Certain(kind Kind, text []byte) bool {
 	return false
 }
 
-// topKeys returns the keys of the outermost map, by indentation in YAML and by depth in JSON.
+// topKeys returns the keys of the outermost map, by indentation in YAML and by depth in braces.
 func topKeys(text []byte) map[string]bool {
 	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
-		return jsonKeys(string(trimmed))
+		return flowKeys(string(trimmed))
 	}
 	keys := map[string]bool{}
 	indent := -1
@@ -95,26 +95,27 @@ func topKeys(text []byte) map[string]bool {
 	return keys
 }
 
-// jsonKeys returns the keys at depth one. It forgives everything: the parser complains later.
-func jsonKeys(text string) map[string]bool {
+// flowKeys returns the keys at depth one of a map in braces, quoted as in JSON or not. It forgives everything: the parser
+// complains later.
+func flowKeys(text string) map[string]bool {
 	keys := map[string]bool{}
-	depth, start := 0, -1
+	depth, quoted, start := 0, false, 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
-		case start >= 0 && c == '\\':
+		case quoted && c == '\\':
 			i++
-		case start >= 0 && c == '"':
-			if rest := strings.TrimLeft(text[i+1:], " \t\r\n"); depth == 1 && strings.HasPrefix(rest, ":") {
-				keys[text[start:i]] = true
-			}
-			start = -1
-		case start >= 0:
 		case c == '"':
-			start = i + 1
+			quoted = !quoted
+		case quoted:
 		case c == '{' || c == '[':
 			depth++
+			start = i + 1
 		case c == '}' || c == ']':
 			depth--
+		case depth == 1 && c == ',':
+			start = i + 1
+		case depth == 1 && c == ':':
+			keys[strings.Trim(strings.TrimSpace(text[start:i]), `"'`)] = true
 		}
 	}
 	return keys

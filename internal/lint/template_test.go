@@ -65,6 +65,7 @@ func TestKindOf(t *testing.T) {
 		"#!/bin/sh\n": Script, "schemaVersion: 1.0\nphases: []": Document, "---\n# c\nphases: []\n": Document,
 		`{"schemaVersion": "1.0", "phases": []}`: Document, "  schemaVersion: 1.0\n  phases:\n": Document,
 		"version: 0.2\nphases:\n  build: {}\n": Unknown, "version: 1.0\nphases: # all\n\n  # one\n  - name: build\n": Document, "schemaVersion: '0.3'\nmainSteps: []\n": Unknown,
+		"{schemaVersion: 1.0,\n phases: []}": Document, `{"a": {"phases": [1, 2]}, 'b': "{phases: 1}"}`: Unknown, "{version: 1, phases: {build: {}}}": Unknown,
 		"Resources: {}": Template, `{"Resources": {"A": {"schemaVersion": 1}}}`: Template, "AWSTemplateFormatVersion: x": Template,
 		"base: debian:bookworm": Recipe, "name: x\npackages: [jq]\n": Recipe, "name: x": Unknown, "": Unknown, "{": Unknown,
 		"\xef\xbb\xbfschemaVersion: 1.0": Document, "x:\n  phases: []\n": Unknown, "\"schemaVersion\": 1.0\n": Document,
