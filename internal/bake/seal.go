@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/secret"
@@ -16,15 +18,13 @@ import (
 // seal proves the stopped disk sound and free of secrets and makes it read-only.
 func (b Bake) seal(ctx context.Context, d Definition) (*image.Search, error) {
 	defer b.Report.Stage("seal")()
-	if err := disk.Check(ctx, d.disk()); err != nil {
-		return nil, fmt.Errorf("check disk: %w", err)
-	}
-	if err := disk.Inspect(ctx, d.disk(), isSystem); err != nil {
-		return nil, fmt.Errorf("check disk: %w", err)
-	}
-	search, err := b.search(ctx, d)
-	if err != nil {
-		return nil, err
+	var search *image.Search
+	proofs, proving := errgroup.WithContext(ctx) // each only reads
+	proofs.Go(func() error { return disk.Check(proving, d.disk()) })
+	proofs.Go(func() error { return disk.Inspect(proving, d.disk(), isSystem) })
+	proofs.Go(func() (err error) { search, err = b.search(proving, d); return err })
+	if err := proofs.Wait(); err != nil {
+		return nil, fmt.Errorf("seal disk: %w", err)
 	}
 	// Mirrors of private repositories may be in it: nobody but root reads it unless root says so.
 	if err := os.Chmod(d.disk(), 0o400); err != nil {

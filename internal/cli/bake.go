@@ -40,12 +40,13 @@ Examples:
 
 // Run bakes.
 func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
+	unready := errors.Join(mountns.Enter(), secret.NoCore()) // first, since it starts the program anew
 	definition, err := c.definition(env)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(mountns.Enter(), secret.NoCore()); err != nil {
-		return err
+	if unready != nil {
+		return &ExitError{Code: BadMachine, Err: unready}
 	}
 	watch := newWatcher(env)
 	img, err := c.bake(ctx, env, definition, watch)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -42,11 +43,18 @@ func Preflight(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(checkVersion(ctx, found), checkNamespaces(ctx, found), checkGroups())
+	return errors.Join(checkProgram(ctx, found), checkUserNamespaces(), checkGroups())
 }
 
-func checkVersion(ctx context.Context, found programs) error {
-	out, err := exec.CommandContext(ctx, found.nspawn, "--version").Output()
+// checkProgram asks systemd-nspawn for its version, in namespaces of the kinds that a container needs: two questions for
+// one process.
+func checkProgram(ctx context.Context, found programs) error {
+	cmd := exec.CommandContext(ctx, found.nspawn, "--version")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
+	out, err := cmd.Output()
+	if errors.Is(err, syscall.EPERM) {
+		return fmt.Errorf("make namespaces: %w: systemd-nspawn cannot work here; in a container, run that one with --privileged", err)
+	}
 	if err != nil {
 		return fmt.Errorf("run systemd-nspawn --version: %w", err)
 	}
@@ -73,15 +81,10 @@ func parseVersion(text string) (int, error) {
 	return strconv.Atoi(digits)
 }
 
-// checkNamespaces makes the namespaces that a container needs and throws them away.
-func checkNamespaces(ctx context.Context, found programs) error {
+// checkUserNamespaces tells whether the kernel has user namespaces to give.
+func checkUserNamespaces() error {
 	if limit, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err != nil || strings.TrimSpace(string(limit)) == "0" {
 		return errors.New("make user namespace: the kernel has none to give: sysctl user.max_user_namespaces=1000")
-	}
-	out, err := exec.CommandContext(ctx, found.unshare, "--mount", "--pid", "--fork", "--mount-proc", "true").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("make namespaces: %w: %s: systemd-nspawn cannot work here; in a container, run that one with --privileged",
-			err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
