@@ -262,3 +262,26 @@ func TestExecuteBinary(t *testing.T) {
 		})
 	}
 }
+
+// TestExitStatusIsLoggedLast keeps the order of awstoe's console log: output first, then the exit status.
+func TestExitStatusIsLoggedLast(t *testing.T) {
+	t.Parallel()
+	call, c, m := bash(t, "seq 20000", "(sleep 0.2; echo late >&2) &")
+	call.Stderr = noter{call.Log}
+	if _, err := m.Run(t.Context(), call); err != nil {
+		t.Fatal(err)
+	}
+	got := c.log[len(c.log)-3:]
+	want := []string{"stderr", "CmdExecution: ExitCode 0", "ExecuteBash: FINISHED EXECUTION"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// noter notes in the log that something was printed.
+type noter struct{ log func(string, ...any) }
+
+func (l noter) Write(text []byte) (int, error) {
+	l.log("stderr")
+	return len(text), nil
+}

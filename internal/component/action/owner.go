@@ -31,7 +31,7 @@ func ids(owner, group string) (uid, gid int, err error) {
 		if gid, numeric := strconv.Atoi(group); numeric == nil {
 			return uid, gid, nil
 		}
-		return keep, keep, fmt.Errorf("find group %s in /etc/group: %w", group, err)
+		return keep, keep, fmt.Errorf("find group %s in /etc/group: there is none: create it in a step before", group)
 	}
 	gid, err = strconv.Atoi(found.Gid)
 	return uid, gid, err
@@ -46,7 +46,7 @@ func userIDs(name string) (uid, gid int, err error) {
 		if uid, numeric := strconv.Atoi(name); numeric == nil {
 			return uid, keep, nil // chown(1) takes an ID without a name as well
 		}
-		return keep, keep, fmt.Errorf("find user %s in /etc/passwd: %w", name, err)
+		return keep, keep, fmt.Errorf("find user %s in /etc/passwd: there is none: create it in a step before", name)
 	}
 	if uid, err = strconv.Atoi(found.Uid); err != nil {
 		return keep, keep, err

@@ -61,7 +61,6 @@ func await(ctx context.Context, call *component.Call, cmd *exec.Cmd, stdout, std
 	stdout.start()
 	stderr.start()
 	err := cmd.Wait()
-	call.Log("CmdExecution: ExitCode %d", cmd.ProcessState.ExitCode())
 	deadline := time.NewTimer(linger)
 	defer deadline.Stop()
 	if !stdout.wait(ctx, deadline.C) || !stderr.wait(ctx, deadline.C) {
@@ -69,6 +68,7 @@ func await(ctx context.Context, call *component.Call, cmd *exec.Cmd, stdout, std
 	}
 	text, whole := stdout.detach()
 	stderr.detach()
+	call.Log("CmdExecution: ExitCode %d", cmd.ProcessState.ExitCode())
 	if !whole {
 		call.Log("Output: the step printed more than %d bytes; later steps see that much of it, the log has it all", captured)
 	}
