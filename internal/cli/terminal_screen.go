@@ -194,6 +194,7 @@ func newPaint() paint { return paint{on: os.Getenv("NO_COLOR") == ""} }
 func (p paint) green(text string) string {
 	return p.with(lipgloss.NewStyle().Foreground(lipgloss.Green), text)
 }
+
 func (p paint) red(text string) string {
 	return p.with(lipgloss.NewStyle().Foreground(lipgloss.Red), text)
 }

@@ -60,8 +60,14 @@ func TestTook(t *testing.T) {
 		duration time.Duration
 		want     string
 	}{
-		{0, "0ms"}, {99 * time.Millisecond, "99ms"}, {100 * time.Millisecond, "0.1s"}, {1249 * time.Millisecond, "1.2s"}, {59 * time.Second, "59.0s"}, {60 * time.Second, "1m00s"},
-		{123 * time.Second, "2m03s"}, {time.Hour + 2*time.Minute + 59*time.Second, "1h02m"},
+		{0, "0ms"},
+		{99 * time.Millisecond, "99ms"},
+		{100 * time.Millisecond, "0.1s"},
+		{1249 * time.Millisecond, "1.2s"},
+		{59 * time.Second, "59.0s"},
+		{60 * time.Second, "1m00s"},
+		{123 * time.Second, "2m03s"},
+		{time.Hour + 2*time.Minute + 59*time.Second, "1h02m"},
 	} {
 		if got := took(test.duration); got != test.want {
 			t.Errorf("took(%s) = %s, want %s", test.duration, got, test.want)

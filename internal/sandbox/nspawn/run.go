@@ -97,7 +97,7 @@ func kill(ctx context.Context, launcher *exec.Cmd, done <-chan error) error {
 		return errors.Join(context.Cause(ctx), err)
 	}
 	select {
-	case <-done: // that it was killed is no news
+	case <-done: //nolint:errcheck // that it was killed is no news
 		return context.Cause(ctx)
 	case <-time.After(killTimeout):
 		return errors.Join(context.Cause(ctx), fmt.Errorf("end the machine's processes: some are still there after %s", killTimeout))

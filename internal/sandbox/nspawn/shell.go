@@ -13,7 +13,7 @@ import (
 // has. It returns when the shell ends, with an ExitError as Run does; what the person left running is gone then.
 // env is the environment in full; TERM is added.
 func (m *Machine) Shell(ctx context.Context, env []string) error {
-	shell := exec.Command(m.programs.unshare)
+	shell := exec.Command(m.programs.unshare) //nolint:noctx // execute kills it, and waits for all of its children
 	shell.Stdin, shell.Stdout, shell.Stderr = os.Stdin, os.Stdout, os.Stderr
 	shell.SysProcAttr = &syscall.SysProcAttr{} // stays in the terminal's foreground
 	command := sandbox.Command{

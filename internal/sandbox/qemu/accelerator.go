@@ -85,6 +85,7 @@ func probe(ctx context.Context, program, workDir string) error {
 	defer os.Remove(rom)
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
+	//nolint:noctx // run ends it with its context, and waits
 	guest := exec.Command(program, "-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "32", "-nodefaults",
 		"-display", "none", "-no-reboot", "-device", "isa-debug-exit,iobase=0x501,iosize=1", "-bios", rom)
 	crash := &crashWatch{found: cancel}

@@ -125,7 +125,7 @@ func boot(ctx context.Context, program string, config BootConfig, accel Accelera
 	defer cancel()
 	start := time.Now()
 	serial := &console{next: config.Console, silent: true, done: cancel}
-	guest := exec.Command(program, arguments...)
+	guest := exec.Command(program, arguments...) //nolint:noctx // run ends it with its context, and waits
 	guest.Env = append(os.Environ(), "TMPDIR="+config.WorkDir)
 	guest.Stdout, guest.Stderr = serial, serial
 	err = run(bounded, guest)
