@@ -28,7 +28,7 @@ type script struct {
 func (s *script) Schema() component.Schema {
 	return component.Schema{
 		Action: "Script", Platforms: []component.Platform{component.Linux, component.Windows, component.MacOS},
-		Fields:  []component.Field{{Name: "do", Required: true}, {Name: "mode", Default: "plain"}},
+		Fields:  []component.Field{{Name: "do", Required: true}, {Name: "mode", Default: "plain"}, {Name: "note"}},
 		Outputs: []string{"stdout"},
 	}
 }
@@ -373,7 +373,7 @@ func TestLookedUpValuesAreSecret(t *testing.T) {
 			t.Errorf("%q is told: %s", secret, told)
 		}
 	}
-	if got := heard.steps[0].Inputs; got != `[{"do":"say *** ***","mode":"plain"}]` {
+	if got := heard.steps[0].Inputs; got != `[{"do":"say *** ***","mode":"plain","note":""}]` {
 		t.Errorf("inputs in the log: %s", got)
 	}
 	if got := heard.steps[3].FailureMessage; got != "resolve {{ aws:ssm:/none }}: look up parameter: there is no parameter /none" {

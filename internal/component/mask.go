@@ -52,8 +52,8 @@ func (m *masker) mask(text string) string {
 	return text
 }
 
-// inputs masks the texts of inputs for the log files.
-func (m *masker) inputs(list []Inputs) []map[string]any {
+// inputs masks the texts of inputs for the log files. Texts that a document leaves out are empty there, as in awstoe's.
+func (m *masker) inputs(list []Inputs, schema Schema) []map[string]any {
 	masked := make([]map[string]any, len(list))
 	for i, in := range list {
 		masked[i] = make(map[string]any, len(in))
@@ -63,6 +63,11 @@ func (m *masker) inputs(list []Inputs) []map[string]any {
 				continue
 			}
 			masked[i][name] = m.value(value)
+		}
+		for _, field := range schema.Fields {
+			if !in.Has(field.Name) && field.Kind == Text {
+				masked[i][field.Name] = ""
+			}
 		}
 	}
 	return masked

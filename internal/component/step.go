@@ -149,7 +149,7 @@ func (s *stepRun) record() error {
 	}
 	s.result.Nested = s.nested
 	if !s.step.DisableLogging {
-		s.result.Inputs, s.result.Outputs = encode(s.mask.inputs(s.inputs)), encode(s.mask.outputs(s.outputs))
+		s.result.Inputs, s.result.Outputs = encode(s.mask.inputs(s.inputs, s.run.Modules[s.step.Action.Value].Schema())), encode(s.mask.outputs(s.outputs))
 	}
 	if s.run.Observer != nil && len(s.chain) == 0 {
 		if err := s.sink.stepped(s.execution.result, s.at); err != nil {
