@@ -56,7 +56,7 @@ func script(t *testing.T, doc *component.Document, name string) string {
 
 func TestDocumentsFitIntoATemplate(t *testing.T) {
 	t.Parallel()
-	want := []string{"bootstrap.yml", "docker-images.yml", "git-mirrors.yml", "packages.yml"}
+	want := []string{"bootstrap.yml", "docker-images.yml", "git-mirrors.yml", "packages.yml", "secrets.yml"}
 	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(documents(t)))); diff != "" {
 		t.Errorf("documents (-want +got):\n%s", diff)
 	}
@@ -98,6 +98,8 @@ func TestWhatStandsTwiceIsTheSame(t *testing.T) {
 		}
 	}
 	same("preparing secrets", script(t, docs["bootstrap.yml"], "PrepareSecrets"), script(t, docs["git-mirrors.yml"], "PrepareSecrets"))
+	prepared := strings.ReplaceAll(script(t, docs["secrets.yml"], "PrepareSecrets"), "bake-secrets", "build-secrets")
+	same("preparing secrets for all", strings.Replace(prepared, "removed at the end", "removed here", 1), script(t, docs["bootstrap.yml"], "PrepareSecrets"))
 	same("checking packages", script(t, docs["packages.yml"], "PackagesAreInstalled"), script(t, docs["packages.yml"], "PackagesAreInTheImage"))
 	same("running Docker", strings.Replace(script(t, docs["docker-images.yml"], "Pull"), "task=pull", "task=check", 1), script(t, docs["docker-images.yml"], "ImagesAreThere"))
 	for _, step := range []string{"MirrorsAreWhole", "MirrorsAreThere"} {
