@@ -65,6 +65,7 @@ func (c *checker) at(here spot) *Value {
 
 // scalar checks the references in one text. Loop is the loop whose index and value may be used there.
 func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
+	c.unclosed(v)
 	for ref := range references(v.Text) {
 		if len(c.findings) >= maxFindings {
 			return
@@ -92,6 +93,18 @@ func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
 			c.loopPart(p, here, loop)
 		case chained:
 			c.chained(at, p, here)
+		}
+	}
+}
+
+// unclosed warns of a reference that lacks a brace: it is text for awstoe, but hardly for whoever wrote it.
+func (c *checker) unclosed(v *Value) {
+	for ref := range openings(v.Text) {
+		p := parseReference(ref.body)
+		_, step := c.steps.at[p.prefix]
+		_, declared := c.variables[p.name]
+		if p.meaning == chained && step || p.meaning == variableName && declared || p.meaning == loopPart && p.name == "loop" {
+			c.warn(finding.BadReference, c.at(spot{v, ref}), fmt.Sprintf("{{ %s is not closed: it stays as it is", ref.body), "close it with }}")
 		}
 	}
 }

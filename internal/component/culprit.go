@@ -1,7 +1,9 @@
 package component
 
 import (
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,6 +29,8 @@ func culpritOf(lines []string, load *yaml.LoadError, at finding.Position) (culpr
 	switch {
 	case strings.Contains(load.Message, "mapping values are not allowed"):
 		return lostColon(lines, at.Line)
+	case strings.Contains(load.Message, "did not find expected key"):
+		return lostDash(lines, at.Line)
 	case strings.Contains(load.Message, "did not find expected ',' or"):
 		return lostComma(lines, load)
 	}
@@ -52,27 +56,60 @@ func plainSpace(r rune) rune {
 	return 'x'
 }
 
-// bareWord is a line that would be a key if it had its colon.
-var bareWord = regexp.MustCompile(`^\s*(?:-\s+)*[A-Za-z][\w-]*\s*(?:#.*)?$|^(?:<<<<<<<|=======|>>>>>>>)`)
+var (
+	// bareWord is a line that would be a key if it had its colon.
+	bareWord = regexp.MustCompile(`^\s*(?:-\s+)*[A-Za-z][\w-]*\s*(?:#.*)?$|^(?:<<<<<<<|=======|>>>>>>>)`)
+	// keyWithoutColon is a line that starts with a key of the language, but has no colon after it.
+	keyWithoutColon = regexp.MustCompile(`^\s*(?:-\s+)*(?:` + strings.Join(slices.Concat(documentKeys, stepKeys, phaseKeys, parameterKeys,
+		[]string{"value", "commands", "source", "destination", "path", "forEach", "for"}), "|") + `)(?:\s+[^\s:][^:]*)?$`)
+)
 
 // lostColon finds a key without its colon: YAML takes it for the first line of a text and stumbles over the next key.
 func lostColon(lines []string, failed int) (culprit, bool) {
-	for n := min(failed, len(lines)) - 1; n > 0; n-- {
+	next := true
+	for n := min(failed, len(lines)) - 1; n > 0 && n > failed-200; n-- {
 		text := lines[n-1]
 		content := strings.TrimSpace(text)
 		if content == "" || content[0] == '#' {
 			continue
 		}
-		if !bareWord.MatchString(text) {
+		if keyWithoutColon.MatchString(text) || next && bareWord.MatchString(text) {
+			message, right := "this line has no colon", "write a colon after the key"
+			if strings.Contains("<=>", content[:1]) {
+				message, right = "this is a conflict marker of git", "resolve the conflict"
+			}
+			return culprit{n, utf8.RuneCountInString(text[:strings.Index(text, content)]) + 1, message, right}, true
+		}
+		if keyLine.MatchString(text) {
 			break
 		}
-		message, right := "this line has no colon", "write a colon after the key"
-		if content[0] == '<' || content[0] == '=' || content[0] == '>' {
-			message, right = "this is a conflict marker of git", "resolve the conflict"
-		}
-		return culprit{n, utf8.RuneCountInString(text[:strings.Index(text, content)]) + 1, message, right}, true
+		next = false
 	}
 	return culprit{}, false
+}
+
+// lostDash finds the first entry of a list if it has no dash, but the entry on the failed line has.
+func lostDash(lines []string, failed int) (culprit, bool) {
+	dash := strings.Index(lines[failed-1], "- ")
+	if dash < 0 || strings.TrimSpace(lines[failed-1][:dash]) != "" {
+		return culprit{}, false
+	}
+	first := 0
+	for n := failed - 1; n > 0; n-- {
+		content := strings.TrimSpace(lines[n-1])
+		if content == "" || content[0] == '#' {
+			continue
+		}
+		if indent := strings.Index(lines[n-1], content); indent <= dash && strings.HasSuffix(content, ":") && content[0] != '-' || indent < dash {
+			break
+		}
+		first = n
+	}
+	if first == 0 || strings.HasPrefix(strings.TrimSpace(lines[first-1]), "-") {
+		return culprit{}, false
+	}
+	column := utf8.RuneCountInString(lines[first-1]) - utf8.RuneCountInString(strings.TrimLeft(lines[first-1], " ")) + 1
+	return culprit{first, column, fmt.Sprintf("this is no entry of a list, but line %d is", failed), "put - before it, or indent the list further"}, true
 }
 
 // lostComma finds the line of a map or list in brackets that lacks its comma, if the brackets are closed further on.

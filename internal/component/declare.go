@@ -135,8 +135,7 @@ func (p *parser) uniqueVariables() {
 	for _, list := range [][]Variable{p.doc.Parameters, p.doc.Constants} {
 		for _, v := range list {
 			if _, again := first[v.Name.Value]; again {
-				p.unique(kindOf(v.Constant), v.Name, first[v.Name.Value])
-				p.doc.looseNames = true
+				p.doc.looseNames = p.unique(kindOf(v.Constant), v.Name, first[v.Name.Value]) || p.doc.looseNames
 				continue
 			}
 			first[v.Name.Value] = v.Name

@@ -18,6 +18,9 @@ func Parse(file string, text []byte) (*Document, finding.List) {
 	}
 	p := &parser{report: report{file: file, findings: findings}}
 	p.doc = &Document{File: file, source: newSource(text)}
+	// What was given twice hides something: a step, a name.
+	twice := slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Code == finding.DuplicateKey })
+	p.doc.looseNames, p.doc.looseSteps = twice, twice
 	if root.Shape != Map {
 		p.fault(finding.WrongType, root, "the document is "+root.Shape.String()+", not a map",
 			"write schemaVersion and phases as keys at the top")
@@ -112,7 +115,7 @@ func (p *parser) phases(root *Value, entry Entry) {
 	names := make(map[string]Literal)
 	for _, item := range entry.Value.Items {
 		if phase := p.phase(item); phase != nil {
-			p.unique("phase", phase.Name, names[phase.Name.Value])
+			p.doc.looseSteps = p.unique("phase", phase.Name, names[phase.Name.Value]) || p.doc.looseSteps
 			names[phase.Name.Value] = phase.Name
 			p.doc.Phases = append(p.doc.Phases, phase)
 		}
@@ -175,7 +178,7 @@ func (p *parser) steps(phase *Phase, list *Value) {
 			continue
 		}
 		if first, again := names[step.Name.Value]; again {
-			p.unique("step", step.Name, first)
+			p.doc.looseSteps = p.unique("step", step.Name, first) || p.doc.looseSteps
 		}
 		names[step.Name.Value] = step.Name
 		if step.Loop != nil && step.Loop.Name.Value != "" {
@@ -188,12 +191,13 @@ func (p *parser) steps(phase *Phase, list *Value) {
 	}
 }
 
-// unique reports the second of two equal names.
-func (p *parser) unique(kind string, second, first Literal) {
-	if second.Value != "" && second.Value == first.Value {
+// unique reports the second of two equal names. What it was meant to be is not known: references may mean it.
+func (p *parser) unique(kind string, second, first Literal) (again bool) {
+	if again = second.Value != "" && second.Value == first.Value; again {
 		p.fault(finding.DuplicateName, place(second),
 			fmt.Sprintf("%s %q exists already on line %d", kind, second.Value, first.At.Line), "give each a name of its own")
 	}
+	return again
 }
 
 // name reads the required name of a phase or step. Names may hold anything, but a dot or braces defeat references.

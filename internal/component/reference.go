@@ -41,6 +41,31 @@ func references(text string) iter.Seq[reference] {
 	}
 }
 
+// openings yields every {{ that is not closed by }}, with what could be the body of a reference after it.
+func openings(text string) iter.Seq[reference] {
+	return func(yield func(reference) bool) {
+		for from := 0; ; {
+			i := strings.Index(text[from:], "{{")
+			if i < 0 {
+				return
+			}
+			start := from + i
+			from = start + 2
+			rest := strings.TrimLeft(text[from:], " ")
+			body := rest[:len(rest)-len(strings.TrimLeftFunc(rest, inReference))]
+			after := strings.TrimLeft(rest[len(body):], " ")
+			if body == "" || strings.HasPrefix(after, "}}") {
+				continue
+			}
+			if !yield(reference{start, len(text) - len(rest) + len(body), body}) {
+				return
+			}
+		}
+	}
+}
+
+func inReference(r rune) bool { return r == '.' || r == '[' || r == ']' || isWord(string(r)) }
+
 // HasReference tells whether text holds a reference, so that its value is known only when the step runs.
 func HasReference(text string) bool {
 	for range references(text) {
