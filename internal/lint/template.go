@@ -190,7 +190,7 @@ func (t *template) embedded(text *span, platform *yaml.Node) {
 
 func (t *template) pipeline(properties *yaml.Node) {
 	when := get(properties, "Schedule")
-	expression, zone := plain(get(when, "ScheduleExpression")), plain(get(when, "TimeZone"))
+	expression, zone := plain(get(when, "ScheduleExpression")), plain(get(when, "Timezone"))
 	for _, part := range []struct {
 		node  *yaml.Node
 		check func(text string) error

@@ -41,6 +41,7 @@ func TestTemplates(t *testing.T) {
 		{"missing property", strings.Replace(templateHead, "      Name: tool\n", "", 1) + "      Uri: s3://b/k\n", "3:3 IB607"},
 		{"too long", templateHead + "      Data: |\n" + indent(strings.Replace(bad, "ExecuteBsh", "ExecuteBash", 1)+strings.Repeat("# padding\n", 1600), 8), "9:13 IB602"},
 		{"five-field schedule", "Resources:\n  P:\n    Type: AWS::ImageBuilder::ImagePipeline\n    Properties:\n      Schedule: {ScheduleExpression: cron(0 0 * * *)}\n", "5:38 IB605"},
+		{"unknown time zone", "Resources:\n  P:\n    Type: AWS::ImageBuilder::ImagePipeline\n    Properties:\n      Schedule:\n        Timezone: Mars/Base\n", "6:19 IB605"},
 		{"schedule by parameter", "Resources:\n  P:\n    Type: AWS::ImageBuilder::ImagePipeline\n    Properties:\n      Schedule: {ScheduleExpression: !Ref When}\n", ""},
 		{"not YAML", "Resources: [\n", "2:1 IB600"},
 		{"silenced in the template", templateHead + "      Data: |\n" + indent(strings.Replace(strings.Replace(bad, "ExecuteBsh", "ExecuteBash", 1), "ls]", "yum install x, ls]", 1)+"# lint:ignore IB402\n", 8), "16:37 IB401, 17:9 IB410"},
