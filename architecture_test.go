@@ -44,6 +44,7 @@ var ranks = map[string]int{
 	"internal/base/basetest":       7,
 	"internal/sandbox/sandboxtest": 7,
 	"internal/gitserver":           7,
+	"templates/stacktest":          7,
 	"demo":                         8,
 	"bench":                        8,
 }

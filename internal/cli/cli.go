@@ -28,6 +28,7 @@ type Commands struct {
 	Parameter  ParameterCmd  `cmd:"" help:"Parameters, as SSM would keep them: get, put, list."`
 	Events     EventsCmd     `cmd:"" help:"Print the NewImage messages."`
 	MirrorName MirrorNameCmd `cmd:"" help:"Print the directory name that the agent gives a repository's mirror."`
+	Template   TemplateCmd   `cmd:"" help:"Print the CloudFormation template of the stack for EC2 Image Builder."`
 }
 
 // Main runs the command line args (without the program's name) and returns the exit status: see exit.go.

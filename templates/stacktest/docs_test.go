@@ -1,0 +1,48 @@
+package stacktest_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/templates/stacktest"
+)
+
+// rows writes the parameters as the documentation lists them, in the order of the console.
+func rows(t stacktest.Template) []string {
+	var lines []string
+	groups := t.Section("Metadata")["AWS::CloudFormation::Interface"].(map[string]any)["ParameterGroups"].([]any)
+	for _, group := range groups {
+		for _, name := range group.(map[string]any)["Parameters"].([]any) {
+			parameter := t.Section("Parameters")[name.(string)].(map[string]any)
+			value := ""
+			if text := parameter["Default"]; text != nil && text != "" {
+				value = fmt.Sprintf("`%v`", text)
+			} else if text == "" {
+				value = "blank"
+			}
+			lines = append(lines, fmt.Sprintf("| `%s` | %s | %s |", name, value, parameter["Description"]))
+		}
+	}
+	return lines
+}
+
+func TestTheDocumentationListsTheParameters(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/05-stack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, found := strings.Cut(string(text), "| parameter | default | meaning |\n|---|---|---|\n")
+	table, _, ended := strings.Cut(rest, "\n\n")
+	if !found || !ended {
+		t.Fatal("docs/05-stack.md has no table of parameters")
+	}
+	want := rows(template(t))
+	if diff := cmp.Diff(want, strings.Split(table, "\n")); diff != "" {
+		t.Errorf("parameters (-template +docs):\n%s\nthe table would be\n%s", diff, strings.Join(want, "\n"))
+	}
+}

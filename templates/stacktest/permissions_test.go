@@ -1,0 +1,166 @@
+package stacktest_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/templates/stacktest"
+)
+
+// statement is one of an IAM policy, its lists written out.
+type statement struct {
+	owner, effect      string
+	actions, resources []string
+	notResources       []string
+	conditions         any
+}
+
+// statements lists the statements of every role in a stack.
+func statements(stack *stacktest.Stack) []statement {
+	var list []statement
+	for name, resource := range stack.Resources {
+		documents := map[string]any{}
+		switch resource.Type {
+		case "AWS::IAM::Role":
+			inline, _ := resource.Properties["Policies"].([]any)
+			for _, body := range inline {
+				policy := body.(map[string]any)
+				documents[name+"."+policy["PolicyName"].(string)] = policy["PolicyDocument"]
+			}
+		case "AWS::IAM::RolePolicy":
+			documents[resource.Properties["RoleName"].(string)+"."+resource.Properties["PolicyName"].(string)] = resource.Properties["PolicyDocument"]
+		}
+		for owner, document := range documents {
+			for _, body := range document.(map[string]any)["Statement"].([]any) {
+				s := body.(map[string]any)
+				list = append(list, statement{
+					owner, s["Effect"].(string), texts(s["Action"]), texts(s["Resource"]), texts(s["NotResource"]), s["Condition"],
+				})
+			}
+		}
+	}
+	return list
+}
+
+func texts(v any) []string {
+	list, ok := v.([]any)
+	if !ok && v != nil {
+		list = []any{v}
+	}
+	var out []string
+	for _, item := range list {
+		out = append(out, fmt.Sprint(item))
+	}
+	return out
+}
+
+// wide are the permissions on any resource, each reviewed: neither the agent's calls nor DescribeImages can be narrowed.
+var wide = []string{"InstanceRole.SystemsManagerAgent", "ExecutionRole.Execution ec2:DescribeImages"}
+
+// managed are AWS's policies that roles have, each reviewed. AmazonSSMManagedInstanceCore is not among them: it reads
+// every parameter of the account.
+var managed = []string{
+	"arn:aws:iam::aws:policy/EC2InstanceProfileForImageBuilder", "arn:aws:iam::aws:policy/EC2ImageBuilderExecutionPolicy",
+	"arn:aws:iam::aws:policy/service-role/EC2ImageBuilderLifecycleExecutionPolicy",
+	"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly", // the one that everything() asks for
+}
+
+func permissionFaults(t stacktest.Template) []string {
+	stack, err := stacktest.Deploy(t, everything())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var faults []string
+	for _, s := range statements(stack) {
+		if s.effect != "Allow" {
+			continue
+		}
+		for _, action := range s.actions {
+			if strings.Contains(action, "*") {
+				faults = append(faults, s.owner+" may do "+action)
+			}
+			reviewed := slices.Contains(wide, s.owner) || slices.Contains(wide, s.owner+" "+action)
+			if slices.Contains(s.resources, "*") && !reviewed {
+				faults = append(faults, s.owner+" may do "+action+" on anything")
+			}
+		}
+		if len(s.resources) == 0 {
+			faults = append(faults, s.owner+" allows something on all but some")
+		}
+	}
+	for name, resource := range stack.Resources {
+		if resource.Type != "AWS::IAM::Role" {
+			continue
+		}
+		for _, arn := range texts(resource.Properties["ManagedPolicyArns"]) {
+			if !slices.Contains(managed, arn) {
+				faults = append(faults, name+" has "+arn)
+			}
+		}
+	}
+	return faults
+}
+
+func TestPermissionsAreTheLeast(t *testing.T) {
+	t.Parallel()
+	for _, fault := range permissionFaults(template(t)) {
+		t.Error(fault)
+	}
+}
+
+// reach returns what a role may do with an action, or may not, with Deny.
+func reach(stack *stacktest.Stack, role, effect, action string) []string {
+	var resources []string
+	for _, s := range statements(stack) {
+		if strings.HasPrefix(s.owner, role+".") && s.effect == effect && slices.Contains(s.actions, action) {
+			resources = append(append(resources, s.resources...), s.notResources...)
+		}
+	}
+	slices.Sort(resources)
+	return resources
+}
+
+func TestRolesReachExactlyThis(t *testing.T) {
+	t.Parallel()
+	little, much := deploy(t, least()), deploy(t, everything())
+	const ssm = "arn:aws:ssm:eu-central-1:123456789012:parameter/"
+	const public = "arn:aws:ssm:eu-central-1::parameter/"
+	for _, test := range []struct {
+		stack                *stacktest.Stack
+		role, effect, action string
+		want                 []string
+	}{
+		{little, "ExecutionRole", "Allow", "ssm:PutParameter", []string{ssm + "buildkite/agent-ami"}},
+		{much, "ExecutionRole", "Allow", "ssm:PutParameter", []string{ssm + "agent-ami"}},
+		{little, "ExecutionRole", "Allow", "ssm:GetParameter", []string{ssm + "base-ami", ssm + "buildkite/agent-ami", public + "base-ami"}},
+		{much, "ExecutionRole", "Allow", "ssm:GetParameter", []string{ssm + "agent-ami", ssm + "buildkite/base-ami", public + "buildkite/base-ami"}},
+		{little, "ExecutionRole", "Deny", "ssm:PutParameter", []string{ssm + "buildkite/agent-ami"}},
+		{little, "ExecutionRole", "Deny", "ssm:GetParameter", []string{ssm + "base-ami", ssm + "buildkite/agent-ami", public + "aws/*"}},
+		{little, "InstanceRole", "Allow", "ssm:GetParameter", nil},
+		{little, "InstanceRole", "Allow", "s3:GetObject", nil},
+		{much, "InstanceRole", "Allow", "s3:GetObject", []string{"arn:aws:s3:::scripts/agents/bootstrap.sh", "arn:aws:s3:::scripts/document.yml", "arn:aws:s3:::secrets/agents/image/*"}},
+		{much, "InstanceRole", "Allow", "s3:ListBucket", []string{"arn:aws:s3:::secrets"}},
+		{much, "InstanceRole", "Allow", "secretsmanager:GetSecretValue", []string{"arn:*:secretsmanager:*:*:secret:buildkite/private_ssh_key-??????", "arn:*:secretsmanager:*:*:secret:known_hosts-??????"}},
+		{much, "InstanceRole", "Allow", "kms:Decrypt", []string{"arn:aws:kms:eu-central-1:123456789012:key/abc"}},
+		{little, "InstanceRole", "Allow", "logs:PutLogEvents", []string{"arn:aws:any:eu-central-1:123456789012:ImageLogs"}},
+		{little, "WatchRole", "Allow", "sns:Publish", []string{"arn:aws:sns:eu-central-1:123456789012:FailureTopic"}},
+		{little, "WatchRole", "Allow", "imagebuilder:GetImage", []string{"arn:aws:imagebuilder:eu-central-1:123456789012:image/nightly-ami/*"}},
+		{little, "AnnounceRole", "Allow", "ssm:GetParameter", []string{ssm + "buildkite/agent-ami"}},
+	} {
+		if diff := cmp.Diff(test.want, reach(test.stack, test.role, test.effect, test.action)); diff != "" {
+			t.Errorf("%s, %s %s (-want +got):\n%s", test.role, test.effect, test.action, diff)
+		}
+	}
+	for _, s := range statements(much) {
+		if slices.Contains(s.actions, "secretsmanager:GetSecretValue") {
+			want := map[string]any{"StringEquals": map[string]any{"aws:ResourceAccount": "123456789012", "aws:RequestedRegion": "eu-central-1"}}
+			if diff := cmp.Diff(any(want), s.conditions); diff != "" {
+				t.Errorf("secrets of others (-want +got):\n%s", diff)
+			}
+		}
+	}
+}

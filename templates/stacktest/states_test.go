@@ -1,0 +1,223 @@
+package stacktest_test
+
+import (
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/templates/stacktest"
+)
+
+const (
+	imageARN    = "arn:aws:imagebuilder:eu-central-1:123456789012:image/nightly-ami/1.0.4/1"
+	pipelineARN = "arn:aws:imagebuilder:eu-central-1:123456789012:image-pipeline/nightly-ami"
+	contract    = `{"event": "NewImage", "NewImage": {"ami": "ami-0123456789abcdef0"}}`
+)
+
+// event is one of Image Builder's, as documented.
+// https://docs.aws.amazon.com/imagebuilder/latest/userguide/integ-eventbridge.html
+func event(t *testing.T, status string) any {
+	t.Helper()
+	return decode(t, `{"version": "0", "id": "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111", "detail-type": "EC2 Image Builder Image State Change",
+		"source": "aws.imagebuilder", "account": "123456789012", "time": "2026-01-18T17:50:56Z", "region": "eu-central-1",
+		"resources": ["`+imageARN+`"], "detail": {"previous-state": {"status": "TESTING"}, "state": {"status": "`+status+`"}}}`)
+}
+
+func decode(t *testing.T, text string) any {
+	t.Helper()
+	var value any
+	if err := json.Unmarshal([]byte(text), &value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+// account stands for the services that the state machines call, and remembers what was published.
+type account struct {
+	t            *testing.T
+	image        string // answer of GetImage
+	parameter    []string
+	refuse       map[string]error
+	announce     func(input any) error
+	names        map[string]bool
+	published    []string // topic, then message
+	parameterAsk int
+}
+
+func (a *account) call(resource string, arguments any) (any, error) {
+	in := arguments.(map[string]any)
+	if err := a.refuse[resource]; err != nil {
+		return nil, err
+	}
+	switch resource {
+	case "aws-sdk:imagebuilder:getImage":
+		if in["ImageBuildVersionArn"] != imageARN {
+			a.t.Errorf("GetImage of %v", in)
+		}
+		return decode(a.t, a.image), nil
+	case "aws-sdk:ssm:getParameter":
+		value := a.parameter[min(a.parameterAsk, len(a.parameter)-1)]
+		a.parameterAsk++
+		if value == "" {
+			return nil, &stacktest.Failure{Name: "Ssm.ParameterNotFoundException", Cause: "no such parameter"}
+		}
+		return map[string]any{"Parameter": map[string]any{"Name": in["Name"], "Value": value}}, nil
+	case "sns:publish":
+		a.published = append(a.published, in["TopicArn"].(string)+" "+in["Message"].(string))
+		return map[string]any{"MessageId": "1"}, nil
+	case "states:startExecution":
+		name := in["Name"].(string)
+		if a.names[name] {
+			return nil, &stacktest.Failure{Name: "StepFunctions.ExecutionAlreadyExistsException", Cause: "Execution Already Exists: " + name}
+		}
+		a.names[name] = true
+		return map[string]any{}, a.announce(in["Input"])
+	}
+	a.t.Errorf("the machine calls %s", resource)
+	return nil, errors.New("no such service")
+}
+
+func image(pipeline, amis string) string {
+	return `{"Image": {"Arn": "` + imageARN + `", "SourcePipelineArn": "` + pipeline + `", "State": {"Status": "AVAILABLE"},
+		"OutputResources": {"Amis": [` + amis + `]}}, "RequestId": "r"}`
+}
+
+const (
+	ownAMI   = `{"Region": "eu-central-1", "AccountId": "123456789012", "Image": "ami-0123456789abcdef0", "Name": "n"}`
+	farAMI   = `{"Region": "us-east-1", "AccountId": "123456789012", "Image": "ami-1", "Name": "n"}`
+	otherAMI = `{"Region": "eu-central-1", "AccountId": "210987654321", "Image": "ami-2", "Name": "n"}`
+)
+
+// TestMessages runs both state machines from events as they are documented to what the topics get.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	failed := `{"Image": {"SourcePipelineArn": "` + pipelineARN + `", "State": {"Status": "FAILED", "Reason": "Document \"x\" failed!"}}}`
+	disabled := decode(t, `{"detail-type": "EC2 Image Builder Image Pipeline Automatically Disabled", "source": "aws.imagebuilder",
+		"resources": ["`+pipelineARN+`"], "detail": {"consecutive-failures": "5"}}`)
+	denied := map[string]error{"aws-sdk:imagebuilder:getImage": &stacktest.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
+	holds := []string{"ami-0123456789abcdef0"}
+	news, failure := "OutputTopic "+contract, func(image, reason string) string {
+		return `FailureTopic {"event":"ImageFailed","ImageFailed":{"pipeline":"` + pipelineARN + `","image":"` + image + `","reason":"` + reason + `"}}`
+	}
+	for name, test := range map[string]struct {
+		account account
+		events  []any
+		want    []string
+	}{
+		"a new image":                {account{image: image(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"copies elsewhere":           {account{image: image(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"the event comes twice":      {account{image: image(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE"), event(t, "AVAILABLE")}, []string{news}},
+		"the parameter comes late":   {account{image: image(pipelineARN, ownAMI), parameter: []string{"", "ami-old", holds[0]}}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"the parameter never comes":  {account{image: image(pipelineARN, ownAMI), parameter: []string{"ami-old"}}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "/buildkite/agent-ami does not hold ami-0123456789abcdef0 but: ami-old")}},
+		"another pipeline's":         {account{image: image(pipelineARN+"-2", ownAMI)}, []any{event(t, "AVAILABLE")}, nil},
+		"nobody's":                   {account{image: strings.Replace(image("", ownAMI), `"SourcePipelineArn": "",`, "", 1)}, []any{event(t, "FAILED")}, nil},
+		"a failed image":             {account{image: failed}, []any{event(t, "FAILED")}, []string{failure(imageARN, `Document \"x\" failed!`)}},
+		"a failure without reason":   {account{image: image(pipelineARN, "")}, []any{event(t, "FAILED")}, []string{failure(imageARN, "Image Builder gives no reason")}},
+		"an image without AMI":       {account{image: image(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
+		"an image that is not shown": {account{refuse: denied}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image cannot be read: Imagebuilder.ForbiddenException: denied")}},
+		"the schedule is off":        {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(test.want, messages(t, &test.account, test.events)); diff != "" {
+				t.Errorf("messages (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// messages runs the machines for events and returns what was published, topics by their last name.
+func messages(t *testing.T, a *account, events []any) []string {
+	t.Helper()
+	stack, err := stacktest.Deploy(template(t), least())
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.t, a.names = t, map[string]bool{}
+	evaluator := newJSONata(t)
+	run := func(machine string, input any) error {
+		definition := stack.Resources[machine].Properties["Definition"].(map[string]any)
+		execution := &stacktest.Execution{Definition: definition, JSONata: evaluator, Services: a.call}
+		return execution.Run(input)
+	}
+	a.announce = func(input any) error { return run("Announce", input) }
+	for _, event := range events {
+		if err := run("Watch", event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	for _, text := range a.published {
+		topic, message, _ := strings.Cut(text, " ")
+		got = append(got, topic[strings.LastIndex(topic, ":")+1:]+" "+message)
+	}
+	return got
+}
+
+// machines checks the form of the state machines: every state is reachable, every way ends, every failure is told.
+func machines(t stacktest.Template) []string {
+	var faults []string
+	for name, body := range t.Section("Resources") {
+		properties, _ := body.(map[string]any)["Properties"].(map[string]any)
+		definition, ok := properties["Definition"].(map[string]any)
+		if !ok {
+			continue
+		}
+		states := definition["States"].(map[string]any)
+		reached := map[string]bool{}
+		for next := []string{definition["StartAt"].(string)}; len(next) > 0; next = next[1:] {
+			if reached[next[0]] {
+				continue
+			}
+			reached[next[0]] = true
+			state, ok := states[next[0]].(map[string]any)
+			if !ok {
+				faults = append(faults, name+": there is no state "+next[0])
+				continue
+			}
+			next = append(next, successors(state)...)
+			if state["Type"] == "Task" && state["Catch"] == nil && next[0] != "TellFailure" {
+				faults = append(faults, name+"."+next[0]+": nobody is told when it fails")
+			}
+		}
+		for _, state := range slices.Sorted(maps.Keys(states)) {
+			if !reached[state] {
+				faults = append(faults, name+": nothing leads to "+state)
+			}
+		}
+		if properties["StateMachineType"] != "STANDARD" {
+			faults = append(faults, name+": only standard executions refuse a name that was used")
+		}
+	}
+	return faults
+}
+
+func successors(state map[string]any) []string {
+	var names []string
+	add := func(v any) {
+		if name, ok := v.(string); ok {
+			names = append(names, name)
+		}
+	}
+	add(state["Next"])
+	add(state["Default"])
+	for _, key := range []string{"Choices", "Catch"} {
+		list, _ := state[key].([]any)
+		for _, item := range list {
+			add(item.(map[string]any)["Next"])
+		}
+	}
+	return names
+}
+
+func TestMachinesAreWhole(t *testing.T) {
+	t.Parallel()
+	for _, fault := range machines(template(t)) {
+		t.Error(fault)
+	}
+}

@@ -1,0 +1,154 @@
+package stacktest_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"image-builder/templates/stacktest"
+)
+
+// cfnLint runs cfn-lint on files, as for regions, and returns the errors and warnings of each.
+func cfnLint(t *testing.T, regions []string, paths ...string) map[string][]string {
+	t.Helper()
+	args := slices.Concat([]string{"--format", "json", "--regions"}, regions, []string{"-t"}, paths)
+	out, err := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(python(t)), "cfn-lint"), args...).Output()
+	var exit *exec.ExitError
+	if err != nil && (!errors.As(err, &exit) || len(out) == 0) {
+		t.Fatal(err)
+	}
+	var findings []struct {
+		Filename, Level, Message string
+		Rule                     struct{ ID string }
+		Location                 struct{ Start struct{ LineNumber int } }
+	}
+	if err := json.Unmarshal(out, &findings); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	found := map[string][]string{}
+	for _, f := range findings {
+		found[f.Filename] = append(found[f.Filename], fmt.Sprintf("%s line %d: %s", f.Rule.ID, f.Location.Start.LineNumber, f.Message))
+	}
+	return found
+}
+
+func TestCfnLintFindsNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "aws-stack.yml")
+	if err := os.WriteFile(path, rendered(t), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if found := cfnLint(t, []string{"us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1"}, path)[path]; len(found) > 0 {
+		t.Error(strings.Join(found, "\n"))
+	}
+}
+
+// The checks that are ours; cfn-lint is named by the rule that must fire.
+const (
+	byContract    = "contract"
+	byPermissions = "permissions"
+	byMachines    = "machines"
+	byDeployment  = "deployment"
+	byOurLint     = "our lint"
+)
+
+// wrong are templates with one fault each: text that is replaced, by what, and who must notice. The faults that
+// Buildkite's stack for Image Builder has had are among them.
+var wrong = []struct{ name, old, new, by string }{
+	{"unknown property", "      InstanceTypes: [", "      InstanceKinds: [", "E3002"},
+	{"unknown nested property", "HttpTokens: required", "HttpToken: required", "E3002"},
+	{"missing property", "      InstanceProfileName: !Ref InstanceProfile\n", "", "E3003"},
+	{"wrong value", "PipelineExecutionStartCondition: EXPRESSION_MATCH_ONLY", "PipelineExecutionStartCondition: ALWAYS", "E3030"},
+	{"wrong attribute", "ExecutionRole: !GetAtt ExecutionRole.Arn", "ExecutionRole: !GetAtt ExecutionRole.Name", "E1010"},
+	{"wrong reference", "ImageRecipeArn: !Ref Recipe\n", "ImageRecipeArn: !Ref ImageRecipe\n", "E1020"},
+	{"wrong type of parameter", "        TimeoutSeconds: 3600\n        StartAt: WhatHappened", "        TimeoutSeconds: an hour\n        StartAt: WhatHappened", "E3601"},
+	{"state machine begins nowhere", "StartAt: WhatHappened", "StartAt: WhatHappend", "E3601"},
+	{"unknown action", "Action: imagebuilder:GetImage", "Action: imagebuilder:ReadImage", "W3037"},
+	{"wrong effect", "          - Effect: Allow\n            Action: iam:PassRole", "          - Effect: Permit\n            Action: iam:PassRole", "E3510"},
+	{"one partition", "!Sub 'arn:${AWS::Partition}:iam::aws:policy/EC2ImageBuilderExecutionPolicy'", "'arn:aws:iam::aws:policy/EC2ImageBuilderExecutionPolicy'", byContract},
+	{"security group of a VPC that is not made", "VpcId: !If [MakeVpc, !Ref Vpc, !GetAtt SubnetProbe.VpcId]", "VpcId: !Ref Vpc", "W1001"},
+	{"the same, in a deployment", "VpcId: !If [MakeVpc, !Ref Vpc, !GetAtt SubnetProbe.VpcId]", "VpcId: !Ref Vpc", byDeployment},
+	{"component that is not made", "          - ComponentArn: !Ref DocumentComponent\n          - !Ref AWS::NoValue", "          - ComponentArn: !Ref DocumentComponent\n          - ComponentArn: !Ref DocumentComponent", byDeployment},
+	{"base read at updates only", "  BaseAmiParameter:\n    Type: String", "  BaseAmiParameter:\n    Type: AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", byContract},
+	{"schedule of five fields", "Default: cron(0 0 * * ? *)", "Default: cron(0 0 * * *)", byContract},
+	{"the same, in a deployment", "Default: cron(0 0 * * ? *)", "Default: cron(0 0 * * *)", byDeployment},
+	{"output under another name", "Outputs:\n  OutputTopic:", "Outputs:\n  Topic:", byContract},
+	{"instance type without default", "    Default: t3.large\n", "", byContract},
+	{"a function to keep", "  OutputTopic:\n    Type: AWS::SNS::Topic", "  OutputTopic:\n    Type: AWS::Lambda::Function", byContract},
+	{"a transform", "Description: >-\n  image-builder", "Transform: AWS::LanguageExtensions\nDescription: >-\n  image-builder", byContract},
+	{"every action", "Action: states:StartExecution\n                Resource: !Ref Watch", "Action: states:*\n                Resource: !Ref Watch", byPermissions},
+	{"every secret", "Resource: !Ref SecretsKeyArn", "Resource: '*'", byPermissions},
+	{"every parameter", "Action: [ssm:GetParameter, ssm:PutParameter]\n            Resource: ", "Action: [ssm:GetParameter, ssm:PutParameter]\n            Resource: '*' #", byPermissions},
+	{"instances that read every parameter", "iam::aws:policy/EC2InstanceProfileForImageBuilder,${Own}", "iam::aws:policy/AmazonSSMManagedInstanceCore,${Own}", byPermissions},
+	{"a state that nothing leads to", "            Default: ReadImage\n", "            Default: TellFailure\n", byMachines},
+	{"a failure that nobody is told of", "Catch:\n              - ErrorEquals: [States.ALL]\n                Assign: {reason: '{% \"The message", "Comment:\n              - ErrorEquals: [States.ALL]\n                Assign: {reason: '{% \"The message", byMachines},
+	{"executions whose names come again", "StateMachineType: STANDARD", "StateMachineType: EXPRESS", byMachines},
+	{"version of a component with x", "Version: 1.0.", "Version: 1.x.", byOurLint},
+	{"a step that does not exist", "        action: S3Download", "        action: S3Copy", byOurLint},
+}
+
+// edited makes a wrong template of the right one: the first occurrence is replaced, or every one of a line of documents.
+func edited(t *testing.T, text, from, to string) []byte {
+	t.Helper()
+	if !strings.Contains(text, from) {
+		t.Fatalf("the template has no %q to replace", from)
+	}
+	return []byte(strings.Replace(text, from, to, 1))
+}
+
+func TestWrongTemplatesAreNoticed(t *testing.T) {
+	t.Parallel()
+	right := string(rendered(t))
+	dir := t.TempDir()
+	rule := regexp.MustCompile(`^[EW][0-9]{4}$`)
+	var paths []string
+	expected := map[string]int{}
+	for i, test := range wrong {
+		text := edited(t, right, test.old, test.new)
+		if rule.MatchString(test.by) {
+			path := filepath.Join(dir, fmt.Sprintf("%02d.yml", i))
+			if err := os.WriteFile(path, text, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			paths, expected[path] = append(paths, path), i
+			continue
+		}
+		if faults := ownFaults(t, test.by, text); len(faults) == 0 {
+			t.Errorf("%s: %s notices nothing", test.name, test.by)
+		}
+	}
+	found := cfnLint(t, []string{"us-east-1"}, paths...)
+	for path, i := range expected {
+		if !slices.ContainsFunc(found[path], func(f string) bool { return strings.HasPrefix(f, wrong[i].by) }) {
+			t.Errorf("%s: cfn-lint finds %q, want %s", wrong[i].name, found[path], wrong[i].by)
+		}
+	}
+}
+
+func ownFaults(t *testing.T, by string, text []byte) []string {
+	t.Helper()
+	switch by {
+	case byContract:
+		return contractFaults(parse(t, text))
+	case byPermissions:
+		return permissionFaults(parse(t, text))
+	case byMachines:
+		return machines(parse(t, text))
+	case byOurLint:
+		return lintFaults(t, text)
+	}
+	var faults []string
+	for _, given := range []map[string]string{least(), everything()} {
+		if _, err := stacktest.Deploy(parse(t, text), given); err != nil {
+			faults = append(faults, err.Error())
+		}
+	}
+	return faults
+}
