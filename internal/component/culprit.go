@@ -3,7 +3,6 @@ package component
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,9 +58,11 @@ func plainSpace(r rune) rune {
 var (
 	// bareWord is a line that would be a key if it had its colon.
 	bareWord = regexp.MustCompile(`^\s*(?:-\s+)*[A-Za-z][\w-]*\s*(?:#.*)?$|^(?:<<<<<<<|=======|>>>>>>>)`)
-	// keyWithoutColon is a line that starts with a key of the language, but has no colon after it.
-	keyWithoutColon = regexp.MustCompile(`^\s*(?:-\s+)*(?:` + strings.Join(slices.Concat(documentKeys, stepKeys, phaseKeys, parameterKeys,
-		[]string{"value", "commands", "source", "destination", "path", "forEach", "for"}), "|") + `)(?:\s+[^\s:][^:]*)?$`)
+	// keyWithoutColon is a line that starts with a key of the language, but has no colon after it. Words of shell
+	// scripts are none with a value: if, for, and those that end a block.
+	keyWithoutColon = regexp.MustCompile(`^\s*(?:-\s+)*(?:(?:phases|steps|inputs|commands|parameters|constants|loop|if|for|forEach)|` +
+		`(?:name|action|onFailure|timeoutSeconds|maxAttempts|schemaVersion|description|type|default|value|source|destination|path)\s+[^\s:=][^:=]*)$`)
+	shellWord = regexp.MustCompile(`^\s*(?:fi|done|esac|else|then|do|exit|return|true|false|wait|[A-Z]+)\s*$`)
 )
 
 // lostColon finds a key without its colon: YAML takes it for the first line of a text and stumbles over the next key.
@@ -73,7 +74,7 @@ func lostColon(lines []string, failed int) (culprit, bool) {
 		if content == "" || content[0] == '#' {
 			continue
 		}
-		if keyWithoutColon.MatchString(text) || next && bareWord.MatchString(text) {
+		if keyWithoutColon.MatchString(text) || next && bareWord.MatchString(text) && !shellWord.MatchString(text) {
 			message, right := "this line has no colon", "write a colon after the key"
 			if strings.Contains("<=>", content[:1]) {
 				message, right = "this is a conflict marker of git", "resolve the conflict"
