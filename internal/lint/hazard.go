@@ -12,8 +12,14 @@ import (
 // whole is what a hazard may look at besides the script: the whole file, for what is undone or used elsewhere.
 type whole struct {
 	text string
+	// tmpfs and userns say that the text holds these words anywhere.
+	tmpfs, userns bool
 	// fetchesSecrets says that the file itself brings secrets to /tmp/secrets, by other means than this program's.
 	fetchesSecrets bool
+}
+
+func newWhole(text string) whole {
+	return whole{text: text, tmpfs: strings.Contains(text, "tmpfs"), userns: strings.Contains(text, "userns")}
 }
 
 // hazards looks for everything that bites in a bake in one script.
@@ -149,7 +155,7 @@ func secretFiles(sh *shell, w whole) finding.List {
 }
 
 func removedSecret(sh *shell, w whole, c call) finding.List {
-	if strings.Contains(w.text, "tmpfs") {
+	if w.tmpfs {
 		return nil
 	}
 	for _, path := range c.args {
@@ -181,7 +187,7 @@ func copiedSecret(sh *shell, c call) finding.List {
 }
 
 func dockerPulls(sh *shell, w whole) finding.List {
-	if strings.Contains(w.text, "userns") {
+	if w.userns {
 		return nil
 	}
 	for _, c := range sh.calls {

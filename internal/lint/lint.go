@@ -104,7 +104,7 @@ func (l *Linter) check(file string, text []byte, platform component.Platform) (*
 
 func (l *Linter) documentHazards(doc *component.Document) finding.List {
 	var found finding.List
-	w := whole{text: doc.Source()}
+	w := newWhole(doc.Source())
 	doc.Steps(func(_ *component.Phase, step *component.Step) {
 		step.Inputs.Scalars(func(v *component.Value) {
 			w.fetchesSecrets = w.fetchesSecrets || step.Action.Value == "S3Download" && strings.HasPrefix(v.Text, secretsDir)
@@ -128,7 +128,7 @@ func (l *Linter) script(file, text string) finding.List {
 		return revokedKey(fileScript(file, text))
 	}
 	sh := l.read(fileScript(file, text))
-	return sorted(silence(file, text, nil, hazards(sh, whole{text: text})))
+	return sorted(silence(file, text, nil, hazards(sh, newWhole(text))))
 }
 
 // recipe checks a recipe and the local script and documents that it names.
