@@ -137,7 +137,7 @@ func TestWhatIsMade(t *testing.T) {
 		{little, "Recipe/ParentImage", "ssm:base-ami"},
 		{much, "Recipe/ParentImage", "ssm:/buildkite/base-ami"},
 		{little, "Recipe/Version", "1.0.x"},
-		{little, "Recipe/BlockDeviceMappings", []any{}},
+		{little, "Recipe/BlockDeviceMappings", nil},
 		{much, "Recipe/BlockDeviceMappings/0/DeviceName", "/dev/sda1"},
 		{much, "Recipe/BlockDeviceMappings/0/Ebs/VolumeSize", "40"},
 		{much, "Recipe/BlockDeviceMappings/0/Ebs/KmsKeyId", "arn:aws:kms:eu-central-1:123456789012:key/def"},

@@ -68,6 +68,9 @@ func (a *account) call(resource string, arguments any) (any, error) {
 		}
 		return map[string]any{"Parameter": map[string]any{"Name": in["Name"], "Value": value}}, nil
 	case "sns:publish":
+		if err := a.refuse[lastName(in["TopicArn"].(string))]; err != nil {
+			return nil, err
+		}
 		a.published = append(a.published, in["TopicArn"].(string)+" "+in["Message"].(string))
 		return map[string]any{"MessageId": "1"}, nil
 	case "states:startExecution":
@@ -100,6 +103,7 @@ func TestMessages(t *testing.T) {
 	disabled := decode(t, `{"detail-type": "EC2 Image Builder Image Pipeline Automatically Disabled", "source": "aws.imagebuilder",
 		"resources": ["`+pipelineARN+`"], "detail": {"consecutive-failures": "5"}}`)
 	denied := map[string]error{"aws-sdk:imagebuilder:getImage": &stacktest.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
+	mute := map[string]error{"OutputTopic": &stacktest.Failure{Name: "Sns.AuthorizationErrorException", Cause: "denied"}}
 	holds := []string{"ami-0123456789abcdef0"}
 	news, failure := "OutputTopic "+contract, func(image, reason string) string {
 		return `FailureTopic {"event":"ImageFailed","ImageFailed":{"pipeline":"` + pipelineARN + `","image":"` + image + `","reason":"` + reason + `"}}`
@@ -120,6 +124,7 @@ func TestMessages(t *testing.T) {
 		"a failure without reason":   {account{image: image(pipelineARN, "")}, []any{event(t, "FAILED")}, []string{failure(imageARN, "Image Builder gives no reason")}},
 		"an image without AMI":       {account{image: image(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
 		"an image that is not shown": {account{refuse: denied}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image cannot be read: Imagebuilder.ForbiddenException: denied")}},
+		"a topic that refuses":       {account{image: image(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: Sns.AuthorizationErrorException: denied")}},
 		"the schedule is off":        {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -154,10 +159,12 @@ func messages(t *testing.T, a *account, events []any) []string {
 	var got []string
 	for _, text := range a.published {
 		topic, message, _ := strings.Cut(text, " ")
-		got = append(got, topic[strings.LastIndex(topic, ":")+1:]+" "+message)
+		got = append(got, lastName(topic)+" "+message)
 	}
 	return got
 }
+
+func lastName(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }
 
 // machines checks the form of the state machines: every state is reachable, every way ends, every failure is told.
 func machines(t stacktest.Template) []string {
@@ -190,11 +197,27 @@ func machines(t stacktest.Template) []string {
 				faults = append(faults, name+": nothing leads to "+state)
 			}
 		}
+		if numbers(definition) {
+			faults = append(faults, name+": CloudFormation may hand a number of an untyped object on as text: write it in JSONata")
+		}
 		if properties["StateMachineType"] != "STANDARD" {
 			faults = append(faults, name+": only standard executions refuse a name that was used")
 		}
 	}
 	return faults
+}
+
+// numbers tells whether there is anything but text at any depth.
+func numbers(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return false
+	case []any:
+		return slices.ContainsFunc(v, numbers)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), numbers)
+	}
+	return true
 }
 
 func successors(state map[string]any) []string {
