@@ -26,6 +26,9 @@ func release(dir string) ([]string, error) {
 	if err != nil {
 		return cleared, err
 	}
+	if err := unmountTree(dir); err != nil {
+		return cleared, err
+	}
 	for device := range loops {
 		if err := detach(device, dir); err != nil {
 			return cleared, err
@@ -131,12 +134,53 @@ func unmountBelow(dir string, loops map[string]string) ([]string, error) {
 		if !ours && m.point != dir && !strings.HasPrefix(m.point, dir+"/") {
 			continue
 		}
-		if err := unix.Unmount(m.point, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+		err := unix.Unmount(m.point, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
+			continue // it went with a mount that it lay in, or by another hand
+		}
+		if err != nil {
 			return cleared, fmt.Errorf("unmount %s: %w", m.point, err)
 		}
 		cleared = append(cleared, "unmounted "+m.point)
 	}
 	return cleared, nil
+}
+
+// unmountTree unmounts what the list of mounts did not show: the kernel may leave out lines of it while others mount
+// and unmount. What is removed next must hold no mount, so here the directory itself is looked at.
+func unmountTree(dir string) error {
+	for {
+		point, err := firstMount(dir)
+		if err != nil || point == "" {
+			return err
+		}
+		if err := unix.Unmount(point, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			return fmt.Errorf("unmount %s: %w", point, err)
+		}
+	}
+}
+
+// firstMount returns a file or directory below dir that something is mounted on, "" if there is none. statx(2)
+func firstMount(dir string) (string, error) {
+	point := ""
+	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		var stat unix.Statx_t
+		if err == nil {
+			err = unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, 0, &stat)
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // somebody else removes it, too
+		}
+		if err != nil || stat.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 {
+			return err
+		}
+		point = path
+		return filepath.SkipAll
+	})
+	if err != nil {
+		return "", fmt.Errorf("look for mounts: %w", err)
+	}
+	return point, nil
 }
 
 type mount struct{ point, source string }

@@ -81,6 +81,29 @@ func TestRecoverMountsAndLoops(t *testing.T) {
 	expectFiles(t, filepath.Join(s.dir, runsDir), 0)
 }
 
+// The list of mounts may lack one while others mount; what is mounted is found all the same, one over the other too,
+// and files as well as directories.
+func TestUnmountTree(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root to mount")
+	}
+	dir, shown := t.TempDir(), filepath.Join(t.TempDir(), "precious")
+	write(t, shown, "still here")
+	file, below := filepath.Join(dir, "file"), filepath.Join(dir, "a b", "root")
+	write(t, file, "")
+	err := os.MkdirAll(below, 0o700)
+	for _, bind := range [][2]string{{shown, file}, {filepath.Dir(shown), below}, {filepath.Dir(shown), below}} {
+		err = errors.Join(err, unix.Mount(bind[0], bind[1], "", unix.MS_BIND, ""))
+	}
+	if err := errors.Join(err, unmountTree(dir), os.RemoveAll(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(shown); string(text) != "still here" {
+		t.Errorf("the host's file: %q, %v", text, err)
+	}
+}
+
 // A run whose files somebody removed by hand, with its disk still attached.
 func TestRecoverLoopOfRemovedRun(t *testing.T) {
 	t.Parallel()
