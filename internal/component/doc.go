@@ -39,7 +39,8 @@
 //   - A reference is expanded once. What a parameter, constant, looked-up value or output holds is not searched for
 //     references again, so a constant may hold literal braces.
 //   - Braces that enclose anything else are an error, unless they enclose several lines or nothing; {{resolve:ssm:…}}
-//     of CloudFormation is a warning. An opening {{ that is never closed is text.
+//     of CloudFormation is a warning. An opening {{ that is never closed is text, with a warning if a reference was
+//     surely meant.
 //   - {{ loop.x }} outside the inputs of a step with a loop stays as it is, with a warning.
 //   - A reference may name earlier steps only. A step that was skipped, failed or not selected has empty outputs; of a
 //     loop that failed, the outputs of its successful iterations count.
