@@ -140,18 +140,27 @@ func (c *counter) Console(line string) {
 	c.longest = max(c.longest, len(line))
 }
 
-// TestEndlessLoop stops a loop of two billion iterations at its timeout, its outputs bounded.
+// TestEndlessLoop stops loops of two billion iterations and of all there can be at their timeout, outputs bounded.
 func TestEndlessLoop(t *testing.T) {
 	t.Parallel()
-	run := newRun(t, &script{}, strings.Replace(
-		steps(`timeoutSeconds: 1, loop: {for: {start: 1, end: 2000000000, updateBy: 1}}, inputs: {}`), "Script", "Output", 1))
-	run.Modules["Output"] = outputter{}
-	result, err := run.Execute(t.Context())
-	if err != nil || result.FirstFailure == nil || result.FirstFailure.Message != "run loop: timed out after 1 seconds" {
-		t.Fatalf("got %v %+v", err, result)
-	}
-	if n := len(result.Documents[0].Phases[0].Steps[0].Outputs); n > 3<<20 {
-		t.Errorf("%d bytes of outputs", n)
+	for name, bounds := range map[string]string{
+		"two billion": "start: 1, end: 2000000000, updateBy: 1",
+		"all up":      "start: -9223372036854775808, end: 9223372036854775807, updateBy: 1",
+		"all down":    "start: 9223372036854775807, end: -9223372036854775808, updateBy: -1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run := newRun(t, &script{}, strings.Replace(
+				steps("timeoutSeconds: 1, loop: {for: {"+bounds+"}}, inputs: {}"), "Script", "Output", 1))
+			run.Modules["Output"] = outputter{}
+			result, err := run.Execute(t.Context())
+			if err != nil || result.FirstFailure == nil || result.FirstFailure.Message != "run loop: timed out after 1 seconds" {
+				t.Fatalf("got %v %+v", err, result)
+			}
+			if n := len(result.Documents[0].Phases[0].Steps[0].Outputs); n > 3<<20 {
+				t.Errorf("%d bytes of outputs", n)
+			}
+		})
 	}
 }
 
