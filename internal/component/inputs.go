@@ -207,10 +207,16 @@ func (d *decoder) literal(field Field, v *Value) {
 		return
 	}
 	err := field.Check(v.Text)
-	if left := placeholder.FindString(v.Text); err != nil && left != "" {
+	if left := placeholder.FindString(v.Text); err != nil && left != "" && excused(field, v.Text) {
 		err = Fault{Warning: true, Message: field.Name + " still holds the placeholder " + left, Right: "put a value there before the document is used"}
 	}
 	d.rule(err, v, v)
+}
+
+// excused tells whether what is wrong with a text is its placeholders, and nothing that stands before or beside them.
+func excused(field Field, text string) bool {
+	at := placeholder.FindStringIndex(text)
+	return at[0] == 0 || field.Check(placeholder.ReplaceAllString(text, "0")) == nil || field.Check(placeholder.ReplaceAllString(text, "0/0")) == nil
 }
 
 // placeholder is what samples and templates leave for somebody to fill in: <BUCKET>, ${bucket}.
