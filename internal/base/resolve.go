@@ -44,22 +44,33 @@ func (r Resolver) Resolve(ctx context.Context, reference string) (image.Base, er
 	if name, ok := strings.CutPrefix(reference, "ssm:"); ok {
 		value, err := r.Parameters.Parameter(ctx, name)
 		if err != nil {
-			return image.Base{}, fmt.Errorf("resolve base %s: %w", reference, err)
+			return image.Base{}, &Unresolved{reference, err}
 		}
 		if strings.HasPrefix(value, "ssm:") {
-			return image.Base{}, fmt.Errorf("resolve base %s: its value %s is a parameter again: put the name of a base or an image ID", reference, value)
+			return image.Base{}, &Unresolved{reference, fmt.Errorf("its value %s is a parameter again: put the name of a base or an image ID", value)}
 		}
 		reference = value
 	}
 	if amiID.MatchString(reference) {
-		return image.Base{}, fmt.Errorf("resolve base %s: an AMI cannot be read on this machine: copy its root volume into a raw file and name that file, or use debian:bookworm", reference)
+		return image.Base{}, &Unresolved{reference, errors.New("an AMI cannot be read on this machine: copy its root volume into a raw file and name that file, or use debian:bookworm")}
 	}
 	base, err := r.resolve(ctx, reference)
 	if err != nil {
-		return image.Base{}, fmt.Errorf("resolve base %s: %w", reference, err)
+		return image.Base{}, &Unresolved{reference, err}
 	}
 	return base, nil
 }
+
+// Unresolved says why a base reference led to no disk.
+type Unresolved struct {
+	Reference string
+	Err       error
+}
+
+func (u *Unresolved) Error() string { return fmt.Sprintf("resolve base %s: %v", u.Reference, u.Err) }
+
+// Unwrap returns the reason.
+func (u *Unresolved) Unwrap() error { return u.Err }
 
 // errAbsent is why a name cannot be made into a base.
 var errAbsent = errors.New("there is no base or image of this name: image-builder base list shows what there is; " +

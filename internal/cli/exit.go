@@ -13,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"image-builder/internal/bake"
+	"image-builder/internal/base"
 	"image-builder/internal/disk"
 	"image-builder/internal/finding"
 	"image-builder/internal/local"
@@ -143,6 +144,8 @@ func codeOfNoun(err error) Code {
 	case isA[*local.MachineError](err), isA[*disk.Missing](err), errors.Is(err, disk.ErrFull), errors.Is(err, exec.ErrNotFound),
 		errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
 		return BadMachine
+	case isA[*base.Unresolved](err):
+		return NotUsable
 	}
 	return StepFailed
 }

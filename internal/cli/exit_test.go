@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"image-builder/internal/bake"
+	"image-builder/internal/base"
 	"image-builder/internal/disk"
 	"image-builder/internal/finding"
 	"image-builder/internal/image"
@@ -41,6 +42,8 @@ func TestFail(t *testing.T) {
 		"no image":                  {&local.MissingError{Kind: "image", Name: "x", Next: "look"}, NotUsable, "image-builder: error: find image x: there is none of that name\nimage-builder: hint: look\n"},
 		"an image in use":           {&local.InUseError{}, NotUsable, ""},
 		"a bad disk":                {fmt.Errorf("x: %w", &disk.Unusable{Path: "d", Reason: "small"}), NotUsable, "image-builder: error: x: use disk d: small\n"},
+		"no base":                   {&base.Unresolved{Reference: "x", Err: errors.New("no")}, NotUsable, "image-builder: error: resolve base x: no\n"},
+		"no space for a base":       {&base.Unresolved{Reference: "x", Err: disk.ErrFull}, BadMachine, ""},
 		"a damaged disk":            {&disk.Damaged{}, NotUsable, ""},
 		"no store":                  {&local.MachineError{Err: errors.New("x"), Next: "y"}, BadMachine, "image-builder: error: x\nimage-builder: hint: y\n"},
 		"no program":                {&exec.Error{Name: "qemu-img", Err: exec.ErrNotFound}, BadMachine, ""},
