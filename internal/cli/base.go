@@ -27,6 +27,12 @@ type BaseCmd struct {
 // BaseListCmd is `base list`.
 type BaseListCmd struct{}
 
+// Help is what --help adds.
+func (c *BaseListCmd) Help() string {
+	return `Example:
+  image-builder base list --json | jq -r '.bases[].name'`
+}
+
 // Run lists the bases, by name.
 func (c *BaseListCmd) Run(ctx context.Context, env *Env) error {
 	return env.withStore(ctx, func(store *local.Store) error {
@@ -35,7 +41,7 @@ func (c *BaseListCmd) Run(ctx context.Context, env *Env) error {
 			return err
 		}
 		if env.JSON {
-			return env.object(append([]image.Base{}, bases...))
+			return env.object(map[string][]image.Base{"bases": append([]image.Base{}, bases...)})
 		}
 		var rows [][]string
 		for _, b := range bases {
@@ -145,6 +151,12 @@ func (w *wiring) newBaseRun(ctx context.Context) (base.Run, string, error) {
 // BaseRemoveCmd is `base remove`.
 type BaseRemoveCmd struct {
 	Name string `arg:"" help:"The base, as base list names it." placeholder:"NAME"`
+}
+
+// Help is what --help adds.
+func (c *BaseRemoveCmd) Help() string {
+	return `Example:
+  image-builder base remove debian:bookworm`
 }
 
 // Run removes the base.

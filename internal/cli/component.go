@@ -37,7 +37,11 @@ type ComponentRunCmd struct {
 func (c *ComponentRunCmd) Help() string {
 	return `The result is one JSON object on stdout. Exit status 0: all went well, failures that onFailure ignores included. 1: a step
 failed, or a document is not usable. 194: a step wants the machine rebooted; reboot it and run the same command again,
-it goes on where it stopped. (No job is installed that would do this by itself: what reboots a machine decides that.)`
+it goes on where it stopped. (No job is installed that would do this by itself: what reboots a machine decides that.)
+
+Examples:
+  image-builder component run browsers.yml --parameters Version=128
+  image-builder component run -d a.yml,b.yml -p build,validate -l /var/log`
 }
 
 // Run runs the documents on this machine.

@@ -28,6 +28,12 @@ type validation struct {
 	Message string `json:"message"`
 }
 
+// Help is what --help adds.
+func (c *ComponentValidateCmd) Help() string {
+	return `Example:
+  image-builder component validate browsers.yml --os-platforms linux`
+}
+
 // Run checks the documents. What is wrong goes to stderr.
 func (c *ComponentValidateCmd) Run(ctx context.Context, env *Env) error {
 	objects, err := newObjectStores(c.Bucket)

@@ -28,7 +28,11 @@ type LintCmd struct {
 
 // Help says what the exit status means.
 func (c *LintCmd) Help() string {
-	return "Exit status: 0 nothing found, 1 something found, 2 a file cannot be read or is nothing that can be checked."
+	return `Exit status: 0 nothing found, 1 something found, 2 a file cannot be read or is nothing that can be checked.
+
+Examples:
+  image-builder lint recipe.yml components/
+  image-builder lint --format github --errors-only .`
 }
 
 // linted is what came of all files.

@@ -15,7 +15,8 @@ type MirrorNameCmd struct {
 // Help is shown below the usage.
 func (c *MirrorNameCmd) Help() string {
 	return "Prints one name a line, in the order of the URLs; with --json, one object of URL to name. The agent looks for " +
-		"the mirror in its git-mirrors-path, /var/lib/buildkite-agent/git-mirrors on an Elastic CI Stack."
+		"the mirror in its git-mirrors-path, /var/lib/buildkite-agent/git-mirrors on an Elastic CI Stack." +
+		"\n\nExample:\n  image-builder mirror-name git@github.com:acme/monorepo.git"
 }
 
 // Run prints the names.

@@ -69,6 +69,12 @@ func (c *ParameterPutCmd) Run(ctx context.Context, env *Env) error {
 // ParameterListCmd is `parameter list`.
 type ParameterListCmd struct{}
 
+// Help is what --help adds.
+func (c *ParameterListCmd) Help() string {
+	return `Example:
+  image-builder parameter list`
+}
+
 // Run lists.
 func (c *ParameterListCmd) Run(ctx context.Context, env *Env) error {
 	return env.withStore(ctx, func(store *local.Store) error {

@@ -9,7 +9,8 @@ type TemplateCmd struct{}
 func (c *TemplateCmd) Help() string {
 	return "Prints the CloudFormation template of the stack that bakes AMIs with EC2 Image Builder. It is larger than " +
 		"the 51,200 bytes that may be given to CloudFormation inline: upload it in the console, or let the AWS CLI put it " +
-		"into a bucket (aws cloudformation deploy --s3-bucket BUCKET). docs/05-stack.md has the parameters."
+		"into a bucket (aws cloudformation deploy --s3-bucket BUCKET). docs/05-stack.md has the parameters." +
+		"\n\nExample:\n  image-builder template >aws-stack.yml"
 }
 
 // Run prints the template.

@@ -1,0 +1,21 @@
+package cli
+
+import (
+	"io"
+	"strings"
+	"testing"
+)
+
+// Whoever asks for help sees how the command is typed.
+func TestEveryHelpHasAnExample(t *testing.T) {
+	t.Parallel()
+	parser, err := newParser(&Commands{}, io.Discard, io.Discard, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range parser.Model.Leaves(true) {
+		if !strings.Contains(command.Detail, "Example") || !strings.Contains(command.Detail, "image-builder "+command.FullPath()[len("image-builder "):]) {
+			t.Errorf("%s --help shows no example", command.FullPath())
+		}
+	}
+}
