@@ -36,7 +36,10 @@ func (p *parser) step(v *Value) *Step {
 // returns the step without them.
 func (p *parser) stray(v *Value) (*Value, bool) {
 	for _, entry := range v.Entries {
-		if key := entry.Key.Text; key == "inputs" && entry.Value.Shape != Null || key != "inputs" && finding.Nearest(key, stepKeys) == "inputs" {
+		switch key := entry.Key.Text; {
+		case key == "inputs" && entry.Value.Shape != Null:
+			return v, false
+		case !slices.Contains(stepKeys, key) && finding.Nearest(key, stepKeys) == "inputs":
 			return v, false
 		}
 	}
