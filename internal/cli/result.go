@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 
@@ -12,7 +11,7 @@ import (
 // whatever explain prints; explain may be nil.
 func (e *Env) result(value any, line string, explain func()) error {
 	if e.JSON {
-		return json.NewEncoder(e.Stdout).Encode(value)
+		return e.object(value)
 	}
 	if _, err := fmt.Fprintln(e.Stdout, line); err != nil {
 		return fmt.Errorf("print result: %w", err)
