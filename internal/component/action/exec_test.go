@@ -115,12 +115,12 @@ func TestExecuteBashRemovesItsScript(t *testing.T) {
 	t.Parallel()
 	temp := t.TempDir()
 	m := executeBash(temp)
-	call, c := newCall(t, m, component.Inputs{"commands": []string{"stat -c %a $(dirname $0)"}})
+	call, c := newCall(t, m, component.Inputs{"commands": []string{"stat -c %a $0"}})
 	if _, err := m.Run(t.Context(), call); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.stdout.String(); got != "700\n" {
-		t.Errorf("the script's directory has permissions %s", got)
+	if got := c.stdout.String(); got != "600\n" {
+		t.Errorf("the script has permissions %s", got)
 	}
 	if left, _ := filepath.Glob(temp + "/*"); len(left) > 0 {
 		t.Errorf("left behind: %s", left)

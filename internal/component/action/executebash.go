@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"image-builder/internal/component"
@@ -31,28 +31,24 @@ func executeBash(temp string) component.Module {
 	}
 }
 
-// runScript runs the commands from a file in a private directory of their own, which is gone afterwards.
+// runScript runs the commands from a file that only their user can read, and which is gone afterwards.
 func runScript(ctx context.Context, call *component.Call, bash, temp string) (out component.Outputs, err error) {
-	dir, err := os.MkdirTemp(temp, "AWSTOE")
+	file, err := os.CreateTemp(temp, "AWSTOE*.sh")
 	if err != nil {
-		return nil, fmt.Errorf("make directory for the script: %w", err)
+		return nil, fmt.Errorf("make script: %w", err)
 	}
-	script := filepath.Join(dir, "script-"+filepath.Base(dir)[len("AWSTOE"):]+".sh")
-	defer func() { err = errors.Join(err, discard(dir, script)) }()
-	call.Log("ExecuteBash: Created temporary directory: %s", dir)
-	commands := strings.Join(call.Inputs[0].Texts("commands"), "\n") + "\n"
-	if err := os.WriteFile(script, []byte(commands), 0o700); err != nil {
+	script := file.Name()
+	defer func() {
+		if failed := os.Remove(script); !errors.Is(failed, fs.ErrNotExist) { // a script may remove itself
+			err = errors.Join(err, failed)
+		}
+	}()
+	call.Log("ExecuteBash: Created temporary script file at: %s", script)
+	_, err = file.WriteString(strings.Join(call.Inputs[0].Texts("commands"), "\n") + "\n")
+	if err = errors.Join(err, file.Close()); err != nil {
 		return nil, fmt.Errorf("write script: %w", err)
 	}
 	call.Log("CmdExecution: Starting execution of command with arguments [bash %s]", script)
 	stdout, err := execute(ctx, call, bash, script)
 	return component.Outputs{"stdout": stdout}, err
-}
-
-// discard removes a script and its directory: these two, which is quick, or whatever else the script left there.
-func discard(dir, script string) error {
-	if os.Remove(script) == nil && os.Remove(dir) == nil {
-		return nil
-	}
-	return os.RemoveAll(dir)
 }
