@@ -21,11 +21,7 @@ import (
 // program is the binary under test, built once: bakes unshare, exec themselves and run inside sandboxes, so nothing
 // less than the real static binary will do.
 var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "image-builder-test-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "image-builder")
+	path := filepath.Join(programDir, "image-builder")
 	build := exec.Command("go", "build", "-o", path, ".")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -33,6 +29,9 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// programDir is where program builds; TestMain makes and removes it.
+var programDir string
 
 // builder is a data directory with the Debian base in it, and the program to use it with.
 type builder struct {
