@@ -32,6 +32,8 @@ func TestScriptsThatMisbehave(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			b := b
+			b.t = t
 			before := listing(t, "/etc")
 			args := append([]string{"bake", b.script(test.script...), "--base", "debian:bookworm"}, test.flags...)
 			_, code, text := b.try(args...)
