@@ -54,7 +54,7 @@ func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err 
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 		defer cancel()
-		err = errors.Join(err, machine.Stop(ctx), os.RemoveAll(d.workDir()))
+		err = errors.Join(err, machine.Stop(ctx), os.Remove(d.workDir())) // never into a mount that Stop could not end
 	}()
 	journal, err := newJournal(d.Logs, d.hidden, b.Report)
 	if err != nil {

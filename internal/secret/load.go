@@ -32,9 +32,7 @@ func Load(name string) (secrets []Secret, err error) {
 	return load(root.FS(), file)
 }
 
-// FromFS reads every file of a file system, in lexical order. A link to a directory is passed over.
-func FromFS(fsys fs.FS) ([]Secret, error) { return load(fsys, ".") }
-
+// load reads every file below start, in lexical order. A link to a directory is passed over.
 func load(fsys fs.FS, start string) ([]Secret, error) {
 	var secrets []Secret
 	left := int64(LoadLimit)
