@@ -27,6 +27,7 @@ var ranks = map[string]int{
 	"internal/sandbox":             1,
 	"internal/secret":              1,
 	"internal/schedule":            1,
+	"internal/stack":               1,
 	"internal/recipe":              2, // built on nouns
 	"internal/component/action":    2,
 	"internal/component/logfolder": 2,
@@ -35,6 +36,10 @@ var ranks = map[string]int{
 	"internal/base":                3, // stages
 	"internal/bake":                3,
 	"internal/lint":                3,
+	"internal/deploy":              3,
+	"internal/preflight":           3,
+	"internal/imagepipeline":       3,
+	"internal/release":             3,
 	"internal/pipeline":            4, // order, and the two answers to the ports
 	"internal/aws":                 4,
 	"internal/local":               4,
@@ -44,6 +49,7 @@ var ranks = map[string]int{
 	"internal/base/basetest":       7,
 	"internal/sandbox/sandboxtest": 7,
 	"internal/gitserver":           7,
+	"internal/aws/awstest":         7,
 	"templates/stacktest":          7,
 	"demo":                         8,
 	"bench":                        8,
