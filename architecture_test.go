@@ -50,6 +50,7 @@ var ranks = map[string]int{
 	"internal/sandbox/sandboxtest": 7,
 	"internal/gitserver":           7,
 	"internal/aws/awstest":         7,
+	"internal/venv":                7,
 	"templates/stacktest":          7,
 	"demo":                         8,
 	"bench":                        8,

@@ -2,71 +2,15 @@ package stacktest_test
 
 import (
 	"bufio"
-	"crypto/sha256"
-	_ "embed"
 	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"sync"
 	"testing"
 
-	"golang.org/x/sys/unix"
-
+	"image-builder/internal/venv"
 	"image-builder/templates/stacktest"
 )
-
-//go:embed requirements.txt
-var requirements []byte
-
-// environment makes the virtual environment with what requirements.txt names, once, in the cache directory.
-var environment = sync.OnceValues(func() (string, error) {
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	dir := filepath.Join(cache, "image-builder", fmt.Sprintf("test-python-%x", sha256.Sum256(requirements))[:28])
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
-	}
-	lock, err := os.Create(filepath.Join(dir, "lock"))
-	if err != nil {
-		return "", err
-	}
-	defer lock.Close()
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-		return "", err
-	}
-	python, done := filepath.Join(dir, "venv", "bin", "python"), filepath.Join(dir, "done")
-	if _, err := os.Stat(done); err == nil {
-		return python, nil
-	}
-	for _, args := range [][]string{
-		{"python3", "-m", "venv", "--clear", filepath.Join(dir, "venv")},
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", "requirements.txt"},
-	} {
-		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%v: %w\n%s", args, err, out)
-		}
-	}
-	return python, os.WriteFile(done, nil, 0o644)
-})
-
-// python returns the interpreter of the environment. Without Python, or a package index, the test is skipped, but not
-// where CI is set.
-func python(t *testing.T) string {
-	t.Helper()
-	path, err := environment()
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal(err)
-	}
-	t.Skip("needs python3-venv and a Python package index:", err)
-	return ""
-}
 
 // jsonata is an Evaluator in another process.
 type jsonata struct {
@@ -76,7 +20,7 @@ type jsonata struct {
 
 func newJSONata(t *testing.T) *jsonata {
 	t.Helper()
-	process := exec.CommandContext(t.Context(), python(t), "evaluate.py")
+	process := exec.CommandContext(t.Context(), venv.Python(t), "evaluate.py")
 	process.Stderr = os.Stderr
 	in, err := process.StdinPipe()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"image-builder/internal/venv"
 	"image-builder/templates/stacktest"
 )
 
@@ -19,7 +20,7 @@ import (
 func cfnLint(t *testing.T, regions []string, paths ...string) map[string][]string {
 	t.Helper()
 	args := slices.Concat([]string{"--format", "json", "--regions"}, regions, []string{"-t"}, paths)
-	out, err := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(python(t)), "cfn-lint"), args...).Output()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(venv.Python(t)), "cfn-lint"), args...).Output()
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || len(out) == 0) {
 		t.Fatal(err)
