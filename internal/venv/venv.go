@@ -1,5 +1,5 @@
 // Package venv gives tests a Python interpreter with the foreign programs that check this project: every package is
-// pinned in requirements.txt and installed once into a virtual environment in the cache directory.
+// pinned in requirements.txt and installed once, from wheels only, into a virtual environment in the cache directory.
 //
 // Nothing of the product imports it, and it touches no Python of the machine's own.
 package venv
@@ -66,7 +66,7 @@ func install(dir, python, done string) error {
 	}
 	for _, args := range [][]string{
 		{"python3", "-m", "venv", "--clear", filepath.Join(dir, "venv")},
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", list},
+		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--requirement", list},
 	} {
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%v: %w\n%s", args, err, out)
