@@ -49,11 +49,12 @@ var ranks = map[string]int{
 	"internal/base/basetest":       7,
 	"internal/sandbox/sandboxtest": 7,
 	"internal/gitserver":           7,
-	"internal/aws/awstest":         7,
-	"internal/venv":                7,
+	"internal/aws/awstest":         8,
+	"internal/venv":                6,
+	"internal/programtest":         6,
 	"templates/stacktest":          7,
-	"demo":                         8,
-	"bench":                        8,
+	"demo":                         9,
+	"bench":                        9,
 }
 
 // mayReach lists the imports of an equal rank that are meant, each with its reason.

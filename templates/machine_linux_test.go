@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,25 +14,11 @@ import (
 	"image-builder/internal/component"
 	"image-builder/internal/disk"
 	"image-builder/internal/mountns"
+	"image-builder/internal/programtest"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/nspawn"
 	"image-builder/templates"
 )
-
-// program is the binary that runs documents in a machine, built once.
-var program = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "image-builder-templates-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "image-builder")
-	build := exec.Command("go", "build", "-o", path, "image-builder/cmd/image-builder")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build image-builder: %w\n%s", err, out)
-	}
-	return path, nil
-})
 
 // TestMain runs the tests in a mount namespace of their own, as bakes do: a process elsewhere that copies this
 // machine's mounts would otherwise keep the disks in use after a machine has stopped.
@@ -46,9 +30,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	status := m.Run()
-	if path, err := program(); err == nil {
-		os.RemoveAll(filepath.Dir(path))
-	}
+	programtest.Remove()
 	os.Exit(status)
 }
 
@@ -70,10 +52,6 @@ func start(t *testing.T, o options) *machine {
 	if os.Geteuid() != 0 {
 		t.Skip("brings up disks and containers: run as root")
 	}
-	binary, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
 	m := &machine{t: t, secrets: t.TempDir(), bucket: t.TempDir(), control: t.TempDir()}
 	work := t.TempDir()
 	raw := filepath.Join(work, "disk.raw")
@@ -81,7 +59,7 @@ func start(t *testing.T, o options) *machine {
 		t.Fatal(err)
 	}
 	shares := []sandbox.Share{
-		{Source: binary, Target: "/run/image-builder/image-builder", ReadOnly: true},
+		{Source: programtest.Path(t), Target: "/run/image-builder/image-builder", ReadOnly: true},
 		{Source: m.control, Target: "/run/image-builder/control", ReadOnly: true},
 		{Source: m.bucket, Target: "/run/image-builder/bucket", ReadOnly: true},
 	}
@@ -92,6 +70,7 @@ func start(t *testing.T, o options) *machine {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	var err error
 	m.Machine, err = nspawn.Start(t.Context(), nspawn.Config{Disk: raw, WorkDir: dir, Shares: shares, Nesting: o.nesting})
 	if err != nil {
 		t.Fatal(err)

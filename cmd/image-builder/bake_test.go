@@ -16,22 +16,8 @@ import (
 
 	"image-builder/internal/base/basetest"
 	"image-builder/internal/image"
+	"image-builder/internal/programtest"
 )
-
-// program is the binary under test, built once: bakes unshare, exec themselves and run inside sandboxes, so nothing
-// less than the real static binary will do.
-var program = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(programDir, "image-builder")
-	build := exec.Command("go", "build", "-o", path, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build image-builder: %w\n%s", err, out)
-	}
-	return path, nil
-})
-
-// programDir is where program builds; TestMain makes and removes it.
-var programDir string
 
 // builder is a data directory with the Debian base in it, and the program to use it with.
 type builder struct {
@@ -50,11 +36,7 @@ func newBuilderIn(t *testing.T, dir string) builder {
 	if os.Geteuid() != 0 {
 		t.Skip("bakes attach disks and start containers: run as root")
 	}
-	path, err := program()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := builder{t: t, path: path, dir: dir}
+	b := builder{t: t, path: programtest.Path(t), dir: dir}
 	b.run("base", "pull", "--name", "debian:bookworm", basetest.Debian(t).Disk)
 	return b
 }

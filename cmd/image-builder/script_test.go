@@ -9,18 +9,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"image-builder/internal/cli"
+	"image-builder/internal/programtest"
 )
 
 // tests runs the tests and removes the program that they built.
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {
-	dir, err := os.MkdirTemp("", "image-builder-test-")
-	if err != nil {
-		panic(err)
-	}
-	defer os.RemoveAll(dir)
-	programDir = dir
+	defer programtest.Remove()
 	return t.M.Run()
 }
 

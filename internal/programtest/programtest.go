@@ -1,0 +1,48 @@
+// Package programtest builds the program for tests: bakes unshare, exec themselves and run inside sandboxes, so nothing
+// less than the real static binary will do.
+//
+// Nothing of the product imports it.
+package programtest
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+)
+
+// Path returns the path of the program, which is built once for each process that asks. TestMain calls Remove at its end.
+func Path(t testing.TB) string {
+	t.Helper()
+	path, err := built()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Remove removes the program, if it was built.
+func Remove() {
+	if dir != "" {
+		_ = os.RemoveAll(dir) // a directory of its own under the system's temporary one
+	}
+}
+
+// dir holds the program once it was asked for.
+var dir string
+
+var built = sync.OnceValues(func() (string, error) {
+	var err error
+	if dir, err = os.MkdirTemp("", "image-builder-program-"); err != nil {
+		return "", err
+	}
+	path := filepath.Join(dir, "image-builder")
+	build := exec.Command("go", "build", "-o", path, "image-builder/cmd/image-builder")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build image-builder: %w\n%s", err, out)
+	}
+	return path, nil
+})
