@@ -1,0 +1,176 @@
+package preflight
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"image-builder/internal/component"
+	"image-builder/internal/finding"
+	"image-builder/internal/recipe"
+)
+
+// document is a component document of the recipe.
+type document struct {
+	name       string // of its file
+	url        string // s3://…; "" for one of this machine
+	text       []byte // nil until it was read
+	parameters []component.Parameter
+	at         finding.Position
+}
+
+// largestDocument is how many bytes a document at a URL may have.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CreateComponent.html
+const largestDocument = 64 << 10
+
+// script uploads the bootstrap script, unless it is in a bucket.
+func (p *planner) script() {
+	script := p.recipe.Bootstrap
+	if script == "" || strings.HasPrefix(script, "s3://") {
+		p.set("BootstrapScriptUrl", script)
+		return
+	}
+	text, ok := p.read(script, p.recipe.At("bootstrap", 0))
+	if !ok {
+		return
+	}
+	delete(p.wanted.Parameters, "BootstrapScriptUrl")
+	p.wanted.Uploads = append(p.wanted.Uploads, object("BootstrapScriptUrl", script, text))
+}
+
+// read reads a file of at most recipe.MaxFile bytes.
+func (p *planner) read(name string, at finding.Position) ([]byte, bool) {
+	info, err := os.Stat(name)
+	if err == nil && info.Size() > recipe.MaxFile {
+		err = fmt.Errorf("read %s: it has %d bytes; at most %d are taken", name, info.Size(), recipe.MaxFile)
+	}
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(name)
+	}
+	if err != nil {
+		p.add(finding.RecipeFile, at, err.Error(), "correct the path")
+	}
+	return text, err == nil
+}
+
+// components passes the recipe's documents on. The stack takes one, so several are called by one more; those in buckets
+// are read first, by Checks.
+func (p *planner) components() {
+	unread := false
+	for _, c := range p.recipe.Components {
+		d := document{name: path.Base(c.Document), parameters: c.Parameters, at: c.At}
+		if strings.HasPrefix(c.Document, "s3://") {
+			d.url, unread = c.Document, true
+		} else if text, ok := p.read(c.Document, c.At); ok {
+			d.text = text
+			p.found = append(p.found, d.check()...)
+		}
+		p.wanted.documents = append(p.wanted.documents, d)
+	}
+	if len(p.wanted.documents) == 1 && p.wanted.documents[0].asItIs() {
+		p.set("ComponentDocumentUrl", p.wanted.documents[0].url)
+		return
+	}
+	if unread || p.found.Errors() > 0 {
+		return
+	}
+	p.found = append(p.found, p.wanted.compose()...)
+}
+
+// asItIs tells whether a document need not be read to be passed on.
+func (d document) asItIs() bool { return d.url != "" && len(d.parameters) == 0 }
+
+// compose makes uploads of documents that were all read.
+func (w *Wanted) compose() finding.List {
+	docs := w.documents
+	if len(docs) == 0 {
+		return nil
+	}
+	uploads, digest := []Upload{object("ComponentDocumentUrl", docs[0].name, docs[0].text)}, sha256.Sum256(docs[0].text)
+	if len(docs) > 1 || len(docs[0].parameters) > 0 {
+		var err error
+		if uploads, digest, err = wrapped(docs); err != nil {
+			return finding.List{{Code: finding.StackDocument, Position: docs[0].at, Message: err.Error()}}
+		}
+	}
+	outer := uploads[len(uploads)-1].Body(strings.Repeat("b", 63))
+	if len(outer) > largestDocument {
+		return finding.List{{
+			Code: finding.StackDocument, Position: docs[0].at, Right: "give fewer or shorter values to their parameters",
+			Message: fmt.Sprintf("the document that calls the others would have %d bytes, of %d that Image Builder takes", len(outer), largestDocument),
+		}}
+	}
+	delete(w.Parameters, "ComponentDocumentUrl")
+	w.Parameters["ComponentDocumentVersion"] = version(digest)
+	w.Uploads = append(w.Uploads, uploads...)
+	w.documents = nil
+	return nil
+}
+
+// servicePhases are the phases that Image Builder runs when it makes an AMI.
+var servicePhases = []string{"build", "validate", "test"}
+
+// earlier is a reference to what a step of another phase has put out.
+var earlier = regexp.MustCompile(`\{\{\s*(build|validate|test)\.[^{}]*\}\}`)
+
+// check says what would keep Image Builder from running a document.
+func (d document) check() finding.List {
+	if len(d.text) > largestDocument {
+		return finding.List{{
+			Code: finding.StackDocument, Position: d.at, Right: "move scripts into files of their own, in a bucket",
+			Message: fmt.Sprintf("%s has %d bytes; Image Builder takes %d", d.name, len(d.text), largestDocument),
+		}}
+	}
+	parsed, found := component.Parse(d.name, d.text)
+	if parsed == nil || found.Errors() > 0 {
+		return append(found, finding.Finding{Code: finding.StackDocument, Position: d.at, Message: d.name + " is no component document", Right: "image-builder lint shows what is wrong with it"})
+	}
+	if len(phasesOf(parsed)) == 0 {
+		return finding.List{{Code: finding.StackDocument, Position: d.at, Message: d.name + " has none of the phases that Image Builder runs", Right: "call a phase build, validate or test"}}
+	}
+	return nil
+}
+
+func phasesOf(doc *component.Document) []string {
+	var names []string
+	for _, phase := range doc.Phases {
+		if slices.Contains(servicePhases, phase.Name.Value) {
+			names = append(names, phase.Name.Value)
+		}
+	}
+	return names
+}
+
+// object is an upload that is what it is wherever it lies.
+func object(parameter, file string, body []byte) Upload {
+	sum := sha256.Sum256(body)
+	return Upload{Key: key(sum, file), Parameter: parameter, body: func(string) []byte { return body }}
+}
+
+var notInKeys = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
+
+// key names an object by its content. The file's name is for people; what does not fit into a URL is left out of it.
+func key(sum [sha256.Size]byte, file string) string {
+	return "image-builder/" + hex.EncodeToString(sum[:]) + "/" + keyName(file)
+}
+
+func keyName(file string) string {
+	name := strings.Trim(notInKeys.ReplaceAllString(path.Base(file), "-"), "-.")
+	if name == "" {
+		return "file"
+	}
+	return name[max(0, len(name)-100):]
+}
+
+// version is a component's version for a content: another one for another content, as the template's own documents have
+// it. The template allows nine digits.
+func version(digest [sha256.Size]byte) string {
+	return fmt.Sprintf("1.0.%d", binary.BigEndian.Uint32(digest[:])>>3)
+}

@@ -1,0 +1,260 @@
+package preflight
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"image-builder/internal/finding"
+	"image-builder/internal/recipe"
+)
+
+// planner fills a Wanted and collects what is wrong.
+type planner struct {
+	recipe *recipe.Recipe
+	wanted Wanted
+	found  finding.List
+}
+
+// Plan says what a stack must be told so that it bakes what the recipe says. It looks at nothing but the template and
+// the files that the recipe names.
+//
+// A field that the recipe leaves out has the template's default; a flag that was not given is left as the stack has it.
+// A finding that is an error means that there is nothing to deploy.
+func Plan(r *recipe.Recipe, given Settings) (Wanted, finding.List) {
+	t, err := readTemplate()
+	if err != nil {
+		return Wanted{}, finding.List{{Code: finding.StackValue, Message: err.Error()}}
+	}
+	p := &planner{recipe: r, wanted: Wanted{Parameters: map[string]string{}, template: t, places: map[string]finding.Position{}}}
+	for field, parameters := range fields {
+		for _, name := range parameters {
+			p.wanted.Parameters[name] = t.parameters[name].fallback
+			p.wanted.places[name] = r.At(field, 0)
+		}
+	}
+	p.flags(given)
+	p.base()
+	p.output()
+	p.secrets(given)
+	p.lists()
+	p.schedule()
+	p.disk()
+	p.script()
+	p.components()
+	p.lacks()
+	p.values()
+	return p.wanted, p.found
+}
+
+func (p *planner) add(code finding.Code, at finding.Position, message, right string) {
+	p.found = append(p.found, finding.Finding{Code: code, Position: at, Message: message, Right: right})
+}
+
+// warn adds what does not keep a stack from being deployed.
+func (p *planner) warn(at finding.Position, message, right string) {
+	p.found = append(p.found, finding.Finding{Code: finding.StackLacks, Severity: finding.Warning, Position: at, Message: message, Right: right})
+}
+
+func (p *planner) set(name, value string) { p.wanted.Parameters[name] = value }
+
+func (p *planner) flags(given Settings) {
+	for _, name := range p.wanted.template.names {
+		if Field(name) != "" {
+			continue
+		}
+		value, ok := given[name]
+		p.wanted.places[name] = finding.Position{File: Flag(name)}
+		if !ok {
+			p.wanted.Keep = append(p.wanted.Keep, name)
+			continue
+		}
+		p.set(name, value)
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		if _, known := p.wanted.template.parameters[name]; !known || Field(name) != "" {
+			p.add(finding.StackValue, finding.Position{File: Flag(name)}, name+" is no parameter that a flag sets", "leave it out")
+		}
+	}
+}
+
+const exampleBase = "/buildkite/base-ami"
+
+// base takes parameters only: what a parameter names may change from build to build.
+func (p *planner) base() {
+	base, at := p.recipe.Base, p.recipe.At("base", 0)
+	if name, ok := strings.CutPrefix(base, "ssm:"); ok {
+		p.set("BaseAmiParameter", name)
+		return
+	}
+	message := fmt.Sprintf("a stack reads its base from an SSM parameter, at every build; %q is none", base)
+	right := fmt.Sprintf("`image-builder base resolve --write %s` puts Buildkite's AMI into one; then write base: ssm:%s here, or --base ssm:%s", exampleBase, exampleBase, exampleBase)
+	switch {
+	case base == "":
+		message = "no base is given: a stack reads it from an SSM parameter, at every build"
+	case strings.HasPrefix(base, "ami-"):
+		message = "a stack reads its base from an SSM parameter, at every build: a newer AMI is put there, and nothing is deployed again"
+		right = fmt.Sprintf("put the ID into one: aws ssm put-parameter --type String --name %s --value %s; then write base: ssm:%s", exampleBase, base, exampleBase)
+	}
+	p.add(finding.StackBase, at, message, right)
+}
+
+func (p *planner) output() {
+	if p.recipe.Output == "" {
+		p.add(finding.StackOutput, p.recipe.At("output", 0), "no output is given: the parameter that receives each AMI's ID", "add output: /buildkite/agent-ami to the recipe, or --output /buildkite/agent-ami to the command")
+		return
+	}
+	p.set("OutputAmiParameter", p.recipe.Output)
+	if base, ok := strings.CutPrefix(p.recipe.Base, "ssm:"); ok && strings.TrimPrefix(base, "/") == strings.TrimPrefix(p.recipe.Output, "/") {
+		p.add(finding.StackOutput, p.recipe.At("output", 0), "base and output are the same parameter: each image would be baked upon the last one", "name another output")
+	}
+}
+
+func (p *planner) secrets(given Settings) {
+	kind, rest, _ := strings.Cut(p.recipe.Secrets, ":")
+	switch {
+	case p.recipe.Secrets == "":
+	case kind == "s3":
+		bucket, prefix, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
+		p.set("SecretsBucket", bucket)
+		p.set("SecretsPrefix", strings.Trim(prefix, "/"))
+	case kind == "secretsmanager":
+		p.set("SecretNames", joined(rest, given["SecretNames"]))
+		p.wanted.places["SecretNames"] = p.recipe.At("secrets", 0)
+		p.wanted.Keep = slices.DeleteFunc(p.wanted.Keep, func(name string) bool { return name == "SecretNames" })
+	case kind == "ssm":
+		p.add(finding.StackSecrets, p.recipe.At("secrets", 0), "a stack takes secrets from a bucket or from Secrets Manager, not from SSM parameters",
+			"put them into Secrets Manager and write secrets: secretsmanager:NAME, more of them by --secret-names; or into a bucket: secrets: s3://bucket/prefix")
+	default:
+		p.add(finding.StackSecrets, p.recipe.At("secrets", 0), fmt.Sprintf("%s is on this machine, where no build instance can read it", p.recipe.Secrets),
+			fmt.Sprintf("put the files into a bucket (aws s3 cp --recursive %s s3://BUCKET/image) and write secrets: s3://BUCKET/image here, or --secrets s3://BUCKET/image", p.recipe.Secrets))
+	}
+}
+
+// joined is a list of names with one more at its front.
+func joined(name, others string) string {
+	names := []string{name}
+	for other := range strings.SplitSeq(others, ",") {
+		if other = strings.TrimSpace(other); other != "" && other != name {
+			names = append(names, other)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+func (p *planner) lists() {
+	p.set("Packages", strings.Join(p.recipe.Packages, " "))
+	p.set("GitMirrors", strings.Join(p.recipe.GitMirrors, " "))
+	p.set("DockerImages", strings.Join(p.recipe.DockerImages, " "))
+	for i, url := range p.recipe.GitMirrors {
+		if path.IsAbs(url) || strings.HasPrefix(url, "file:") {
+			p.warn(p.recipe.At("git-mirrors", i), fmt.Sprintf("%s is looked for on the build instance, not here", url), "write a URL that can be cloned from there")
+		}
+	}
+}
+
+// schedule writes the form that the template takes: with cron( ), and one blank between fields.
+func (p *planner) schedule() {
+	text := strings.TrimSpace(p.recipe.Schedule)
+	if text == "" {
+		p.zone()
+		return
+	}
+	kind, inner := "cron", text
+	for _, form := range []string{"cron", "rate"} {
+		if rest, ok := strings.CutPrefix(text, form+"("); ok {
+			kind, inner = form, strings.TrimSuffix(rest, ")")
+		}
+	}
+	p.set("ScheduleExpression", kind+"("+strings.Join(strings.Fields(inner), " ")+")")
+	p.zone()
+}
+
+func (p *planner) zone() {
+	if p.recipe.TimeZone != "" {
+		p.set("TimeZone", p.recipe.TimeZone)
+	}
+}
+
+// disk is in whole GiB on EBS. Which device it is, the base AMI says: see Checks.
+func (p *planner) disk() {
+	p.set("RootVolumeSize", strconv.FormatInt((p.recipe.Disk+1<<30-1)>>30, 10))
+}
+
+// lacks tells of fields that mean nothing to a stack.
+func (p *planner) lacks() {
+	if p.recipe.Timeout > 0 {
+		p.warn(p.recipe.At("timeout", 0), "a stack has no such limit: timeout is for a bake on this machine", "give the steps of documents a timeoutSeconds of their own")
+	}
+	if len(p.recipe.AllowLeak) > 0 {
+		p.warn(p.recipe.At("allow-leak", 0), "a stack does not search its AMIs for secrets: allow-leak is for a bake on this machine", "nothing to do: the secrets are in memory while the AMI is built, and the build fails if they are still there at its end")
+	}
+}
+
+// values holds every value against the template.
+func (p *planner) values() {
+	for _, name := range p.wanted.template.names {
+		value, given := p.wanted.Parameters[name]
+		at := p.wanted.places[name]
+		if !given || slices.ContainsFunc(p.found, func(f finding.Finding) bool { return f.Severity == finding.Error && f.Position == at }) {
+			continue // there is none, or it was refused already
+		}
+		if wrong := p.wanted.template.parameters[name].refuses(value); wrong != "" {
+			p.add(finding.StackValue, at, fmt.Sprintf("%s cannot be %s", name, short(value)), "it "+wrong)
+		}
+	}
+	if p.found.Errors() > 0 {
+		return
+	}
+	for _, says := range p.wanted.template.broken(p.wanted.given) {
+		p.add(finding.StackValue, finding.Position{File: p.recipe.File}, says, "")
+	}
+}
+
+// given returns a value that the recipe or a flag gave.
+func (w Wanted) given(name string) (string, bool) {
+	value, ok := w.Parameters[name]
+	return value, ok
+}
+
+// short is a value as a message shows it.
+func short(value string) string {
+	if runes := []rune(value); len(runes) > 60 {
+		value = string(runes[:60]) + "…"
+	}
+	return strconv.Quote(value)
+}
+
+// stackName is what CloudFormation takes, with room for "-docker-images" in the 128 characters that Image Builder gives
+// a component's name; it gives none fewer than 3.
+var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{2,113}$`)
+
+// StackName checks a stack's name: the one that was given, else the recipe's.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+func StackName(r *recipe.Recipe, given string) (string, finding.List) {
+	name, at := given, finding.Position{File: "--stack"}
+	if given == "" {
+		name, at = r.Name, r.At("name", 0)
+	}
+	if stackName.MatchString(name) {
+		return name, nil
+	}
+	return "", finding.List{{
+		Code: finding.StackName, Position: at, Message: fmt.Sprintf("%q is no name for a stack: a letter, then 2 to 113 letters, digits and hyphens", name),
+		Right: "write --stack " + suggested(name),
+	}}
+}
+
+var notInStackNames = regexp.MustCompile(`[^A-Za-z0-9]+`)
+
+func suggested(name string) string {
+	name = strings.Trim(notInStackNames.ReplaceAllString(name, "-"), "-")
+	if !stackName.MatchString(name) {
+		return "nightly-ami"
+	}
+	return name
+}
