@@ -142,7 +142,7 @@ func TestRolesReachExactlyThis(t *testing.T) {
 		{little, "ExecutionRole", "Deny", "ssm:GetParameter", []string{ssm + "base-ami", ssm + "buildkite/agent-ami", public + "aws/*"}},
 		{little, "InstanceRole", "Allow", "ssm:GetParameter", nil},
 		{little, "InstanceRole", "Allow", "s3:GetObject", nil},
-		{much, "InstanceRole", "Allow", "s3:GetObject", []string{"arn:aws:s3:::scripts/agents/bootstrap.sh", "arn:aws:s3:::scripts/document.yml", "arn:aws:s3:::secrets/agents/image/*"}},
+		{much, "InstanceRole", "Allow", "s3:GetObject", []string{"arn:aws:s3:::scripts/agents/bootstrap.sh", "arn:aws:s3:::scripts/document.yml", "arn:aws:s3:::scripts/document.yml.d/*", "arn:aws:s3:::secrets/agents/image/*"}},
 		{much, "InstanceRole", "Allow", "s3:ListBucket", []string{"arn:aws:s3:::secrets"}},
 		{much, "InstanceRole", "Allow", "secretsmanager:GetSecretValue", []string{"arn:*:secretsmanager:*:*:secret:buildkite/private_ssh_key-??????", "arn:*:secretsmanager:*:*:secret:known_hosts-??????"}},
 		{much, "InstanceRole", "Allow", "kms:Decrypt", []string{"arn:aws:kms:eu-central-1:123456789012:key/abc"}},
