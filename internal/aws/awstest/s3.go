@@ -1,0 +1,136 @@
+package awstest
+
+import (
+	"bytes"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// S3 is gofakes3 behind the account's signature and the check of ExpectedBucketOwner.
+type S3 struct {
+	cloud   *Cloud
+	store   gofakes3.Backend
+	handler http.Handler
+
+	mu     sync.Mutex
+	owners map[string]string // of buckets that are another account's
+}
+
+func newS3(cloud *Cloud) *S3 {
+	store := s3mem.New()
+	return &S3{cloud: cloud, store: store, handler: gofakes3.New(store).Server(), owners: map[string]string{}}
+}
+
+// Put stores an object; its bucket is made if it is not there.
+func (s *S3) Put(bucket, key string, body []byte) error {
+	if err := s.CreateBucket(bucket, Account); err != nil {
+		return err
+	}
+	if _, err := s.store.PutObject(bucket, key, nil, bytes.NewReader(body), int64(len(body)), nil); err != nil {
+		return fmt.Errorf("put s3://%s/%s: %w", bucket, key, err)
+	}
+	return nil
+}
+
+// CreateBucket makes a bucket of an account. One that is there keeps its owner.
+func (s *S3) CreateBucket(bucket, account string) error {
+	if there, err := s.store.BucketExists(bucket); err != nil || there {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if account != Account {
+		s.owners[bucket] = account
+	}
+	return s.store.CreateBucket(bucket)
+}
+
+// Get returns an object.
+func (s *S3) Get(bucket, key string) ([]byte, error) {
+	object, err := s.store.GetObject(bucket, key, nil)
+	if err != nil {
+		return nil, fmt.Errorf("get s3://%s/%s: %w", bucket, key, err)
+	}
+	defer object.Contents.Close()
+	return io.ReadAll(object.Contents)
+}
+
+// Keys returns the keys of a bucket in order.
+func (s *S3) Keys(bucket string) ([]string, error) {
+	listed, err := s.store.ListBucket(bucket, &gofakes3.Prefix{}, gofakes3.ListBucketPage{})
+	if err != nil {
+		return nil, fmt.Errorf("list s3://%s: %w", bucket, err)
+	}
+	var keys []string
+	for _, object := range listed.Contents {
+		keys = append(keys, object.Key)
+	}
+	return keys, nil
+}
+
+// ServeHTTP answers in S3's protocol, addressed by path.
+func (s *S3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	operation := s3Operation(r, key)
+	planned, due := s.cloud.due("s3", operation)
+	why := unauthorized(r, "s3", nil)
+	switch {
+	case why != "":
+		refuse(w, r, denial("s3", why))
+	case due && planned.Cut:
+		cut(w)
+	case due:
+		refuse(w, r, planned)
+	case s.foreign(bucket, r.Header.Get("X-Amz-Expected-Bucket-Owner")):
+		refuse(w, r, Fault{Code: "AccessDenied", Message: "Access Denied", Status: http.StatusForbidden})
+	default:
+		s.cloud.count("s3", operation)
+		w.Header().Set("X-Amz-Bucket-Region", Region)
+		s.handler.ServeHTTP(w, r)
+	}
+}
+
+// foreign tells whether the bucket is another account's, or not the one's that the caller expects.
+func (s *S3) foreign(bucket, expected string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owner, other := s.owners[bucket]
+	if !other {
+		owner = Account
+	}
+	return other || expected != "" && expected != owner
+}
+
+// s3Operation names the operation of a request, as far as faults and counts need it.
+func s3Operation(r *http.Request, key string) string {
+	noun := map[bool]string{true: "Bucket", false: "Object"}[key == ""]
+	switch {
+	case key == "" && r.Method == http.MethodGet && r.URL.Query().Get("list-type") == "2":
+		return "ListObjectsV2"
+	case key == "" && r.Method == http.MethodPut && r.URL.RawQuery != "" && !r.URL.Query().Has("x-id"):
+		return "PutBucket" // one of its many settings
+	case key == "" && r.Method == http.MethodPut:
+		return "CreateBucket"
+	}
+	return map[string]string{"HEAD": "Head", "GET": "Get", "PUT": "Put", "DELETE": "Delete", "POST": "Post"}[r.Method] + noun
+}
+
+func refuse(w http.ResponseWriter, r *http.Request, f Fault) {
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(max(f.Status, http.StatusBadRequest))
+	if r.Method == http.MethodHead {
+		return
+	}
+	text, _ := xml.Marshal(struct { // texts are always XML
+		XMLName       xml.Name `xml:"Error"`
+		Code, Message string
+	}{Code: f.Code, Message: f.Message})
+	_, _ = w.Write(text) // the client may have gone
+}
