@@ -95,6 +95,9 @@ func (w *Wanted) compose() finding.List {
 	}
 	uploads, digest := []Upload{object("ComponentDocumentUrl", docs[0].name, docs[0].text)}, sha256.Sum256(docs[0].text)
 	if len(docs) > 1 || len(docs[0].parameters) > 0 {
+		if found := crossings(docs); len(found) > 0 {
+			return found
+		}
 		var err error
 		if uploads, digest, err = wrapped(docs); err != nil {
 			return finding.List{{Code: finding.StackDocument, Position: docs[0].at, Message: err.Error()}}
@@ -129,13 +132,37 @@ func (d document) check() finding.List {
 		}}
 	}
 	parsed, found := component.Parse(d.name, d.text)
-	if parsed == nil || found.Errors() > 0 {
-		return append(found, finding.Finding{Code: finding.StackDocument, Position: d.at, Message: d.name + " is no component document", Right: "image-builder lint shows what is wrong with it"})
+	for _, f := range found {
+		if f.Severity == finding.Error {
+			return finding.List{{Code: finding.StackDocument, Position: d.at, Message: f.Error(), Right: "image-builder lint shows all that is wrong with it"}}
+		}
 	}
 	if len(phasesOf(parsed)) == 0 {
 		return finding.List{{Code: finding.StackDocument, Position: d.at, Message: d.name + " has none of the phases that Image Builder runs", Right: "call a phase build, validate or test"}}
 	}
 	return nil
+}
+
+// crossings finds references that go from one phase to another: each phase of a document is called by itself, so what a
+// step of an earlier one has put out is gone.
+func crossings(docs []document) finding.List {
+	var found finding.List
+	for _, d := range docs {
+		parsed, _ := component.Parse(d.name, d.text)
+		parsed.Steps(func(phase *component.Phase, step *component.Step) {
+			step.Inputs.Scalars(func(v *component.Value) {
+				for _, reference := range earlier.FindAllStringSubmatch(v.Text, -1) {
+					if reference[1] != phase.Name.Value {
+						found = append(found, finding.Finding{
+							Code: finding.StackDocument, Position: d.at, Right: "let the " + reference[1] + " phase write it to a file that the " + phase.Name.Value + " phase reads",
+							Message: fmt.Sprintf("%s: the %s phase uses %s, but the stack runs each phase of these documents by itself", d.name, phase.Name.Value, reference[0]),
+						})
+					}
+				}
+			})
+		})
+	}
+	return found
 }
 
 func phasesOf(doc *component.Document) []string {
