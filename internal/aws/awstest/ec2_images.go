@@ -1,0 +1,105 @@
+package awstest
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+var imageFilters = filters[AMI]{
+	"architecture":                     func(a AMI) []string { return []string{a.Architecture} },
+	"block-device-mapping.device-name": func(a AMI) []string { return []string{a.RootDevice} },
+	"image-id":                         func(a AMI) []string { return []string{a.ID} },
+	"is-public":                        func(a AMI) []string { return []string{strconv.FormatBool(a.Public)} },
+	"name":                             func(a AMI) []string { return []string{a.Name} },
+	"owner-id":                         func(a AMI) []string { return []string{a.Owner} },
+	"root-device-name":                 func(a AMI) []string { return []string{a.RootDevice} },
+	"root-device-type":                 func(AMI) []string { return []string{"ebs"} },
+	"source-image-id":                  func(a AMI) []string { return []string{a.Source} },
+	"state":                            func(a AMI) []string { return []string{a.State} },
+	"virtualization-type":              func(AMI) []string { return []string{"hvm"} },
+}
+
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
+func (e *EC2) describeImages(call Call) (Values, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	seen := slices.DeleteFunc(slices.Clone(e.images), func(a AMI) bool { return a.Owner != e.account.id && !a.Public })
+	ids := listOf[string](call.In, "ImageIds")
+	if i := slices.IndexFunc(ids, func(id string) bool { return slices.Contains(e.gone, id) }); i >= 0 {
+		return nil, e.refuse("InvalidAMIID.Unavailable", "The image ID '%s' is no longer available", ids[i])
+	}
+	images, err := ec2IDs(e, ids, seen, "ami", "InvalidAMIID", "image id", func(a AMI) string { return a.ID })
+	if err != nil {
+		return nil, bracketed(err)
+	}
+	if images, err = ec2Filter(e, call.In, images, tagFilters(call.In)); err != nil {
+		return nil, err
+	}
+	if owners := listOf[string](call.In, "Owners"); len(owners) > 0 {
+		images = slices.DeleteFunc(slices.Clone(images), func(a AMI) bool { return !e.ownedBy(a, owners) })
+	}
+	if !truthOf(call.In, "IncludeDisabled") {
+		images = slices.DeleteFunc(slices.Clone(images), func(a AMI) bool { return a.State == "disabled" })
+	}
+	return ec2Page(e, call, "ImageIds", "Images", images, e.encodeImage)
+}
+
+// bracketed puts the IDs of an AMI error into brackets, as the service has always done.
+func bracketed(err error) error {
+	fault, ok := err.(Fault) //nolint:errorlint // made one line above, wrapped by nobody
+	if ok && fault.Code == "InvalidAMIID.NotFound" {
+		first, last := strings.Index(fault.Message, "'"), strings.LastIndex(fault.Message, "'")
+		fault.Message = fault.Message[:first+1] + "[" + fault.Message[first+1:last] + "]" + fault.Message[last:]
+	}
+	return fault
+}
+
+// tagFilters adds a filter for each tag that a call asks about.
+func tagFilters(in Values) filters[AMI] {
+	known := filters[AMI]{}
+	for name, has := range imageFilters {
+		known[name] = has
+	}
+	for _, filter := range listOf[Values](in, "Filters") {
+		if key, ok := strings.CutPrefix(textOf(filter, "Name"), "tag:"); ok {
+			known["tag:"+key] = func(a AMI) []string {
+				if value, set := a.Tags[key]; set {
+					return []string{value}
+				}
+				return nil
+			}
+		}
+	}
+	return known
+}
+
+func (e *EC2) ownedBy(a AMI, owners []string) bool {
+	return slices.ContainsFunc(owners, func(owner string) bool {
+		return owner == a.Owner || owner == "self" && a.Owner == e.account.id
+	})
+}
+
+func (e *EC2) encodeImage(a AMI) Values {
+	snapshot := strings.Replace(a.ID, "ami-", "snap-", 1)
+	out := Values{
+		"ImageId": a.ID, "ImageLocation": a.Owner + "/" + a.Name, "ImageType": "machine", "Name": a.Name,
+		"State": a.State, "OwnerId": a.Owner, "Public": a.Public, "Architecture": a.Architecture,
+		"CreationDate":   a.Created.UTC().Format("2006-01-02T15:04:05.000Z"),
+		"RootDeviceName": a.RootDevice, "RootDeviceType": "ebs", "VirtualizationType": "hvm", "Hypervisor": "xen",
+		"EnaSupport": true, "PlatformDetails": "Linux/UNIX", "UsageOperation": "RunInstances",
+		"DeprecationTime": a.Created.Add(2 * 365 * 24 * time.Hour).UTC().Format("2006-01-02T15:04:05.000Z"),
+		"BlockDeviceMappings": []any{Values{"DeviceName": a.RootDevice, "Ebs": Values{
+			"DeleteOnTermination": true, "SnapshotId": snapshot, "VolumeSize": a.RootSize, "VolumeType": "gp3", "Encrypted": false,
+		}}},
+		"Tags": ec2Tags(a.Tags),
+	}
+	if a.Description != "" {
+		out["Description"] = a.Description
+	}
+	if a.Source != "" {
+		out["SourceImageId"], out["SourceImageRegion"] = a.Source, e.region
+	}
+	return out
+}
