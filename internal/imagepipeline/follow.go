@@ -1,0 +1,137 @@
+package imagepipeline
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+)
+
+// Follow watches one build until it has ended.
+type Follow struct {
+	Images    Images
+	Workflows Workflows
+	Logs      Logs
+	Group     string // the log group of the builds
+	// Report is told of workflows as stages, of their steps, and of each line of the log as output of the step at
+	// whose time it was written.
+	Report progress.Func
+	Line   func(Line) error // gets each line of the log, too; may be nil
+	Wait   Wait
+	Every  time.Duration // between two looks
+	// Patience is how many looks in a row may be lost to faults that pass.
+	Patience int
+	// Settle is how many looks at the log must find nothing new, once the build has ended: lines come late.
+	Settle int
+	Limit  time.Duration // how long to watch at most
+	Now    func() time.Time
+}
+
+// Build is a build that has ended.
+type Build struct {
+	Image
+	Elapsed image.Duration `json:"elapsed"` // from the first workflow's start to the last one's end
+	Failed  *Step          `json:"failedStep,omitempty"`
+	Tail    []string       `json:"tail,omitempty"` // the last lines of its log, if it failed
+}
+
+// DetachedError says that a build is not watched any more. It goes on.
+type DetachedError struct {
+	Image Image
+	Err   error
+}
+
+func (e *DetachedError) Error() string {
+	return fmt.Sprintf("follow build %s, which goes on: %s", e.Image.Version, e.Err)
+}
+
+func (e *DetachedError) Unwrap() error { return e.Err }
+
+// FailedError says that a build ended without an AMI.
+type FailedError struct{ Build Build }
+
+func (e *FailedError) Error() string {
+	b := e.Build
+	if b.State == Cancelled {
+		return fmt.Sprintf("build %s was cancelled", b.Version)
+	}
+	return fmt.Sprintf("build %s failed: %s", b.Version, b.Why())
+}
+
+// Why says in a sentence why a build failed: in which step, and Image Builder's reason.
+func (b Build) Why() string {
+	reason := Brief(b.Reason)
+	if b.Failed == nil {
+		if reason == "" {
+			return "Image Builder gives no reason"
+		}
+		return reason
+	}
+	if reason == "" {
+		reason = Brief(b.Failed.Message)
+	}
+	if reason == "" {
+		return b.Failed.Name
+	}
+	return b.Failed.Name + ": " + reason
+}
+
+// Run watches an image's build, from its first line on. It returns a *FailedError if the build failed or was cancelled,
+// and a *DetachedError if it could not be watched to its end.
+func (f *Follow) Run(ctx context.Context, arn string) (Build, error) {
+	w := newWatch(f, arn)
+	defer f.Report.Stage("image " + w.image.Version)()
+	if err := f.watch(ctx, w); err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err() // and not what a call broke on
+		}
+		return Build{Image: w.image}, &DetachedError{Image: w.image, Err: err}
+	}
+	build := w.conclude()
+	if build.State == Failed || build.State == Cancelled {
+		return build, &FailedError{Build: build}
+	}
+	return build, nil
+}
+
+// watch looks again and again until the build has ended and nothing more comes.
+func (f *Follow) watch(ctx context.Context, w *watch) error {
+	begun := f.Now()
+	for quiet, misses := 0, 0; quiet <= f.Settle; {
+		fresh, err := w.look(ctx)
+		if err != nil && (misses >= f.Patience || !passes(err)) {
+			return err
+		}
+		switch {
+		case err != nil:
+			if misses++; misses == 1 {
+				f.Report.Report(progress.Event{Kind: progress.Note, Text: err.Error() + "; the build goes on and is looked at again"})
+			}
+		case w.image.State.Building() || fresh:
+			quiet, misses = 0, 0
+		default:
+			quiet++
+			misses = 0
+		}
+		if passed := f.Now().Sub(begun); passed > f.Limit {
+			return &LateError{State: w.image.State, Limit: f.Limit}
+		}
+		if err := f.Wait(ctx, f.Every); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// LateError says that a build took longer than anybody wanted to watch it. It is a context.DeadlineExceeded.
+type LateError struct {
+	State State
+	Limit time.Duration
+}
+
+func (e *LateError) Error() string { return fmt.Sprintf("it is still %s after %s", e.State, e.Limit) }
+
+// Is makes it a deadline that passed.
+func (e *LateError) Is(target error) bool { return target == context.DeadlineExceeded }

@@ -1,0 +1,27 @@
+package imagepipeline
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// newestFirst returns the images in order; of those made at one moment, the one of the higher version is the newer.
+func newestFirst(images []Image) []Image {
+	images = slices.Clone(images)
+	slices.SortFunc(images, func(a, b Image) int {
+		return cmp.Or(b.Created.Compare(a.Created), slices.Compare(numbers(b.Version), numbers(a.Version)))
+	})
+	return images
+}
+
+// numbers are those of a version, 1.0.4/1.
+func numbers(version string) []int {
+	var found []int
+	for _, part := range strings.FieldsFunc(version, func(r rune) bool { return r == '.' || r == '/' }) {
+		n, _ := strconv.Atoi(part) // what is no number comes first
+		found = append(found, n)
+	}
+	return found
+}

@@ -1,0 +1,70 @@
+package imagepipeline
+
+import (
+	"context"
+	"time"
+)
+
+// Starter starts builds. Satisfied by *aws.ImageBuilder.
+type Starter interface {
+	// StartBuild has a pipeline build an image and returns the image's ARN. However often a token is sent, it starts
+	// one build.
+	StartBuild(ctx context.Context, pipeline, token string) (image string, err error)
+}
+
+// Images reads a pipeline and what it built. Satisfied by *aws.ImageBuilder.
+type Images interface {
+	Pipeline(ctx context.Context, arn string) (Pipeline, error)
+	// Images returns all images of a pipeline that there still are, in no order.
+	Images(ctx context.Context, pipeline string) ([]Image, error)
+	Image(ctx context.Context, arn string) (Image, error)
+}
+
+// Workflows reads what a build does. Satisfied by *aws.ImageBuilder.
+type Workflows interface {
+	Workflows(ctx context.Context, image string) ([]Workflow, error)
+	Steps(ctx context.Context, workflow string) ([]Step, error)
+}
+
+// Logs reads logs. Satisfied by *aws.Logs.
+type Logs interface {
+	// Lines returns a page of a stream, oldest line first; place is "" for its beginning, else what the page before
+	// said. A group or stream that is not there is an empty page.
+	Lines(ctx context.Context, group, stream, place string) (Page, error)
+	// Streams returns the names of a group's streams in alphabetical order; none if the group is not there.
+	Streams(ctx context.Context, group string) ([]string, error)
+}
+
+// Parameters reads what a parameter holds. Satisfied by *aws.Parameters.
+type Parameters interface {
+	// Value returns "" and false if there is no such parameter.
+	Value(ctx context.Context, name string) (string, bool, error)
+}
+
+// Sources knows where AMIs come from. Satisfied by *aws.AMIs.
+type Sources interface {
+	// SourceAMIs returns the AMI that each was made from; those for which EC2 does not know are absent.
+	SourceAMIs(ctx context.Context, amis []string) (map[string]string, error)
+}
+
+// Wait waits until the time has passed or the context is done, whose error it returns then. Satisfied by Sleep.
+type Wait func(ctx context.Context, d time.Duration) error
+
+// Sleep is a Wait by the clock.
+func Sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// passing is an error that may be over a moment later: throttling, a connection that was cut. Satisfied by
+// the errors of package aws.
+type passing interface {
+	error
+	Passing() bool
+}

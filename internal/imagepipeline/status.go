@@ -1,0 +1,166 @@
+package imagepipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"image-builder/internal/image"
+	"image-builder/internal/stack"
+)
+
+// Look asks how a stack's pipeline, parameters and images stand.
+type Look struct {
+	Images     Images
+	Workflows  Workflows
+	Parameters Parameters
+	Sources    Sources
+}
+
+// Status is how everything of a stack stands.
+type Status struct {
+	Stack    stack.Stack `json:"stack"`
+	Pipeline *Pipeline   `json:"pipeline"` // nil while the stack has none
+	// Failures counts the scheduled builds that failed in a row: the service's count, or, since it forgets that when
+	// the pipeline is changed, what the images show.
+	Failures int       `json:"failuresInARow"`
+	Base     Parameter `json:"base"`
+	Output   Parameter `json:"output"`
+	// Newest is the newest image that is available; nil if there is none.
+	Newest *Built `json:"newest"`
+	// NewerBase tells that the base parameter names another AMI than the one that the newest image was made from.
+	NewerBase bool `json:"newerBase"`
+	// Published tells that the output parameter names the newest image's AMI.
+	Published bool    `json:"published"`
+	Images    []Built `json:"images"` // newest first; those under way and those that failed included
+	Total     int     `json:"total"`  // how many images there are
+	// Unread says what could not be read, and why.
+	Unread []string `json:"unread,omitempty"`
+}
+
+// Parameter is a parameter and the AMI that it names now.
+type Parameter struct {
+	Name string `json:"name"`
+	AMI  string `json:"ami,omitempty"` // "" if the parameter is not there
+}
+
+// Built is an image with what is known of its build.
+type Built struct {
+	Image
+	Started time.Time      `json:"started"`
+	Elapsed image.Duration `json:"elapsed"`        // from the first workflow's start to the last one's end; 0 if not known
+	Base    string         `json:"base,omitempty"` // the AMI it was made from; "" if not known
+	Why     string         `json:"why,omitempty"`  // its reason in brief, if it failed
+}
+
+// Run looks at the last n images, and at all that they came from. What may not be read, or is not there yet, leaves a
+// gap in the status and no error.
+func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
+	s := Status{
+		Stack: of, Images: []Built{},
+		Base: Parameter{Name: of.Parameters["BaseAmiParameter"]}, Output: Parameter{Name: of.Parameters["OutputAmiParameter"]},
+	}
+	l.parameter(ctx, &s, &s.Base)
+	l.parameter(ctx, &s, &s.Output)
+	arn := of.Outputs["Pipeline"]
+	if arn == "" {
+		return s, ctx.Err()
+	}
+	pipeline, err := l.Images.Pipeline(ctx, arn)
+	if err != nil {
+		return s, err
+	}
+	images, err := l.Images.Images(ctx, arn)
+	if err != nil {
+		return s, err
+	}
+	images = newestFirst(images)
+	s.Pipeline, s.Total, s.Failures = &pipeline, len(images), max(pipeline.Failures, failuresInARow(images))
+	l.images(ctx, &s, images, n)
+	s.Published = s.Newest != nil && s.Newest.AMI == s.Output.AMI
+	s.NewerBase = s.Newest != nil && s.Newest.Base != "" && s.Base.AMI != "" && s.Newest.Base != s.Base.AMI
+	return s, ctx.Err()
+}
+
+// parameter reads what a parameter holds.
+func (l *Look) parameter(ctx context.Context, s *Status, p *Parameter) {
+	if p.Name == "" {
+		return
+	}
+	value, _, err := l.Parameters.Value(ctx, p.Name)
+	p.AMI = value
+	s.unread(err)
+}
+
+func (s *Status) unread(err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.Unread = append(s.Unread, err.Error())
+	}
+}
+
+// images adds the last n images and, if it is none of them, finds the newest that is available.
+func (l *Look) images(ctx context.Context, s *Status, images []Image, n int) {
+	wanted := images[:min(n, len(images))]
+	newest := newestAvailable(images)
+	var amis []string
+	for _, one := range wanted {
+		if one.AMI != "" {
+			amis = append(amis, one.AMI)
+		}
+	}
+	if newest != nil {
+		amis = append(amis, newest.AMI)
+	}
+	sources, err := l.Sources.SourceAMIs(ctx, amis)
+	s.unread(err)
+	for _, one := range wanted {
+		s.Images = append(s.Images, l.built(ctx, s, one, sources))
+	}
+	if newest != nil {
+		s.Newest = &Built{Image: *newest, Started: newest.Created, Base: sources[newest.AMI]}
+		for i, one := range s.Images {
+			if one.ARN == newest.ARN {
+				s.Newest = &s.Images[i]
+			}
+		}
+	}
+}
+
+func (l *Look) built(ctx context.Context, s *Status, one Image, sources map[string]string) Built {
+	built := Built{Image: one, Started: one.Created, Base: sources[one.AMI]}
+	if one.State == Failed {
+		built.Why = Brief(one.Reason)
+	}
+	workflows, err := l.Workflows.Workflows(ctx, one.ARN)
+	s.unread(err)
+	if !one.State.Building() {
+		built.Elapsed = image.Duration(span(workflows))
+	}
+	return built
+}
+
+// newestAvailable returns the newest image that has an AMI to be used.
+func newestAvailable(images []Image) *Image {
+	for _, one := range images {
+		if one.State == Available && one.AMI != "" {
+			return &one
+		}
+	}
+	return nil
+}
+
+// failuresInARow counts the scheduled builds that failed since one was a success. Those started by hand do not count
+// when they fail.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ImagePipeline.html
+func failuresInARow(images []Image) int {
+	failures := 0
+	for _, one := range images {
+		if one.State == Available {
+			break
+		}
+		if one.State == Failed && one.Scheduled {
+			failures++
+		}
+	}
+	return failures
+}

@@ -1,0 +1,237 @@
+package imagepipeline
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+)
+
+// tailLines is how many last lines of a log are kept for whoever asks why a build failed.
+const tailLines = 20
+
+// watch is what is known of a build that is followed, and what was told of it.
+type watch struct {
+	*Follow
+	image     Image
+	workflows []Workflow
+	steps     map[string][]Step // by workflow's ID
+	told      map[string]bool   // what was told, by a word and an ID
+	place     string            // in the log
+	tail      []Line
+}
+
+func newWatch(f *Follow, arn string) *watch {
+	return &watch{
+		Follow: f, steps: map[string][]Step{}, told: map[string]bool{},
+		image: Image{ARN: arn, Version: VersionOf(arn), State: "PENDING"},
+	}
+}
+
+// look asks how the build stands and tells what is new. It tells nothing if any question is not answered, so that
+// looking again loses nothing. It returns whether the log had new lines.
+func (w *watch) look(ctx context.Context) (fresh bool, err error) {
+	one, err := w.Images.Image(ctx, w.image.ARN)
+	if err != nil {
+		return false, err
+	}
+	workflows, err := w.Workflows.Workflows(ctx, w.image.ARN)
+	if err != nil {
+		return false, err
+	}
+	steps := map[string][]Step{}
+	for _, flow := range workflows {
+		if w.told["complete "+flow.ID] {
+			continue
+		}
+		if steps[flow.ID], err = w.Workflows.Steps(ctx, flow.ID); err != nil {
+			return false, err
+		}
+	}
+	lines, place, err := readOn(ctx, w.Logs, w.Group, w.image.Version, w.place)
+	if err != nil {
+		return false, err
+	}
+	w.image, w.workflows, w.place = one, workflows, place
+	for _, flow := range workflows {
+		if found, asked := steps[flow.ID]; asked {
+			w.steps[flow.ID], w.told["complete "+flow.ID] = found, !flow.Finished.IsZero()
+		}
+	}
+	return len(lines) > 0, w.tell(lines, false)
+}
+
+// readOn reads what a stream holds after a place, and returns the place after it.
+func readOn(ctx context.Context, logs Logs, group, stream, place string) ([]Line, string, error) {
+	var lines []Line
+	for {
+		page, err := logs.Lines(ctx, group, stream, place)
+		if err != nil {
+			return nil, "", err
+		}
+		lines = append(lines, page.Lines...)
+		if page.Missing || page.Next == place {
+			return lines, place, nil
+		}
+		place = page.Next
+	}
+}
+
+// moment is something to tell, and when it happened.
+type moment struct {
+	at    time.Time
+	event progress.Event
+	line  *Line
+}
+
+// tell reports what is new in the order in which it happened. What failed is told last, by the call that is final:
+// until then its last lines may still come.
+func (w *watch) tell(lines []Line, final bool) error {
+	var moments []moment
+	for _, flow := range w.workflows {
+		moments = append(moments, w.begun(flow)...)
+	}
+	for i := range lines {
+		moments = append(moments, moment{at: lines[i].Time, line: &lines[i]})
+	}
+	for _, flow := range w.workflows {
+		moments = append(moments, w.ended(flow, final)...)
+	}
+	slices.SortStableFunc(moments, func(a, b moment) int { return a.at.Compare(b.at) })
+	for _, m := range moments {
+		if m.line == nil {
+			w.Report.Report(m.event)
+			continue
+		}
+		if err := w.print(*m.line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begun are the beginnings of a workflow and its steps that were not told yet.
+func (w *watch) begun(flow Workflow) []moment {
+	var moments []moment
+	if !flow.Started.IsZero() && w.first("begun", flow.ID) {
+		moments = append(moments, moment{at: flow.Started, event: progress.Event{Kind: progress.StageStarted, Stage: flow.Name}})
+	}
+	for _, step := range w.steps[flow.ID] {
+		if step.Status != StepPending && step.Status != StepSkipped && w.first("begun", step.ID) {
+			moments = append(moments, moment{at: step.Started, event: progress.Event{Kind: progress.StepStarted, Step: named(flow, step)}})
+		}
+	}
+	return moments
+}
+
+// ended are the ends that were not told yet.
+func (w *watch) ended(flow Workflow, final bool) []moment {
+	var moments []moment
+	failed := false
+	for _, step := range w.steps[flow.ID] {
+		failed = failed || step.Status == StepFailed
+		if !final && step.Status == StepFailed || !step.over() || !w.first("ended", step.ID) {
+			continue
+		}
+		moments = append(moments, moment{at: step.Finished, event: progress.Event{
+			Kind: progress.StepDone, Step: named(flow, step), Status: outcomes[step.Status], Text: Brief(step.Message),
+			Elapsed: max(0, step.Finished.Sub(step.Started)),
+		}})
+	}
+	if !flow.Finished.IsZero() && (final || !failed) && w.first("ended", flow.ID) {
+		moments = append(moments, moment{at: flow.Finished, event: progress.Event{
+			Kind: progress.StageDone, Stage: flow.Name, Elapsed: flow.Finished.Sub(flow.Started),
+		}})
+	}
+	return moments
+}
+
+// outcomes are the ends of a step in the words of this program.
+var outcomes = map[StepStatus]progress.Status{
+	StepCompleted: progress.Success, StepFailed: progress.Failed, StepSkipped: progress.Skipped, StepCancelled: "cancelled",
+}
+
+// over tells whether a step has ended.
+func (s Step) over() bool { return outcomes[s.Status] != "" }
+
+// named is a step as progress names it.
+func named(flow Workflow, step Step) *progress.Step {
+	return &progress.Step{
+		Document: flow.Name, Phase: strings.ToLower(flow.Type), Name: step.Name, Action: step.Action, Attempt: 1, Iteration: -1,
+	}
+}
+
+// first tells whether something is told for the first time.
+func (w *watch) first(word, id string) bool {
+	key := word + " " + id
+	if w.told[key] {
+		return false
+	}
+	w.told[key] = true
+	return true
+}
+
+// print tells a line, as output of the step at whose time it was written.
+func (w *watch) print(line Line) error {
+	w.tail = append(w.tail, line)
+	w.tail = w.tail[max(0, len(w.tail)-tailLines):]
+	w.Report.Report(progress.Event{Kind: progress.StepOutput, Step: w.stepAt(line.Time), Text: line.Text})
+	if w.Line == nil {
+		return nil
+	}
+	return w.Line(line)
+}
+
+// stepAt returns the step that had started last at a time, or the image as a whole.
+func (w *watch) stepAt(at time.Time) *progress.Step {
+	found := &progress.Step{Document: "image", Phase: "build", Name: w.image.Version, Attempt: 1, Iteration: -1}
+	var latest time.Time
+	for _, flow := range w.workflows {
+		for _, step := range w.steps[flow.ID] {
+			if step.Status != StepSkipped && !step.Started.IsZero() && !step.Started.After(at) && !step.Started.Before(latest) {
+				found, latest = named(flow, step), step.Started
+			}
+		}
+	}
+	return found
+}
+
+// conclude tells what was held back and sums the build up.
+func (w *watch) conclude() Build {
+	build := Build{Image: w.image, Elapsed: image.Duration(span(w.workflows))}
+	_ = w.tell(nil, true) // without lines, nobody returns an error
+	if w.image.State != Failed {
+		return build
+	}
+	for _, flow := range w.workflows {
+		for _, step := range w.steps[flow.ID] {
+			if step.Status == StepFailed && (build.Failed == nil || step.Finished.Before(build.Failed.Finished)) {
+				build.Failed = &step
+			}
+		}
+	}
+	for _, line := range w.tail {
+		build.Tail = append(build.Tail, line.Text)
+	}
+	return build
+}
+
+// span is the time from the first workflow's start to the last one's end; 0 if none has ended.
+func span(workflows []Workflow) time.Duration {
+	var first, last time.Time
+	for _, flow := range workflows {
+		if !flow.Started.IsZero() && (first.IsZero() || flow.Started.Before(first)) {
+			first = flow.Started
+		}
+		if flow.Finished.After(last) {
+			last = flow.Finished
+		}
+	}
+	if first.IsZero() || last.IsZero() {
+		return 0
+	}
+	return last.Sub(first)
+}

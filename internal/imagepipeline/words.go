@@ -1,0 +1,45 @@
+package imagepipeline
+
+import (
+	"regexp"
+	"strings"
+)
+
+// What Image Builder wraps around the sentence that says why a build failed. None of it is documented; what is not
+// wrapped in any of these is left as it is.
+var (
+	workflowFailed  = regexp.MustCompile(`^(?:Image '[^']*' failed: )?Workflow Execution ID: '[^']*' failed with reason: `)
+	executionFailed = regexp.MustCompile(`^SSM execution '[^']*' failed.* with status = '(\w+)' in state = '(\w+)' and failure message = '(.*?)'*\.?$`)
+	componentARN    = regexp.MustCompile(`arn:aws[a-z-]*:imagebuilder:[a-z0-9-]+:[0-9]{12}:component/([a-z0-9_-]+)/([0-9.]+)/[0-9]+`)
+)
+
+// Brief takes from an image's or a step's reason what only machines need: "Document agent-linux-bootstrap 1.0.0
+// failed!" is left of a sentence with the IDs of a workflow and a component.
+func Brief(reason string) string {
+	reason = strings.Join(strings.Fields(reason), " ")
+	reason = workflowFailed.ReplaceAllString(reason, "")
+	reason = executionFailed.ReplaceAllString(reason, "$3 ($1 while $2)")
+	return componentARN.ReplaceAllString(reason, "$1 $2")
+}
+
+// advice is what to do about a reason that is known.
+var advice = []struct{ reason, next string }{
+	{
+		"SSM Agent verification failed",
+		"the build instance does not reach Systems Manager: give the subnet of SubnetId a way out, and see that the base AMI has the SSM agent",
+	},
+	{
+		"Step timed out while step is",
+		"the build instance stopped answering, or a document ran too long: its log may say which",
+	},
+}
+
+// Advice says what to do about the reason of a failure; "" where only the log can tell.
+func Advice(reason string) string {
+	for _, one := range advice {
+		if strings.Contains(reason, one.reason) {
+			return one.next
+		}
+	}
+	return ""
+}
