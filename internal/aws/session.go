@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -20,7 +21,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/smithy-go"
 )
 
 // Session holds what the ports share: where AWS is and who asks. The zero Session uses the default chain.
@@ -38,7 +38,7 @@ func (s *Session) load(ctx context.Context) (aws.Config, error) {
 	s.once.Do(func() {
 		s.config, s.err = config.LoadDefaultConfig(context.WithoutCancel(ctx), config.WithRetryer(newRetryer))
 		if s.err != nil {
-			s.err = fmt.Errorf("read AWS configuration: %w", s.err)
+			s.err = &ConfigError{Err: fmt.Errorf("read AWS configuration: %w", s.err)}
 			return
 		}
 		if s.config.Region == "" {
@@ -50,9 +50,18 @@ func (s *Session) load(ctx context.Context) (aws.Config, error) {
 
 func newRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 5
+		o.MaxAttempts = attempts()
 		o.RateLimiter = ratelimit.None // a bake makes few calls: bursts of retries are no danger
 	})
+}
+
+// attempts is how often a call is made at most before it is given up: AWS_MAX_ATTEMPTS, as for every program.
+// https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
+func attempts() int {
+	if n, err := strconv.Atoi(os.Getenv("AWS_MAX_ATTEMPTS")); err == nil && n > 0 {
+		return n
+	}
+	return 5
 }
 
 // instanceRegion asks the instance where it is, as the executor on an instance does; "" elsewhere.
@@ -73,46 +82,7 @@ func instanceRegion(ctx context.Context, cfg aws.Config) string {
 func (s *Session) regional(ctx context.Context) (aws.Config, error) {
 	cfg, err := s.load(ctx)
 	if err == nil && cfg.Region == "" {
-		err = errors.New("find AWS region: there is none: set AWS_REGION, or region in ~/.aws/config")
+		err = &ConfigError{Err: errors.New("find AWS region: there is none: set AWS_REGION, or region in ~/.aws/config")}
 	}
 	return cfg, err
-}
-
-// explain wraps the error of a call to AWS: what was attempted, and what to do about it where that is known.
-func (s *Session) explain(ctx context.Context, what string, err error) error {
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	if s.config.Credentials != nil {
-		if _, absent := s.config.Credentials.Retrieve(ctx); absent != nil {
-			return fmt.Errorf("%s: there are no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run on an instance with a profile: %w", what, err)
-		}
-	}
-	var api smithy.APIError
-	if !errors.As(err, &api) {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	if next := advice(api.ErrorCode()); next != "" {
-		return fmt.Errorf("%s: %w: %s", what, err, next)
-	}
-	return fmt.Errorf("%s: %w", what, err)
-}
-
-// advice says what to do about an error of AWS; "" if it says that itself.
-func advice(code string) string {
-	switch code {
-	case "AccessDenied", "AccessDeniedException", "Forbidden":
-		return "allow the action in the IAM policy of these credentials, or use others"
-	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
-		return "the credentials have expired: get new ones"
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "UnrecognizedClientException", "InvalidClientTokenId":
-		return "the credentials are not valid: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
-	case "NoSuchBucket":
-		return "check the bucket's name, or give a directory for it with --bucket NAME=DIR"
-	case "ParameterNotFound":
-		return "check its name and the region"
-	case "RequestTimeTooSkewed":
-		return "set this machine's clock"
-	}
-	return ""
 }

@@ -15,6 +15,18 @@ func FirstFailure(events []Event) (Event, bool) {
 
 // cascade tells whether a resource was only given up because of another, or stands for the stack as a whole.
 func cascade(e Event) bool {
-	return e.Type == "AWS::CloudFormation::Stack" && e.PhysicalID != "" && strings.Contains(e.PhysicalID, "/"+e.LogicalID+"/") ||
-		strings.HasPrefix(e.Reason, "Resource creation cancelled") || strings.HasPrefix(e.Reason, "Resource update cancelled")
+	return e.OfStack() || e.Cancelled()
+}
+
+// Cancelled tells whether a resource was given up only because another had failed.
+func (e Event) Cancelled() bool {
+	return strings.HasPrefix(e.Reason, "Resource creation cancelled") || strings.HasPrefix(e.Reason, "Resource update cancelled")
+}
+
+// nameIn returns the stack's name in its ARN, arn:aws:cloudformation:REGION:ACCOUNT:stack/NAME/ID; "" if it is none.
+func nameIn(arn string) string {
+	if parts := strings.Split(arn, "/"); len(parts) == 3 && strings.HasSuffix(parts[0], ":stack") {
+		return parts[1]
+	}
+	return ""
 }

@@ -28,12 +28,13 @@ func (s Stack) Ours() bool { return strings.HasPrefix(s.Description, "image-buil
 
 // ChangeSet is what an operation would change.
 type ChangeSet struct {
-	ID      string   `json:"id"` // its ARN
-	Name    string   `json:"name"`
-	StackID string   `json:"stackId"`
-	Status  Status   `json:"status"`
-	Reason  string   `json:"reason,omitempty"`
-	Changes []Change `json:"changes"`
+	ID        string   `json:"id"` // its ARN
+	Name      string   `json:"name"`
+	StackID   string   `json:"stackId"`
+	Status    Status   `json:"status"`
+	Execution Status   `json:"execution,omitempty"` // AVAILABLE, EXECUTE_IN_PROGRESS, EXECUTE_COMPLETE…
+	Reason    string   `json:"reason,omitempty"`
+	Changes   []Change `json:"changes"`
 }
 
 // Change is what happens to one resource.

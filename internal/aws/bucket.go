@@ -1,0 +1,106 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// CheckBucket tells whether a bucket is there and is the owner's. One that is not there is a fs.ErrNotExist, one of
+// another account, or that these credentials may not see, a fs.ErrPermission.
+func (s *S3) CheckBucket(ctx context.Context, bucket, owner string) error {
+	err := s.in(ctx, bucket, func(client *s3.Client) error {
+		_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket, ExpectedBucketOwner: optional(owner)})
+		return err
+	})
+	if statusOf(err) == http.StatusForbidden {
+		err = fmt.Errorf("%w: %w", fs.ErrPermission, err)
+	}
+	return s.explain(ctx, "look at bucket "+bucket, err)
+}
+
+// CreateBucket makes a bucket in the region of the session. One that is the account's already is no error. What S3 does
+// by itself for a new bucket is wanted: no public access, encryption.
+func (s *S3) CreateBucket(ctx context.Context, bucket string) error {
+	client, err := s.client(ctx, bucket)
+	if err != nil {
+		return err
+	}
+	in := &s3.CreateBucketInput{Bucket: &bucket}
+	if region := client.Options().Region; region != "us-east-1" { // which must not be named
+		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
+	}
+	_, err = client.CreateBucket(ctx, in)
+	var own *types.BucketAlreadyOwnedByYou
+	if errors.As(err, &own) {
+		return nil
+	}
+	return s.explain(ctx, "make bucket "+bucket, err)
+}
+
+// DeleteBucket removes an empty bucket.
+func (s *S3) DeleteBucket(ctx context.Context, bucket, owner string) error {
+	err := s.in(ctx, bucket, func(client *s3.Client) error {
+		_, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket, ExpectedBucketOwner: optional(owner)})
+		return err
+	})
+	return s.explain(ctx, "remove bucket "+bucket, err)
+}
+
+// Has tells whether an object is there.
+func (s *S3) Has(ctx context.Context, bucket, key, owner string) (bool, error) {
+	err := s.in(ctx, bucket, func(client *s3.Client) error {
+		_, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)})
+		return err
+	})
+	if statusOf(err) == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, s.explain(ctx, fmt.Sprintf("look at s3://%s/%s", bucket, key), err)
+}
+
+// Delete removes an object.
+func (s *S3) Delete(ctx context.Context, bucket, key, owner string) error {
+	err := s.in(ctx, bucket, func(client *s3.Client) error {
+		_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)})
+		return err
+	})
+	return s.explain(ctx, fmt.Sprintf("remove s3://%s/%s", bucket, key), err)
+}
+
+// Address returns an object's https:// URL, of the form that CloudFormation takes. It has the bucket in its path, since
+// a bucket with dots has no certificate for its host name.
+// https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#path-style-access
+func (s *S3) Address(ctx context.Context, bucket, key string) (string, error) {
+	client, err := s.client(ctx, bucket)
+	if err != nil {
+		return "", err
+	}
+	region, suffix := client.Options().Region, "amazonaws.com"
+	if strings.HasPrefix(region, "cn-") {
+		suffix = "amazonaws.com.cn"
+	}
+	return fmt.Sprintf("https://s3.%s.%s/%s/%s", region, suffix, bucket, key), nil
+}
+
+// statusOf returns the HTTP status of a refusal; 0 if there is none.
+func statusOf(err error) int {
+	var response *smithyhttp.ResponseError
+	if !errors.As(err, &response) || response.Response == nil {
+		return 0
+	}
+	return response.HTTPStatusCode()
+}
+
+// Region returns the region in which this machine's configuration says to work.
+func (s *Session) Region(ctx context.Context) (string, error) {
+	cfg, err := s.regional(ctx)
+	return cfg.Region, err
+}

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"image-builder/internal/aws"
+	"image-builder/internal/stack"
+)
+
+// stackFlag is --stack of the commands that need a stack which is there.
+type stackFlag struct {
+	Stack string `help:"Name of the stack. Default: the only one of image-builder in the region." placeholder:"NAME"`
+}
+
+// find returns the stack that is meant. There must be one, and it must be ours.
+func (f stackFlag) find(ctx context.Context, stacks *aws.CloudFormation) (stack.Stack, error) {
+	if f.Stack == "" {
+		return onlyStack(ctx, stacks)
+	}
+	s, err := stacks.Stack(ctx, f.Stack)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s, &ExitError{
+			Code: NotUsable, Err: fmt.Errorf("find stack %s: there is none of that name in this region", f.Stack),
+			Next: "image-builder deploy RECIPE --stack " + f.Stack + " makes one; or check the name, AWS_REGION and the account",
+		}
+	case err == nil && !s.Ours() && s.Status != stack.ReviewInProgress:
+		return s, &ExitError{
+			Code: NotUsable, Err: fmt.Errorf("use stack %s: it was not made by image-builder", f.Stack), Next: "name another one with --stack",
+		}
+	}
+	return s, err
+}
+
+// onlyStack returns the region's stack of ours if there is one only.
+func onlyStack(ctx context.Context, stacks *aws.CloudFormation) (stack.Stack, error) {
+	ours, err := stacks.Ours(ctx)
+	if err != nil {
+		return stack.Stack{}, err
+	}
+	if len(ours) == 1 {
+		return ours[0], nil
+	}
+	if len(ours) == 0 {
+		return stack.Stack{}, &ExitError{
+			Code: NotUsable, Err: errors.New("find the stack: there is none of image-builder in this region"),
+			Next: "image-builder deploy RECIPE makes one; or check AWS_REGION and the account",
+		}
+	}
+	var names []string
+	for _, s := range ours {
+		names = append(names, s.Name)
+	}
+	return stack.Stack{}, &ExitError{
+		Code: BadInput, Err: fmt.Errorf("find the stack: this region has %d of image-builder: %s", len(ours), strings.Join(names, ", ")),
+		Next: "name one with --stack",
+	}
+}
+
+// pause waits, or returns the context's error as soon as it is done.
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

@@ -1,0 +1,91 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"image-builder/internal/progress"
+	"image-builder/internal/stack"
+)
+
+// Delete takes a stack away: Look, then Run.
+type Delete struct {
+	Stacks     Stacks
+	ChangeSets ChangeSets
+	Builds     Builds
+	Report     progress.Func
+	// Wait returns after a while, or earlier with the context's error.
+	Wait func(ctx context.Context, d time.Duration) error
+}
+
+// Look returns a stack that can be deleted. An operation that is under way is followed to its end first; if that was
+// its deletion, the stack is returned with that status. The error is an *Unusable if there is none of that name, if it is not ours,
+// or while an image is being built: its instance would hold on to the subnet and the security group.
+func (d *Delete) Look(ctx context.Context, name string) (stack.Stack, error) {
+	s, err := d.Stacks.Stack(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, &Unusable{Stack: name, Reason: "there is none of that name in this region", Next: "check the name, the region and the account"}
+	}
+	if err != nil {
+		return s, err
+	}
+	if s.Status == stack.ReviewInProgress {
+		return s, reviewed(ctx, d.ChangeSets, s)
+	}
+	if !s.Ours() {
+		return s, notOurs(s, "aws cloudformation delete-stack --stack-name "+s.Name+", if that is really meant")
+	}
+	if s.Status.Busy() {
+		follow := &follower{stacks: d.Stacks, report: d.Report, wait: d.Wait}
+		if s, err = follow.pickUp(ctx, s); err != nil {
+			return s, err
+		}
+	}
+	return s, d.idle(ctx, s)
+}
+
+// idle refuses while the stack's pipeline builds.
+func (d *Delete) idle(ctx context.Context, s stack.Stack) error {
+	pipeline := s.Outputs["Pipeline"]
+	if pipeline == "" || s.Status == stack.DeleteComplete {
+		return nil
+	}
+	running, err := d.Builds.Running(ctx, pipeline)
+	if err != nil {
+		return err
+	}
+	if len(running) == 0 {
+		return nil
+	}
+	return &Unusable{
+		Stack:  s.Name,
+		Reason: "it builds an image, whose instance would hold on to the stack's network: " + strings.Join(running, ", "),
+		Next: fmt.Sprintf("wait for it (image-builder logs --follow --stack %s), or end it: aws imagebuilder cancel-image-creation --image-build-version-arn %s",
+			s.Name, running[0]),
+	}
+}
+
+// Run deletes a stack and follows that to its end. The error is a *Failed if a resource cannot be deleted, a *Lost if
+// CloudFormation goes on by itself.
+func (d *Delete) Run(ctx context.Context, s stack.Stack) error {
+	since, err := newest(ctx, d.Stacks, s.ID)
+	if err != nil {
+		return err
+	}
+	if err := d.Stacks.DeleteStack(ctx, s.ID, uuid.NewString()); err != nil {
+		return err
+	}
+	defer d.Report.Stage("delete stack " + s.Name)()
+	follow := &follower{stacks: d.Stacks, report: d.Report, wait: d.Wait}
+	after, events, err := follow.follow(ctx, s, since)
+	if err == nil && after.Status != stack.DeleteComplete {
+		err = failed("delete", after, events)
+	}
+	return err
+}

@@ -1,0 +1,111 @@
+// Package deploy brings a CloudFormation stack to what is wanted, and takes it away.
+//
+// Deploy looks at the stack, prepares a change set, which the caller shows and decides on, and executes or discards it.
+// What CloudFormation does it follows to the end, whoever began it: a deploy that was cut off is picked up by the next.
+// The package asks nobody, prints nothing and knows nothing of recipes: it gets values and a template.
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"image-builder/internal/progress"
+	"image-builder/internal/stack"
+)
+
+// Deploy brings a stack to what is wanted: Look, Prepare, then Execute or Discard.
+type Deploy struct {
+	Stacks     Stacks
+	ChangeSets ChangeSets
+	Executor   Executor
+	Buckets    Buckets
+	Objects    Objects
+	Addresses  Addresses
+	Report     progress.Func
+	// Wait returns after a while, or earlier with the context's error.
+	Wait func(ctx context.Context, d time.Duration) error
+	// Show is given the change set of a stack that had to be deleted first, which is not known before.
+	Show func(stack.ChangeSet)
+}
+
+// Kind is what a deploy does to a stack.
+type Kind string
+
+// What a deploy does to a stack.
+const (
+	Create   Kind = "create"
+	Update   Kind = "update"
+	Recreate Kind = "recreate" // delete what is left of one that failed, then create
+)
+
+// Standing is how a stack stands before a deploy.
+type Standing struct {
+	Name  string
+	Kind  Kind
+	Stack stack.Stack // zero with Create
+	Why   string      // with Recreate: why there is nothing but a failed stack
+}
+
+// Look returns how the stack of a name stands. An operation that is under way is followed to its end first. The error
+// is an *Unusable if nothing can be deployed there.
+func (d *Deploy) Look(ctx context.Context, name string) (Standing, error) {
+	s, err := d.Stacks.Stack(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Standing{Name: name, Kind: Create}, nil
+	}
+	if err != nil {
+		return Standing{}, err
+	}
+	if s.Status == stack.ReviewInProgress {
+		return Standing{Name: name, Kind: Create}, reviewed(ctx, d.ChangeSets, s)
+	}
+	if !s.Ours() {
+		return Standing{}, notOurs(s, "choose another name with --stack")
+	}
+	if s.Status.Busy() {
+		if s, err = d.following().pickUp(ctx, s); err != nil {
+			return Standing{}, err
+		}
+	}
+	return d.judge(ctx, s)
+}
+
+// judge says what a deploy does to a stack that is at rest.
+func (d *Deploy) judge(ctx context.Context, s stack.Stack) (Standing, error) {
+	switch {
+	case s.Status == stack.DeleteComplete:
+		return Standing{Name: s.Name, Kind: Create}, nil
+	case s.Status == stack.UpdateRollbackFailed:
+		return Standing{}, &Unusable{
+			Stack: s.Name, Reason: "an update failed, and so did undoing it (UPDATE_ROLLBACK_FAILED)",
+			Next: "aws cloudformation continue-update-rollback --stack-name " + s.Name,
+		}
+	case s.Status.Dead():
+		events, err := stack.LastOperation(d.Stacks.Events(ctx, s.ID))
+		return Standing{Name: s.Name, Kind: Recreate, Stack: s, Why: because(s, events)}, err
+	}
+	return Standing{Name: s.Name, Kind: Update, Stack: s}, nil
+}
+
+// reviewed refuses a stack that somebody else's change set waits for. Ours are those that have a change set of our name.
+func reviewed(ctx context.Context, sets ChangeSets, s stack.Stack) error {
+	_, err := sets.ChangeSet(ctx, s.ID, changeSetName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &Unusable{
+			Stack: s.Name, Reason: "it waits for a change set that image-builder did not make (REVIEW_IN_PROGRESS)",
+			Next: "choose another name with --stack, or remove it: aws cloudformation delete-stack --stack-name " + s.Name,
+		}
+	}
+	return err
+}
+
+func notOurs(s stack.Stack, next string) error {
+	return &Unusable{Stack: s.Name, Reason: fmt.Sprintf("it was not made by image-builder (%s)", s.Status), Next: next}
+}
+
+func (d *Deploy) following() *follower {
+	return &follower{stacks: d.Stacks, report: d.Report, wait: d.Wait}
+}

@@ -1,0 +1,102 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"image-builder/internal/stack"
+)
+
+// Execute does what a plan says and returns the stack as it stands then. The error is a *Failed if CloudFormation did
+// not bring it to its end, a *Lost if it goes on by itself.
+func (d *Deploy) Execute(ctx context.Context, p *Plan) (stack.Stack, error) {
+	if p.Standing.Kind == Recreate {
+		if err := d.clear(ctx, p); err != nil {
+			return stack.Stack{}, err
+		}
+	}
+	s, err := d.Stacks.Stack(ctx, p.ChangeSet.StackID)
+	if err != nil {
+		return s, errors.Join(err, d.Discard(ctx, p))
+	}
+	since, err := newest(ctx, d.Stacks, s.ID)
+	if err != nil {
+		return s, errors.Join(err, d.Discard(ctx, p))
+	}
+	if err := d.execute(ctx, p); err != nil {
+		return s, err
+	}
+	verb := "create"
+	if p.wanted.Update {
+		verb = "update"
+	}
+	done := d.Report.Stage(verb + " stack " + s.Name)
+	after, events, err := d.following().follow(ctx, s, since)
+	done()
+	if err == nil && after.Status.Failed() {
+		err = failed(verb, after, events)
+	}
+	return after, err
+}
+
+// clear deletes what is left of a stack that failed, and prepares the creation of the next.
+func (d *Deploy) clear(ctx context.Context, p *Plan) error {
+	remover := &Delete{Stacks: d.Stacks, ChangeSets: d.ChangeSets, Report: d.Report, Wait: d.Wait}
+	err := remover.Run(ctx, p.Standing.Stack)
+	if err == nil {
+		p.Standing = Standing{Name: p.Standing.Name, Kind: Create}
+		err = d.propose(ctx, p)
+	}
+	if err != nil {
+		return errors.Join(err, d.Discard(ctx, p))
+	}
+	if d.Show != nil {
+		d.Show(p.ChangeSet)
+	}
+	return nil
+}
+
+// execute starts what the change set says. If the answer was lost, the change set tells whether it has begun.
+func (d *Deploy) execute(ctx context.Context, p *Plan) error {
+	err := d.Executor.ExecuteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID, uuid.NewString())
+	if err == nil {
+		return nil
+	}
+	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardPatience)
+	defer cancel()
+	c, unread := d.ChangeSets.ChangeSet(looking, p.ChangeSet.StackID, p.ChangeSet.ID)
+	if unread == nil && strings.HasPrefix(string(c.Execution), "EXECUTE_") && c.Execution != "EXECUTE_FAILED" {
+		return nil
+	}
+	return errors.Join(err, d.Discard(ctx, p))
+}
+
+// newest returns the ID of a stack's last event; "" if it has none.
+func newest(ctx context.Context, stacks Stacks, id string) (string, error) {
+	for event, err := range stacks.Events(ctx, id) {
+		return event.ID, err
+	}
+	return "", nil
+}
+
+// failed explains an operation that CloudFormation gave up: why, how the stack stands now, and what to do.
+func failed(verb string, s stack.Stack, events []stack.Event) error {
+	next := fmt.Sprintf("the stack is in %s: look at its events in the console", s.Status)
+	switch {
+	case s.Status == stack.RollbackComplete:
+		next = "everything was undone (ROLLBACK_COMPLETE): correct that, then run the same command again, which begins anew"
+	case s.Status == "UPDATE_ROLLBACK_COMPLETE":
+		next = "the stack is as it was before (UPDATE_ROLLBACK_COMPLETE): correct that, then run the same command again"
+	case s.Status == stack.UpdateRollbackFailed:
+		next = "undoing it failed, too (UPDATE_ROLLBACK_FAILED): aws cloudformation continue-update-rollback --stack-name " + s.Name
+	case s.Status == stack.DeleteFailed:
+		next = "the rest is deleted (DELETE_FAILED): free what holds on to it, then run the same command again"
+	case s.Status.Dead():
+		next = fmt.Sprintf("nothing of it works (%s): correct that, then run the same command again, which deletes it and begins anew", s.Status)
+	}
+	return &Failed{Verb: verb, Stack: s, Reason: because(s, events), Next: next}
+}

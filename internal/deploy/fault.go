@@ -1,0 +1,79 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"image-builder/internal/stack"
+)
+
+// Unusable says that a stack or bucket cannot be used as asked, before anything was changed.
+type Unusable struct {
+	Stack  string // its name; "" if it is not a stack
+	Reason string
+	Next   string
+}
+
+func (e *Unusable) Error() string {
+	if e.Stack == "" {
+		return e.Reason
+	}
+	return fmt.Sprintf("use stack %s: %s", e.Stack, e.Reason)
+}
+
+// Hint says what to do next.
+func (e *Unusable) Hint() string { return e.Next }
+
+// Failed says that CloudFormation did not bring an operation to its end.
+type Failed struct {
+	Verb   string // create, update or delete
+	Stack  stack.Stack
+	Reason string // which resource failed first, and why
+	Next   string
+}
+
+func (e *Failed) Error() string {
+	return fmt.Sprintf("%s stack %s: %s", e.Verb, e.Stack.Name, e.Reason)
+}
+
+// Hint says how the stack stands and what to do next.
+func (e *Failed) Hint() string { return e.Next }
+
+// Lost says that CloudFormation works and that it could not be followed any longer: interrupted, or without an answer
+// for too long.
+type Lost struct {
+	Stack string
+	Err   error
+}
+
+func (e *Lost) Error() string {
+	if errors.Is(e.Err, context.Canceled) {
+		return fmt.Sprintf("interrupted: CloudFormation goes on with stack %s", e.Stack)
+	}
+	return fmt.Sprintf("follow stack %s: %v", e.Stack, e.Err)
+}
+
+func (e *Lost) Unwrap() error { return e.Err }
+
+// Hint says how to look again.
+func (e *Lost) Hint() string {
+	if errors.Is(e.Err, context.Canceled) {
+		return "the same command again follows it to its end"
+	}
+	return "CloudFormation goes on by itself: the same command again follows it to its end"
+}
+
+// because says in one sentence why a stack failed: the resource that failed first, never those that fell with it.
+func because(s stack.Stack, events []stack.Event) string {
+	first, found := stack.FirstFailure(events)
+	switch {
+	case found && first.Reason != "":
+		return fmt.Sprintf("%s was not %s: %s", first.Subject(), past(first.Status), first.Reason)
+	case found:
+		return fmt.Sprintf("%s was not %s", first.Subject(), past(first.Status))
+	case s.Reason != "":
+		return s.Reason
+	}
+	return "CloudFormation gives no reason"
+}

@@ -1,0 +1,85 @@
+package deploy
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// Bucket is where what CloudFormation and Image Builder read is put.
+type Bucket struct {
+	Name  string
+	Owner string // the account that it must belong to
+	Make  bool   // whether to make it if it is not there
+}
+
+// Upload is an object that CloudFormation or the stack's instances will read.
+type Upload struct {
+	Key  string // which tells the content: what is there under it is not sent again
+	Body []byte
+}
+
+// templateUpload is the template as an object: too large to be sent with a request.
+func templateUpload(text []byte) Upload {
+	return Upload{Key: fmt.Sprintf("image-builder/%x/aws-stack.yml", sha256.Sum256(text)), Body: text}
+}
+
+// sent is what was put into a bucket, to be taken away again if it must not stay.
+type sent struct {
+	made bool // the bucket
+	keys []string
+}
+
+// open finds the bucket, or makes it.
+func (d *Deploy) open(ctx context.Context, b Bucket) (made bool, err error) {
+	err = d.Buckets.CheckBucket(ctx, b.Name, b.Owner)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return false, &Unusable{
+			Reason: fmt.Sprintf("use bucket %s: it belongs to another account than %s, or these credentials may not use it", b.Name, b.Owner),
+			Next:   "name a bucket of this account with --upload-bucket",
+		}
+	case errors.Is(err, fs.ErrNotExist) && b.Make:
+		return true, d.Buckets.CreateBucket(ctx, b.Name)
+	case errors.Is(err, fs.ErrNotExist):
+		return false, &Unusable{
+			Reason: fmt.Sprintf("use bucket %s: there is none of that name", b.Name),
+			Next:   "leave --upload-bucket out: a bucket is then made",
+		}
+	}
+	return false, err
+}
+
+// upload sends what is not there yet.
+func (d *Deploy) upload(ctx context.Context, b Bucket, uploads []Upload, done *sent) error {
+	for _, u := range uploads {
+		there, err := d.Objects.Has(ctx, b.Name, u.Key, b.Owner)
+		if err != nil {
+			return err
+		}
+		if there {
+			continue
+		}
+		done.keys = append(done.keys, u.Key)
+		if err := d.Objects.Put(ctx, b.Name, u.Key, b.Owner, bytes.NewReader(u.Body)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// withdraw removes a bucket that this run made, with what it put there. Objects in a bucket that was there before stay:
+// they are called after their content, so another stack may use them by now.
+func (d *Deploy) withdraw(ctx context.Context, b Bucket, done sent) error {
+	if !done.made {
+		return nil
+	}
+	var failed error
+	for _, key := range done.keys {
+		failed = errors.Join(failed, d.Objects.Delete(ctx, b.Name, key, b.Owner))
+	}
+	return errors.Join(failed, d.Buckets.DeleteBucket(ctx, b.Name, b.Owner))
+}

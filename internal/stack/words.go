@@ -1,0 +1,182 @@
+package stack
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// nouns says what people call the resources of the template.
+var nouns = map[string]string{
+	"AWS::EC2::InternetGateway":                      "internet gateway",
+	"AWS::EC2::NetworkInterface":                     "network interface",
+	"AWS::EC2::Route":                                "route",
+	"AWS::EC2::RouteTable":                           "route table",
+	"AWS::EC2::SecurityGroup":                        "security group",
+	"AWS::EC2::Subnet":                               "subnet",
+	"AWS::EC2::SubnetRouteTableAssociation":          "subnet's route table",
+	"AWS::EC2::VPC":                                  "VPC",
+	"AWS::EC2::VPCGatewayAttachment":                 "gateway's attachment",
+	"AWS::Events::Rule":                              "event rule",
+	"AWS::IAM::InstanceProfile":                      "instance profile",
+	"AWS::IAM::Role":                                 "role",
+	"AWS::IAM::RolePolicy":                           "role's policy",
+	"AWS::ImageBuilder::Component":                   "component",
+	"AWS::ImageBuilder::DistributionConfiguration":   "distribution configuration",
+	"AWS::ImageBuilder::ImagePipeline":               "image pipeline",
+	"AWS::ImageBuilder::ImageRecipe":                 "image recipe",
+	"AWS::ImageBuilder::InfrastructureConfiguration": "infrastructure configuration",
+	"AWS::ImageBuilder::LifecyclePolicy":             "lifecycle policy",
+	"AWS::Logs::LogGroup":                            "log group",
+	"AWS::SNS::Topic":                                "topic",
+	"AWS::StepFunctions::StateMachine":               "state machine",
+}
+
+// Noun says what people call a type of resource: "image pipeline" for AWS::ImageBuilder::ImagePipeline.
+func Noun(kind string) string {
+	if noun := nouns[kind]; noun != "" {
+		return noun
+	}
+	name := []rune(kind[strings.LastIndex(kind, ":")+1:])
+	var text strings.Builder
+	for i, r := range name {
+		if i > 0 && unicode.IsUpper(r) && !unicode.IsUpper(name[i-1]) {
+			text.WriteByte(' ')
+		}
+		text.WriteRune(unicode.ToLower(r))
+	}
+	return text.String()
+}
+
+// Subject names a resource for people: "image pipeline Pipeline".
+func (c Change) Subject() string { return Noun(c.Type) + " " + c.LogicalID }
+
+// Subject names the resource of an event for people.
+func (e Event) Subject() string { return Noun(e.Type) + " " + e.LogicalID }
+
+// Replaced tells whether the resource is made anew and the old one deleted. One that may be is not among them.
+func (c Change) Replaced() bool { return c.Action == "Modify" && c.Replacement == "True" }
+
+// Group is what happens to resources, and to which.
+type Group struct {
+	Title   string
+	Changes []Change
+}
+
+// Groups sorts changes by what happens: created, changed, replaced, removed. Empty groups are left out.
+func Groups(changes []Change) []Group {
+	groups := []Group{{Title: "created"}, {Title: "changed"}, {Title: "REPLACED, made anew and the old one deleted"}, {Title: "removed"}}
+	for _, c := range changes {
+		at := 1
+		switch {
+		case c.Action == "Add" || c.Action == "Import":
+			at = 0
+		case c.Replaced():
+			at = 2
+		case c.Action == "Remove":
+			at = 3
+		}
+		groups[at].Changes = append(groups[at].Changes, c)
+	}
+	var filled []Group
+	for _, g := range groups {
+		if len(g.Changes) > 0 {
+			filled = append(filled, g)
+		}
+	}
+	return filled
+}
+
+// Sentence says what happens to a resource: what is other than before, why, and what a replacement means.
+func (c Change) Sentence() string {
+	var parts []string
+	if meaning := c.meaning(); meaning != "" {
+		parts = append(parts, meaning)
+	}
+	if reasons := c.reasons(); reasons != "" {
+		parts = append(parts, reasons)
+	}
+	if len(parts) == 0 {
+		return c.Subject()
+	}
+	return c.Subject() + ": " + strings.Join(parts, "; ")
+}
+
+// meaning says what a replacement means for this type of resource.
+func (c Change) meaning() string {
+	switch {
+	case c.Action == "Modify" && c.Replacement == "Conditional":
+		return "may be replaced"
+	case !c.Replaced():
+		return ""
+	}
+	switch c.Type {
+	case "AWS::ImageBuilder::ImageRecipe", "AWS::ImageBuilder::Component":
+		return "a new version, as with every change of it"
+	case "AWS::Logs::LogGroup":
+		return "the old one goes with the logs in it"
+	}
+	return ""
+}
+
+// Warning says what a change breaks outside the stack; "" if nothing.
+func (c Change) Warning() string {
+	if !c.Replaced() && c.Action != "Remove" {
+		return ""
+	}
+	switch c.Type {
+	case "AWS::SNS::Topic":
+		return fmt.Sprintf("whoever subscribes to topic %s is told of nothing any more: subscribe to the new one, which the output %s names", c.LogicalID, c.LogicalID)
+	case "AWS::ImageBuilder::ImagePipeline":
+		return "whatever starts the image pipeline by its ARN needs the new one, which the output Pipeline names"
+	}
+	return ""
+}
+
+// reasons lists what changes in a resource that is there already, each attribute once.
+func (c Change) reasons() string {
+	if c.Action == "Add" || c.Action == "Remove" {
+		return ""
+	}
+	var said []string
+	at := map[string]int{}
+	for _, d := range c.Details {
+		text, name := d.sentence(), d.name()
+		i, known := at[name]
+		switch {
+		case !known:
+			at[name] = len(said)
+			said = append(said, text)
+		case len(text) > len(said[i]): // the same again, with more known of it
+			said[i] = text
+		}
+	}
+	return strings.Join(said, ", ")
+}
+
+// name is the attribute without what is the same for all.
+func (d Detail) name() string { return strings.TrimPrefix(d.Path, "/Properties/") }
+
+// sentence says how one attribute changes: "InstanceTypes/0 t3.large → t3.xlarge (InstanceType)".
+func (d Detail) sentence() string {
+	text := d.name()
+	before, after := readable(d.Before), readable(d.After)
+	if before != "" && after != "" {
+		text += " " + before + " → " + after
+	}
+	if d.Cause != "" {
+		text += " (" + d.Cause + ")"
+	}
+	return text
+}
+
+// longest is how many characters of a value are shown.
+const longest = 60
+
+// readable returns a value that fits in a sentence, or "".
+func readable(value string) string {
+	if len([]rune(value)) > longest || strings.ContainsFunc(value, unicode.IsControl) {
+		return ""
+	}
+	return value
+}
