@@ -17,11 +17,8 @@ import (
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-action-modules.html#action-modules-executedocument
 type (
 	wrapper struct {
-		Name          string                `yaml:"name"`
-		Description   string                `yaml:"description"`
-		SchemaVersion string                `yaml:"schemaVersion"`
-		Constants     []map[string]constant `yaml:"constants,omitempty"`
-		Phases        []phase               `yaml:"phases"`
+		Constants []map[string]constant `yaml:"constants,omitempty"`
+		Phases    []phase               `yaml:"phases"`
 	}
 	constant struct {
 		Type  string `yaml:"type"`
@@ -46,6 +43,13 @@ type (
 		Value string `yaml:"value"`
 	}
 )
+
+// wrapperHead is how the wrapper begins. AWS's own examples have the version as a number, which structs cannot write.
+const wrapperHead = `# Written by image-builder deploy, from the recipe's components.
+name: documents
+description: Runs the component documents of a recipe one after another.
+schemaVersion: 1.0
+`
 
 // wrapperFile is the file name of a document that calls others. They are beside it, in a folder called as it is, with
 // ".d" at its end: that folder is what the template lets the build instance read.
@@ -89,7 +93,7 @@ func inner(i int, d document) string { return fmt.Sprintf("%d-%s", i+1, keyName(
 
 // wrap writes the document that calls others, phase by phase, in their order.
 func wrap(docs []document) ([]byte, error) {
-	w := wrapper{Name: "documents", Description: "Runs the component documents of a recipe one after another.", SchemaVersion: "1.0"}
+	var w wrapper
 	steps := map[string][]step{}
 	for i, d := range docs {
 		parsed, _ := component.Parse(d.name, d.text)
@@ -107,7 +111,7 @@ func wrap(docs []document) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write document: %w", err)
 	}
-	return slices.Concat([]byte("# Written by image-builder deploy, from the recipe's components.\n"), text), nil
+	return slices.Concat([]byte(wrapperHead), text), nil
 }
 
 // pairs passes parameters on. A value with braces becomes a constant, since only those are not expanded once more.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"image-builder/internal/preflight"
 	"image-builder/templates/stacktest"
 )
 
@@ -24,10 +25,18 @@ func rows(t stacktest.Template) []string {
 			} else if text == "" {
 				value = "blank"
 			}
-			lines = append(lines, fmt.Sprintf("| `%s` | %s | %s |", name, value, parameter["Description"]))
+			lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |", name, value, setBy(name.(string)), parameter["Description"]))
 		}
 	}
 	return lines
+}
+
+// setBy says what sets a parameter when a recipe is deployed: a field of the recipe, or else a flag.
+func setBy(parameter string) string {
+	if field := preflight.Field(parameter); field != "" {
+		return "`" + field + ":`"
+	}
+	return "`" + preflight.Flag(parameter) + "`"
 }
 
 func TestTheDocumentationListsTheParameters(t *testing.T) {
@@ -36,7 +45,7 @@ func TestTheDocumentationListsTheParameters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, found := strings.Cut(string(text), "| parameter | default | meaning |\n|---|---|---|\n")
+	_, rest, found := strings.Cut(string(text), "| parameter | default | field or flag | meaning |\n|---|---|---|---|\n")
 	table, _, ended := strings.Cut(rest, "\n\n")
 	if !found || !ended {
 		t.Fatal("docs/05-stack.md has no table of parameters")

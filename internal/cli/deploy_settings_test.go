@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/internal/finding"
+	"image-builder/internal/preflight"
+	"image-builder/internal/recipe"
+	"image-builder/templates"
+	"image-builder/templates/stacktest"
+)
+
+// notOfTheStack are the recipe's fields that no stack parameter has, each with what becomes of it.
+var notOfTheStack = map[string]string{
+	"name":       "what the stack is called, unless --stack says otherwise",
+	"timeout":    "a warning: a stack has no such limit",
+	"allow-leak": "a warning: a stack does not search its AMIs",
+}
+
+func stackParameters(t *testing.T) map[string]any {
+	t.Helper()
+	text, err := templates.Stack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	template, err := stacktest.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return template.Section("Parameters")
+}
+
+// flagsOf lists the flags of a struct that commands embed, and their help.
+func flagsOf(t *testing.T, flags any) map[string]string {
+	t.Helper()
+	parser, err := kong.New(flags, kong.NoDefaultHelp(), kong.Writers(io.Discard, io.Discard))
+	if err != nil {
+		t.Fatal(err)
+	}
+	help := map[string]string{}
+	for _, flag := range parser.Model.Flags {
+		help[flag.Name] = flag.Help
+	}
+	return help
+}
+
+// TestEachStackParameterIsSetByOneFieldOrFlag holds template, recipe and flags of deploy together.
+func TestEachStackParameterIsSetByOneFieldOrFlag(t *testing.T) {
+	t.Parallel()
+	fields, flags := flagsOf(t, &recipe.Override{}), flagsOf(t, &struct{ deploySettings }{})
+	unused := map[string]bool{}
+	for field := range fields {
+		unused[field] = notOfTheStack[field] == ""
+	}
+	parameters := stackParameters(t)
+	for name := range parameters {
+		field, flag := preflight.Field(name), strings.TrimPrefix(preflight.Flag(name), "--")
+		_, hasFlag := flags[flag]
+		_, isField := fields[field]
+		switch {
+		case field == "" && !hasFlag:
+			t.Errorf("nothing sets %s: give deploySettings (internal/cli/deploy_settings.go) a flag --%s, or name the recipe's field in fields (internal/preflight/wanted.go)", name, flag)
+		case field != "" && hasFlag:
+			t.Errorf("%s is set by the field %s and by --%s: remove one of them", name, field, flag)
+		case field != "" && !isField:
+			t.Errorf("%s is to be set by %s, which is no field of a recipe: correct fields (internal/preflight/wanted.go)", name, field)
+		}
+		delete(unused, field)
+		delete(flags, flag)
+	}
+	for flag := range flags {
+		t.Errorf("--%s sets no parameter of the template: remove it from deploySettings (internal/cli/deploy_settings.go), or add the parameter to templates/stack.yml", flag)
+	}
+	for field, isUnused := range unused {
+		if isUnused {
+			t.Errorf("the recipe's field %s sets no parameter: name it in fields (internal/preflight/wanted.go), or say in notOfTheStack what becomes of it", field)
+		}
+	}
+}
+
+// TestFlagsSayWhatTheTemplateSays compares the help of each flag with the description of its parameter. Where that names
+// parameters, the help names what sets them.
+func TestFlagsSayWhatTheTemplateSays(t *testing.T) {
+	t.Parallel()
+	parameters := stackParameters(t)
+	flags := flagsOf(t, &struct{ deploySettings }{})
+	word := regexp.MustCompile(`\b[A-Z][A-Za-z]+\b`)
+	for name, body := range parameters {
+		description, _ := body.(map[string]any)["Description"].(string)
+		want := word.ReplaceAllStringFunc(strings.TrimPrefix(description, "Optional. "), func(mentioned string) string {
+			switch field := preflight.Field(mentioned); {
+			case parameters[mentioned] == nil:
+				return mentioned
+			case field != "":
+				return "--" + field
+			}
+			return preflight.Flag(mentioned)
+		})
+		if help, ok := flags[preflight.Flag(name)[2:]]; ok && help != want {
+			t.Errorf("deploySettings (internal/cli/deploy_settings.go): the help of %s should be as templates/stack.yml has it: %q", preflight.Flag(name), want)
+		}
+	}
+}
+
+// TestGivenSettingsHaveTheirParameter gives every flag a value of its own and looks for it.
+func TestGivenSettingsHaveTheirParameter(t *testing.T) {
+	t.Parallel()
+	var command struct{ deploySettings }
+	parser, err := kong.New(&command)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, args := preflight.Settings{}, []string{}
+	for name := range stackParameters(t) {
+		if preflight.Field(name) == "" {
+			want[name] = "value of " + name
+			args = append(args, preflight.Flag(name)+"="+want[name])
+		}
+	}
+	if _, err := parser.Parse(nil); err != nil || len(command.given()) > 0 {
+		t.Errorf("without flags: %v, %v", command.given(), err)
+	}
+	if _, err := parser.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, command.given()); diff != "" {
+		t.Errorf("settings (-want +got): correct given (internal/cli/deploy_settings.go)\n%s", diff)
+	}
+	if n := reflect.TypeOf(command.deploySettings).NumField(); n != len(want) {
+		t.Errorf("%d flags, %d parameters that flags set", n, len(want))
+	}
+}
+
+// TestDocsNameTheRulesOfAStack holds the table of findings in docs/05-stack.md equal to the rules.
+func TestDocsNameTheRulesOfAStack(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/05-stack.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(page), "\n")
+	for _, rule := range finding.StackRules() {
+		if row := fmt.Sprintf("| %s | %s | %s |", rule.Code, rule.Severity, rule.Title); !slices.Contains(lines, row) {
+			t.Errorf("docs/05-stack.md lacks this line: %s", row)
+		}
+	}
+}
