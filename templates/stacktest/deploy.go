@@ -34,7 +34,7 @@ type Resource struct {
 // missing or not allowed, an assertion that does not hold, a reference to what is not created.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 func Deploy(t Template, given map[string]string) (*Stack, error) {
-	d := &deployment{template: t, values: map[string]any{}}
+	d := &deployment{scope: nowhere(t), template: t, values: map[string]any{}}
 	if err := d.parameters(given); err != nil {
 		return nil, err
 	}
@@ -72,6 +72,7 @@ func orEmpty(v any) any {
 }
 
 type deployment struct {
+	scope    Scope
 	template Template
 	values   map[string]any // of parameters: a text, or a list of texts
 }

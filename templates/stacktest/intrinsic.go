@@ -148,33 +148,54 @@ func (d *deployment) sub(argument any) (any, error) {
 	return strings.ReplaceAll(filled, "${!", "${"), failed
 }
 
-// ref is what Ref yields: a parameter's value, a pseudo parameter, or a resource's physical ID.
+// ref is what Ref yields: a parameter's value, a pseudo parameter, or a resource's physical ID. A name with a dot, which
+// Fn::Sub allows, is an attribute.
 func (d *deployment) ref(name string) (any, error) {
 	if value, ok := d.values[name]; ok {
 		return value, nil
 	}
-	pseudo := map[string]any{
-		"AWS::Partition": Partition, "AWS::Region": Region, "AWS::AccountId": Account, "AWS::StackName": StackName,
-		"AWS::StackId": stackID, "AWS::URLSuffix": "amazonaws.com", "AWS::NoValue": nothing{},
+	if name == "AWS::NoValue" {
+		return nothing{}, nil
 	}
-	if value, ok := pseudo[name]; ok {
+	if value, ok := d.scope.Pseudo[name]; ok {
 		return value, nil
+	}
+	if resource, attribute, dotted := strings.Cut(name, "."); dotted {
+		return d.attribute(resource, attribute)
 	}
 	if !d.exists(name) {
 		return nil, fmt.Errorf("%s is referred to, and not created", name)
 	}
-	return physical(name, d.template.Section("Resources")[name].(map[string]any)), nil
+	return d.scope.Physical(name)
 }
 
 func (d *deployment) attribute(name, attribute string) (any, error) {
-	id, err := d.ref(name)
-	if err != nil || attribute == "Arn" && strings.HasPrefix(fmt.Sprint(id), "arn:") {
-		return id, err
+	if !d.exists(name) {
+		return nil, fmt.Errorf("%s is referred to, and not created", name)
 	}
-	if attribute == "Arn" {
-		return fmt.Sprintf("arn:%s:any:%s:%s:%s", Partition, Region, Account, id), nil
+	return d.scope.Attribute(name, attribute)
+}
+
+// nowhere is the scope of a stack that is not deployed anywhere: IDs are made up.
+func nowhere(t Template) Scope {
+	id := func(name string) string { return physical(name, t.Section("Resources")[name].(map[string]any)) }
+	return Scope{
+		Template: t,
+		Pseudo: map[string]any{
+			"AWS::Partition": Partition, "AWS::Region": Region, "AWS::AccountId": Account, "AWS::StackName": StackName,
+			"AWS::StackId": stackID, "AWS::URLSuffix": "amazonaws.com",
+		},
+		Physical: func(name string) (any, error) { return id(name), nil },
+		Attribute: func(name, attribute string) (any, error) {
+			switch {
+			case attribute == "Arn" && strings.HasPrefix(id(name), "arn:"):
+				return id(name), nil
+			case attribute == "Arn":
+				return fmt.Sprintf("arn:%s:any:%s:%s:%s", Partition, Region, Account, id(name)), nil
+			}
+			return id(name) + "." + attribute, nil
+		},
 	}
-	return fmt.Sprintf("%s.%s", id, attribute), nil
 }
 
 // physical makes up an ID; where the template takes one apart, it has the form that the service gives it.

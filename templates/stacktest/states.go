@@ -100,7 +100,7 @@ func (e *Execution) task(state map[string]any, next string) (string, error) {
 	_, resource, _ := strings.Cut(state["Resource"].(string), ":states:::")
 	result, err := e.attempt(state, resource, arguments)
 	if err == nil {
-		return next, e.assign(state, result, nil)
+		return next, e.leave(state, result, nil)
 	}
 	var failure *Failure
 	if !errors.As(err, &failure) {
@@ -110,7 +110,7 @@ func (e *Execution) task(state map[string]any, next string) (string, error) {
 	for _, body := range catches { // each of ours catches States.ALL
 		catch := body.(map[string]any)
 		output := map[string]any{"Error": failure.Name, "Cause": failure.Cause}
-		return catch["Next"].(string), e.assign(catch, nil, output)
+		return catch["Next"].(string), e.leave(catch, nil, output)
 	}
 	return "", err
 }
@@ -129,6 +129,18 @@ func (e *Execution) attempt(state map[string]any, resource string, arguments any
 		}
 	}
 	return nil, err
+}
+
+// leave ends a task: what it yields is what the next state gets.
+func (e *Execution) leave(place map[string]any, result, failure any) error {
+	if err := e.assign(place, result, failure); err != nil {
+		return err
+	}
+	e.input = result
+	if failure != nil {
+		e.input = failure
+	}
+	return nil
 }
 
 // assign sets variables; every expression sees those from before.

@@ -61,7 +61,10 @@ func (a *account) call(resource string, arguments any) (any, error) {
 		}
 		return decode(a.t, a.image), nil
 	case "aws-sdk:ssm:getParameter":
-		value := a.parameter[min(a.parameterAsk, len(a.parameter)-1)]
+		value := ""
+		if len(a.parameter) > 0 {
+			value = a.parameter[min(a.parameterAsk, len(a.parameter)-1)]
+		}
 		a.parameterAsk++
 		if value == "" {
 			return nil, &stacktest.Failure{Name: "Ssm.ParameterNotFoundException", Cause: "no such parameter"}
@@ -96,9 +99,15 @@ const (
 	otherAMI = `{"Region": "eu-central-1", "AccountId": "210987654321", "Image": "ami-2", "Name": "n"}`
 )
 
-// TestMessages runs both state machines from events as they are documented to what the topics get.
-func TestMessages(t *testing.T) {
-	t.Parallel()
+// occasion is what happens in an account, and what the topics must get for it, each by its last name.
+type occasion struct {
+	account account
+	events  []any
+	want    []string
+}
+
+func occasions(t *testing.T) map[string]occasion {
+	t.Helper()
 	failed := `{"Image": {"SourcePipelineArn": "` + pipelineARN + `", "State": {"Status": "FAILED", "Reason": "Document \"x\" failed!"}}}`
 	disabled := decode(t, `{"detail-type": "EC2 Image Builder Image Pipeline Automatically Disabled", "source": "aws.imagebuilder",
 		"resources": ["`+pipelineARN+`"], "detail": {"consecutive-failures": "5"}}`)
@@ -108,11 +117,7 @@ func TestMessages(t *testing.T) {
 	news, failure := "OutputTopic "+contract, func(image, reason string) string {
 		return `FailureTopic {"event":"ImageFailed","ImageFailed":{"pipeline":"` + pipelineARN + `","image":"` + image + `","reason":"` + reason + `"}}`
 	}
-	for name, test := range map[string]struct {
-		account account
-		events  []any
-		want    []string
-	}{
+	return map[string]occasion{
 		"a new image":                {account{image: image(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
 		"copies elsewhere":           {account{image: image(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
 		"the event comes twice":      {account{image: image(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE"), event(t, "AVAILABLE")}, []string{news}},
@@ -126,10 +131,20 @@ func TestMessages(t *testing.T) {
 		"an image that is not shown": {account{refuse: denied}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image cannot be read: Imagebuilder.ForbiddenException: denied")}},
 		"a topic that refuses":       {account{image: image(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: Sns.AuthorizationErrorException: denied")}},
 		"the schedule is off":        {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
-	} {
+	}
+}
+
+// TestMessages runs both state machines from events as they are documented to what the topics get.
+func TestMessages(t *testing.T) {
+	t.Parallel()
+	for name, test := range occasions(t) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(test.want, messages(t, &test.account, test.events)); diff != "" {
+			got, err := messages(t, template(t), &test.account, test.events)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("messages (-want +got):\n%s", diff)
 			}
 		})
@@ -137,9 +152,9 @@ func TestMessages(t *testing.T) {
 }
 
 // messages runs the machines for events and returns what was published, topics by their last name.
-func messages(t *testing.T, a *account, events []any) []string {
+func messages(t *testing.T, template stacktest.Template, a *account, events []any) ([]string, error) {
 	t.Helper()
-	stack, err := stacktest.Deploy(template(t), least())
+	stack, err := stacktest.Deploy(template, least())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +168,7 @@ func messages(t *testing.T, a *account, events []any) []string {
 	a.announce = func(input any) error { return run("Announce", input) }
 	for _, event := range events {
 		if err := run("Watch", event); err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
 	var got []string
@@ -161,7 +176,7 @@ func messages(t *testing.T, a *account, events []any) []string {
 		topic, message, _ := strings.Cut(text, " ")
 		got = append(got, lastName(topic)+" "+message)
 	}
-	return got
+	return got, nil
 }
 
 func lastName(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }

@@ -1,0 +1,148 @@
+package stacktest_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"testing"
+	"unicode"
+
+	"image-builder/internal/venv"
+)
+
+// emulator is moto, which knows nothing of this project, as a process of its own with a client of its own.
+type emulator struct {
+	in     *json.Encoder
+	out    *bufio.Reader
+	url    string // of the services
+	images *imageBuilder
+}
+
+// emulate starts moto with nothing in it. It ends with the test, or when the test's process does.
+func emulate(t *testing.T) *emulator {
+	t.Helper()
+	images := &imageBuilder{}
+	server := httptest.NewServer(images)
+	t.Cleanup(server.Close)
+	process := exec.CommandContext(t.Context(), venv.Python(t), "emulate.py")
+	process.Env = []string{"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_IMAGEBUILDER=" + server.URL, "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull}
+	var log bytes.Buffer
+	process.Stderr = &log
+	in, err := process.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := process.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		_ = process.Wait() // the test's end may have stopped it
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	e := &emulator{in: json.NewEncoder(in), out: bufio.NewReader(out), images: images}
+	if err := e.answer(&e.url); err != nil {
+		t.Fatal("moto does not start: ", err)
+	}
+	return e
+}
+
+func (e *emulator) answer(value any) error {
+	line, err := e.out.ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(line, value)
+}
+
+type object = map[string]any
+
+// do makes a call with boto3, whose names operation and parameters have, and wants it to succeed.
+func (e *emulator) do(t *testing.T, service, operation string, parameters object) object {
+	t.Helper()
+	result, err := e.try(service, operation, parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return result
+}
+
+func (e *emulator) try(service, operation string, parameters object) (object, error) {
+	if err := e.in.Encode(object{"service": service, "operation": operation, "parameters": parameters}); err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Result object
+		Error  string
+	}
+	if err := e.answer(&answer); err != nil {
+		return nil, err
+	}
+	if answer.Error != "" {
+		return nil, fmt.Errorf("%s %s: %s", service, operation, answer.Error)
+	}
+	return answer.Result, nil
+}
+
+// later makes a call when a state machine waits next.
+func (e *emulator) later(t *testing.T, service, operation string, parameters object) {
+	t.Helper()
+	if err := e.in.Encode(object{"service": service, "operation": operation, "parameters": parameters, "later": true}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// reset forgets everything.
+func (e *emulator) reset(t *testing.T) {
+	t.Helper()
+	if err := e.in.Encode(nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// imageBuilder answers GetImage as Image Builder does, or refuses. moto has no Image Builder.
+type imageBuilder struct{ answer string }
+
+func (b *imageBuilder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("X-Amzn-RequestId", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111")
+	if r.URL.Path != "/GetImage" || r.URL.Query().Get("imageBuildVersionArn") != imageARN || b.answer == "" {
+		w.Header().Set("X-Amzn-ErrorType", "ForbiddenException")
+		w.WriteHeader(http.StatusForbidden)
+		fmt.Fprint(w, `{"message": "denied"}`)
+		return
+	}
+	var image any
+	if err := json.Unmarshal([]byte(b.answer), &image); err != nil {
+		panic(err)
+	}
+	_ = json.NewEncoder(w).Encode(onTheWire(image))
+}
+
+// onTheWire gives members the service's names, whose first letter a state machine shows as a capital.
+func onTheWire(v any) any {
+	switch v := v.(type) {
+	case []any:
+		for i := range v {
+			v[i] = onTheWire(v[i])
+		}
+	case map[string]any:
+		wire := object{}
+		for key, value := range v {
+			wire[string(unicode.ToLower(rune(key[0])))+key[1:]] = onTheWire(value)
+		}
+		return wire
+	}
+	return v
+}

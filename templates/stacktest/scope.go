@@ -1,0 +1,32 @@
+package stacktest
+
+// Scope is what a template's functions refer to: the parameters' values, and a stack that is or will be there.
+type Scope struct {
+	Template  Template
+	Values    map[string]any // of parameters: a text, or a list of texts
+	Pseudo    map[string]any // of pseudo parameters but AWS::NoValue
+	Physical  func(resource string) (any, error)
+	Attribute func(resource, attribute string) (any, error)
+}
+
+func (s Scope) deployment() *deployment {
+	return &deployment{scope: s, template: s.Template, values: s.Values}
+}
+
+// Value evaluates the functions in a value. One that comes to AWS::NoValue is nil.
+func (s Scope) Value(v any) (any, error) {
+	value, err := s.deployment().value(v)
+	if value == (nothing{}) {
+		return nil, err
+	}
+	return value, err
+}
+
+// Exists tells whether a resource is in the template and its condition holds.
+func (s Scope) Exists(resource string) bool { return s.deployment().exists(resource) }
+
+// Holds evaluates a condition.
+func (s Scope) Holds(condition any) (bool, error) { return s.deployment().truth(condition) }
+
+// Rules returns the assertion of the template's rules that does not hold.
+func (s Scope) Rules() error { return s.deployment().rules() }
