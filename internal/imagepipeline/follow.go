@@ -9,6 +9,25 @@ import (
 	"image-builder/internal/progress"
 )
 
+// How long is waited between two looks: short after something happened, longer while nothing does.
+const (
+	soon   = time.Second
+	seldom = 5 * time.Second
+)
+
+// How often in a row nobody may answer, and how long a build is watched at most.
+const (
+	missesAllowed = 10
+	longest       = 24 * time.Hour
+)
+
+// How many looks must find nothing new once a build has ended: the last lines of its log come late. Without any line
+// it is more of them, since Image Builder may send the log when the build is complete.
+const (
+	quietLooks      = 2
+	quietLooksNoLog = 7
+)
+
 // Follow watches one build until it has ended.
 type Follow struct {
 	Images    Images
@@ -20,12 +39,6 @@ type Follow struct {
 	Report progress.Func
 	Line   func(Line) error // gets each line of the log, too; may be nil
 	Wait   Wait
-	Every  time.Duration // between two looks
-	// Patience is how many looks in a row may be lost to faults that pass.
-	Patience int
-	// Settle is how many looks at the log must find nothing new, once the build has ended: lines come late.
-	Settle int
-	Limit  time.Duration // how long to watch at most
 	Now    func() time.Time
 }
 
@@ -98,40 +111,45 @@ func (f *Follow) Run(ctx context.Context, arn string) (Build, error) {
 
 // watch looks again and again until the build has ended and nothing more comes.
 func (f *Follow) watch(ctx context.Context, w *watch) error {
-	begun := f.Now()
-	for quiet, misses := 0, 0; quiet <= f.Settle; {
+	begun, pause := f.Now(), soon
+	for quiet, misses := 0, 0; ; {
 		fresh, err := w.look(ctx)
-		if err != nil && (misses >= f.Patience || !passes(err)) {
-			return err
-		}
 		switch {
+		case err != nil && (misses >= missesAllowed || !passes(err)):
+			return err
 		case err != nil:
 			if misses++; misses == 1 {
 				f.Report.Report(progress.Event{Kind: progress.Note, Text: err.Error() + "; the build goes on and is looked at again"})
 			}
-		case w.image.State.Building() || fresh:
+		case fresh || w.image.State.Building():
 			quiet, misses = 0, 0
 		default:
-			quiet++
-			misses = 0
+			quiet, misses = quiet+1, 0
 		}
-		if passed := f.Now().Sub(begun); passed > f.Limit {
-			return &LateError{State: w.image.State, Limit: f.Limit}
+		if w.settled(quiet) {
+			return nil
 		}
-		if err := f.Wait(ctx, f.Every); err != nil {
+		if f.Now().Sub(begun) > longest {
+			return &LateError{State: w.image.State}
+		}
+		if pause = min(pause*3/2, seldom); fresh {
+			pause = soon
+		}
+		if err := f.Wait(ctx, pause); err != nil {
 			return err
 		}
 	}
-	return nil
+}
+
+// settled tells whether nothing more is to be expected of a build that has ended, after so many looks without news.
+func (w *watch) settled(quiet int) bool {
+	return len(w.tail) > 0 && quiet > quietLooks || quiet > quietLooksNoLog
 }
 
 // LateError says that a build took longer than anybody wanted to watch it. It is a context.DeadlineExceeded.
-type LateError struct {
-	State State
-	Limit time.Duration
-}
+type LateError struct{ State State }
 
-func (e *LateError) Error() string { return fmt.Sprintf("it is still %s after %s", e.State, e.Limit) }
+func (e *LateError) Error() string { return fmt.Sprintf("it is still %s after %s", e.State, longest) }
 
 // Is makes it a deadline that passed.
 func (e *LateError) Is(target error) bool { return target == context.DeadlineExceeded }

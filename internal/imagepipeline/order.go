@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// newestFirst returns the images in order; of those made at one moment, the one of the higher version is the newer.
-func newestFirst(images []Image) []Image {
+// NewestFirst returns images in order; of those made at one moment, the one of the higher version is the newer.
+func NewestFirst(images []Image) []Image {
 	images = slices.Clone(images)
 	slices.SortFunc(images, func(a, b Image) int {
 		return cmp.Or(b.Created.Compare(a.Created), slices.Compare(numbers(b.Version), numbers(a.Version)))

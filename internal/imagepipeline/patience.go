@@ -3,17 +3,16 @@ package imagepipeline
 import (
 	"context"
 	"errors"
-	"time"
 )
 
-// patiently asks until there is an answer, or an error that does not pass, or patience has run out.
-func patiently[T any](ctx context.Context, wait Wait, every time.Duration, patience int, ask func() (T, error)) (T, error) {
+// patiently asks until there is an answer, or an error that does not pass, or one too often.
+func patiently[T any](ctx context.Context, wait Wait, ask func() (T, error)) (T, error) {
 	for misses := 0; ; misses++ {
 		answer, err := ask()
-		if err == nil || misses >= patience || !passes(err) {
+		if err == nil || misses >= missesAllowed || !passes(err) {
 			return answer, err
 		}
-		if err := wait(ctx, every); err != nil {
+		if err := wait(ctx, seldom); err != nil {
 			return answer, err
 		}
 	}

@@ -11,11 +11,12 @@ import (
 type Start struct {
 	Images  Images
 	Starter Starter
-	// Wait and Every say how to try again when AWS does not answer; Patience how often.
-	Wait     Wait
-	Every    time.Duration
-	Patience int
+	Wait    Wait
 }
+
+// startPatience is how long a build that was asked for is waited for, also by somebody who has lost patience: they
+// must learn whether it was started.
+const startPatience = time.Minute
 
 // UnderWayError says that a build was not started because others are under way: whichever ended last would name the
 // AMI, and that may be the older one.
@@ -41,8 +42,10 @@ func (s *Start) Run(ctx context.Context, pipeline, token string, again bool) (Im
 			return Image{}, &UnderWayError{Images: running}
 		}
 	}
-	arn, err := patiently(ctx, s.Wait, s.Every, s.Patience, func() (string, error) {
-		return s.Starter.StartBuild(ctx, pipeline, token)
+	arn, err := patiently(ctx, s.Wait, func() (string, error) {
+		asking, stop := context.WithTimeout(context.WithoutCancel(ctx), startPatience)
+		defer stop()
+		return s.Starter.StartBuild(asking, pipeline, token)
 	})
 	if err != nil {
 		return Image{}, err
@@ -53,7 +56,7 @@ func (s *Start) Run(ctx context.Context, pipeline, token string, again bool) (Im
 // underWay returns the images that are being built, newest first.
 func underWay(images []Image) []Image {
 	var running []Image
-	for _, one := range newestFirst(images) {
+	for _, one := range NewestFirst(images) {
 		if one.State.Building() {
 			running = append(running, one)
 		}

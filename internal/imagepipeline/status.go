@@ -74,7 +74,7 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	images = newestFirst(images)
+	images = NewestFirst(images)
 	s.Pipeline, s.Total, s.Failures = &pipeline, len(images), max(pipeline.Failures, failuresInARow(images))
 	l.images(ctx, &s, images, n)
 	s.Published = s.Newest != nil && s.Newest.AMI == s.Output.AMI

@@ -32,7 +32,7 @@ func newWatch(f *Follow, arn string) *watch {
 }
 
 // look asks how the build stands and tells what is new. It tells nothing if any question is not answered, so that
-// looking again loses nothing. It returns whether the log had new lines.
+// looking again loses nothing. It returns whether anything was new.
 func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 	one, err := w.Images.Image(ctx, w.image.ARN)
 	if err != nil {
@@ -61,7 +61,7 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 			w.steps[flow.ID], w.told["complete "+flow.ID] = found, !flow.Finished.IsZero()
 		}
 	}
-	return len(lines) > 0, w.tell(lines, false)
+	return w.tell(lines, false)
 }
 
 // readOn reads what a stream holds after a place, and returns the place after it.
@@ -89,7 +89,7 @@ type moment struct {
 
 // tell reports what is new in the order in which it happened. What failed is told last, by the call that is final:
 // until then its last lines may still come.
-func (w *watch) tell(lines []Line, final bool) error {
+func (w *watch) tell(lines []Line, final bool) (news bool, err error) {
 	var moments []moment
 	for _, flow := range w.workflows {
 		moments = append(moments, w.begun(flow)...)
@@ -107,10 +107,10 @@ func (w *watch) tell(lines []Line, final bool) error {
 			continue
 		}
 		if err := w.print(*m.line); err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return len(moments) > 0, nil
 }
 
 // begun are the beginnings of a workflow and its steps that were not told yet.
@@ -202,7 +202,7 @@ func (w *watch) stepAt(at time.Time) *progress.Step {
 // conclude tells what was held back and sums the build up.
 func (w *watch) conclude() Build {
 	build := Build{Image: w.image, Elapsed: image.Duration(span(w.workflows))}
-	_ = w.tell(nil, true) // without lines, nobody returns an error
+	_, _ = w.tell(nil, true) // without lines, nobody returns an error
 	if w.image.State != Failed {
 		return build
 	}
