@@ -98,9 +98,3 @@ func statusOf(err error) int {
 	}
 	return response.HTTPStatusCode()
 }
-
-// Region returns the region in which this machine's configuration says to work.
-func (s *Session) Region(ctx context.Context) (string, error) {
-	cfg, err := s.regional(ctx)
-	return cfg.Region, err
-}

@@ -28,6 +28,8 @@ type Commands struct {
 	Parameter  ParameterCmd  `cmd:"" help:"Parameters, as SSM would keep them: get, put, list."`
 	Events     EventsCmd     `cmd:"" help:"Print the NewImage messages."`
 	MirrorName MirrorNameCmd `cmd:"" help:"Print the directory name that the agent gives a repository's mirror."`
+	Deploy     DeployCmd     `cmd:"" help:"Bring the stack for EC2 Image Builder to what a recipe says."`
+	Delete     DeleteCmd     `cmd:"" help:"Delete the stack."`
 	Template   TemplateCmd   `cmd:"" help:"Print the CloudFormation template of the stack for EC2 Image Builder."`
 }
 

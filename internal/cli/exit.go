@@ -12,8 +12,10 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"image-builder/internal/aws"
 	"image-builder/internal/bake"
 	"image-builder/internal/base"
+	"image-builder/internal/deploy"
 	"image-builder/internal/disk"
 	"image-builder/internal/finding"
 	"image-builder/internal/local"
@@ -41,14 +43,14 @@ var exitCodes = []struct {
 	Meaning string
 }{
 	{Done, "What was asked for is done: the image is baked, the list is printed."},
-	{StepFailed, "A step of the bake failed, or something else that is not named below."},
+	{StepFailed, "A step of the bake failed, the deploy or the build did, or something else that is not named below."},
 	{BadInput, "The recipe, a component document or the command line is not usable."},
 	{BadMachine, "This machine lacks something: root, a program, space, a writable data directory."},
-	{NotUsable, "The base, the image or the parameter that was named is not there or not usable."},
+	{NotUsable, "The base, the image, the parameter or the stack that was named is not there or not usable."},
 	{SecretFound, "A secret would have been in the image; nothing was kept."},
 	{AWSRefused, "AWS refused or could not be reached: credentials, permissions, a bucket that is not there."},
 	{TimedOut, "The bake took longer than it may."},
-	{Interrupted, "Interrupted: Ctrl-C, SIGTERM or SIGHUP. Everything temporary is cleared away."},
+	{Interrupted, "Interrupted: Ctrl-C, SIGTERM or SIGHUP, or no was the answer. Everything temporary is cleared away; what AWS has begun goes on there."},
 }
 
 // ExitError is an error that knows its exit code and what to do next.
@@ -130,7 +132,7 @@ func codeOf(err error) Code {
 		return StepFailed
 	case isA[*kong.ParseError](err), isA[finding.Finding](err):
 		return BadInput
-	case isA[awsCall](err):
+	case isA[awsCall](err), isA[*aws.ConfigError](err):
 		return AWSRefused
 	}
 	return codeOfNoun(err)
@@ -144,7 +146,7 @@ func codeOfNoun(err error) Code {
 	case isA[*local.MachineError](err), isA[*disk.Missing](err), errors.Is(err, disk.ErrFull), errors.Is(err, exec.ErrNotFound),
 		errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
 		return BadMachine
-	case isA[*base.Unresolved](err):
+	case isA[*base.Unresolved](err), isA[*deploy.Unusable](err):
 		return NotUsable
 	}
 	return StepFailed

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// errDeclined is the answer no.
+var errDeclined = errors.New("not done, as you said")
+
+// agree asks a question that yes or no answers. The error is nil for yes, and says why there is no yes otherwise.
+func (e *Env) agree(ctx context.Context, question string) error {
+	file, ok := e.Stdin.(*os.File)
+	if !ok || !term.IsTerminal(int(file.Fd())) {
+		return &ExitError{Code: BadInput, Err: errors.New("there is no terminal to ask on"), Next: "give --yes to do it without asking"}
+	}
+	fmt.Fprintf(e.Stderr, "%s [y/N] ", question)
+	// Nothing can end the reading but an answer, so that an interruption leaves it behind.
+	answer := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(file).ReadString('\n') // no answer is no
+		answer <- line
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(e.Stderr)
+		return ctx.Err()
+	case line := <-answer:
+		switch strings.ToLower(strings.TrimSpace(line)) {
+		case "y", "yes":
+			return nil
+		}
+		return &ExitError{Code: Interrupted, Err: errDeclined}
+	}
+}

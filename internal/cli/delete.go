@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"image-builder/internal/aws"
+	"image-builder/internal/deploy"
+	"image-builder/internal/progress"
+	"image-builder/internal/stack"
+)
+
+// DeleteCmd is `delete`.
+type DeleteCmd struct {
+	stackFlag `embed:""`
+	Yes       bool `short:"y" help:"Do not ask."`
+}
+
+// Help is what --help adds.
+func (c *DeleteCmd) Help() string {
+	return `Deletes the stack: pipeline, recipe, roles, topics, logs and the network, if the stack made one. It says first what goes
+and what stays, and asks. It refuses while an image is being built. AMIs, their snapshots and the output parameter stay.
+
+Prints the stack's name, or with --json {stack, id, status}.
+
+Example:
+  image-builder delete --stack nightly-ami`
+}
+
+// Run deletes.
+func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
+	session := &aws.Session{}
+	stacks := &aws.CloudFormation{Session: session}
+	watch := newWatcher(env)
+	defer func() { watch.Close() }()
+	remover := &deploy.Delete{
+		Stacks: stacks, ChangeSets: stacks, Builds: &aws.ImageBuilder{Session: session},
+		Report: func(e progress.Event) { watch.Report(e) }, Wait: pause,
+	}
+	name, err := c.name(ctx, stacks)
+	if err != nil {
+		return err
+	}
+	s, err := remover.Look(ctx, name)
+	watch.Close()
+	if err != nil {
+		return err
+	}
+	if s.Status != stack.DeleteComplete {
+		if err := c.agreed(ctx, env, s); err != nil {
+			return err
+		}
+		watch = newWatcher(env)
+		err = remover.Run(ctx, s)
+		watch.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return env.result(map[string]any{"stack": s.Name, "id": s.ID, "status": stack.DeleteComplete}, s.Name, nil)
+}
+
+// name is the stack's. Whether it is there is for Look to say.
+func (c *DeleteCmd) name(ctx context.Context, stacks *aws.CloudFormation) (string, error) {
+	if c.Stack != "" {
+		return c.Stack, nil
+	}
+	s, err := c.find(ctx, stacks)
+	return s.Name, err
+}
+
+// agreed says what goes and what stays, and asks.
+func (c *DeleteCmd) agreed(ctx context.Context, env *Env, s stack.Stack) error {
+	if !env.JSON {
+		fmt.Fprint(env.Stderr, farewell(s))
+	}
+	if c.Yes {
+		return ctx.Err()
+	}
+	return env.agree(ctx, fmt.Sprintf("Delete stack %s?", s.Name))
+}
+
+// farewell says what goes with a stack, and what stays.
+func farewell(s stack.Stack) string {
+	text := fmt.Sprintf("stack %s: to be deleted (%s)\n", s.Name, s.Status)
+	text += "  goes\n"
+	text += "    the image pipeline with its schedule, recipe, components and configurations, the roles and the rules\n"
+	if s.Outputs["OutputTopic"] != "" {
+		text += fmt.Sprintf("    the topics %s and %s, with their subscriptions\n", s.Outputs["OutputTopic"], s.Outputs["FailureTopic"])
+	}
+	text += "    the log groups, with the logs of the builds\n"
+	if s.Parameters["SubnetId"] == "" {
+		text += "    the VPC that the stack made\n"
+	}
+	text += "  stays\n"
+	text += "    the AMIs that were baked, with their snapshots and Image Builder's records of them; nothing deletes old ones any more\n"
+	text += fmt.Sprintf("    the parameter %s, which goes on naming the last AMI\n", cmp.Or(harmless(s.Parameters["OutputAmiParameter"]), "that receives the AMI's ID"))
+	text += "    what deploy put into its bucket: templates, scripts, documents\n"
+	return text
+}

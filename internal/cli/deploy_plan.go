@@ -1,0 +1,133 @@
+package cli
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"image-builder/internal/deploy"
+	"image-builder/internal/preflight"
+	"image-builder/internal/stack"
+)
+
+// showPlan says, to people, what would be done: to the stack, to its parameters, to its resources.
+func (d *deployment) showPlan(plan *deploy.Plan) {
+	if d.env.JSON {
+		return
+	}
+	for _, r := range d.checks {
+		if r.Status != preflight.OK {
+			d.say("%s: %s: %s", r.Status, r.Name, sentence(r.Text, r.Next))
+		}
+	}
+	s := plan.Standing
+	where := fmt.Sprintf("stack %s in %s, account %s", s.Name, d.region, d.account)
+	switch {
+	case plan.Unchanged:
+		d.say("%s: nothing to change", where)
+		return
+	case s.Kind == deploy.Create:
+		d.say("%s: to be created", where)
+	case s.Kind == deploy.Update:
+		d.say("%s: to be updated", where)
+	case s.Kind == deploy.Recreate:
+		d.say("%s: to be deleted and created anew, since nothing of it works (%s): %s", where, s.Stack.Status, harmless(s.Why))
+	}
+	if plan.NewBucket != "" {
+		d.say("  bucket %s: new, for the template and what the recipe names", plan.NewBucket)
+	}
+	d.showSettings(plan.Settings)
+	d.showChanges(plan.ChangeSet)
+}
+
+func (d *deployment) say(format string, values ...any) {
+	fmt.Fprintf(d.env.Stderr, format+"\n", values...)
+}
+
+// sentence is a text with what to do about it.
+func sentence(text, next string) string {
+	if next != "" {
+		text += ": " + next
+	}
+	return harmless(text)
+}
+
+// digest is how an object is called after its content.
+var digest = regexp.MustCompile(`image-builder/([0-9a-f]{8})[0-9a-f]{56}/`)
+
+func (d *deployment) showSettings(settings []deploy.Setting) {
+	width := 0
+	for _, s := range settings {
+		width = max(width, len(s.Name))
+	}
+	shown := false
+	for _, s := range settings {
+		before, after := shortened(s.Before), shortened(s.After)
+		if s.Default {
+			after = "the template's default"
+		}
+		if before == "" && after == "" {
+			continue
+		}
+		if !shown {
+			d.say("  parameters")
+			shown = true
+		}
+		if before != "" {
+			after = before + " → " + orBlank(after)
+		}
+		d.say("    %-*s  %s", width, s.Name, after)
+	}
+}
+
+func shortened(value string) string {
+	return harmless(digest.ReplaceAllString(value, "image-builder/$1…/"))
+}
+
+func orBlank(value string) string {
+	if value == "" {
+		return "(blank)"
+	}
+	return value
+}
+
+// showChanges says what happens to each resource: those that come or go by type, those that are there already one by one.
+func (d *deployment) showChanges(set stack.ChangeSet) {
+	if d.env.JSON {
+		return
+	}
+	for _, group := range stack.Groups(set.Changes) {
+		d.say("  %s", group.Title)
+		if action := group.Changes[0].Action; action == "Add" || action == "Remove" {
+			d.showTypes(group.Changes)
+			continue
+		}
+		for _, change := range group.Changes {
+			d.say("    %s", harmless(change.Sentence()))
+		}
+	}
+	for _, change := range set.Changes {
+		if warning := change.Warning(); warning != "" {
+			d.say("  warning: %s", harmless(warning))
+		}
+	}
+}
+
+// showTypes lists resources by type, in the order of their names.
+func (d *deployment) showTypes(changes []stack.Change) {
+	names, types, width := map[string][]string{}, []string{}, 0
+	for _, change := range changes {
+		noun := stack.Noun(change.Type)
+		if names[noun] == nil {
+			types = append(types, noun)
+		}
+		names[noun] = append(names[noun], change.LogicalID)
+		width = max(width, len(noun))
+	}
+	slices.Sort(types)
+	for _, noun := range types {
+		slices.Sort(names[noun])
+		d.say("    %-*s  %s", width, noun, harmless(strings.Join(names[noun], ", ")))
+	}
+}
