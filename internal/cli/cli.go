@@ -29,6 +29,9 @@ type Commands struct {
 	Events     EventsCmd     `cmd:"" help:"Print the NewImage messages."`
 	MirrorName MirrorNameCmd `cmd:"" help:"Print the directory name that the agent gives a repository's mirror."`
 	Deploy     DeployCmd     `cmd:"" help:"Bring the stack for EC2 Image Builder to what a recipe says."`
+	Start      StartCmd      `cmd:"" help:"Have the stack build an image now, and follow it."`
+	Status     StatusCmd     `cmd:"" help:"Tell how the stack, its schedule and its last images stand."`
+	Logs       LogsCmd       `cmd:"" help:"Print the log of an image that the stack built."`
 	Delete     DeleteCmd     `cmd:"" help:"Delete the stack."`
 	Template   TemplateCmd   `cmd:"" help:"Print the CloudFormation template of the stack for EC2 Image Builder."`
 }

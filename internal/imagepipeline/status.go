@@ -41,7 +41,9 @@ type Status struct {
 // Parameter is a parameter and the AMI that it names now.
 type Parameter struct {
 	Name string `json:"name"`
-	AMI  string `json:"ami,omitempty"` // "" if the parameter is not there
+	AMI  string `json:"ami,omitempty"` // "" if it is missing or could not be read
+	// Missing tells that there is no such parameter.
+	Missing bool `json:"missing,omitempty"`
 }
 
 // Built is an image with what is known of its build.
@@ -87,8 +89,8 @@ func (l *Look) parameter(ctx context.Context, s *Status, p *Parameter) {
 	if p.Name == "" {
 		return
 	}
-	value, _, err := l.Parameters.Value(ctx, p.Name)
-	p.AMI = value
+	value, found, err := l.Parameters.Value(ctx, p.Name)
+	p.AMI, p.Missing = value, !found && err == nil
 	s.unread(err)
 }
 

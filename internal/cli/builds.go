@@ -1,0 +1,120 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"image-builder/internal/aws"
+	"image-builder/internal/imagepipeline"
+	"image-builder/internal/progress"
+	"image-builder/internal/stack"
+)
+
+// builds is a stack of ours and the services that know of its builds.
+type builds struct {
+	stack      stack.Stack
+	flag       stackFlag
+	images     *aws.ImageBuilder
+	logs       *aws.Logs
+	parameters *aws.Parameters
+	amis       *aws.AMIs
+}
+
+// builds finds the stack that is meant.
+func (e *Env) builds(ctx context.Context, flag stackFlag) (*builds, error) {
+	session := &aws.Session{}
+	found, err := flag.find(ctx, &aws.CloudFormation{Session: session})
+	if err != nil {
+		return nil, err
+	}
+	return &builds{
+		stack: found, flag: flag, images: &aws.ImageBuilder{Session: session}, logs: &aws.Logs{Session: session},
+		parameters: &aws.Parameters{Session: session}, amis: &aws.AMIs{Session: session},
+	}, nil
+}
+
+// pipeline returns the ARN of the stack's pipeline, if the stack has come so far.
+func (b *builds) pipeline() (string, error) {
+	if arn := b.stack.Outputs["Pipeline"]; arn != "" {
+		return arn, nil
+	}
+	status, next := b.stack.Status, "image-builder deploy RECIPE --stack "+b.stack.Name
+	if status.Busy() {
+		next = b.command("status") + " tells when it is done"
+	}
+	return "", &ExitError{
+		Code: NotUsable, Err: fmt.Errorf("use stack %s: it has no pipeline: it is in %s", b.stack.Name, status), Next: next,
+	}
+}
+
+// command is a command line for the same stack.
+func (b *builds) command(words string) string {
+	if b.flag.Stack != "" {
+		words += " --stack " + b.stack.Name
+	}
+	return "image-builder " + words
+}
+
+// list returns the pipeline's images, newest first.
+func (b *builds) list(ctx context.Context) ([]imagepipeline.Image, error) {
+	arn, err := b.pipeline()
+	if err != nil {
+		return nil, err
+	}
+	images, err := b.images.Images(ctx, arn)
+	if err != nil {
+		return nil, err
+	}
+	return imagepipeline.NewestFirst(images), nil
+}
+
+// follow watches an image's build to its end. Report and line may be nil.
+func (b *builds) follow(ctx context.Context, env *Env, arn string, report progress.Func, line func(imagepipeline.Line) error) (imagepipeline.Build, error) {
+	f := &imagepipeline.Follow{
+		Images: b.images, Workflows: b.images, Logs: b.logs, Group: b.stack.Outputs["ImageLogs"],
+		Report: report, Line: line, Wait: imagepipeline.Sleep, Now: env.Now,
+	}
+	build, err := f.Run(ctx, arn)
+	return build, b.explain(err)
+}
+
+// explain adds to an error of a build what to do about it.
+func (b *builds) explain(err error) error {
+	if detached := (*imagepipeline.DetachedError)(nil); errors.As(err, &detached) {
+		return b.detached(detached)
+	}
+	failed := (*imagepipeline.FailedError)(nil)
+	if !errors.As(err, &failed) {
+		return err
+	}
+	next := b.command("logs " + failed.Build.Version)
+	if advice := imagepipeline.Advice(failed.Build.Why()); advice != "" {
+		next = advice + "; " + next
+	}
+	if failed.Build.State == imagepipeline.Cancelled {
+		next = b.command("start --follow") + " starts another one"
+	}
+	return &ExitError{Code: StepFailed, Err: err, Next: next}
+}
+
+// detached says how to look at a build again that nobody watches any more, and how to end it.
+func (b *builds) detached(err *imagepipeline.DetachedError) error {
+	again := b.command("logs "+err.Image.Version+" --follow") + " follows it again"
+	if !errors.Is(err, context.Canceled) {
+		return &ExitError{Code: codeOf(err.Err), Err: err, Next: again}
+	}
+	return &ExitError{
+		Code: Interrupted, Err: fmt.Errorf("interrupted: Image Builder goes on with build %s", err.Image.Version),
+		Next: again + "; to cancel it: aws imagebuilder cancel-image-creation --image-build-version-arn " + err.Image.ARN,
+	}
+}
+
+// utc writes a time the way people read it, in a zone that needs no thought.
+func utc(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
+}

@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"image-builder/internal/imagepipeline"
+)
+
+// LogsCmd is `logs`.
+type LogsCmd struct {
+	Image     string `arg:"" optional:"" help:"Image: its version as in 1.0.4/1, or its ARN. Default: the newest." placeholder:"IMAGE"`
+	stackFlag `embed:""`
+	Follow    bool `short:"f" help:"Go on with each line as it comes, until the build has ended."`
+	Pipeline  bool `help:"The pipeline's own log instead: which builds were started, and why others were not."`
+}
+
+// Help is what --help adds.
+func (c *LogsCmd) Help() string {
+	return `Prints the log of an image's build, in order, without control characters. With --json, one object: {"image", "lines":
+[{"time", "text"}]}, the lines as they were written; with --follow as well, one such line an object.
+
+With --follow it exits with 1 if the build fails or is cancelled. Ctrl-C stops following; the build goes on.
+
+Examples:
+  image-builder logs | grep -i error
+  image-builder logs 1.0.4/1
+  image-builder logs --follow --stack nightly-ami
+  image-builder logs --pipeline | tail`
+}
+
+// Validate refuses what cannot be done together.
+func (c *LogsCmd) Validate() error {
+	if c.Pipeline && (c.Follow || c.Image != "") {
+		return errors.New("--pipeline is the log of all images, and is not followed: leave out IMAGE and --follow")
+	}
+	return nil
+}
+
+// Run prints a log.
+func (c *LogsCmd) Run(ctx context.Context, env *Env) error {
+	b, err := env.builds(ctx, c.stackFlag)
+	if err != nil {
+		return err
+	}
+	if c.Pipeline {
+		return c.pipelineLog(ctx, env, b)
+	}
+	images, err := b.list(ctx)
+	if err != nil {
+		return err
+	}
+	image, found := imagepipeline.Find(images, c.Image)
+	if !found {
+		return c.noImage(ctx, env, b, images)
+	}
+	if c.Follow {
+		_, err := b.follow(ctx, env, image.ARN, nil, env.logLine)
+		return err
+	}
+	printed, err := c.print(ctx, env, image, func(line func(imagepipeline.Line) error) (int, error) {
+		return b.log("ImageLogs").Each(ctx, image.Version, line)
+	})
+	if err == nil && printed == 0 {
+		return c.noLog(ctx, env, b, image)
+	}
+	return err
+}
+
+// log is one of the stack's log groups.
+func (b *builds) log(output string) *imagepipeline.Log {
+	return &imagepipeline.Log{Logs: b.logs, Group: b.stack.Outputs[output]}
+}
+
+// shownLog is what logs --json prints.
+type shownLog struct {
+	Image *imagepipeline.Image `json:"image,omitempty"`
+	Lines []imagepipeline.Line `json:"lines"`
+}
+
+// print prints all lines as they are read; with --json, together. It returns how many there were.
+func (c *LogsCmd) print(_ context.Context, env *Env, image imagepipeline.Image, read func(func(imagepipeline.Line) error) (int, error)) (int, error) {
+	if !env.JSON {
+		return read(env.logLine)
+	}
+	shown := shownLog{Lines: []imagepipeline.Line{}}
+	if image.ARN != "" {
+		shown.Image = &image
+	}
+	count, err := read(func(line imagepipeline.Line) error {
+		shown.Lines = append(shown.Lines, line)
+		return nil
+	})
+	if err != nil || count == 0 {
+		return count, err
+	}
+	return count, env.object(shown)
+}
+
+// logLine prints one line.
+func (e *Env) logLine(line imagepipeline.Line) error {
+	if e.JSON {
+		return e.object(line)
+	}
+	if _, err := fmt.Fprintln(e.Stdout, harmless(line.Text)); err != nil {
+		return fmt.Errorf("print log: %w", err)
+	}
+	return nil
+}
+
+func (c *LogsCmd) pipelineLog(ctx context.Context, env *Env, b *builds) error {
+	if _, err := b.pipeline(); err != nil {
+		return err
+	}
+	count, err := c.print(ctx, env, imagepipeline.Image{}, func(line func(imagepipeline.Line) error) (int, error) {
+		return b.log("PipelineLogs").All(ctx, line)
+	})
+	if err == nil && count == 0 {
+		return &ExitError{
+			Code: NotUsable, Err: fmt.Errorf("read the pipeline's log: it has no line%s", b.retention()),
+			Next: b.command("status") + " tells when the next build is due",
+		}
+	}
+	return err
+}
+
+// noImage says that there is no such image, and what the pipeline's log says of it.
+func (c *LogsCmd) noImage(ctx context.Context, env *Env, b *builds, images []imagepipeline.Image) error {
+	if c.Image != "" && len(images) > 0 {
+		return &ExitError{
+			Code: NotUsable, Err: fmt.Errorf("find image %s: stack %s has none of that version", c.Image, b.stack.Name),
+			Next: b.command("status --images "+strconv.Itoa(len(images))) + " lists them",
+		}
+	}
+	b.showPipelineLog(ctx, env)
+	return &ExitError{
+		Code: NotUsable, Err: fmt.Errorf("find an image: stack %s has not built any yet", b.stack.Name),
+		Next: b.command("start --follow") + " builds one now; " + b.command("status") + " tells when the next build is due",
+	}
+}
+
+// noLog says why an image has no log. A build that has just begun is no failure.
+func (c *LogsCmd) noLog(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
+	err := fmt.Errorf("read the log of %s: it has no line", image.Version)
+	days, _ := strconv.Atoi(b.stack.Parameters["LogRetentionDays"])
+	age := env.Now().Sub(image.Created)
+	switch {
+	case image.State.Building():
+		return &ExitError{Code: NotUsable, Err: fmt.Errorf("%w yet; the build is %s", err, image.State), Next: b.command("logs " + image.Version + " --follow")}
+	case days > 0 && age > time.Duration(days)*24*time.Hour:
+		return &ExitError{
+			Code: NotUsable, Err: fmt.Errorf("%w any more: it was built on %s%s", err, utc(image.Created), b.retention()),
+			Next: "deploy with a higher --log-retention-days to keep those of later builds longer",
+		}
+	}
+	b.showPipelineLog(ctx, env)
+	if image.State == imagepipeline.Failed {
+		err = fmt.Errorf("%w: the build failed before its instance wrote any: %s", err, imagepipeline.Build{Image: image}.Why())
+	}
+	return &ExitError{Code: NotUsable, Err: err, Next: imagepipeline.Advice(image.Reason)}
+}
+
+// retention says how long logs are kept.
+func (b *builds) retention() string {
+	if days := b.stack.Parameters["LogRetentionDays"]; days != "" {
+		return ", and logs are kept for " + days + " days"
+	}
+	return ""
+}
+
+// pipelineTail is how many last lines of the pipeline's log are shown where an image has none.
+const pipelineTail = 10
+
+// showPipelineLog shows people the end of the pipeline's log, if it can be read: it may say why there is nothing else.
+func (b *builds) showPipelineLog(ctx context.Context, env *Env) {
+	lines, err := b.log("PipelineLogs").Last(ctx, pipelineTail)
+	if env.JSON || err != nil || len(lines) == 0 {
+		return
+	}
+	fmt.Fprintln(env.Stderr, "the end of the pipeline's log:")
+	for _, line := range lines {
+		fmt.Fprintln(env.Stderr, "  | "+utc(line.Time)+"  "+harmless(line.Text))
+	}
+}

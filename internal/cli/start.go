@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"image-builder/internal/imagepipeline"
+)
+
+// StartCmd is `start`.
+type StartCmd struct {
+	stackFlag `embed:""`
+	Follow    bool `short:"f" help:"Show the build's steps and its log as they come, until it has ended."`
+	Again     bool `help:"Start a build although another one is under way."`
+}
+
+// Help is what --help adds.
+func (c *StartCmd) Help() string {
+	return `Has the stack's pipeline build an image now. Prints the image build version's ARN; with --follow the AMI's ID, when there
+is one. With --json, the image; with --follow also its duration and what the output parameter holds.
+
+While a build is under way no other one is started: whichever ended last would be in the output parameter, and that may be
+the older one. --again starts one all the same.
+
+Ctrl-C stops following. The build goes on: image-builder logs --follow follows it again.
+
+Examples:
+  image-builder start
+  ami=$(image-builder start --follow)
+  image-builder start --stack nightly-ami --follow --json | jq -r .parameter.ami`
+}
+
+// Run starts a build.
+func (c *StartCmd) Run(ctx context.Context, env *Env) error {
+	b, err := env.builds(ctx, c.stackFlag)
+	if err != nil {
+		return err
+	}
+	image, err := c.start(ctx, b)
+	if err != nil {
+		return err
+	}
+	if !c.Follow {
+		return env.result(image, image.ARN, func() {
+			fmt.Fprintf(env.Stderr, "started build %s of %s; %s follows it\n", image.Version, b.stack.Name, b.command("logs "+image.Version+" --follow"))
+		})
+	}
+	return c.follow(ctx, env, b, image)
+}
+
+func (c *StartCmd) start(ctx context.Context, b *builds) (imagepipeline.Image, error) {
+	arn, err := b.pipeline()
+	if err != nil {
+		return imagepipeline.Image{}, err
+	}
+	if b.stack.Status.Busy() {
+		return imagepipeline.Image{}, &ExitError{
+			Code: NotUsable, Err: fmt.Errorf("start build: stack %s is in %s", b.stack.Name, b.stack.Status),
+			Next: "start again when it is done: " + b.command("status"),
+		}
+	}
+	start := &imagepipeline.Start{Images: b.images, Starter: b.images, Wait: imagepipeline.Sleep}
+	image, err := start.Run(ctx, arn, rand.Text(), c.Again)
+	if busy := (*imagepipeline.UnderWayError)(nil); errors.As(err, &busy) {
+		return image, &ExitError{
+			Code: NotUsable, Err: err,
+			Next: b.command("logs "+busy.Images[0].Version+" --follow") + " follows it; start --again starts another one beside it",
+		}
+	}
+	return image, err
+}
+
+// followed is what start --follow yields.
+type followed struct {
+	imagepipeline.Build
+	Parameter imagepipeline.Parameter `json:"parameter"` // the output parameter, as it is after the build
+	Published bool                    `json:"published"` // whether it names this build's AMI
+}
+
+func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
+	watch := newWatcher(env)
+	defer watch.Close()
+	build, err := b.follow(ctx, env, image.ARN, watch.Report, nil)
+	if err != nil {
+		return err
+	}
+	done := followed{Build: build, Parameter: imagepipeline.Parameter{Name: b.stack.Parameters["OutputAmiParameter"]}}
+	output := &imagepipeline.Output{Parameters: b.parameters, Wait: imagepipeline.Sleep}
+	done.Parameter.AMI, err = output.Holds(ctx, done.Parameter.Name, build.AMI)
+	done.Published = done.Parameter.AMI == build.AMI
+	watch.Close()
+	return env.result(done, build.AMI, func() { fmt.Fprint(env.Stderr, builtSummary(b, done, err)) })
+}
+
+// builtSummary says what came out of a build, and whether the output parameter holds it.
+func builtSummary(b *builds, done followed, unread error) string {
+	lines := []string{
+		fmt.Sprintf("built %s in %s", done.AMI, took(time.Duration(done.Elapsed))),
+		fmt.Sprintf("  image      %s of stack %s", done.Version, b.stack.Name),
+	}
+	switch {
+	case done.Published:
+		lines = append(lines, fmt.Sprintf("  parameter  %s = %s", done.Parameter.Name, done.AMI))
+	case unread != nil:
+		lines = append(lines, "  parameter  not read: "+harmless(unread.Error()))
+	case done.Parameter.AMI == "":
+		lines = append(lines, fmt.Sprintf("  parameter  %s is NOT THERE: Image Builder has not written it", done.Parameter.Name))
+	default:
+		lines = append(lines, fmt.Sprintf("  parameter  %s holds ANOTHER AMI: %s", done.Parameter.Name, harmless(done.Parameter.AMI)))
+	}
+	lines = append(lines, "  next       "+b.command("status"))
+	return strings.Join(lines, "\n") + "\n"
+}

@@ -1,0 +1,161 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"image-builder/internal/imagepipeline"
+	"image-builder/internal/schedule"
+)
+
+// StatusCmd is `status`.
+type StatusCmd struct {
+	stackFlag `embed:""`
+	Images    int `help:"How many of the newest images to list." default:"5" placeholder:"N"`
+}
+
+// Help is what --help adds.
+func (c *StatusCmd) Help() string {
+	return `Tells how the stack and its pipeline stand: whether the schedule is on, when the next build is due, which AMIs the two
+parameters name, and how the last builds went. What needs somebody to act comes first.
+
+With --json, one object: {stack, pipeline, schedule, failuresInARow, base, output, newest, newerBase, published, images, total, unread}.
+
+Examples:
+  image-builder status
+  image-builder status --stack nightly-ami --images 20
+  image-builder status --json | jq -e .pipeline.enabled`
+}
+
+// Validate refuses a number that is none.
+func (c *StatusCmd) Validate() error {
+	if c.Images < 0 {
+		return fmt.Errorf("--images %d: write how many to list, 0 for none", c.Images)
+	}
+	return nil
+}
+
+// shownStatus is what status --json prints.
+type shownStatus struct {
+	imagepipeline.Status
+	Schedule *shownSchedule `json:"schedule,omitempty"`
+}
+
+// shownSchedule is when builds are due.
+type shownSchedule struct {
+	Expression string    `json:"expression"`
+	TimeZone   string    `json:"timeZone"`
+	Words      string    `json:"words,omitempty"` // every day at 00:00
+	Next       time.Time `json:"next,omitzero"`   // absent while the schedule is off
+}
+
+// Run tells how the stack stands.
+func (c *StatusCmd) Run(ctx context.Context, env *Env) error {
+	b, err := env.builds(ctx, c.stackFlag)
+	if err != nil {
+		return err
+	}
+	look := &imagepipeline.Look{Images: b.images, Workflows: b.images, Parameters: b.parameters, Sources: b.amis}
+	status, err := look.Run(ctx, b.stack, c.Images)
+	if err != nil {
+		return err
+	}
+	shown := shownStatus{Status: status, Schedule: scheduled(status.Pipeline, env.Now())}
+	if env.JSON {
+		return env.object(shown)
+	}
+	paint := newPaint()
+	paint.on = paint.on && isTerminal(env.Stdout)
+	text := statusText{shownStatus: shown, builds: b, paint: paint, now: env.Now()}
+	if _, err := fmt.Fprint(env.Stdout, text.String()); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return c.table(env, status)
+}
+
+// scheduled says when a pipeline builds; the next time is Image Builder's own or, if it does not say, reckoned.
+func scheduled(p *imagepipeline.Pipeline, now time.Time) *shownSchedule {
+	if p == nil || p.Expression == "" {
+		return nil
+	}
+	shown := &shownSchedule{Expression: p.Expression, TimeZone: p.Zone, Next: p.NextRun}
+	parsed, err := schedule.Parse(p.Expression, p.Zone)
+	if err == nil {
+		shown.Words = parsed.Words()
+	}
+	if err == nil && shown.Next.IsZero() {
+		shown.Next, _ = parsed.Next(now)
+	}
+	if !p.Enabled {
+		shown.Next = time.Time{}
+	}
+	return shown
+}
+
+// table lists the last images.
+func (c *StatusCmd) table(env *Env, status imagepipeline.Status) error {
+	if len(status.Images) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, one := range status.Images {
+		rows = append(rows, []string{
+			one.Version, string(one.State), utc(one.Started), tookOr(time.Duration(one.Elapsed), "-"), orUnknown(one.Base, one.AMI), orDash(one.AMI), trigger(one.Image),
+		})
+	}
+	if _, err := fmt.Fprintln(env.Stdout); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	if err := env.columns([]string{"IMAGE", "STATE", "STARTED", "TOOK", "BASE", "AMI", "BY"}, rows); err != nil {
+		return err
+	}
+	return c.reasons(env, status)
+}
+
+// reasons says below the table why builds failed: sentences make poor columns.
+func (c *StatusCmd) reasons(env *Env, status imagepipeline.Status) error {
+	for _, one := range status.Images {
+		if one.Why == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(env.Stdout, "%s failed: %s\n", one.Version, harmless(one.Why)); err != nil {
+			return fmt.Errorf("print result: %w", err)
+		}
+	}
+	if rest := status.Total - len(status.Images); rest > 0 {
+		if _, err := fmt.Fprintf(env.Stdout, "%s: --images %d\n", count(rest, "older image"), status.Total); err != nil {
+			return fmt.Errorf("print result: %w", err)
+		}
+	}
+	return nil
+}
+
+func trigger(image imagepipeline.Image) string {
+	if image.Scheduled {
+		return "schedule"
+	}
+	return "hand"
+}
+
+func tookOr(d time.Duration, other string) string {
+	if d <= 0 {
+		return other
+	}
+	return took(d)
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return harmless(text)
+}
+
+// orUnknown is the base of an image: one that has no AMI has none that could be known.
+func orUnknown(base, ami string) string {
+	if base == "" && ami != "" {
+		return "unknown"
+	}
+	return orDash(base)
+}
