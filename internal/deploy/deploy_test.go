@@ -1,0 +1,359 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/internal/stack"
+)
+
+func TestLook(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		statuses    []stack.Status
+		description string
+		set         bool // a change set of ours waits
+		reason      string
+		kind        Kind
+		why         string
+		refused     string // part of the error and its hint
+	}{
+		"none":                            {kind: Create},
+		"one that works":                  {statuses: []stack.Status{stack.CreateComplete}, description: ours, kind: Update},
+		"an update that was undone":       {statuses: []stack.Status{"UPDATE_ROLLBACK_COMPLETE"}, description: ours, kind: Update},
+		"somebody else's":                 {statuses: []stack.Status{stack.CreateComplete}, description: "mine", refused: "not made by image-builder (CREATE_COMPLETE): choose another name with --stack"},
+		"somebody else's that failed":     {statuses: []stack.Status{stack.RollbackComplete}, refused: "not made by image-builder"},
+		"our change set waits":            {statuses: []stack.Status{stack.ReviewInProgress}, set: true, kind: Create},
+		"somebody's change set waits":     {statuses: []stack.Status{stack.ReviewInProgress}, refused: "delete-stack --stack-name nightly"},
+		"a first deploy that failed":      {statuses: []stack.Status{"CREATE_IN_PROGRESS", stack.RollbackComplete}, description: ours, reason: "Quota", kind: Recreate, why: "topic Topic was not created: Quota"},
+		"a deletion that failed":          {statuses: []stack.Status{stack.DeleteFailed}, description: ours, kind: Recreate, why: "CloudFormation gives no reason"},
+		"an update that cannot be undone": {statuses: []stack.Status{stack.UpdateRollbackFailed}, description: ours, refused: "continue-update-rollback --stack-name nightly"},
+		"an update under way":             {statuses: []stack.Status{"UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", stack.UpdateComplete}, description: ours, kind: Update},
+		"a creation under way that fails": {statuses: []stack.Status{"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", stack.RollbackComplete}, description: ours, reason: "Quota", kind: Recreate, why: "topic Topic was not created: Quota"},
+		"a deletion under way":            {statuses: []stack.Status{"DELETE_IN_PROGRESS", stack.DeleteComplete}, description: ours, kind: Create},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud()
+			if len(test.statuses) > 0 {
+				s := c.add("nightly", test.description, test.statuses...)
+				if test.set {
+					s.set = &stack.ChangeSet{ID: "set", Status: stack.CreateComplete}
+				}
+				if test.reason != "" {
+					s.event("CREATE_FAILED", test.reason)
+				}
+			}
+			got, err := c.deploy(t).Look(t.Context(), "nightly")
+			if test.refused != "" {
+				var unusable *Unusable
+				if !errors.As(err, &unusable) || !strings.Contains(unusable.Error()+": "+unusable.Next, test.refused) {
+					t.Fatalf("error is %v, want %q", err, test.refused)
+				}
+				return
+			}
+			if err != nil || got.Kind != test.kind || got.Why != test.why {
+				t.Errorf("got %s %q, %v; want %s %q", got.Kind, got.Why, err, test.kind, test.why)
+			}
+		})
+	}
+}
+
+var request = Request{
+	Template: []byte("template"), Parameters: map[string]string{"InstanceType": "m7i.large", "Base": "/b"}, Keep: []string{"KeepImages", "New"},
+	Uploads: []Upload{{Key: "image-builder/1/script.sh", Body: []byte("#!/bin/sh")}}, Bucket: Bucket{Name: "b", Owner: "1", Make: true},
+}
+
+func TestNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	for name, spoil := range map[string]func(*cloud){
+		"discarded":                   nil,
+		"no script":                   func(c *cloud) { c.fail["Put script.sh"] = []error{errors.New("denied")} },
+		"no change set":               func(c *cloud) { c.fail["CreateChangeSet"] = []error{errors.New("denied")} },
+		"a change set that fails":     func(c *cloud) { c.refused = "no such parameter" },
+		"an answer that was lost":     func(c *cloud) { c.fail["CreateChangeSet"] = []error{passingError{}} },
+		"an execution that is none":   func(c *cloud) { c.fail["ExecuteChangeSet"] = []error{errors.New("denied")} },
+		"a stack that cannot be seen": func(c *cloud) { c.fail["Stack"] = []error{nil, errors.New("expired")} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud()
+			if spoil != nil {
+				spoil(c)
+			}
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			d := c.deploy(t)
+			standing, err := d.Look(ctx, "nightly")
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan, err := d.Prepare(ctx, standing, request)
+			if err == nil && spoil != nil {
+				_, err = d.Execute(ctx, plan)
+			}
+			if (err == nil) == (spoil != nil) {
+				t.Fatalf("error is %v", err)
+			}
+			if spoil == nil {
+				interrupt() // the clearing away must not depend on it
+				if err := d.Discard(ctx, plan); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.stacks["nightly"] != nil || len(c.buckets) != 0 || len(c.objects) != 0 {
+				t.Errorf("left: %v %v %v", c.stacks, c.buckets, c.objects)
+			}
+		})
+	}
+}
+
+func TestBuckets(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		owner  string
+		make   bool
+		failed string
+	}{
+		"ours":            {owner: "1"},
+		"somebody else's": {owner: "2", make: true, failed: "belongs to another account"},
+		"none":            {failed: "there is none of that name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud()
+			if test.owner != "" {
+				c.buckets["b"] = test.owner
+			}
+			wanted := request
+			wanted.Bucket.Make = test.make
+			plan, err := c.deploy(t).Prepare(t.Context(), Standing{Name: "nightly", Kind: Create}, wanted)
+			if test.failed != "" {
+				if err == nil || !strings.Contains(err.Error(), test.failed) {
+					t.Errorf("error is %v", err)
+				}
+				return
+			}
+			if err != nil || plan.NewBucket != "" || len(c.objects) != 2 {
+				t.Fatalf("%+v, %v, %v", plan, err, c.objects)
+			}
+			c.calls = nil
+			if err := c.deploy(t).Discard(t.Context(), plan); err != nil || c.buckets["b"] == "" || len(c.objects) != 2 {
+				t.Errorf("a bucket that was there before is %q with %v, %v", c.buckets["b"], c.objects, err)
+			}
+			if _, err := c.deploy(t).Prepare(t.Context(), Standing{Name: "nightly", Kind: Create}, wanted); err != nil || strings.Contains(strings.Join(c.calls, " "), "Put") {
+				t.Errorf("%v: objects that are there were sent again: %s", err, c.calls)
+			}
+		})
+	}
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	c := newCloud()
+	s := c.add("nightly", ours, stack.CreateComplete)
+	s.Parameters["Old"] = "x"
+	d := c.deploy(t)
+	standing, _ := d.Look(t.Context(), "nightly")
+	plan, err := d.Prepare(t.Context(), standing, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Setting{{Name: "Base", After: "/b"}, {Name: "InstanceType", Before: "t3.large", After: "m7i.large"}, {Name: "Old", Before: "x", Default: true}}
+	if diff := cmp.Diff(want, plan.Settings); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"KeepImages"}, plan.wanted.Keep); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNoChanges(t *testing.T) {
+	t.Parallel()
+	c := newCloud()
+	c.empty = true
+	s := c.add("nightly", ours, stack.UpdateComplete)
+	plan, err := c.deploy(t).Prepare(t.Context(), Standing{Name: "nightly", Kind: Update, Stack: s.Stack}, request)
+	if err != nil || !plan.Unchanged || s.set != nil || s.Status != stack.UpdateComplete {
+		t.Errorf("%+v, %v; change set %v", plan, err, s.set)
+	}
+}
+
+// What a run that was killed left is in nobody's way.
+func TestChangeSetThatWasLeft(t *testing.T) {
+	t.Parallel()
+	c := newCloud()
+	c.add("nightly", "", stack.ReviewInProgress).set = &stack.ChangeSet{ID: "old", Status: stack.CreateComplete}
+	d := c.deploy(t)
+	standing, err := d.Look(t.Context(), "nightly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := d.Prepare(t.Context(), standing, request)
+	if err != nil || plan.ChangeSet.ID != "set" {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+	if s, err := d.Execute(t.Context(), plan); err != nil || s.Status != stack.CreateComplete {
+		t.Errorf("%s, %v", s.Status, err)
+	}
+}
+
+func TestExecute(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		future []stack.Status
+		reason string
+		failed string
+		next   string
+	}{
+		"done":                 {future: []stack.Status{"UPDATE_IN_PROGRESS", stack.UpdateComplete}},
+		"undone":               {future: []stack.Status{"UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"}, reason: "Quota", failed: "update stack nightly: topic Topic was not changed: Quota", next: "the stack is as it was before"},
+		"cannot be undone":     {future: []stack.Status{"UPDATE_IN_PROGRESS", stack.UpdateRollbackFailed}, failed: "update stack nightly: CloudFormation gives no reason", next: "continue-update-rollback --stack-name nightly"},
+		"taken away by others": {future: []stack.Status{"UPDATE_IN_PROGRESS", stack.DeleteFailed}, failed: "update stack nightly", next: "free what holds on to it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud()
+			s := c.add("nightly", ours, stack.CreateComplete)
+			d := c.deploy(t)
+			standing, _ := d.Look(t.Context(), "nightly")
+			plan, err := d.Prepare(t.Context(), standing, request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Executor = executing(func() {
+				c.next(s)
+				s.future = test.future
+				if test.reason != "" {
+					s.event("UPDATE_FAILED", test.reason).event("UPDATE_FAILED", "Resource update cancelled")
+				}
+			})
+			_, err = d.Execute(t.Context(), plan)
+			var failure *Failed
+			if test.failed == "" && err != nil || test.failed != "" && (!errors.As(err, &failure) || !strings.HasPrefix(err.Error(), test.failed) || !strings.Contains(failure.Next, test.next)) {
+				t.Errorf("error is %v, want %q; %q", err, test.failed, test.next)
+			}
+		})
+	}
+}
+
+// executing is an Executor that does what it is.
+type executing func()
+
+func (e executing) ExecuteChangeSet(context.Context, string, string, string) error {
+	e()
+	return nil
+}
+
+func TestFollowing(t *testing.T) {
+	t.Parallel()
+	denied := errors.New("expired")
+	for name, test := range map[string]struct {
+		fail []error
+		lost error
+	}{
+		"throttled a while":        {fail: []error{passingError{}, passingError{}, passingError{}}},
+		"throttled for ever":       {fail: append(make([]error, 0), many(passingError{}, missesAllowed+1)...), lost: passingError{}},
+		"refused":                  {fail: []error{nil, denied}, lost: denied},
+		"interrupted while it ran": {fail: []error{context.Canceled}, lost: context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud()
+			s := c.add("nightly", ours, "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", stack.UpdateComplete)
+			now := s.Stack
+			c.fail["Stack"] = test.fail
+			_, _, err := c.deploy(t).following().follow(t.Context(), now, "")
+			var lost *Lost
+			if test.lost == nil && err != nil || test.lost != nil && (!errors.As(err, &lost) || !errors.Is(err, test.lost)) {
+				t.Errorf("error is %v, want %v", err, test.lost)
+			}
+		})
+	}
+}
+
+func many(err error, n int) []error {
+	var errs []error
+	for range n {
+		errs = append(errs, err)
+	}
+	return errs
+}
+
+// The answer to the execution got lost, and the execution did not.
+func TestExecutionWhoseAnswerIsLost(t *testing.T) {
+	t.Parallel()
+	c := newCloud()
+	c.fail["ExecuteChangeSet"] = []error{passingError{}}
+	d := c.deploy(t)
+	plan, err := d.Prepare(t.Context(), Standing{Name: "nightly", Kind: Create}, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := d.Execute(t.Context(), plan); err != nil || s.Status != stack.CreateComplete {
+		t.Errorf("%s, %v", s.Status, err)
+	}
+}
+
+func TestRecreate(t *testing.T) {
+	t.Parallel()
+	c := newCloud()
+	c.add("nightly", ours, stack.RollbackComplete)
+	d := c.deploy(t)
+	shown := false
+	d.Show = func(stack.ChangeSet) { shown = true }
+	standing, err := d.Look(t.Context(), "nightly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := d.Prepare(t.Context(), standing, request)
+	if err != nil || strings.Contains(strings.Join(c.calls, " "), "DeleteStack") {
+		t.Fatalf("%v; before anybody agreed: %s", err, c.calls)
+	}
+	if s, err := d.Execute(t.Context(), plan); err != nil || s.Status != stack.CreateComplete || !shown {
+		t.Errorf("%s, %v; shown: %v", s.Status, err, shown)
+	}
+}
+
+func TestDelete(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		statuses    []stack.Status
+		description string
+		refused     string
+		failed      string
+	}{
+		"deleted":         {statuses: []stack.Status{stack.CreateComplete}, description: ours},
+		"nothing works":   {statuses: []stack.Status{stack.RollbackComplete}, description: ours},
+		"none":            {refused: "there is none of that name"},
+		"somebody else's": {statuses: []stack.Status{stack.CreateComplete}, refused: "not made by image-builder"},
+		"a failure":       {statuses: []stack.Status{stack.CreateComplete, stack.CreateComplete, "DELETE_IN_PROGRESS", stack.DeleteFailed}, description: ours, failed: "delete stack nightly: CloudFormation gives no reason"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newCloud()
+			if len(test.statuses) > 0 {
+				c.add("nightly", test.description, test.statuses...)
+			}
+			d := c.remover()
+			s, err := d.Look(t.Context(), "nightly")
+			if test.refused != "" {
+				if err == nil || !strings.Contains(err.Error(), test.refused) {
+					t.Errorf("error is %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = d.Run(t.Context(), s)
+			if test.failed == "" && (err != nil || c.stacks["nightly"] != nil) || test.failed != "" && (err == nil || err.Error() != test.failed) {
+				t.Errorf("error is %v, stack %v", err, c.stacks["nightly"])
+			}
+		})
+	}
+}
