@@ -1,10 +1,13 @@
-// Package venv gives tests a Python interpreter with the foreign programs that check this project: every package is
-// pinned in requirements.txt and installed once, from wheels only, into a virtual environment in the cache directory.
+// Package venv gives tests a Python interpreter and a Node with the foreign programs that check this project: every
+// package is pinned, in requirements.txt and package-lock.json, and installed once into the cache directory, from wheels
+// only and without running scripts of packages.
 //
-// Nothing of the product imports it, and it touches no Python of the machine's own.
+// Nothing of the product imports it, and it touches no Python or Node of the machine's own.
 package venv
 
 import (
+	"bytes"
+	"context"
 	"crypto/sha256"
 	_ "embed"
 	"fmt"
@@ -13,6 +16,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,27 +24,53 @@ import (
 //go:embed requirements.txt
 var requirements []byte
 
+// patience bounds each program of an installation: 700 MB are fetched and unpacked.
+const patience = 15 * time.Minute
+
 // Python returns the interpreter of the environment; programs of its packages lie beside it. Without Python, or a
 // package index, the test is skipped, but not where CI is set.
-func Python(t testing.TB) string {
-	t.Helper()
-	path, err := environment()
-	if err == nil {
-		return path
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatal(err)
-	}
-	t.Skip("needs python3-venv and a Python package index:", err)
-	return ""
+func Python(tb testing.TB) string {
+	tb.Helper()
+	path, err := python()
+	need(tb, err)
+	return path
 }
 
-var environment = sync.OnceValues(func() (string, error) {
+// need skips a test that cannot have its programs, or fails it where CI is set.
+func need(tb testing.TB, err error) {
+	tb.Helper()
+	if err == nil {
+		return
+	}
+	if os.Getenv("CI") != "" {
+		tb.Fatal(err)
+	}
+	tb.Skip("needs python3-venv and a Python package index, and those for Node an npm registry:", err)
+}
+
+var python = sync.OnceValues(func() (string, error) {
+	dir, err := installed("test-python", requirements, func(dir string) error {
+		list := filepath.Join(dir, "requirements.txt")
+		if err := os.WriteFile(list, requirements, 0o644); err != nil {
+			return err
+		}
+		if err := run(dir, "python3", "-m", "venv", "--clear", filepath.Join(dir, "venv")); err != nil {
+			return err
+		}
+		return run(dir, filepath.Join(dir, "venv", "bin", "python"),
+			"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--requirement", list)
+	})
+	return filepath.Join(dir, "venv", "bin", "python"), err
+})
+
+// installed returns the directory of the cache into which install has put what pins describes. Of several processes one
+// installs, and the others wait.
+func installed(name string, pins []byte, install func(dir string) error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, "image-builder", fmt.Sprintf("test-python-%x", sha256.Sum256(requirements))[:28])
+	dir := filepath.Join(cache, "image-builder", fmt.Sprintf("%s-%x", name, sha256.Sum256(pins))[:len(name)+17])
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
@@ -52,25 +82,23 @@ var environment = sync.OnceValues(func() (string, error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return "", err
 	}
-	python, done := filepath.Join(dir, "venv", "bin", "python"), filepath.Join(dir, "done")
+	done := filepath.Join(dir, "done")
 	if _, err := os.Stat(done); err == nil {
-		return python, nil
+		return dir, nil
 	}
-	return python, install(dir, python, done)
-})
+	if err := install(dir); err != nil {
+		return "", err
+	}
+	return dir, os.WriteFile(done, nil, 0o644)
+}
 
-func install(dir, python, done string) error {
-	list := filepath.Join(dir, "requirements.txt")
-	if err := os.WriteFile(list, requirements, 0o644); err != nil {
-		return err
+func run(dir string, args ...string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, args[0], args[1:]...)
+	command.Dir = dir
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %w\n%s", args, err, bytes.TrimSpace(out))
 	}
-	for _, args := range [][]string{
-		{"python3", "-m", "venv", "--clear", filepath.Join(dir, "venv")},
-		{python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--requirement", list},
-	} {
-		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-			return fmt.Errorf("%v: %w\n%s", args, err, out)
-		}
-	}
-	return os.WriteFile(done, nil, 0o644)
+	return nil
 }
