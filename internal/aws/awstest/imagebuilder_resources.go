@@ -1,0 +1,222 @@
+package awstest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"image-builder/internal/schedule"
+)
+
+// pipeline is a pipeline: its document as the model has it, and what has come of its builds.
+type pipeline struct {
+	doc      Values
+	failures int64 // scheduled builds in a row
+	last     *build
+}
+
+// AddPipeline makes a pipeline, and what it refers to, and returns its ARN.
+func (b *ImageBuilder) AddPipeline(p Pipeline) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(p.Components) == 0 {
+		p.Components = []string{"bootstrap"}
+	}
+	doc := Values{
+		"name": p.Name, "imageRecipeArn": b.addRecipe(p), "infrastructureConfigurationArn": b.addInfrastructure(p),
+		"distributionConfigurationArn": b.addDistribution(p), "executionRole": "arn:aws:iam::" + b.account.id + ":role/execution",
+		"enhancedImageMetadataEnabled": false, "imageTestsConfiguration": Values{"imageTestsEnabled": !p.NoTests, "timeoutMinutes": int64(720)},
+		"loggingConfiguration": b.addGroups(p),
+	}
+	if p.Disabled {
+		doc["status"] = "DISABLED"
+	}
+	if p.Schedule != "" {
+		timing := Values{
+			"scheduleExpression": p.Schedule, "timezone": orElse(p.TimeZone, "Etc/UTC"),
+			"pipelineExecutionStartCondition": "EXPRESSION_MATCH_ONLY",
+		}
+		if p.DisableAfter > 0 {
+			timing["autoDisablePolicy"] = Values{"failureCount": p.DisableAfter}
+		}
+		doc["schedule"] = timing
+	}
+	arn, _ := b.create("image-pipeline", doc)
+	return arn
+}
+
+func (b *ImageBuilder) addRecipe(p Pipeline) string {
+	var components []any
+	for _, name := range p.Components {
+		arn, _ := b.create("component", Values{"name": p.Name + "-" + name, "version": "1.0.0"})
+		components = append(components, Values{"componentArn": arn})
+	}
+	recipe := Values{
+		"name": p.Name, "version": orElse(p.Version, "1.0.0"), "parentImage": p.Base, "components": components, "workingDirectory": "/tmp",
+	}
+	if p.RootDevice != "" {
+		ebs := Values{"volumeType": "gp3", "deleteOnTermination": true}
+		if p.RootSize > 0 {
+			ebs["volumeSize"] = p.RootSize
+		}
+		recipe["blockDeviceMappings"] = []any{Values{"deviceName": p.RootDevice, "ebs": ebs}}
+	}
+	arn, _ := b.create("image-recipe", recipe)
+	return arn
+}
+
+func (b *ImageBuilder) addInfrastructure(p Pipeline) string {
+	doc := Values{
+		"name": p.Name, "instanceTypes": []any{orElse(p.InstanceType, "t3.large")}, "instanceProfileName": nameInARN(p.Name),
+		"terminateInstanceOnFailure": true,
+	}
+	if p.Subnet != "" {
+		doc["subnetId"], doc["securityGroupIds"] = p.Subnet, []any{hexID("sg", 1)}
+	}
+	arn, _ := b.create("infrastructure-configuration", doc)
+	return arn
+}
+
+func (b *ImageBuilder) addDistribution(p Pipeline) string {
+	name := orElse(p.AMIName, p.Name+" {{ imagebuilder:buildDate }}")
+	region := Values{"region": b.region, "amiDistributionConfiguration": Values{"name": name, "amiTags": Values{"Name": p.Name}}}
+	if p.Output != "" {
+		output := Values{"parameterName": p.Output}
+		if p.OutputDataType != "" {
+			output["dataType"] = p.OutputDataType
+		}
+		region["ssmParameterConfigurations"] = []any{output}
+	}
+	arn, _ := b.create("distribution-configuration", Values{"name": p.Name, "distributions": []any{region}})
+	return arn
+}
+
+func (b *ImageBuilder) addGroups(p Pipeline) Values {
+	images := orElse(p.LogGroup, "/aws/imagebuilder/"+nameInARN(p.Name))
+	runs := orElse(p.PipelineLogs, "/aws/imagebuilder/pipeline/"+nameInARN(p.Name))
+	b.logs.AddGroup(images, 0)
+	b.logs.AddGroup(runs, 0)
+	return Values{"imageLogGroupName": images, "pipelineLogGroupName": runs}
+}
+
+// nameInARN is a resource's name in the form that it has in ARNs.
+func nameInARN(name string) string { return strings.ReplaceAll(strings.ToLower(name), " ", "-") }
+
+// create makes a resource of a kind (image-recipe…) out of a document of the model's, and returns its ARN.
+func (b *ImageBuilder) create(kind string, doc Values) (string, error) {
+	id := kind + "/" + nameInARN(textOf(doc, "name"))
+	if version := textOf(doc, "version"); version != "" {
+		version = b.nextVersion(id, version)
+		doc, id = with(doc, "version", version), id+"/"+version
+	}
+	if kind == "component" {
+		id = b.nextBuild(id)
+	}
+	arn := b.arn("imagebuilder", id)
+	if b.resources[arn] != nil || b.pipeline(arn) != nil {
+		return "", b.refuse("ResourceAlreadyExistsException", "The resource %s already exists.", arn)
+	}
+	doc = with(with(doc, "arn", arn), "dateCreated", date(b.now()))
+	switch kind {
+	case "image-pipeline":
+		return arn, b.addDocument(doc)
+	case "image-recipe":
+		doc["type"], doc["platform"], doc["owner"] = "AMI", "Linux", b.account.id
+	case "component":
+		doc["platform"], doc["owner"], doc["type"] = "Linux", b.account.id, "BUILD"
+	case "distribution-configuration":
+		doc["timeoutMinutes"] = int64(360)
+	}
+	b.resources[arn] = doc
+	return arn, nil
+}
+
+// nextVersion puts the next number in the place of the x of a version like 1.0.x.
+func (b *ImageBuilder) nextVersion(id, version string) string {
+	prefix, ok := strings.CutSuffix(version, "x")
+	for n := 0; ok; n++ {
+		next := fmt.Sprint(prefix, n)
+		if b.resources[b.arn("imagebuilder", id+"/"+next)] == nil {
+			return next
+		}
+	}
+	return version
+}
+
+func (b *ImageBuilder) nextBuild(id string) string {
+	for n := 1; ; n++ {
+		next := fmt.Sprint(id, "/", n)
+		if b.resources[b.arn("imagebuilder", next)] == nil {
+			return next
+		}
+	}
+}
+
+// addDocument makes a pipeline of a document, whose defaults it fills in.
+func (b *ImageBuilder) addDocument(doc Values) error {
+	doc, err := b.checked(doc)
+	if err == nil {
+		b.pipelines = append(b.pipelines, &pipeline{doc: doc})
+	}
+	return err
+}
+
+// checked fills a pipeline's defaults in, and says what about it cannot be.
+func (b *ImageBuilder) checked(doc Values) (Values, error) {
+	for _, name := range []string{"imageRecipeArn", "infrastructureConfigurationArn", "distributionConfigurationArn"} {
+		if arn := textOf(doc, name); arn != "" && b.resources[arn] == nil {
+			return nil, b.refuse("InvalidParameterValueException", "The value supplied for parameter '%s' is not valid. The resource %s does not exist.", name, arn)
+		}
+	}
+	if (textOf(doc, "imageRecipeArn") == "") == (textOf(doc, "containerRecipeArn") == "") {
+		return nil, b.refuse("InvalidParameterCombinationException", "Exactly one of 'imageRecipeArn' and 'containerRecipeArn' must be specified.")
+	}
+	if timing := structOf(doc, "schedule"); timing != nil {
+		if _, err := schedule.Parse(textOf(timing, "scheduleExpression"), textOf(timing, "timezone")); err != nil {
+			return nil, b.refuse("InvalidParameterValueException", "The value supplied for parameter 'schedule.scheduleExpression' is not valid. %v", err)
+		}
+	}
+	out := Values{
+		"platform": "Linux", "status": "ENABLED", "enhancedImageMetadataEnabled": true, "dateUpdated": date(b.now()),
+		"imageTestsConfiguration": Values{"imageTestsEnabled": true, "timeoutMinutes": int64(720)},
+	}
+	for name, value := range doc {
+		out[name] = value
+	}
+	return out, nil
+}
+
+// Pipelines returns the ARNs of all pipelines, oldest first.
+func (b *ImageBuilder) Pipelines() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []string
+	for _, p := range b.pipelines {
+		all = append(all, textOf(p.doc, "arn"))
+	}
+	return all
+}
+
+// RemovePipeline takes a pipeline away; its images stay.
+func (b *ImageBuilder) RemovePipeline(arn string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pipelines = slices.DeleteFunc(b.pipelines, func(p *pipeline) bool { return textOf(p.doc, "arn") == arn })
+}
+
+// SetStatus enables or disables a pipeline as somebody in the console does: ENABLED or DISABLED.
+func (b *ImageBuilder) SetStatus(arn, status string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.pipeline(arn); p != nil {
+		p.doc, p.failures = with(p.doc, "status", status), 0
+	}
+}
+
+func (b *ImageBuilder) pipeline(arn string) *pipeline {
+	i := slices.IndexFunc(b.pipelines, func(p *pipeline) bool { return textOf(p.doc, "arn") == arn })
+	if i < 0 {
+		return nil
+	}
+	return b.pipelines[i]
+}
