@@ -28,7 +28,9 @@ func (c *Cloud) nightly(change func(*Pipeline)) (arn, base string) {
 	return c.ImageBuilder.AddPipeline(p), base
 }
 
-func (c *Cloud) builder() *imagebuilder.Client { return imagebuilder.NewFromConfig(c.config("imagebuilder")) }
+func (c *Cloud) builder() *imagebuilder.Client {
+	return imagebuilder.NewFromConfig(c.config("imagebuilder"))
+}
 
 // started starts a build by the API.
 func started(t *testing.T, client *imagebuilder.Client, pipeline, token string) string {
