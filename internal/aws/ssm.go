@@ -2,14 +2,19 @@ package aws
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/aws/aws-sdk-go-v2/service/ssm/types"
+
+	"image-builder/internal/image"
 )
 
-// Parameters reads SSM Parameter Store, decrypted.
+// Parameters reads and writes SSM Parameter Store.
 type Parameters struct {
 	Session *Session
 
@@ -61,4 +66,38 @@ func (p *Parameters) Under(ctx context.Context, path string) (map[string]string,
 		}
 	}
 	return values, nil
+}
+
+// Look returns a parameter as it is; a SecureString stays encrypted. One that is not there is a fs.ErrNotExist.
+// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
+func (p *Parameters) Look(ctx context.Context, name string) (image.Parameter, error) {
+	client, err := p.open(ctx)
+	if err != nil {
+		return image.Parameter{}, err
+	}
+	out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
+	if err != nil {
+		var missing *types.ParameterNotFound
+		if errors.As(err, &missing) {
+			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+		}
+		return image.Parameter{}, p.Session.explain(ctx, "look at parameter "+name, err)
+	}
+	return image.Parameter{
+		Name: name, Value: aws.ToString(out.Parameter.Value), Type: string(out.Parameter.Type), DataType: aws.ToString(out.Parameter.DataType),
+	}, nil
+}
+
+// Write sets a parameter, or makes it. That of the data type aws:ec2:image has its value only after a while, or never,
+// if the service finds no such AMI.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html
+func (p *Parameters) Write(ctx context.Context, parameter image.Parameter) error {
+	client, err := p.open(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = client.PutParameter(ctx, &ssm.PutParameterInput{
+		Name: &parameter.Name, Value: &parameter.Value, Type: types.ParameterType(parameter.Type), DataType: &parameter.DataType, Overwrite: aws.Bool(true),
+	})
+	return p.Session.explain(ctx, "write parameter "+parameter.Name, err)
 }

@@ -2,7 +2,15 @@ package preflight
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"sync"
+	"time"
 
+	"image-builder/internal/component"
 	"image-builder/internal/progress"
 	"image-builder/internal/stack"
 )
@@ -28,14 +36,132 @@ type Result struct {
 
 // Checks asks AWS for what a stack will rely on.
 type Checks struct {
-	Report progress.Func
+	Caller     Caller
+	Parameters Parameters
+	Images     Images
+	Network    Network
+	Objects    Objects
+	// Modules are the action modules that documents may name.
+	Modules component.Modules
+	Now     func() time.Time
+	Report  progress.Func
 }
 
-// Run makes every check and reports each as a step. It returns what is wanted with what was learnt on the way: the base
-// AMI's root device, the data type of an output parameter that exists already, documents that had to be read first.
+// patience bounds a check, the SDK's own retries included.
+const patience = 90 * time.Second
+
+// asked is what the checks are about.
+type asked struct {
+	wanted   Wanted
+	existing stack.Stack
+	who      Identity
+}
+
+// answer is what a check found out: results, and parameters that it learnt the value of.
+type answer struct {
+	results   []Result
+	learnt    map[string]string
+	documents []document // that were read
+}
+
+// Run makes every check that applies, those that do not depend on one another at the same time. It returns what is
+// wanted with what was learnt on the way: the base AMI's root device, the data type of an output parameter that exists
+// already, documents that had to be read first.
 //
-// The stack is the one that exists; the zero Stack for a new one. A failed check is a Result and no error; the error
-// says that nothing could be asked: no credentials, no region.
+// The stack is the one that exists; the zero Stack for a new one. A failed check is a Result and no error; an error says
+// that nothing could be asked: no region, no credentials, or a context that ended.
 func (c *Checks) Run(ctx context.Context, wanted Wanted, existing stack.Stack) ([]Result, Wanted, error) {
-	return nil, wanted, ctx.Err()
+	defer c.Report.Stage("preflight")()
+	who, err := c.Caller.Caller(ctx)
+	if err != nil {
+		return nil, wanted, err
+	}
+	wanted.Parameters, wanted.Keep = maps.Clone(wanted.Parameters), slices.Clone(wanted.Keep)
+	wanted.Uploads = slices.Clone(wanted.Uploads)
+	q := asked{wanted, existing, who}
+	results := []Result{{Name: "account", Status: OK, Text: fmt.Sprintf("%s in %s, as %s", who.Account, who.Region, who.ARN)}}
+	for _, a := range c.all(ctx, q) {
+		results = append(results, a.results...)
+		for name, value := range a.learnt {
+			wanted.learn(name, value)
+		}
+		if a.documents != nil {
+			wanted.documents = a.documents
+			for _, f := range wanted.compose() {
+				results = append(results, Result{Name: "component documents", Status: Failed, Text: f.Message, Next: f.Right})
+			}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, wanted, err
+	}
+	return append(results, q.rules(wanted)...), wanted, nil
+}
+
+// all makes the checks. Their answers are in a fixed order.
+func (c *Checks) all(ctx context.Context, q asked) []answer {
+	checks := []func(context.Context, asked) answer{c.base, c.output, c.script, c.documents, c.secrets, c.subnet}
+	answers := make([]answer, len(checks))
+	var group sync.WaitGroup
+	for i, check := range checks {
+		group.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, patience)
+			defer cancel()
+			answers[i] = check(ctx, q)
+		})
+	}
+	group.Wait()
+	return answers
+}
+
+// learn sets a parameter that nobody gave.
+func (w *Wanted) learn(name, value string) {
+	w.Parameters[name] = value
+	w.Keep = slices.DeleteFunc(w.Keep, func(kept string) bool { return kept == name })
+}
+
+// value is what a parameter will be: given, kept, or the default.
+func (q asked) value(name string) string {
+	value, _ := q.after(q.wanted)(name)
+	return value
+}
+
+// after returns the values that parameters will have. What an upload gives has no URL yet.
+func (q asked) after(w Wanted) values {
+	return func(name string) (string, bool) {
+		if value, ok := w.Parameters[name]; ok {
+			return value, true
+		}
+		if slices.ContainsFunc(w.Uploads, func(u Upload) bool { return u.Parameter == name }) {
+			return "", false
+		}
+		if value, ok := q.existing.Parameters[name]; ok {
+			return value, true
+		}
+		return w.template.parameters[name].fallback, true
+	}
+}
+
+// given tells whether somebody said the value of a parameter in the recipe or by a flag.
+func (q asked) given(name string) bool {
+	_, ok := q.wanted.Parameters[name]
+	return ok
+}
+
+// rules says which of the template's rules are broken, now that all values are known.
+func (q asked) rules(wanted Wanted) []Result {
+	var results []Result
+	for _, says := range wanted.template.broken(q.after(wanted)) {
+		results = append(results, Result{Name: "settings", Status: Failed, Text: says})
+	}
+	return results
+}
+
+// unmade is the result of a check that could not be made, or of one whose thing is not there.
+func unmade(name string, err error, absent Result) Result {
+	if errors.Is(err, fs.ErrNotExist) {
+		absent.Name = name
+		return absent
+	}
+	return Result{Name: name, Status: Unchecked, Text: err.Error()}
 }

@@ -76,6 +76,8 @@ func (p *planner) components() {
 	}
 	if len(p.wanted.documents) == 1 && p.wanted.documents[0].asItIs() {
 		p.set("ComponentDocumentUrl", p.wanted.documents[0].url)
+		delete(p.wanted.Parameters, "ComponentDocumentVersion") // which comes from its content, and Checks reads that
+		p.wanted.Keep = append(p.wanted.Keep, "ComponentDocumentVersion")
 		return
 	}
 	if unread || p.found.Errors() > 0 {

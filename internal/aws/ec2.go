@@ -1,0 +1,103 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	"github.com/aws/smithy-go"
+
+	"image-builder/internal/image"
+)
+
+// EC2 looks at AMIs, instance types and networks of one region.
+type EC2 struct {
+	Session *Session
+
+	once   sync.Once
+	client *ec2.Client
+}
+
+func (e *EC2) open(ctx context.Context) (*ec2.Client, error) {
+	cfg, err := e.Session.regional(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.once.Do(func() { e.client = ec2.NewFromConfig(cfg) })
+	return e.client, nil
+}
+
+// AMI returns an AMI that these credentials can see, deprecated and disabled ones too.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
+func (e *EC2) AMI(ctx context.Context, id string) (image.AMI, error) {
+	client, err := e.open(ctx)
+	if err != nil {
+		return image.AMI{}, err
+	}
+	out, err := client.DescribeImages(ctx, &ec2.DescribeImagesInput{
+		ImageIds: []string{id}, IncludeDeprecated: aws.Bool(true), IncludeDisabled: aws.Bool(true),
+	})
+	if err == nil && len(out.Images) == 0 {
+		return image.AMI{}, fmt.Errorf("look at %s: %w", id, fs.ErrNotExist)
+	}
+	if err != nil {
+		return image.AMI{}, e.explain(ctx, "look at "+id, err)
+	}
+	return amiOf(out.Images[0]), nil
+}
+
+func amiOf(i types.Image) image.AMI {
+	ami := image.AMI{
+		ID: aws.ToString(i.ImageId), Name: aws.ToString(i.Name), Owner: aws.ToString(i.OwnerId), State: string(i.State),
+		Arch: image.Arch(i.Architecture), Windows: i.Platform == types.PlatformValuesWindows, RootDevice: aws.ToString(i.RootDeviceName),
+	}
+	for _, mapping := range i.BlockDeviceMappings {
+		if mapping.Ebs != nil && aws.ToString(mapping.DeviceName) == ami.RootDevice {
+			ami.RootSize = int64(aws.ToInt32(mapping.Ebs.VolumeSize))
+		}
+	}
+	ami.Deprecated, _ = time.Parse(time.RFC3339, aws.ToString(i.DeprecationTime)) // without one it is not deprecated
+	return ami
+}
+
+// Architectures returns the architectures of an instance type, in EC2's words.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypes.html
+func (e *EC2) Architectures(ctx context.Context, instanceType string) ([]string, error) {
+	client, err := e.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := client.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{types.InstanceType(instanceType)}})
+	if err != nil {
+		return nil, e.explain(ctx, "look at instance type "+instanceType, err)
+	}
+	var architectures []string
+	for _, one := range out.InstanceTypes {
+		if one.ProcessorInfo == nil {
+			continue
+		}
+		for _, architecture := range one.ProcessorInfo.SupportedArchitectures {
+			architectures = append(architectures, string(architecture))
+		}
+	}
+	return architectures, nil
+}
+
+// explain makes a fs.ErrNotExist of the errors for what is not there, or not visible.
+func (e *EC2) explain(ctx context.Context, what string, err error) error {
+	var api smithy.APIError
+	if errors.As(err, &api) {
+		code := api.ErrorCode()
+		if strings.HasSuffix(code, ".NotFound") || strings.HasSuffix(code, ".Malformed") || strings.HasSuffix(code, ".Unavailable") || code == "InvalidInstanceType" {
+			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+		}
+	}
+	return e.Session.explain(ctx, what, err)
+}

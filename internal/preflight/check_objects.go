@@ -1,0 +1,140 @@
+package preflight
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"image-builder/internal/component"
+	"image-builder/internal/finding"
+)
+
+// split takes an s3:// URL apart.
+func split(url string) (bucket, key string) {
+	bucket, key, _ = strings.Cut(strings.TrimPrefix(url, "s3://"), "/")
+	return bucket, key
+}
+
+// script looks for a bootstrap script in a bucket. One of this machine is uploaded.
+func (c *Checks) script(ctx context.Context, q asked) answer {
+	url, known := q.after(q.wanted)("BootstrapScriptUrl")
+	if !known || url == "" {
+		return answer{}
+	}
+	bucket, key := split(url)
+	there, err := c.Objects.Has(ctx, bucket, key, "")
+	missing := Result{"bootstrap script", Failed, fmt.Sprintf("there is no %s", url), "correct bootstrap, or put the script there; one of this machine is uploaded: bootstrap: ./bootstrap.sh"}
+	switch {
+	case err != nil:
+		return answer{results: []Result{unmade("bootstrap script", err, missing)}}
+	case !there:
+		return answer{results: []Result{missing}}
+	}
+	return answer{results: []Result{{Name: "bootstrap script", Status: OK, Text: url}}}
+}
+
+// documents reads those that are in buckets. The version of one that is passed on as it is comes from its content, so
+// that the stack takes notice when it changes.
+func (c *Checks) documents(ctx context.Context, q asked) answer {
+	const check = "component documents"
+	docs := slices.Clone(q.wanted.documents)
+	if len(docs) == 0 {
+		return answer{}
+	}
+	alone := len(docs) == 1 && docs[0].asItIs()
+	for i := range docs {
+		if docs[i].url == "" {
+			continue
+		}
+		text, err := c.read(ctx, docs[i].url)
+		if err != nil {
+			r := unmade(check, err, Result{Status: Failed, Text: "there is no " + docs[i].url, Next: "correct components"})
+			if r.Status == Unchecked && !alone {
+				r.Status, r.Next = Failed, "several documents, or one with parameters, are read here first: use credentials that may, or name files of this machine"
+			}
+			return answer{results: []Result{r}}
+		}
+		docs[i].text = text
+		if wrong := docs[i].unusable(c.Modules); wrong != nil {
+			return answer{results: []Result{*wrong}}
+		}
+	}
+	if alone {
+		r := Result{Name: check, Status: OK, Text: docs[0].url}
+		return answer{results: []Result{r}, learnt: map[string]string{"ComponentDocumentVersion": version(sha256.Sum256(docs[0].text))}}
+	}
+	var names []string
+	for _, d := range docs {
+		names = append(names, d.name)
+	}
+	return answer{results: []Result{{Name: check, Status: OK, Text: strings.Join(names, ", ")}}, documents: docs}
+}
+
+// read reads an object of at most the size of a document and a byte.
+func (c *Checks) read(ctx context.Context, url string) ([]byte, error) {
+	bucket, key := split(url)
+	body, err := c.Objects.Get(ctx, bucket, key, "")
+	if err != nil {
+		return nil, err
+	}
+	defer body.Close()
+	text, err := io.ReadAll(io.LimitReader(body, largestDocument+1))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", url, err)
+	}
+	return text, nil
+}
+
+// unusable says why a document that was read cannot be run with the parameters it is given; nil if it can.
+func (d document) unusable(modules component.Modules) *Result {
+	const check, next = "component documents", "image-builder lint shows all that is wrong with it"
+	if found := d.check(); len(found) > 0 {
+		return &Result{check, Failed, found[0].Message, found[0].Right}
+	}
+	parsed, _ := component.Parse(d.url, d.text)
+	for _, f := range component.Check(parsed, modules, component.Options{Platform: component.Linux}) {
+		if f.Severity == finding.Error {
+			return &Result{check, Failed, f.Error(), next}
+		}
+	}
+	given := map[string]bool{}
+	for _, p := range d.parameters {
+		given[p.Name] = true
+	}
+	for _, v := range parsed.Parameters {
+		if !v.Given && !given[v.Name.Value] {
+			return &Result{check, Failed, fmt.Sprintf("%s needs a value for its parameter %s", d.url, v.Name.Value), fmt.Sprintf("write {path: %s, parameters: {%s: value}}", d.url, v.Name.Value)}
+		}
+		delete(given, v.Name.Value)
+	}
+	for _, p := range d.parameters {
+		if given[p.Name] {
+			return &Result{check, Failed, fmt.Sprintf("%s has no parameter %s", d.url, p.Name), "leave it out"}
+		}
+	}
+	return nil
+}
+
+// secrets looks whether there is something where the secrets are to be copied from.
+func (c *Checks) secrets(ctx context.Context, q asked) answer {
+	const check = "secrets"
+	bucket, prefix := q.value("SecretsBucket"), q.value("SecretsPrefix")
+	if bucket == "" {
+		return answer{}
+	}
+	place := "s3://" + bucket
+	if prefix != "" {
+		place, prefix = place+"/"+prefix, prefix+"/"
+	}
+	keys, err := c.Objects.List(ctx, bucket, prefix, "", 2)
+	if err != nil {
+		return answer{results: []Result{unmade(check, err, Result{Status: Failed, Text: "there is no bucket " + bucket, Next: "correct secrets, or make the bucket"})}}
+	}
+	if keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "/") }); len(keys) == 0 {
+		return answer{results: []Result{{check, Warning, place + " is empty", "put the secrets there: aws s3 cp --recursive ./secrets " + place}}}
+	}
+	return answer{results: []Result{{Name: check, Status: OK, Text: place}}}
+}
