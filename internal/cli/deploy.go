@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 
 	"image-builder/internal/aws"
+	"image-builder/internal/component"
+	"image-builder/internal/component/action"
 	"image-builder/internal/deploy"
 	"image-builder/internal/finding"
+	"image-builder/internal/lint"
 	"image-builder/internal/preflight"
 	"image-builder/internal/progress"
 	"image-builder/internal/recipe"
@@ -97,9 +99,6 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 	return d.execute(ctx, plan)
 }
 
-// stackName is what CloudFormation takes as a stack's name.
-var stackName = regexp.MustCompile(`^[A-Za-z][-A-Za-z0-9]{0,127}$`)
-
 // wanted reads the recipe and the flags, and checks them as far as that needs no network.
 func (c *DeployCmd) wanted(env *Env) (name string, wanted preflight.Wanted, err error) {
 	r, found := recipe.Load(c.Recipe)
@@ -107,26 +106,24 @@ func (c *DeployCmd) wanted(env *Env) (name string, wanted preflight.Wanted, err 
 		found = append(found, r.Override(c.Override)...)
 	}
 	if found.Errors() == 0 {
-		var more finding.List
+		linter := &lint.Linter{Modules: action.All(action.Ports{}), Platform: component.Linux}
+		found = append(found, faults(linter.Named(r))...)
+	}
+	if found.Errors() == 0 {
+		var more, misnamed finding.List
 		wanted, more = preflight.Plan(r, c.given())
-		found = append(found, more...)
+		name, misnamed = preflight.StackName(r, c.Stack)
+		found = append(append(found, more...), misnamed...)
 	}
 	if env.JSON {
-		found = slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity != finding.Error })
+		found = faults(found)
 	}
-	if err := env.showFindings(found); err != nil {
-		return "", wanted, err
-	}
-	if name = c.Stack; name == "" {
-		name = r.Name
-	}
-	if !stackName.MatchString(name) {
-		err = &ExitError{
-			Code: BadInput, Err: fmt.Errorf("name the stack %q: a stack's name has letters, digits and hyphens, and begins with a letter", name),
-			Next: "give another name with --stack",
-		}
-	}
-	return name, wanted, err
+	return name, wanted, env.showFindings(found)
+}
+
+// faults are the findings that make a file unusable.
+func faults(found finding.List) finding.List {
+	return slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity != finding.Error })
 }
 
 // prepare looks at the stack, runs the checks and has the change set made.
@@ -175,7 +172,7 @@ func (d *deployment) check(ctx context.Context, wanted preflight.Wanted, standin
 	if standing.Kind == deploy.Recreate {
 		existing = stack.Stack{}
 	}
-	checks := &preflight.Checks{Report: d.report}
+	checks := newChecks(d.session, d.env, d.report)
 	results, wanted, err := checks.Run(ctx, wanted, existing)
 	if err != nil {
 		return wanted, err
