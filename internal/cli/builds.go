@@ -8,7 +8,6 @@ import (
 
 	"image-builder/internal/aws"
 	"image-builder/internal/imagepipeline"
-	"image-builder/internal/progress"
 	"image-builder/internal/stack"
 )
 
@@ -20,6 +19,19 @@ type builds struct {
 	logs       *aws.Logs
 	parameters *aws.Parameters
 	amis       *aws.AMIs
+}
+
+// pollFlag is --poll of the commands that follow a build.
+type pollFlag struct {
+	Poll time.Duration `help:"Longest pause between two looks at the build." default:"5s" placeholder:"DURATION"`
+}
+
+// Validate refuses what would ask without a pause.
+func (f pollFlag) Validate() error {
+	if f.Poll <= 0 {
+		return fmt.Errorf("--poll %s: write a pause like 5s", f.Poll)
+	}
+	return nil
 }
 
 // builds finds the stack that is meant.
@@ -70,14 +82,12 @@ func (b *builds) list(ctx context.Context) ([]imagepipeline.Image, error) {
 	return imagepipeline.NewestFirst(images), nil
 }
 
-// follow watches an image's build to its end. Report and line may be nil.
-func (b *builds) follow(ctx context.Context, env *Env, arn string, report progress.Func, line func(imagepipeline.Line) error) (imagepipeline.Build, error) {
-	f := &imagepipeline.Follow{
+// follower watches builds of the stack; nothing of them is told yet.
+func (b *builds) follower(env *Env, poll pollFlag) *imagepipeline.Follow {
+	return &imagepipeline.Follow{
 		Images: b.images, Workflows: b.images, Logs: b.logs, Group: b.stack.Outputs["ImageLogs"],
-		Report: report, Line: line, Wait: imagepipeline.Sleep, Now: env.Now,
+		Wait: imagepipeline.Sleep, Pace: poll.Poll, Now: env.Now,
 	}
-	build, err := f.Run(ctx, arn)
-	return build, b.explain(err)
 }
 
 // explain adds to an error of a build what to do about it.

@@ -15,6 +15,7 @@ type LogsCmd struct {
 	Image     string `arg:"" optional:"" help:"Image: its version as in 1.0.4/1, or its ARN. Default: the newest." placeholder:"IMAGE"`
 	stackFlag `embed:""`
 	Follow    bool `short:"f" help:"Go on with each line as it comes, until the build has ended."`
+	pollFlag  `embed:""`
 	Pipeline  bool `help:"The pipeline's own log instead: which builds were started, and why others were not."`
 }
 
@@ -34,6 +35,9 @@ Examples:
 
 // Validate refuses what cannot be done together.
 func (c *LogsCmd) Validate() error {
+	if err := c.pollFlag.Validate(); err != nil {
+		return err
+	}
 	if c.Pipeline && (c.Follow || c.Image != "") {
 		return errors.New("--pipeline is the log of all images, and is not followed: leave out IMAGE and --follow")
 	}
@@ -58,10 +62,12 @@ func (c *LogsCmd) Run(ctx context.Context, env *Env) error {
 		return c.noImage(ctx, env, b, images)
 	}
 	if c.Follow {
-		_, err := b.follow(ctx, env, image.ARN, nil, env.logLine)
-		return err
+		follower := b.follower(env, c.pollFlag)
+		follower.Line = env.logLine
+		_, err := follower.Run(ctx, image.ARN)
+		return b.explain(err)
 	}
-	printed, err := c.print(ctx, env, image, func(line func(imagepipeline.Line) error) (int, error) {
+	printed, err := c.print(env, image, func(line func(imagepipeline.Line) error) (int, error) {
 		return b.log("ImageLogs").Each(ctx, image.Version, line)
 	})
 	if err == nil && printed == 0 {
@@ -82,7 +88,7 @@ type shownLog struct {
 }
 
 // print prints all lines as they are read; with --json, together. It returns how many there were.
-func (c *LogsCmd) print(_ context.Context, env *Env, image imagepipeline.Image, read func(func(imagepipeline.Line) error) (int, error)) (int, error) {
+func (c *LogsCmd) print(env *Env, image imagepipeline.Image, read func(func(imagepipeline.Line) error) (int, error)) (int, error) {
 	if !env.JSON {
 		return read(env.logLine)
 	}
@@ -115,7 +121,7 @@ func (c *LogsCmd) pipelineLog(ctx context.Context, env *Env, b *builds) error {
 	if _, err := b.pipeline(); err != nil {
 		return err
 	}
-	count, err := c.print(ctx, env, imagepipeline.Image{}, func(line func(imagepipeline.Line) error) (int, error) {
+	count, err := c.print(env, imagepipeline.Image{}, func(line func(imagepipeline.Line) error) (int, error) {
 		return b.log("PipelineLogs").All(ctx, line)
 	})
 	if err == nil && count == 0 {

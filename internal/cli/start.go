@@ -16,6 +16,7 @@ type StartCmd struct {
 	stackFlag `embed:""`
 	Follow    bool `short:"f" help:"Show the build's steps and its log as they come, until it has ended."`
 	Again     bool `help:"Start a build although another one is under way."`
+	pollFlag  `embed:""`
 }
 
 // Help is what --help adds.
@@ -63,7 +64,7 @@ func (c *StartCmd) start(ctx context.Context, b *builds) (imagepipeline.Image, e
 			Next: "start again when it is done: " + b.command("status"),
 		}
 	}
-	start := &imagepipeline.Start{Images: b.images, Starter: b.images, Wait: imagepipeline.Sleep}
+	start := &imagepipeline.Start{Images: b.images, Starter: b.images, Wait: imagepipeline.Sleep, Pace: c.Poll}
 	image, err := start.Run(ctx, arn, rand.Text(), c.Again)
 	if busy := (*imagepipeline.UnderWayError)(nil); errors.As(err, &busy) {
 		return image, &ExitError{
@@ -84,12 +85,14 @@ type followed struct {
 func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
 	watch := newWatcher(env)
 	defer watch.Close()
-	build, err := b.follow(ctx, env, image.ARN, watch.Report, nil)
+	follower := b.follower(env, c.pollFlag)
+	follower.Report = watch.Report
+	build, err := follower.Run(ctx, image.ARN)
 	if err != nil {
-		return err
+		return b.explain(err)
 	}
 	done := followed{Build: build, Parameter: imagepipeline.Parameter{Name: b.stack.Parameters["OutputAmiParameter"]}}
-	output := &imagepipeline.Output{Parameters: b.parameters, Wait: imagepipeline.Sleep}
+	output := &imagepipeline.Output{Parameters: b.parameters, Wait: imagepipeline.Sleep, Pace: c.Poll}
 	done.Parameter.AMI, err = output.Holds(ctx, done.Parameter.Name, build.AMI)
 	done.Published = done.Parameter.AMI == build.AMI
 	watch.Close()

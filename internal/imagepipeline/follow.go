@@ -9,11 +9,11 @@ import (
 	"image-builder/internal/progress"
 )
 
-// How long is waited between two looks: short after something happened, longer while nothing does.
-const (
-	soon   = time.Second
-	seldom = 5 * time.Second
-)
+// Pace is the longest pause between two looks, unless somebody wants another one.
+const Pace = 5 * time.Second
+
+// eager is how much shorter the pause is right after something happened.
+const eager = 5
 
 // How often in a row nobody may answer, and how long a build is watched at most.
 const (
@@ -21,11 +21,11 @@ const (
 	longest       = 24 * time.Hour
 )
 
-// How many looks must find nothing new once a build has ended: the last lines of its log come late. Without any line
-// it is more of them, since Image Builder may send the log when the build is complete.
+// How many looks must find nothing new once a build has ended: the last lines of its log come late, and those of one
+// that failed say why.
 const (
-	quietLooks      = 2
-	quietLooksNoLog = 7
+	quietLooks       = 2
+	quietLooksFailed = 5
 )
 
 // Follow watches one build until it has ended.
@@ -39,6 +39,7 @@ type Follow struct {
 	Report progress.Func
 	Line   func(Line) error // gets each line of the log, too; may be nil
 	Wait   Wait
+	Pace   time.Duration // the longest pause between two looks
 	Now    func() time.Time
 }
 
@@ -111,7 +112,7 @@ func (f *Follow) Run(ctx context.Context, arn string) (Build, error) {
 
 // watch looks again and again until the build has ended and nothing more comes.
 func (f *Follow) watch(ctx context.Context, w *watch) error {
-	begun, pause := f.Now(), soon
+	begun, pause := f.Now(), f.Pace/eager
 	for quiet, misses := 0, 0; ; {
 		fresh, err := w.look(ctx)
 		switch {
@@ -126,24 +127,19 @@ func (f *Follow) watch(ctx context.Context, w *watch) error {
 		default:
 			quiet, misses = quiet+1, 0
 		}
-		if w.settled(quiet) {
+		if quiet > quietLooks && w.image.State != Failed || quiet > quietLooksFailed {
 			return nil
 		}
 		if f.Now().Sub(begun) > longest {
 			return &LateError{State: w.image.State}
 		}
-		if pause = min(pause*3/2, seldom); fresh {
-			pause = soon
+		if pause = min(pause*3/2, f.Pace); fresh {
+			pause = f.Pace / eager
 		}
 		if err := f.Wait(ctx, pause); err != nil {
 			return err
 		}
 	}
-}
-
-// settled tells whether nothing more is to be expected of a build that has ended, after so many looks without news.
-func (w *watch) settled(quiet int) bool {
-	return len(w.tail) > 0 && quiet > quietLooks || quiet > quietLooksNoLog
 }
 
 // LateError says that a build took longer than anybody wanted to watch it. It is a context.DeadlineExceeded.

@@ -12,6 +12,7 @@ type Start struct {
 	Images  Images
 	Starter Starter
 	Wait    Wait
+	Pace    time.Duration // the pause before it is tried again
 }
 
 // startPatience is how long a build that was asked for is waited for, also by somebody who has lost patience: they
@@ -42,7 +43,7 @@ func (s *Start) Run(ctx context.Context, pipeline, token string, again bool) (Im
 			return Image{}, &UnderWayError{Images: running}
 		}
 	}
-	arn, err := patiently(ctx, s.Wait, func() (string, error) {
+	arn, err := patiently(ctx, s.Wait, s.Pace, func() (string, error) {
 		asking, stop := context.WithTimeout(context.WithoutCancel(ctx), startPatience)
 		defer stop()
 		return s.Starter.StartBuild(asking, pipeline, token)

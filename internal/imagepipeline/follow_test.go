@@ -1,0 +1,229 @@
+package imagepipeline_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/internal/imagepipeline"
+	"image-builder/internal/progress"
+)
+
+// followed follows the build in memory and tells what was reported, a line an event.
+func followed(ctx context.Context, m *memory, line func(imagepipeline.Line) error) (string, imagepipeline.Build, error) {
+	var told strings.Builder
+	f := &imagepipeline.Follow{
+		Images: m, Workflows: m, Logs: m, Group: "images", Line: line, Wait: m.Wait, Pace: imagepipeline.Pace, Now: m.Now,
+		Report: func(e progress.Event) {
+			if e.Kind == progress.StageDone && strings.HasPrefix(e.Stage, "image ") {
+				e.Elapsed = 0 // by the clock on the wall
+			}
+			fmt.Fprintln(&told, e.Kind, e.Stage+stepName(e.Step), e.Status, e.Elapsed, e.Text)
+		},
+	}
+	build, err := f.Run(ctx, imageARN)
+	return told.String(), build, err
+}
+
+func stepName(step *progress.Step) string {
+	if step == nil {
+		return ""
+	}
+	return step.Document + "/" + step.Phase + "/" + step.Name
+}
+
+const wellTold = `stage-started image 1.0.4/1  0s 
+stage-started build-image  0s 
+step-started build-image/build/LaunchBuildInstance  0s 
+step-done build-image/build/LaunchBuildInstance success 17s 
+step-started build-image/build/ApplyBuildComponents  0s 
+step-output build-image/build/ApplyBuildComponents  0s Cloning into 'x'
+step-output build-image/build/ApplyBuildComponents  0s done
+step-done build-image/build/ApplyBuildComponents success 29s 
+step-done build-image/build/RunSysPrepScript skipped 0s 
+stage-done build-image  58s 
+stage-started test-image  0s 
+step-started test-image/test/LaunchTestInstance  0s 
+step-output test-image/test/LaunchTestInstance  0s tests pass
+step-done test-image/test/LaunchTestInstance success 27s 
+stage-done test-image  29s 
+stage-done image 1.0.4/1  0s 
+`
+
+func TestFollow(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*memory){
+		"from the beginning":       func(*memory) {},
+		"when it is over":          func(m *memory) { m.now = at(500) },
+		"by halves":                func(m *memory) { m.now = at(25) },
+		"with pages of two":        func(m *memory) { m.pageSize = 2; m.now = at(500) },
+		"with a minute's lateness": func(m *memory) { m.now = at(30); m.late = 5 * time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := goingWell()
+			change(m)
+			told, build, err := followed(t.Context(), m, nil)
+			if err != nil || build.AMI != "ami-0new" || time.Duration(build.Elapsed) != 88*time.Second || build.Failed != nil || build.Tail != nil {
+				t.Errorf("built %+v, %v", build, err)
+			}
+			if diff := cmp.Diff(wellTold, told); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// A step that failed is told last, with its lines before it: they may come late.
+func TestFollowFailed(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]time.Duration{"lines at once": 0, "lines when all is over": 12 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := goingWrong()
+			m.late = late
+			told, build, err := followed(t.Context(), m, nil)
+			failed := (*imagepipeline.FailedError)(nil)
+			if !errors.As(err, &failed) || err.Error() != "build 1.0.4/1 failed: ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed!" {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{"Cloning into 'x'", "fatal: no route"}, build.Tail); diff != "" {
+				t.Error(diff)
+			}
+			last := `step-done build-image/build/ApplyBuildComponents failed 29s Document nightly-bootstrap 1.0.0 failed!
+stage-done build-image  56s 
+stage-done image 1.0.4/1  0s 
+`
+			if !strings.HasSuffix(told, last) || strings.Count(told, "step-output build-image/build/ApplyBuildComponents  0s fatal: no route\n") != 1 {
+				t.Error(told)
+			}
+		})
+	}
+}
+
+func TestFollowEndsOtherwise(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		change func(*memory)
+		want   string
+	}{
+		"cancelled": {
+			func(m *memory) {
+				m.states[40] = imagepipeline.Cancelled
+				delete(m.states, 60)
+				delete(m.states, 90)
+				delete(m.states, 100)
+			},
+			"build 1.0.4/1 was cancelled",
+		},
+		"failed before any step": {
+			func(m *memory) {
+				m.states = map[int]imagepipeline.State{0: imagepipeline.Failed}
+				m.reason, m.workflows, m.lines = "Error resolving parent image", nil, nil
+			},
+			"build 1.0.4/1 failed: Error resolving parent image",
+		},
+		"failed without a reason": {
+			func(m *memory) {
+				m.states = map[int]imagepipeline.State{0: imagepipeline.Failed}
+				m.workflows, m.lines = nil, nil
+			},
+			"build 1.0.4/1 failed: Image Builder gives no reason",
+		},
+		"refused": {
+			func(m *memory) { m.faults = []error{errors.New("the credentials have expired")} },
+			"follow build 1.0.4/1, which goes on: the credentials have expired",
+		},
+		"not answered for too long": {
+			func(m *memory) {
+				for range 11 {
+					m.faults = append(m.faults, passing{errors.New("throttled")})
+				}
+			},
+			"follow build 1.0.4/1, which goes on: throttled",
+		},
+		"not over after a day": {
+			func(m *memory) { m.states = map[int]imagepipeline.State{0: "BUILDING"} },
+			"follow build 1.0.4/1, which goes on: it is still BUILDING after 24h0m0s",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := goingWell()
+			test.change(m)
+			_, build, err := followed(t.Context(), m, nil)
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got %v, want %s", err, test.want)
+			}
+			if build.AMI != "" {
+				t.Errorf("there is an AMI: %+v", build)
+			}
+			if late := name == "not over after a day"; errors.Is(err, context.DeadlineExceeded) != late {
+				t.Errorf("a deadline: %v", err)
+			}
+		})
+	}
+}
+
+// Whichever question is not answered, nothing is told twice, and nothing is lost.
+func TestFollowThroughFaults(t *testing.T) {
+	t.Parallel()
+	for lost := range 12 {
+		t.Run(fmt.Sprint("question ", lost), func(t *testing.T) {
+			t.Parallel()
+			m := goingWell()
+			m.now = at(80)
+			m.faults = make([]error, lost, lost+2)
+			m.faults = append(m.faults, passing{errors.New("throttled")}, passing{errors.New("throttled")})
+			told, build, err := followed(t.Context(), m, nil)
+			if err != nil || build.AMI != "ami-0new" {
+				t.Errorf("built %+v, %v", build, err)
+			}
+			note := "note   0s throttled; the build goes on and is looked at again\n"
+			if strings.Count(told, note) != 1 {
+				t.Error(told)
+			}
+			if diff := cmp.Diff(wellTold, strings.Replace(told, note, "", 1)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestFollowInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	m := goingWell()
+	m.interrupt = func(waits int) {
+		if waits == 3 {
+			interrupt()
+		}
+	}
+	_, _, err := followed(ctx, m, nil)
+	detached := (*imagepipeline.DetachedError)(nil)
+	if !errors.As(err, &detached) || !errors.Is(err, context.Canceled) || detached.Image.Version != "1.0.4/1" {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Whoever prints the lines gets each once, in order, and can stop all.
+func TestFollowHandsOverLines(t *testing.T) {
+	t.Parallel()
+	var got []string
+	_, _, err := followed(t.Context(), goingWell(), func(l imagepipeline.Line) error { got = append(got, l.Text); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Cloning into 'x'", "done", "tests pass"}, got); diff != "" {
+		t.Error(diff)
+	}
+	full := errors.New("the disk is full")
+	if _, _, err = followed(t.Context(), goingWell(), func(imagepipeline.Line) error { return full }); !errors.Is(err, full) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,92 @@
+package imagepipeline_test
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/internal/imagepipeline"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+func TestBrief(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]string{
+		"":                        "",
+		"The role may not do it.": "The role may not do it.",
+		"Workflow Execution ID: 'wf-a1b2c3d4-5678-90ab-cdef-000000000001' failed with reason: Document arn:aws:imagebuilder:us-west-2:123456789012:component/my-example/1.0.0/1 failed!":                                  "Document my-example 1.0.0 failed!",
+		"Workflow Execution ID: 'wf-1' failed with reason: Document arn:aws-us-gov:imagebuilder:us-gov-west-1:123456789012:component/a_b/1.0.0/1 failed!":                                                                 "Document a_b 1.0.0 failed!",
+		"SSM execution '8930028b' failed with status = 'Failed' in state = 'BUILDING' and failure message = 'SSM Agent verification failed'":                                                                              "SSM Agent verification failed (Failed while BUILDING)",
+		"SSM execution '89b8' failed for image arn: 'arn:aws:imagebuilder:us-east-1:123456789012:image/x/3.5.0/1' with status = 'TimedOut' in state = 'BUILDING' and failure message = 'SSM Agent verification failed''.": "SSM Agent verification failed (TimedOut while BUILDING)",
+		"two\n lines": "two lines",
+	} {
+		if got := imagepipeline.Brief(reason); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestAdvice(t *testing.T) {
+	t.Parallel()
+	if got := imagepipeline.Advice("SSM Agent verification failed (TimedOut while BUILDING)"); !strings.Contains(got, "way out") {
+		t.Errorf("got %q", got)
+	}
+	if got := imagepipeline.Advice("Document x failed!"); got != "" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestFind(t *testing.T) {
+	t.Parallel()
+	images := imagepipeline.NewestFirst(settled().images)
+	for name, want := range map[string]string{
+		"": "1.0.2/2", "1.0.1/1": "1.0.1/1", "a/1.0.2/1": "1.0.2/1", "1.0.1": "1.0.1/10", "1.0": "", "1.0.9": "", "x": "",
+	} {
+		if got, found := imagepipeline.Find(images, name); got.Version != want || found != (want != "") {
+			t.Errorf("%q: found %q, want %q", name, got.Version, want)
+		}
+	}
+}
+
+func TestNewestFirstByVersionWithinAMoment(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, one := range imagepipeline.NewestFirst([]imagepipeline.Image{{Version: "1.0.9/1"}, {Version: "1.0.10/2"}, {Version: "1.0.10/10"}}) {
+		got = append(got, one.Version)
+	}
+	if diff := cmp.Diff([]string{"1.0.10/10", "1.0.10/2", "1.0.9/1"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestLog(t *testing.T) {
+	t.Parallel()
+	m := &memory{now: at(100), pageSize: 2, lines: map[string][]imagepipeline.Line{}}
+	for i, day := range []string{"2026/03/02", "2026/03/03", "2026/03/04"} {
+		for n := range 3 {
+			m.lines[day] = append(m.lines[day], imagepipeline.Line{Time: at(i), Text: day[8:] + "-" + itoa(n)})
+		}
+	}
+	log := &imagepipeline.Log{Logs: m, Group: "images"}
+	var all []string
+	count, err := log.All(t.Context(), func(l imagepipeline.Line) error { all = append(all, l.Text); return nil })
+	if want := "02-0 02-1 02-2 03-0 03-1 03-2 04-0 04-1 04-2"; err != nil || count != 9 || strings.Join(all, " ") != want {
+		t.Errorf("got %v, %d, %v", all, count, err)
+	}
+	for n, want := range map[int]string{0: "", 2: "04-1 04-2", 4: "03-2 04-0 04-1 04-2", 20: strings.Join(all, " ")} {
+		var got []string
+		lines, err := log.Last(t.Context(), n)
+		for _, l := range lines {
+			got = append(got, l.Text)
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("the last %d are %v, %v", n, got, err)
+		}
+	}
+	if count, err := log.Each(t.Context(), "no such stream", nil); count != 0 || err != nil {
+		t.Errorf("got %d, %v", count, err)
+	}
+}
