@@ -63,8 +63,7 @@ type deployment struct {
 	env     *Env
 	session *aws.Session
 	stacks  *aws.CloudFormation
-	account string
-	region  string
+	who     preflight.Identity
 	watch   watcher
 	deploy  *deploy.Deploy
 	checks  []preflight.Result
@@ -128,7 +127,7 @@ func faults(found finding.List) finding.List {
 
 // prepare looks at the stack, runs the checks and has the change set made.
 func (d *deployment) prepare(ctx context.Context, name string, wanted preflight.Wanted) (plan *deploy.Plan, err error) {
-	if d.account, d.region, err = d.session.Account(ctx); err != nil {
+	if d.who, err = (&aws.Identity{Session: d.session}).Caller(ctx); err != nil {
 		return nil, err
 	}
 	d.wire()
@@ -143,9 +142,9 @@ func (d *deployment) prepare(ctx context.Context, name string, wanted preflight.
 	if err != nil {
 		return nil, err
 	}
-	bucket := deploy.Bucket{Name: d.command.UploadBucket, Owner: d.account}
+	bucket := deploy.Bucket{Name: d.command.UploadBucket, Owner: d.who.Account}
 	if bucket.Name == "" {
-		bucket.Name, bucket.Make = fmt.Sprintf("image-builder-%s-%s", d.account, d.region), true
+		bucket.Name, bucket.Make = fmt.Sprintf("image-builder-%s-%s", d.who.Account, d.who.Region), true
 	}
 	request := deploy.Request{Template: template, Parameters: wanted.In(bucket.Name), Keep: wanted.Keep, Bucket: bucket}
 	for _, u := range wanted.Uploads {

@@ -22,7 +22,7 @@ func (d *deployment) showPlan(plan *deploy.Plan) {
 		}
 	}
 	s := plan.Standing
-	where := fmt.Sprintf("stack %s in %s, account %s", s.Name, d.region, d.account)
+	where := fmt.Sprintf("stack %s in %s, account %s", s.Name, d.who.Region, d.who.Account)
 	switch {
 	case plan.Unchanged:
 		d.say("%s: nothing to change", where)

@@ -14,7 +14,7 @@ import (
 
 // How long is waited between two looks: short after something happened, longer while nothing does.
 const (
-	soon   = 500 * time.Millisecond
+	soon   = 250 * time.Millisecond
 	seldom = 5 * time.Second
 )
 
@@ -22,7 +22,7 @@ const (
 const (
 	operationPatience = 3 * time.Hour
 	changeSetPatience = 10 * time.Minute
-	missesAllowed     = 10
+	missesAllowed     = 6
 )
 
 // follower follows what CloudFormation does to a stack.
