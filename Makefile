@@ -9,7 +9,7 @@ TOOL := go tool -modfile=tools/go.mod
 
 .PHONY: help
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## build the static binary into build/
@@ -33,6 +33,10 @@ lint: ## run golangci-lint, and govulncheck where its database can be reached
 bench: setup build ## measure against the shell floor, grep, ripgrep and the other tools installed here
 	go build -o build/bench ./bench
 	$(SUDO) build/bench
+
+.PHONY: smoke-aws
+smoke-aws: build ## deploy, build, hear and delete on a real AWS account that you name; costs money, CI never does it
+	scripts/smoke-aws
 
 .PHONY: setup
 setup:
