@@ -14,13 +14,16 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
+	"image-builder/internal/aws"
 	"image-builder/internal/bake"
 	"image-builder/internal/base"
+	"image-builder/internal/deploy"
 	"image-builder/internal/disk"
 	"image-builder/internal/finding"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/progress"
+	"image-builder/internal/stack"
 )
 
 func TestFail(t *testing.T) {
@@ -52,6 +55,11 @@ func TestFail(t *testing.T) {
 		"no space for a disk":       {fmt.Errorf("x: %w", disk.ErrFull), BadMachine, ""},
 		"a leak":                    {fmt.Errorf("bake: %w", &bake.LeakError{}), SecretFound, ""},
 		"AWS":                       {fmt.Errorf("get object: %w", &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: errors.New("x")}), AWSRefused, ""},
+		"no region":                 {&aws.ConfigError{Err: errors.New("find AWS region: there is none")}, AWSRefused, ""},
+		"a stack that is not ours":  {&deploy.Unusable{Stack: "s", Reason: "not ours", Next: "look"}, NotUsable, "image-builder: error: use stack s: not ours\nimage-builder: hint: look\n"},
+		"a failed deploy":           {&deploy.Failed{Verb: "create", Stack: stack.Stack{Name: "s"}, Reason: "no", Next: "again"}, StepFailed, "image-builder: error: create stack s: no\nimage-builder: hint: again\n"},
+		"a deploy left alone":       {&deploy.Lost{Stack: "s", Err: context.Canceled}, Interrupted, "image-builder: error: interrupted: CloudFormation goes on with stack s\nimage-builder: hint: the same command again follows it to its end\n"},
+		"a deploy out of sight":     {&deploy.Lost{Stack: "s", Err: &smithy.OperationError{Err: errors.New("x")}}, AWSRefused, ""},
 		"a timeout":                 {fmt.Errorf("x: %w", context.DeadlineExceeded), TimedOut, ""},
 		"a bake's timeout":          {&bake.StepError{Cause: context.DeadlineExceeded}, TimedOut, ""},
 		"an interruption":           {&ExitError{Code: StepFailed, Err: fmt.Errorf("x: %w", context.Canceled)}, Interrupted, "image-builder: error: x: context canceled\n"},
