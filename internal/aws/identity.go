@@ -25,3 +25,9 @@ func (i *Identity) Caller(ctx context.Context) (preflight.Identity, error) {
 	}
 	return preflight.Identity{Account: aws.ToString(out.Account), ARN: aws.ToString(out.Arn), Region: cfg.Region}, nil
 }
+
+// Where returns the region, which takes no credentials.
+func (i *Identity) Where(ctx context.Context) (string, error) {
+	cfg, err := i.Session.regional(ctx)
+	return cfg.Region, err
+}

@@ -25,6 +25,9 @@ import (
 
 // Session holds what the ports share: where AWS is and who asks. The zero Session uses the default chain.
 type Session struct {
+	// Region is where, whatever the default chain says; "" for what that says.
+	Region string
+
 	once   sync.Once
 	config aws.Config
 	err    error
@@ -40,6 +43,9 @@ func (s *Session) load(ctx context.Context) (aws.Config, error) {
 		if s.err != nil {
 			s.err = &ConfigError{Err: fmt.Errorf("read AWS configuration: %w", s.err)}
 			return
+		}
+		if s.Region != "" {
+			s.config.Region = s.Region
 		}
 		if s.config.Region == "" {
 			s.config.Region = instanceRegion(ctx, s.config)

@@ -22,6 +22,8 @@ type BaseCmd struct {
 	Build  BaseBuildCmd  `cmd:"" help:"Build a Debian base."`
 	Pull   BasePullCmd   `cmd:"" help:"Take a raw or qcow2 disk, from a file or an https URL."`
 	Remove BaseRemoveCmd `cmd:"" help:"Remove a base. Images baked from it stay."`
+
+	Resolve BaseResolveCmd `cmd:"" help:"Find Buildkite's AMI of a release of the Elastic CI Stack."`
 }
 
 // BaseListCmd is `base list`.

@@ -19,6 +19,7 @@ import (
 	"image-builder/internal/disk"
 	"image-builder/internal/finding"
 	"image-builder/internal/local"
+	"image-builder/internal/release"
 )
 
 // Code is the status that the program exits with. Scripts rely on it: a code never changes its meaning.
@@ -146,7 +147,7 @@ func codeOfNoun(err error) Code {
 	case isA[*local.MachineError](err), isA[*disk.Missing](err), errors.Is(err, disk.ErrFull), errors.Is(err, exec.ErrNotFound),
 		errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
 		return BadMachine
-	case isA[*base.Unresolved](err), isA[*deploy.Unusable](err):
+	case isA[*base.Unresolved](err), isA[*deploy.Unusable](err), isA[*release.Unusable](err):
 		return NotUsable
 	}
 	return StepFailed

@@ -1,0 +1,139 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"image-builder/internal/aws"
+	"image-builder/internal/image"
+	"image-builder/internal/local"
+	"image-builder/internal/release"
+)
+
+// BaseResolveCmd is `base resolve`.
+type BaseResolveCmd struct {
+	Release  string `help:"Release of the Elastic CI Stack: latest, v6.71.1, or a branch." default:"latest" placeholder:"RELEASE"`
+	Mappings string `help:"Read this file or URL instead of the release's mappings.yml." placeholder:"FILE|URL"`
+	OS       string `name:"os" help:"Operating system: amazonlinux2023, ubuntu2404 or windows." default:"amazonlinux2023" placeholder:"OS"`
+	Arch     string `help:"Architecture: x86_64 or arm64." enum:"x86_64,arm64" default:"x86_64" placeholder:"ARCH"`
+	Region   string `help:"Region of the AMI and of the parameter. Default: as AWS_REGION or the AWS configuration says." placeholder:"REGION"`
+	Write    string `help:"Write the AMI's ID to this SSM parameter, the one that recipes name as base: ssm:PARAMETER." placeholder:"PARAMETER"`
+}
+
+// Help is what --help adds.
+func (c *BaseResolveCmd) Help() string {
+	return `Finds the AMI that Buildkite publishes for a release, checks with EC2 that it is Buildkite's, of the right architecture and
+available, and prints its ID. Without AWS credentials it prints the ID, and says that nothing was checked.
+
+With --write it goes into a parameter, if the checks have passed. A parameter that exists keeps its data type. The next build of a
+stack with that base takes it; nothing need be deployed.
+
+Examples:
+  image-builder base resolve --os ubuntu2404 --arch arm64 --region eu-central-1
+  image-builder base resolve --write /buildkite/base-ami`
+}
+
+// resolved is the result of base resolve.
+type resolved struct {
+	AMI       string          `json:"ami"`
+	Region    string          `json:"region"`
+	Mappings  string          `json:"mappings"` // where the ID was read
+	Image     *image.AMI      `json:"image,omitempty"`
+	Unchecked string          `json:"unchecked,omitempty"` // why EC2 was not asked
+	Parameter *release.Change `json:"parameter,omitempty"`
+}
+
+// Run finds the AMI.
+func (c *BaseResolveCmd) Run(ctx context.Context, env *Env) error {
+	if err := c.checkWrite(); err != nil {
+		return err
+	}
+	session := &aws.Session{Region: c.Region}
+	region, err := (&aws.Identity{Session: session}).Where(ctx)
+	if err != nil {
+		return err
+	}
+	r := resolved{Region: region, Mappings: c.Mappings}
+	if r.Mappings == "" {
+		if r.Mappings, err = release.Location(c.Release); err != nil {
+			return err
+		}
+	}
+	mappings, err := release.Fetch(ctx, r.Mappings)
+	if err != nil {
+		return err
+	}
+	wanted := release.System{OS: c.OS, Arch: image.Arch(c.Arch)}
+	if r.AMI, err = mappings.Find(region, wanted); err != nil {
+		return err
+	}
+	if err := c.check(ctx, session, wanted, &r); err != nil {
+		return err
+	}
+	if c.Write != "" {
+		writer := release.Writer{Parameters: &aws.Parameters{Session: session}, Wait: pause}
+		change, err := writer.Write(ctx, c.Write, r.AMI)
+		if err != nil {
+			return err
+		}
+		r.Parameter = &change
+	}
+	return env.result(r, r.AMI, func() { c.explain(env, r) })
+}
+
+// checkWrite refuses a name that no parameter has.
+func (c *BaseResolveCmd) checkWrite() error {
+	if c.Write == "" {
+		return nil
+	}
+	err := local.CheckParameter(c.Write, "ami-")
+	if err == nil && strings.Contains(c.Write, "/") && !strings.HasPrefix(c.Write, "/") {
+		err = fmt.Errorf("check parameter name %q: one with levels begins with a slash", c.Write)
+	}
+	if err != nil {
+		return &ExitError{Code: BadInput, Err: err, Next: "give it like --write /buildkite/base-ami"}
+	}
+	return nil
+}
+
+// check asks EC2 about the AMI. That it could not be asked is an error only if the AMI is to be written somewhere.
+func (c *BaseResolveCmd) check(ctx context.Context, session *aws.Session, wanted release.System, r *resolved) error {
+	ami, err := release.Check(ctx, &aws.EC2{Session: session}, r.AMI, r.Region, wanted)
+	unchecked := (*release.Unchecked)(nil)
+	switch {
+	case errors.As(err, &unchecked) && c.Write != "":
+		return &ExitError{
+			Code: AWSRefused, Err: fmt.Errorf("write %s: %s is not known to be Buildkite's: %w", c.Write, r.AMI, err),
+			Next: "use credentials that may ec2:DescribeImages; without --write the ID alone is printed",
+		}
+	case errors.As(err, &unchecked):
+		r.Unchecked = unchecked.Error()
+	case err != nil:
+		return err
+	default:
+		r.Image = &ami
+	}
+	return nil
+}
+
+// explain says on stderr what is known of the AMI, and what became of the parameter.
+func (c *BaseResolveCmd) explain(env *Env, r resolved) {
+	if r.Image == nil {
+		fmt.Fprintf(env.Stderr, "warning: owner and architecture are unchecked: %s\n", harmless(r.Unchecked))
+		return
+	}
+	fmt.Fprintf(env.Stderr, "%s, %s, of Buildkite, in %s\n", harmless(r.Image.Name), r.Image.Arch, r.Region)
+	if !r.Image.Deprecated.IsZero() && r.Image.Deprecated.Before(env.Now()) {
+		fmt.Fprintf(env.Stderr, "warning: deprecated since %s: name a newer release\n", r.Image.Deprecated.Format("2006-01-02"))
+	}
+	switch p := r.Parameter; {
+	case p == nil:
+	case p.Old == p.New:
+		fmt.Fprintf(env.Stderr, "%s holds it already\n", p.Name)
+	default:
+		fmt.Fprintf(env.Stderr, "%s: %s → %s\n", p.Name, harmless(cmp.Or(p.Old, "new")), p.New)
+	}
+}

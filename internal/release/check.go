@@ -1,0 +1,41 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"image-builder/internal/image"
+)
+
+// Unchecked says that EC2 could not be asked about an AMI. What the mappings say may be right all the same.
+type Unchecked struct{ Err error }
+
+func (u *Unchecked) Error() string { return u.Err.Error() }
+
+func (u *Unchecked) Unwrap() error { return u.Err }
+
+// Check compares an AMI with what it is published as. The error is an *Unusable if it is not that, or an *Unchecked if
+// that could not be found out.
+func Check(ctx context.Context, images Images, id, region string, wanted System) (image.AMI, error) {
+	ami, err := images.AMI(ctx, id)
+	next := "do not use it; name another release with --release"
+	switch {
+	case ctx.Err() != nil:
+		return image.AMI{}, ctx.Err()
+	case errors.Is(err, fs.ErrNotExist):
+		return image.AMI{}, &Unusable{fmt.Sprintf("%s is not in %s", id, region), "Buildkite takes old AMIs away: name a newer release with --release"}
+	case err != nil:
+		return image.AMI{}, &Unchecked{err}
+	case ami.Owner != image.Buildkite:
+		return ami, &Unusable{fmt.Sprintf("%s belongs to account %s, not to Buildkite (%s)", id, ami.Owner, image.Buildkite), next}
+	case ami.Arch != wanted.Arch:
+		return ami, &Unusable{fmt.Sprintf("%s is %s, not %s", id, ami.Arch, wanted.Arch), next}
+	case ami.Windows != (wanted.OS == "windows"):
+		return ami, &Unusable{fmt.Sprintf("%s (%s) is not of %s", id, ami.Name, wanted.OS), next}
+	case ami.State != "available":
+		return ami, &Unusable{fmt.Sprintf("%s is not available but %s", id, ami.State), "try again in a while, or name another release with --release"}
+	}
+	return ami, nil
+}

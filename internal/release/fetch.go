@@ -1,0 +1,97 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const (
+	// published is where Buildkite keeps the files of its releases, each in a folder called as it is.
+	published = "https://s3.amazonaws.com/buildkite-aws-stack/"
+	// largest is how many bytes mappings.yml may have; it has some 5,000.
+	largest = 1 << 20
+	// patience bounds the download.
+	patience = 30 * time.Second
+)
+
+var (
+	releaseName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+	bareVersion = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+`)
+)
+
+// Location returns where a release's mappings.yml is: of latest, v6.71.1, or a branch.
+func Location(release string) (string, error) {
+	if !releaseName.MatchString(release) {
+		return "", &Unusable{Reason: fmt.Sprintf("%q is no release", release), Next: "write --release latest, or one like v6.71.1"}
+	}
+	if bareVersion.MatchString(release) {
+		release = "v" + release
+	}
+	return published + release + "/mappings.yml", nil
+}
+
+// Fetch reads mappings.yml from an http(s) URL or a file.
+func Fetch(ctx context.Context, location string) (Mappings, error) {
+	text, err := fetch(ctx, location)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", location, err)
+	}
+	mappings, err := Parse(text)
+	if err != nil {
+		return nil, &Unusable{Reason: fmt.Sprintf("%s: %v", location, err), Next: "name a release with --release, or its file with --mappings"}
+	}
+	return mappings, nil
+}
+
+func fetch(ctx context.Context, location string) ([]byte, error) {
+	if !strings.HasPrefix(location, "https://") && !strings.HasPrefix(location, "http://") {
+		file, err := os.Open(location)
+		if err != nil {
+			return nil, &Unusable{Reason: err.Error(), Next: "name a file or a URL with --mappings"}
+		}
+		defer file.Close()
+		return bounded(file)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
+	defer answer.Body.Close()
+	switch {
+	case answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusForbidden: // S3's answer for what is not there
+		return nil, &Unusable{Reason: "there is no " + location, Next: "write --release latest, or one of https://github.com/buildkite/elastic-ci-stack-for-aws/releases"}
+	case answer.StatusCode != http.StatusOK:
+		return nil, fmt.Errorf("the server answers %s", answer.Status)
+	}
+	text, err := bounded(answer.Body)
+	return text, cause(ctx, err)
+}
+
+func bounded(body io.Reader) ([]byte, error) {
+	text, err := io.ReadAll(io.LimitReader(body, largest+1))
+	if err == nil && len(text) > largest {
+		return nil, &Unusable{Reason: fmt.Sprintf("it has more than %d bytes: no mappings.yml does", largest)}
+	}
+	return text, err
+}
+
+// cause tells the download's own limit from the caller's.
+func cause(ctx context.Context, err error) error {
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return context.Cause(ctx)
+	}
+	return err
+}

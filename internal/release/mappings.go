@@ -1,0 +1,140 @@
+package release
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+
+	"image-builder/internal/image"
+)
+
+// Mappings are the AMIs of a release: by region, then by system.
+type Mappings map[string]map[string]string
+
+// System is an operating system on an architecture, for which there may be an AMI.
+type System struct {
+	OS   string // amazonlinux2023, ubuntu2404, windows
+	Arch image.Arch
+}
+
+func (s System) String() string { return fmt.Sprintf("%s on %s", s.OS, s.Arch) }
+
+// key is what mappings.yml calls a system: linuxamd64, ubuntu2404arm64, windows.
+func (s System) key() string {
+	arch := map[image.Arch]string{image.X86_64: "amd64", image.ARM64: "arm64"}[s.Arch]
+	switch s.OS {
+	case "windows":
+		return map[string]string{"amd64": "windows"}[arch]
+	case "amazonlinux2023":
+		return "linux" + arch
+	}
+	return s.OS + arch
+}
+
+// system reads a key; false for one of another form.
+func system(key string) (System, bool) {
+	if key == "windows" {
+		return System{key, image.X86_64}, true
+	}
+	for suffix, arch := range map[string]image.Arch{"amd64": image.X86_64, "arm64": image.ARM64} {
+		if os, ok := strings.CutSuffix(key, suffix); ok && os != "" {
+			if os == "linux" {
+				os = "amazonlinux2023"
+			}
+			return System{os, arch}, true
+		}
+	}
+	return System{}, false
+}
+
+var (
+	amiID = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
+	word  = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+)
+
+// Parse reads mappings.yml. What is no AMI ID is left out: a build of a branch has some of the systems only.
+func Parse(text []byte) (Mappings, error) {
+	var root yaml.Node
+	if err := yaml.Load(text, &root); err != nil {
+		return nil, fmt.Errorf("this is no mappings.yml: %w", err)
+	}
+	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
+		return nil, errors.New("this is no mappings.yml: it is empty")
+	}
+	regions := value(value(root.Content[0], "Mappings"), "AWSRegion2AMI")
+	found := Mappings{}
+	for i := 0; regions != nil && i+1 < len(regions.Content); i += 2 {
+		region, systems := regions.Content[i].Value, map[string]string{}
+		for j, node := 0, regions.Content[i+1]; node.Kind == yaml.MappingNode && j+1 < len(node.Content); j += 2 {
+			if key, id := node.Content[j].Value, node.Content[j+1].Value; word.MatchString(key) && amiID.MatchString(id) {
+				systems[key] = id
+			}
+		}
+		if word.MatchString(region) && len(systems) > 0 {
+			found[region] = systems
+		}
+	}
+	if len(found) == 0 {
+		return nil, errors.New("this is no mappings.yml: under Mappings, AWSRegion2AMI there is no AMI")
+	}
+	return found, nil
+}
+
+// value returns the map or text at a key of a map; nil if there is none. Aliases are not followed.
+func value(node *yaml.Node, key string) *yaml.Node {
+	if node == nil || node.Kind != yaml.MappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(node.Content); i += 2 {
+		if node.Content[i].Value == key {
+			return node.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// Find returns the AMI of a system in a region. The error lists what there is.
+func (m Mappings) Find(region string, wanted System) (string, error) {
+	systems, ok := m[region]
+	if !ok {
+		var names []string
+		for name := range m {
+			names = append(names, name)
+		}
+		return "", &Unusable{Reason: fmt.Sprintf("the release has no AMIs in %s", region), Next: "it has some in " + listed(names) + ": name one with --region, and copy its AMI"}
+	}
+	if id := systems[wanted.key()]; id != "" {
+		return id, nil
+	}
+	var names []string
+	for key := range systems {
+		if s, known := system(key); known {
+			names = append(names, s.String())
+		}
+	}
+	return "", &Unusable{Reason: fmt.Sprintf("the release has no AMI of %s in %s", wanted, region), Next: "it has " + listed(names) + ": choose with --os and --arch"}
+}
+
+// listed sorts names into a sentence of bounded length.
+func listed(names []string) string {
+	const most = 40
+	slices.Sort(names)
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
+// Unusable says that there is no such AMI, or that it is not what it should be.
+type Unusable struct {
+	Reason, Next string
+}
+
+func (u *Unusable) Error() string { return "resolve base: " + u.Reason }
+
+// Hint says what to do.
+func (u *Unusable) Hint() string { return u.Next }
