@@ -4,7 +4,8 @@ Prints the server's URL, then answers calls: {"service", "operation", "parameter
 boto3 has it. A call with "later" is made, and not answered, when a state machine waits next; null forgets everything.
 
 What moto lacks for the machines of the stack is put in from outside, all of it here: JSONata by jsonata-python, the
-names of members, Image Builder at AWS_ENDPOINT_URL_IMAGEBUILDER. Waits take no time.
+names of members, Image Builder at AWS_ENDPOINT_URL_IMAGEBUILDER. Waits take no time. Another service that has an
+endpoint in the environment is asked there, too.
 """
 import json
 import logging
@@ -23,13 +24,10 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 from moto.stepfunctions.parser.asl.eval import states, variable_store
 from moto.stepfunctions.parser.asl.jsonata import jsonata as evaluator
 
-REGION = "eu-central-1"
-
 
 def client(service):
-    """A client of moto, or of our own server for what moto does not have. Every endpoint is named: none is AWS."""
-    url = os.environ["AWS_ENDPOINT_URL_IMAGEBUILDER"] if service == "imagebuilder" else URL
-    return boto3.client(service, region_name=REGION, endpoint_url=url, aws_access_key_id="a", aws_secret_access_key="s")
+    """Every endpoint is named: none is AWS."""
+    return boto3.client(service, endpoint_url=os.environ.get("AWS_ENDPOINT_URL_" + service.upper(), URL))
 
 
 def declared(bindings):

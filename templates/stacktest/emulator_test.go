@@ -9,10 +9,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"sync"
 	"testing"
 	"unicode"
 
 	"image-builder/internal/venv"
+	"image-builder/templates/stacktest"
 )
 
 // emulator is moto, which knows nothing of this project, as a process of its own with a client of its own.
@@ -21,16 +23,22 @@ type emulator struct {
 	out    *bufio.Reader
 	url    string // of the services
 	images *imageBuilder
+
+	mu sync.Mutex // of a call and its answer
 }
 
-// emulate starts moto with nothing in it. It ends with the test, or when the test's process does.
-func emulate(t *testing.T) *emulator {
+// emulate starts moto with nothing in it, and env in its environment. It ends with the test, or when the test's process
+// does.
+func emulate(t *testing.T, env ...string) *emulator {
 	t.Helper()
 	images := &imageBuilder{}
 	server := httptest.NewServer(images)
 	t.Cleanup(server.Close)
 	process := exec.CommandContext(t.Context(), venv.Python(t), "emulate.py")
-	process.Env = []string{"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_IMAGEBUILDER=" + server.URL, "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull}
+	process.Env = append([]string{
+		"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_IMAGEBUILDER=" + server.URL, "AWS_REGION=" + stacktest.Region, "AWS_DEFAULT_REGION=" + stacktest.Region,
+		"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=s", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull,
+	}, env...)
 	var log bytes.Buffer
 	process.Stderr = &log
 	in, err := process.StdinPipe()
@@ -79,6 +87,8 @@ func (e *emulator) do(t *testing.T, service, operation string, parameters object
 }
 
 func (e *emulator) try(service, operation string, parameters object) (object, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if err := e.in.Encode(object{"service": service, "operation": operation, "parameters": parameters}); err != nil {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func (a *account) call(resource string, arguments any) (any, error) {
 	return nil, errors.New("no such service")
 }
 
-func image(pipeline, amis string) string {
+func built(pipeline, amis string) string {
 	return `{"Image": {"Arn": "` + imageARN + `", "SourcePipelineArn": "` + pipeline + `", "State": {"Status": "AVAILABLE"},
 		"OutputResources": {"Amis": [` + amis + `]}}, "RequestId": "r"}`
 }
@@ -118,18 +118,18 @@ func occasions(t *testing.T) map[string]occasion {
 		return `FailureTopic {"event":"ImageFailed","ImageFailed":{"pipeline":"` + pipelineARN + `","image":"` + image + `","reason":"` + reason + `"}}`
 	}
 	return map[string]occasion{
-		"a new image":                {account{image: image(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
-		"copies elsewhere":           {account{image: image(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
-		"the event comes twice":      {account{image: image(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE"), event(t, "AVAILABLE")}, []string{news}},
-		"the parameter comes late":   {account{image: image(pipelineARN, ownAMI), parameter: []string{"", "ami-old", holds[0]}}, []any{event(t, "AVAILABLE")}, []string{news}},
-		"the parameter never comes":  {account{image: image(pipelineARN, ownAMI), parameter: []string{"ami-old"}}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "/buildkite/agent-ami does not hold ami-0123456789abcdef0 but: ami-old")}},
-		"another pipeline's":         {account{image: image(pipelineARN+"-2", ownAMI)}, []any{event(t, "AVAILABLE")}, nil},
-		"nobody's":                   {account{image: strings.Replace(image("", ownAMI), `"SourcePipelineArn": "",`, "", 1)}, []any{event(t, "FAILED")}, nil},
+		"a new image":                {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"copies elsewhere":           {account{image: built(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"the event comes twice":      {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE"), event(t, "AVAILABLE")}, []string{news}},
+		"the parameter comes late":   {account{image: built(pipelineARN, ownAMI), parameter: []string{"", "ami-old", holds[0]}}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"the parameter never comes":  {account{image: built(pipelineARN, ownAMI), parameter: []string{"ami-old"}}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "/buildkite/agent-ami does not hold ami-0123456789abcdef0 but: ami-old")}},
+		"another pipeline's":         {account{image: built(pipelineARN+"-2", ownAMI)}, []any{event(t, "AVAILABLE")}, nil},
+		"nobody's":                   {account{image: strings.Replace(built("", ownAMI), `"SourcePipelineArn": "",`, "", 1)}, []any{event(t, "FAILED")}, nil},
 		"a failed image":             {account{image: failed}, []any{event(t, "FAILED")}, []string{failure(imageARN, `Document \"x\" failed!`)}},
-		"a failure without reason":   {account{image: image(pipelineARN, "")}, []any{event(t, "FAILED")}, []string{failure(imageARN, "Image Builder gives no reason")}},
-		"an image without AMI":       {account{image: image(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
+		"a failure without reason":   {account{image: built(pipelineARN, "")}, []any{event(t, "FAILED")}, []string{failure(imageARN, "Image Builder gives no reason")}},
+		"an image without AMI":       {account{image: built(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
 		"an image that is not shown": {account{refuse: denied}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image cannot be read: Imagebuilder.ForbiddenException: denied")}},
-		"a topic that refuses":       {account{image: image(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: Sns.AuthorizationErrorException: denied")}},
+		"a topic that refuses":       {account{image: built(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: Sns.AuthorizationErrorException: denied")}},
 		"the schedule is off":        {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
 	}
 }
