@@ -18,6 +18,7 @@ import (
 	"image-builder/internal/deploy"
 	"image-builder/internal/disk"
 	"image-builder/internal/finding"
+	"image-builder/internal/imagepipeline"
 	"image-builder/internal/local"
 	"image-builder/internal/release"
 )
@@ -99,6 +100,9 @@ func (e *Env) fail(err error) int {
 		said := problem{Error: err.Error(), Code: codeOf(err), Hint: hintOf(err)}
 		if step := (*bake.StepError)(nil); errors.As(err, &step) {
 			said.Log, said.Tail = step.Step.Log, step.Tail
+		}
+		if build := (*imagepipeline.FailedError)(nil); errors.As(err, &build) {
+			said.Tail = build.Build.Tail
 		}
 		_ = json.NewEncoder(e.Stdout).Encode(said) // stderr has it too
 	}

@@ -45,6 +45,7 @@ func (c *StartCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+	b.noteIfOff(ctx, env)
 	if !c.Follow {
 		return env.result(image, image.ARN, func() {
 			fmt.Fprintf(env.Stderr, "started build %s of %s; %s follows it\n", image.Version, b.stack.Name, b.command("logs "+image.Version+" --follow"))
@@ -73,6 +74,16 @@ func (c *StartCmd) start(ctx context.Context, b *builds) (imagepipeline.Image, e
 		}
 	}
 	return image, err
+}
+
+// noteIfOff tells people that nobody else starts builds. What cannot be read is not told.
+func (b *builds) noteIfOff(ctx context.Context, env *Env) {
+	if env.JSON {
+		return
+	}
+	if p, err := b.images.Pipeline(ctx, b.stack.Outputs["Pipeline"]); err == nil && !p.Enabled {
+		fmt.Fprintf(env.Stderr, "note: the schedule of %s is off: %s says why\n", b.stack.Name, b.command("status"))
+	}
 }
 
 // followed is what start --follow yields.

@@ -203,11 +203,11 @@ func in(d time.Duration) string {
 	case d <= 0:
 		return ""
 	case d < 2*time.Hour:
-		return fmt.Sprintf(", in %d minutes", int(d.Minutes())+1)
+		return ", in " + count(int(d.Minutes())+1, "minute")
 	case d < 48*time.Hour:
-		return fmt.Sprintf(", in %d hours", int(d.Hours()))
+		return ", in " + count(int(d.Hours()), "hour")
 	}
-	return fmt.Sprintf(", in %d days", int(d.Hours()/24))
+	return ", in " + count(int(d.Hours()/24), "day")
 }
 
 func (s statusText) lastLine() string {

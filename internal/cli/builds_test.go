@@ -1,0 +1,144 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/internal/image"
+	"image-builder/internal/imagepipeline"
+	"image-builder/internal/stack"
+)
+
+// nightly is a stack whose pipeline builds at midnight in Berlin.
+func nightly() (*builds, shownStatus) {
+	b := &builds{stack: stack.Stack{
+		Name: "nightly", Status: stack.UpdateComplete, Created: noon().Add(-72 * time.Hour), Updated: noon().Add(-24 * time.Hour),
+		Parameters: map[string]string{"LogRetentionDays": "30"}, Outputs: map[string]string{"Pipeline": "arn"},
+	}}
+	pipeline := &imagepipeline.Pipeline{
+		Name: "nightly", Enabled: true, FailureLimit: 5, Expression: "cron(0 0 * * ? *)", Zone: "Europe/Berlin", NextRun: noon().Add(11 * time.Hour),
+	}
+	newest := imagepipeline.Built{
+		Image:   imagepipeline.Image{Version: "1.0.4/1", State: imagepipeline.Available, Created: noon(), AMI: "ami-0new", Scheduled: true},
+		Started: noon().Add(-13 * time.Hour), Elapsed: image.Duration(18 * time.Minute), Base: "ami-0base",
+	}
+	return b, shownStatus{
+		Status: imagepipeline.Status{
+			Stack: b.stack, Pipeline: pipeline, Newest: &newest, Published: true, Images: []imagepipeline.Built{newest}, Total: 1,
+			Base:   imagepipeline.Parameter{Name: "/base", AMI: "ami-0base"},
+			Output: imagepipeline.Parameter{Name: "/out", AMI: "ami-0new"},
+		},
+		Schedule: scheduled(pipeline, noon()),
+	}
+}
+
+func TestStatusText(t *testing.T) {
+	t.Parallel()
+	b, shown := nightly()
+	want := `stack     nightly, UPDATE_COMPLETE, last deployed 2026-03-03 12:00 UTC
+pipeline  ENABLED
+schedule  every day at 00:00, Europe/Berlin: cron(0 0 * * ? *)
+next run  2026-03-04 23:00 UTC, in 11 hours
+last run  1.0.4/1 AVAILABLE, started 2026-03-03 23:00 UTC
+base      /base = ami-0base
+output    /out = ami-0new, of the newest image 1.0.4/1
+`
+	if diff := cmp.Diff(want, statusText{shownStatus: shown, builds: b, now: noon()}.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// What needs somebody to act comes first, and nothing that AWS or an instance wrote acts on the terminal.
+func TestStatusTextAlarms(t *testing.T) {
+	t.Parallel()
+	b, shown := nightly()
+	shown.Stack.Status, shown.Stack.Reason = stack.UpdateRollbackFailed, "no\x1b[2J role"
+	shown.Pipeline.Enabled, shown.Failures = false, 6
+	shown.Images[0].State, shown.Images[0].Why = imagepipeline.Failed, "Document \x1b]0;x\x07failed!"
+	shown.Published, shown.Output.AMI = false, "ami-\x1b[31m0old"
+	shown.Schedule = scheduled(shown.Pipeline, noon())
+	want := `THE LAST UPDATE OF THE STACK FAILED: it is in UPDATE_ROLLBACK_FAILED
+  why   no role
+  next  image-builder deploy RECIPE --stack nightly says what can be done
+
+THE SCHEDULE IS OFF: no image is built until it is switched on
+  why   6 scheduled builds failed in a row: after 5 of them Image Builder disables the pipeline
+  last  1.0.4/1 on 2026-03-03 23:00 UTC: Document failed!
+  next  image-builder logs 1.0.4/1; when it is corrected, in the console of EC2 Image Builder: Image pipelines, nightly, Actions, Enable pipeline
+
+THE NEWEST AMI IS NOT IN THE OUTPUT PARAMETER
+  newest     ami-0new of image 1.0.4/1
+  parameter  /out, which names ami-0old
+  next       image-builder logs 1.0.4/1; or somebody else has written the parameter since
+
+stack     nightly, UPDATE_ROLLBACK_FAILED, last deployed 2026-03-03 12:00 UTC
+pipeline  DISABLED
+schedule  every day at 00:00, Europe/Berlin: cron(0 0 * * ? *)
+next run  none: the schedule is off
+last run  1.0.4/1 FAILED, started 2026-03-03 23:00 UTC
+base      /base = ami-0base
+output    /out = ami-0old
+`
+	if diff := cmp.Diff(want, statusText{shownStatus: shown, builds: b, now: noon()}.String()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestIn(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration]string{
+		-time.Minute: "", 30 * time.Second: ", in 1 minute", 90 * time.Minute: ", in 91 minutes", 11 * time.Hour: ", in 11 hours", 100 * time.Hour: ", in 4 days",
+	} {
+		if got := in(d); got != want {
+			t.Errorf("in(%s) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+// A log that is older than logs are kept says so.
+func TestNoLogAnyMore(t *testing.T) {
+	t.Parallel()
+	b, _ := nightly()
+	env := &Env{Now: func() time.Time { return noon().Add(31 * 24 * time.Hour) }, Stderr: &bytes.Buffer{}}
+	err := (&LogsCmd{}).noLog(t.Context(), env, b, imagepipeline.Image{Version: "1.0.4/1", State: imagepipeline.Available, Created: noon()})
+	want := "read the log of 1.0.4/1: it has no line any more: it was built on 2026-03-04 12:00 UTC, and logs are kept for 30 days"
+	if err == nil || err.Error() != want || codeOf(err) != NotUsable || !strings.Contains(hintOf(err), "--log-retention-days") {
+		t.Errorf("got %v, %q", err, hintOf(err))
+	}
+}
+
+func TestErrorsOfBuilds(t *testing.T) {
+	t.Parallel()
+	b, _ := nightly()
+	b.flag.Stack = "nightly"
+	one := imagepipeline.Image{ARN: "arn:x/1.0.4/1", Version: "1.0.4/1", State: "BUILDING"}
+	late := &imagepipeline.LateError{State: "BUILDING"}
+	for name, test := range map[string]struct {
+		err  error
+		code Code
+		want string
+	}{
+		"too long": {
+			&imagepipeline.DetachedError{Image: one, Err: late}, TimedOut,
+			"follow build 1.0.4/1, which goes on: it is still BUILDING after 24h0m0s; image-builder logs 1.0.4/1 --follow --stack nightly follows it again",
+		},
+		"nothing to print on": {
+			&imagepipeline.DetachedError{Image: one, Err: errors.New("the disk is full")}, StepFailed,
+			"follow build 1.0.4/1, which goes on: the disk is full; image-builder logs 1.0.4/1 --follow --stack nightly follows it again",
+		},
+		"any other": {errors.New("denied"), StepFailed, "denied; "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := b.explain(test.err)
+			if got := err.Error() + "; " + hintOf(err); got != test.want || codeOf(err) != test.code {
+				t.Errorf("got %s, code %d", got, codeOf(err))
+			}
+		})
+	}
+}
