@@ -244,7 +244,7 @@ func StackName(r *recipe.Recipe, given string) (string, finding.List) {
 		return name, nil
 	}
 	return "", finding.List{{
-		Code: finding.StackName, Position: at, Message: fmt.Sprintf("%q is no name for a stack: a letter, then 2 to 113 letters, digits and hyphens", name),
+		Code: finding.StackName, Position: at, Message: fmt.Sprintf("%q is no name for a stack, which has letters, digits and hyphens, 3 to 114 of them, and begins with a letter", name),
 		Right: "write --stack " + suggested(name),
 	}}
 }

@@ -216,7 +216,7 @@ func TestStackNames(t *testing.T) {
 		{"_x_", "", "", "write --stack nightly-ami"},
 		{"nightly", "ab", "", "write --stack nightly-ami"},
 		{"nightly", "a_b_c", "", "write --stack a-b-c"},
-		{"nightly", strings.Repeat("x", 115), "", "2 to 113"},
+		{"nightly", strings.Repeat("x", 115), "", "3 to 114"},
 	} {
 		got, found := StackName(&recipe.Recipe{Name: test.recipe}, test.given)
 		if got != test.want || (len(found) > 0) != (test.says != "") || !strings.Contains(fmt.Sprint(found), test.says) {

@@ -19,8 +19,8 @@ type Writer struct {
 
 // The service promises no time for the validation of a value; it takes seconds.
 const (
-	interval = 2 * time.Second
-	looks    = 30
+	interval = time.Second
+	looks    = 60
 )
 
 // Change is what became of a parameter.
