@@ -143,7 +143,7 @@ func (s *S3) client(ctx context.Context, bucket string) (*s3.Client, error) {
 	if s.clients[region] == nil {
 		s.clients[region] = s3.NewFromConfig(cfg, func(o *s3.Options) {
 			o.Region = region
-			o.UsePathStyle = ownEndpoint() // other implementations seldom have a host name per bucket
+			o.UsePathStyle = ownEndpoint()                     // other implementations seldom have a host name per bucket
 			o.DisableLogOutputChecksumValidationSkipped = true // objects without a checksum are none of the user's concern
 		})
 	}

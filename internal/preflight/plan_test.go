@@ -84,7 +84,8 @@ func TestARecipeSetsParameters(t *testing.T) {
 		"a disk":                        {"disk: 40GiB\n", nil, map[string]string{"RootVolumeSize": "40"}},
 		"a disk of no whole GiB":        {"disk: 1500MiB\n", nil, map[string]string{"RootVolumeSize": "2"}},
 		"flags": {
-			"", Settings{"InstanceType": "t4g.large", "SubnetId": "subnet-0123456789abcdef0", "KeepImages": "3", "DockerUsernsRemap": "", "LogRetentionDays": "365"},
+			"",
+			Settings{"InstanceType": "t4g.large", "SubnetId": "subnet-0123456789abcdef0", "KeepImages": "3", "DockerUsernsRemap": "", "LogRetentionDays": "365"},
 			map[string]string{"InstanceType": "t4g.large", "SubnetId": "subnet-0123456789abcdef0", "KeepImages": "3", "DockerUsernsRemap": "", "LogRetentionDays": "365"},
 		},
 	} {
@@ -129,7 +130,7 @@ func (r refusal) check(t *testing.T, warning bool) {
 		t.Fatalf("findings: %v", found)
 	}
 	f := found[0]
-	at := strings.TrimPrefix(strings.TrimPrefix(f.Position.String(), filepath.Dir(parsed.File)+"/"), "recipe.yml:")
+	at := strings.TrimPrefix(strings.TrimPrefix(f.String(), filepath.Dir(parsed.File)+"/"), "recipe.yml:")
 	if text := strings.ReplaceAll(f.Message+": "+f.Right, filepath.Dir(parsed.File), "."); at != r.at || !strings.Contains(text, r.says) {
 		t.Errorf("at %s: %s\nwant at %s: %s", at, text, r.at, r.says)
 	}
