@@ -20,6 +20,7 @@ type EC2 struct {
 	subnets     []Subnet
 	routeTables []RouteTable
 	endpoints   []Endpoint
+	orphans     []string // snapshots whose AMI is gone
 }
 
 // AMI is an Amazon machine image with one volume.
@@ -81,6 +82,8 @@ func (e *EC2) Operation(name string) func(Call) (Values, error) {
 		"DescribeSubnets":       e.describeSubnets,
 		"DescribeRouteTables":   e.describeRouteTables,
 		"DescribeVpcEndpoints":  e.describeVPCEndpoints,
+		"DeregisterImage":       e.deregisterImage,
+		"DeleteSnapshot":        e.deleteSnapshot,
 	}[name]
 }
 
@@ -132,8 +135,7 @@ func (e *EC2) AMIs() []AMI {
 func (e *EC2) Deregister(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.images = slices.DeleteFunc(e.images, func(a AMI) bool { return a.ID == id })
-	e.gone = append(e.gone, id)
+	e.deregister(id)
 }
 
 // AddInstanceType makes an instance type known beside the usual ones. Architectures are x86_64, arm64, i386.

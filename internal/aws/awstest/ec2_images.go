@@ -82,7 +82,7 @@ func (e *EC2) ownedBy(a AMI, owners []string) bool {
 }
 
 func (e *EC2) encodeImage(a AMI) Values {
-	snapshot := strings.Replace(a.ID, "ami-", "snap-", 1)
+	snapshot := snapshotOf(a.ID)
 	out := Values{
 		"ImageId": a.ID, "ImageLocation": a.Owner + "/" + a.Name, "ImageType": "machine", "Name": a.Name,
 		"State": a.State, "OwnerId": a.Owner, "Public": a.Public, "Architecture": a.Architecture,

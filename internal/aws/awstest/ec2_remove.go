@@ -1,0 +1,56 @@
+package awstest
+
+import (
+	"slices"
+	"strings"
+)
+
+// snapshotOf is the snapshot of an AMI's one volume.
+func snapshotOf(ami string) string { return strings.Replace(ami, "ami-", "snap-", 1) }
+
+// Orphans returns the snapshots that were left behind when their AMIs went.
+func (e *EC2) Orphans() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.orphans)
+}
+
+func (e *EC2) deregister(id string) {
+	e.images = slices.DeleteFunc(e.images, func(a AMI) bool { return a.ID == id })
+	e.gone = append(e.gone, id)
+	e.orphans = append(e.orphans, snapshotOf(id))
+}
+
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html
+func (e *EC2) deregisterImage(call Call) (Values, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id := textOf(call.In, "ImageId")
+	if slices.Contains(e.gone, id) {
+		return nil, e.refuse("InvalidAMIID.Unavailable", "The image ID '%s' is no longer available", id)
+	}
+	a, there := e.ami(id)
+	if !there {
+		return nil, e.refuse("InvalidAMIID.NotFound", "The image id '[%s]' does not exist", id)
+	}
+	if a.Owner != e.account.id {
+		return nil, e.refuse("AuthFailure", "Not authorized for image:%s", id)
+	}
+	e.deregister(id)
+	return Values{"Return": true}, nil
+}
+
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSnapshot.html
+func (e *EC2) deleteSnapshot(call Call) (Values, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	id := textOf(call.In, "SnapshotId")
+	if i := slices.IndexFunc(e.images, func(a AMI) bool { return snapshotOf(a.ID) == id && a.Owner == e.account.id }); i >= 0 {
+		return nil, e.refuse("InvalidSnapshot.InUse", "The snapshot %s is currently in use by %s", id, e.images[i].ID)
+	}
+	if !slices.Contains(e.orphans, id) {
+		return nil, e.refuse("InvalidSnapshot.NotFound", "The snapshot '%s' does not exist.", id)
+	}
+	e.orphans = slices.DeleteFunc(e.orphans, func(s string) bool { return s == id })
+	return nil, nil
+}
