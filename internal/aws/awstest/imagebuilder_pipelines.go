@@ -82,6 +82,9 @@ func (b *ImageBuilder) startImagePipelineExecution(call Call) (Values, error) {
 		if p == nil {
 			return nil, b.missing(arn)
 		}
+		if recipe := textOf(p.doc, "imageRecipeArn"); b.resources[recipe] == nil {
+			return nil, b.missing(recipe)
+		}
 		run := b.start(p, false, structOf(call.In, "tags"))
 		return Values{"imageBuildVersionArn": run.arn}, nil
 	})

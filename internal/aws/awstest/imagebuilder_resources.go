@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -116,19 +117,24 @@ func (b *ImageBuilder) create(kind string, doc Values) (string, error) {
 	if b.resources[arn] != nil || b.pipeline(arn) != nil {
 		return "", b.refuse("ResourceAlreadyExistsException", "The resource %s already exists.", arn)
 	}
+	return arn, b.keep(kind, arn, doc)
+}
+
+// keep makes a resource of a kind under its ARN.
+func (b *ImageBuilder) keep(kind, arn string, doc Values) error {
 	doc = with(with(doc, "arn", arn), "dateCreated", date(b.now()))
 	switch kind {
 	case "image-pipeline":
-		return arn, b.addDocument(doc)
+		return b.addDocument(doc)
 	case "image-recipe":
-		doc["type"], doc["platform"], doc["owner"] = "AMI", "Linux", b.account.id
+		doc["type"], doc["platform"], doc["owner"], doc["version"] = "AMI", "Linux", b.account.id, path.Base(arn)
 	case "component":
 		doc["platform"], doc["owner"], doc["type"] = "Linux", b.account.id, "BUILD"
 	case "distribution-configuration":
 		doc["timeoutMinutes"] = int64(360)
 	}
 	b.resources[arn] = doc
-	return arn, nil
+	return nil
 }
 
 // nextVersion puts the next number in the place of the x of a version like 1.0.x.
