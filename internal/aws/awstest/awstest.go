@@ -68,9 +68,9 @@ type Service interface {
 func Start(t testing.TB) *Cloud {
 	t.Helper()
 	c := &Cloud{test: t, endpoints: map[string]*httptest.Server{}, served: map[string]*endpoint{}, calls: map[string]int{}}
-	c.S3 = newS3(c)
-	c.Services = newServices(c)
 	data := modelData(t, venv.Python(t))
+	c.S3 = newS3(c)
+	c.Services = newServices(c, data)
 	for _, service := range c.list() {
 		c.serve(service, data)
 	}
@@ -119,7 +119,7 @@ func (c *Cloud) end() {
 func (c *Cloud) Env() []string {
 	env := []string{
 		"AWS_REGION=" + Region, "AWS_DEFAULT_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey,
-		"AWS_SESSION_TOKEN=", "AWS_PROFILE=", "AWS_EC2_METADATA_DISABLED=true",
+		"AWS_SESSION_TOKEN=", "AWS_EC2_METADATA_DISABLED=true",
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull,
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.endpoints)) {

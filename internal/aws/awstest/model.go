@@ -88,7 +88,17 @@ func readModel(path string) (*model, error) {
 	if s := m.Shapes["InstanceType"]; s != nil {
 		s.Enum = nil // there are new ones every month: EC2 itself says which it knows
 	}
+	m.amend()
 	return m, nil
+}
+
+// amend adds what AWS answers though its model does not say so: events of CloudFormation have stacks' statuses, too, as
+// its recorded answers show.
+func (m *model) amend() {
+	events, stacks := m.Shapes["ResourceStatus"], m.Shapes["StackStatus"]
+	if m.Metadata.EndpointPrefix == "cloudformation" && events != nil && stacks != nil {
+		events.Enum = append(events.Enum, stacks.Enum...)
+	}
 }
 
 // input is the shape of an operation's request; an operation without one takes an empty structure.

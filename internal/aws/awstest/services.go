@@ -4,22 +4,24 @@ import "time"
 
 // Services are the services of a Cloud, but for S3.
 type Services struct {
-	STS          *STS
-	EC2          *EC2
-	SSM          *SSM
-	Logs         *Logs
-	ImageBuilder *ImageBuilder
+	CloudFormation *CloudFormation
+	STS            *STS
+	EC2            *EC2
+	SSM            *SSM
+	Logs           *Logs
+	ImageBuilder   *ImageBuilder
 }
 
-// newServices makes the services of an account; each may call the others by cloud.Do.
-func newServices(_ *Cloud) Services {
+// newServices makes the services of an account; each may call the others by cloud.Do. The models are
+// botocore's data.
+func newServices(cloud *Cloud, data string) Services {
 	here := account{id: Account, region: Region, now: time.Now}
 	ec2, logs := newEC2(here), newLogs(here)
 	ssm := newSSM(here, ec2)
-	return Services{STS: &STS{}, EC2: ec2, SSM: ssm, Logs: logs, ImageBuilder: newImageBuilder(here, ec2, ssm, logs)}
+	return Services{CloudFormation: newCloudFormation(cloud, data), STS: &STS{}, EC2: ec2, SSM: ssm, Logs: logs, ImageBuilder: newImageBuilder(here, ec2, ssm, logs)}
 }
 
 // list returns the services that are served.
 func (s Services) list() []Service {
-	return []Service{s.STS, s.EC2, s.SSM, s.Logs, s.ImageBuilder}
+	return []Service{s.CloudFormation, s.STS, s.EC2, s.SSM, s.Logs, s.ImageBuilder}
 }

@@ -1,0 +1,204 @@
+package awstest
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// CloudFormation makes, changes and deletes stacks of templates. Resources are made in name only, in the order and with
+// the events that AWS gives them; hooks tell others of them. An operation goes one step further each time its stack,
+// events or resources are described, a change set each time it is described.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/Welcome.html
+type CloudFormation struct {
+	// PageSize is the most that a list answers with at once; 0: 100.
+	PageSize int
+
+	cloud   *Cloud
+	schemas *schemas
+
+	mu       sync.Mutex
+	now      time.Time // of the last event: no two have the same
+	stacks   []*stack  // oldest first; deleted ones stay
+	failures []*failure
+	hooks    map[hookKey][]func(Resource) error
+	wrong    faultiness
+}
+
+// faultiness are wrong behaviours that tests of the tests switch on, to see that these notice.
+type faultiness struct {
+	silentFailure, noChangesSucceed, previousForgotten, staleParameters, noInitiated, anyOrder, keepsDeletedName bool
+}
+
+// failure makes a resource fail, as often as times says.
+type failure struct {
+	verb, logicalID, reason string
+	times                   int
+}
+
+type hookKey struct{ verb, kind string }
+
+// What can be done to a resource.
+const (
+	creation = "CREATE"
+	updating = "UPDATE"
+	deletion = "DELETE"
+	undoing  = "UNDO" // of an update; events call it UPDATE
+)
+
+func newCloudFormation(cloud *Cloud, data string) *CloudFormation {
+	c := &CloudFormation{cloud: cloud, schemas: &schemas{data: data}, hooks: map[hookKey][]func(Resource) error{}}
+	c.register()
+	return c
+}
+
+// Model is cloudformation.
+func (c *CloudFormation) Model() string { return "cloudformation" }
+
+// Operation returns what is served.
+func (c *CloudFormation) Operation(name string) func(Call) (Values, error) {
+	do := map[string]func(Call) (Values, error){
+		"CreateChangeSet":             c.createChangeSet,
+		"DescribeChangeSet":           c.describeChangeSet,
+		"ExecuteChangeSet":            c.executeChangeSet,
+		"DeleteChangeSet":             c.deleteChangeSet,
+		"ListChangeSets":              c.listChangeSets,
+		"CreateStack":                 c.createStack,
+		"UpdateStack":                 c.updateStack,
+		"DeleteStack":                 c.deleteStack,
+		"CancelUpdateStack":           c.cancelUpdateStack,
+		"ContinueUpdateRollback":      c.continueUpdateRollback,
+		"UpdateTerminationProtection": c.updateTerminationProtection,
+		"DescribeStacks":              c.describeStacks,
+		"ListStacks":                  c.listStacks,
+		"DescribeStackEvents":         c.describeStackEvents,
+		"DescribeStackResources":      c.describeStackResources,
+		"DescribeStackResource":       c.describeStackResource,
+		"ListStackResources":          c.listStackResources,
+		"GetTemplate":                 c.getTemplate,
+		"GetTemplateSummary":          c.getTemplateSummary,
+	}[name]
+	if do == nil {
+		return nil
+	}
+	return func(call Call) (Values, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return do(call)
+	}
+}
+
+// FailResource makes the next creations or updates of a resource fail for a reason; what else is under way at that time
+// is cancelled, and the operation rolled back.
+func (c *CloudFormation) FailResource(logicalID, reason string, times int) {
+	c.plan(failure{creation, logicalID, reason, times})
+	c.plan(failure{updating, logicalID, reason, times})
+}
+
+// FailDeletion makes the next deletions of a resource fail, also those of a rollback.
+func (c *CloudFormation) FailDeletion(logicalID, reason string, times int) {
+	c.plan(failure{deletion, logicalID, reason, times})
+}
+
+// FailRollback makes the next returns of a resource to what it was before an update fail: UPDATE_ROLLBACK_FAILED.
+func (c *CloudFormation) FailRollback(logicalID, reason string, times int) {
+	c.plan(failure{undoing, logicalID, reason, times})
+}
+
+// FailChangeSet makes the next change sets fail for a reason.
+func (c *CloudFormation) FailChangeSet(reason string, times int) {
+	c.plan(failure{"CHANGE SET", "", reason, times})
+}
+
+func (c *CloudFormation) plan(f failure) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failures = append(c.failures, &f)
+}
+
+// fails tells whether a failure is planned, and uses it up.
+func (c *CloudFormation) fails(verb, logicalID string) (reason string, failed bool) {
+	for _, f := range c.failures {
+		if f.times > 0 && f.verb == verb && f.logicalID == logicalID {
+			f.times--
+			return f.reason, true
+		}
+	}
+	return "", false
+}
+
+// Resource is a resource of a stack, as its service would receive it.
+type Resource struct {
+	StackName, StackID, LogicalID, PhysicalID, Type, Status string
+	Properties                                              map[string]any
+}
+
+// OnCreate calls a function for each resource of a type that is made. Its error makes the resource fail. It may ask
+// other services, but not this one.
+func (c *CloudFormation) OnCreate(kind string, do func(Resource) error) { c.on(creation, kind, do) }
+
+// OnUpdate is OnCreate for updates without replacement.
+func (c *CloudFormation) OnUpdate(kind string, do func(Resource) error) { c.on(updating, kind, do) }
+
+// OnDelete is OnCreate for deletions.
+func (c *CloudFormation) OnDelete(kind string, do func(Resource) error) { c.on(deletion, kind, do) }
+
+func (c *CloudFormation) on(verb, kind string, do func(Resource) error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hooks[hookKey{verb, kind}] = append(c.hooks[hookKey{verb, kind}], do)
+}
+
+// tick is the time of an event.
+func (c *CloudFormation) tick() time.Time {
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	if !now.After(c.now) {
+		now = c.now.Add(time.Millisecond)
+	}
+	c.now = now
+	return now
+}
+
+func (c *CloudFormation) arn(kind, name string) string {
+	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:%s/%s/%s", Region, Account, kind, name, uuid.NewString())
+}
+
+// find returns the stack of an ARN, or the one of a name that is not deleted.
+func (c *CloudFormation) find(id string) *stack {
+	for i := len(c.stacks) - 1; i >= 0; i-- {
+		s := c.stacks[i]
+		if s.id == id || s.name == id && (s.status != "DELETE_COMPLETE" || c.wrong.keepsDeletedName) {
+			return s
+		}
+	}
+	return nil
+}
+
+// invalid is what CloudFormation refuses for most reasons.
+func invalid(format string, args ...any) Fault {
+	return Fault{Code: "ValidationError", Message: fmt.Sprintf(format, args...)}
+}
+
+// isARN tells whether an ID is no name.
+func isARN(id string) bool { return strings.HasPrefix(id, "arn:") }
+
+// page cuts a list: token is the number of items before it.
+func (c *CloudFormation) page(items []Values, token string) (page []any, next any) {
+	var start int
+	if _, err := fmt.Sscanf(token, "from-%d", &start); err != nil || start > len(items) {
+		start = 0
+	}
+	end := min(len(items), start+cmp.Or(c.PageSize, 100))
+	if end < len(items) {
+		next = fmt.Sprintf("from-%d", end)
+	}
+	page = []any{}
+	for _, item := range items[start:end] {
+		page = append(page, item)
+	}
+	return page, next
+}

@@ -1,0 +1,186 @@
+package awstest
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
+func (c *CloudFormation) executeChangeSet(call Call) (Values, error) {
+	cs, err := c.named(call.In)
+	if err != nil {
+		return nil, err
+	}
+	s, token := cs.stack, textOf(call.In, "ClientRequestToken")
+	if token != "" && s.tokens[token] {
+		return Values{}, nil // asked for once more
+	}
+	refused := Fault{Code: "InvalidChangeSetStatus", Message: fmt.Sprintf("ChangeSet [%s] cannot be executed in its current status of [%s]", cs.id, cs.status)}
+	switch {
+	case cs.status != "CREATE_COMPLETE":
+		return nil, refused
+	case cs.execution != "AVAILABLE":
+		refused.Message = fmt.Sprintf("ChangeSet [%s] cannot be executed in its current execution status of [%s]", cs.id, cs.execution)
+		return nil, refused
+	case s.busy():
+		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
+	}
+	s.tokens[token] = true
+	s.changeSets = []*changeSet{cs} // the others are of a stack that is no more
+	s.changeSetID, cs.execution = cs.id, "EXECUTE_IN_PROGRESS"
+	if truthOf(call.In, "DisableRollback") {
+		s.onFailure = "DO_NOTHING"
+	}
+	if s.template == nil {
+		s.updated = c.tick()
+		c.create(s, cs)
+	} else {
+		c.update(s, cs)
+	}
+	return Values{}, nil
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteChangeSet.html
+func (c *CloudFormation) deleteChangeSet(call Call) (Values, error) {
+	cs, err := c.named(call.In)
+	if err != nil {
+		if f, ok := err.(Fault); ok && f.Code == "ChangeSetNotFound" {
+			return Values{}, nil // as if it had been there
+		}
+		return nil, err
+	}
+	if cs.execution == "EXECUTE_IN_PROGRESS" {
+		return nil, Fault{Code: "InvalidChangeSetStatus", Message: fmt.Sprintf("ChangeSet [%s] cannot be deleted in its current status of [%s]", cs.id, cs.status)}
+	}
+	cs.stack.drop(cs)
+	return Values{}, nil
+}
+
+func (c *CloudFormation) listChangeSets(call Call) (Values, error) {
+	s := c.find(textOf(call.In, "StackName"))
+	if s == nil {
+		return nil, invalid("Stack [%s] does not exist", textOf(call.In, "StackName"))
+	}
+	var all []Values
+	for _, cs := range s.changeSets {
+		if cs.execution == "EXECUTE_COMPLETE" {
+			continue // it is the stack's past
+		}
+		full, summary := cs.describe(), Values{}
+		for _, name := range []string{"ChangeSetId", "ChangeSetName", "StackId", "StackName", "CreationTime", "Status", "StatusReason", "ExecutionStatus", "Description", "IncludeNestedStacks"} {
+			summary[name] = full[name]
+		}
+		all = append(all, summary)
+	}
+	page, next := c.page(all, textOf(call.In, "NextToken"))
+	return Values{"Summaries": page, "NextToken": next}, nil
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
+func (c *CloudFormation) createStack(call Call) (Values, error) {
+	name := textOf(call.In, "StackName")
+	s := c.find(name)
+	if s != nil && s.status != "REVIEW_IN_PROGRESS" {
+		return nil, Fault{Code: "AlreadyExistsException", Message: fmt.Sprintf("Stack [%s] already exists", name)}
+	}
+	cs, err := c.read(call.In, s)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		s = c.newStack(name)
+	}
+	for _, waiting := range s.changeSets {
+		waiting.execution = "OBSOLETE"
+	}
+	cs.onFailure = cmp.Or(textOf(call.In, "OnFailure"), cs.onFailure)
+	if truthOf(call.In, "DisableRollback") {
+		cs.onFailure = "DO_NOTHING"
+	}
+	s.protected = truthOf(call.In, "EnableTerminationProtection")
+	c.create(s, cs)
+	return Values{"StackId": s.id}, nil
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_UpdateStack.html
+func (c *CloudFormation) updateStack(call Call) (Values, error) {
+	s := c.find(textOf(call.In, "StackName"))
+	switch {
+	case s == nil:
+		return nil, invalid("Stack [%s] does not exist", textOf(call.In, "StackName"))
+	case !updatable(s.status):
+		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
+	}
+	cs, err := c.read(call.In, s)
+	if err != nil {
+		return nil, err
+	}
+	if err := cs.permitted(call.In); err != nil {
+		return nil, err
+	}
+	cs.stack = s
+	if cs.changes, err = c.compare(s, cs); err != nil {
+		return nil, err
+	}
+	if !cs.changes.any() && !c.wrong.noChangesSucceed {
+		return nil, invalid("No updates are to be performed.")
+	}
+	if call.In["Capabilities"] == nil {
+		cs.capabilities = s.capabilities
+	}
+	s.changeSetID = ""
+	c.update(s, cs)
+	return Values{"StackId": s.id}, nil
+}
+
+// permitted finds resources that the parameter ResourceTypes does not allow.
+func (cs *changeSet) permitted(in Values) error {
+	types := listOf[string](in, "ResourceTypes")
+	for _, name := range slices.Sorted(maps.Keys(cs.template.data.Section("Resources"))) {
+		kind := cs.template.kind(name)
+		allows := func(pattern string) bool {
+			prefix, any := strings.CutSuffix(pattern, "::*")
+			return pattern == kind || any && strings.HasPrefix(kind, prefix+"::")
+		}
+		if len(types) > 0 && !slices.ContainsFunc(types, allows) {
+			return invalid("Resource type %s is not allowed by parameter ResourceTypes [%s]", kind, strings.Join(types, ", "))
+		}
+	}
+	return nil
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html
+func (c *CloudFormation) deleteStack(call Call) (Values, error) {
+	s := c.find(textOf(call.In, "StackName"))
+	retained := listOf[string](call.In, "RetainResources")
+	switch {
+	case s == nil || s.status == "DELETE_COMPLETE" || s.status == "DELETE_IN_PROGRESS":
+		return nil, nil
+	case s.protected:
+		return nil, invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", s.name)
+	case s.busy() && strings.HasPrefix(s.status, "UPDATE_"):
+		return nil, invalid("Stack [%s] cannot be deleted while in status %s", s.name, s.status)
+	case len(retained) > 0 && s.status != "DELETE_FAILED":
+		return nil, invalid("Invalid operation on stack [%s]. RetainResources is for stacks in the DELETE_FAILED state.", s.id)
+	}
+	if s.template == nil {
+		s.template = &template{}
+	}
+	s.work = nil
+	c.executed(s, "EXECUTE_FAILED")
+	c.turn(s, "DELETE_IN_PROGRESS", "User Initiated")
+	c.takeDown(s, retained, "DELETE_COMPLETE", "DELETE_FAILED")
+	return nil, nil
+}
+
+func (c *CloudFormation) updateTerminationProtection(call Call) (Values, error) {
+	s := c.find(textOf(call.In, "StackName"))
+	if s == nil {
+		return nil, invalid("Stack [%s] does not exist", textOf(call.In, "StackName"))
+	}
+	s.protected = truthOf(call.In, "EnableTerminationProtection")
+	return Values{"StackId": s.id}, nil
+}

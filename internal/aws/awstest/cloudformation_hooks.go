@@ -1,0 +1,22 @@
+package awstest
+
+// register tells the other services of this cloud of the resources that stacks make in them.
+func (c *CloudFormation) register() {
+	put := func(r Resource, overwrite bool) error {
+		in := Values{"Name": r.PhysicalID, "Overwrite": overwrite}
+		for _, name := range []string{"Type", "Value", "DataType", "Description"} {
+			if r.Properties[name] != nil {
+				in[name] = r.Properties[name]
+			}
+		}
+		_, err := c.cloud.Do("ssm", "PutParameter", in)
+		return err
+	}
+	const parameter = "AWS::SSM::Parameter"
+	c.OnCreate(parameter, func(r Resource) error { return put(r, false) })
+	c.OnUpdate(parameter, func(r Resource) error { return put(r, true) })
+	c.OnDelete(parameter, func(r Resource) error {
+		_, err := c.cloud.Do("ssm", "DeleteParameter", Values{"Name": r.PhysicalID})
+		return err
+	})
+}

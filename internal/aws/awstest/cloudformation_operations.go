@@ -1,0 +1,252 @@
+package awstest
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// takeOver makes a change set's template and parameters the stack's.
+func (c *CloudFormation) takeOver(s *stack, cs *changeSet) {
+	s.template, s.parameters, s.execution = cs.template, cs.parameters, cs
+	s.capabilities, s.notifications = cs.capabilities, cs.notifications
+	if cs.tags != nil {
+		s.tags = cs.tags
+	}
+	if cs.onFailure != "" {
+		s.onFailure = cs.onFailure
+	}
+}
+
+// create makes the resources of a new stack.
+func (c *CloudFormation) create(s *stack, cs *changeSet) {
+	c.takeOver(s, cs)
+	c.turn(s, "CREATE_IN_PROGRESS", "User Initiated")
+	s.work = &work{tasks: c.ordered(c.creations(s), false), halts: true, then: func(failed []string) {
+		if len(failed) > 0 {
+			c.createFailed(s, failed)
+			return
+		}
+		c.complete(s, "CREATE_COMPLETE")
+	}}
+}
+
+// creations are tasks for the resources that the stack's template has and the stack has not.
+func (c *CloudFormation) creations(s *stack) []*task {
+	scope := s.actual()
+	var tasks []*task
+	for _, name := range slices.Sorted(maps.Keys(s.template.data.Section("Resources"))) {
+		if s.resources[name] != nil || !scope.Exists(name) {
+			continue
+		}
+		r := &resource{logicalID: name, kind: s.template.kind(name), needs: s.template.needs(name, scope.Exists)}
+		tasks = append(tasks, &task{verb: creation, resource: r, prepare: func(t *task) (bool, error) {
+			s.resources[name] = t.resource
+			properties, err := evaluated(s.actual(), name)
+			t.resource.properties = properties
+			return false, err
+		}})
+	}
+	return tasks
+}
+
+// complete ends an operation that worked.
+func (c *CloudFormation) complete(s *stack, status string) {
+	outputs, err := s.evaluateOutputs()
+	if err != nil {
+		c.createFailed(s, []string{err.Error()})
+		return
+	}
+	s.outputs, s.before = outputs, nil
+	c.executed(s, "EXECUTE_COMPLETE")
+	c.turn(s, status, "")
+}
+
+// executed ends the execution of a change set, if there is one.
+func (c *CloudFormation) executed(s *stack, status string) {
+	if s.execution != nil {
+		s.execution.execution = status
+		s.execution = nil
+	}
+}
+
+func (s *stack) evaluateOutputs() ([]Values, error) {
+	scope := s.actual()
+	var outputs []Values
+	for _, name := range slices.Sorted(maps.Keys(s.template.data.Section("Outputs"))) {
+		body := s.template.data.Section("Outputs")[name].(map[string]any)
+		if body["Condition"] != nil {
+			if holds, err := scope.Holds(map[string]any{"Condition": body["Condition"]}); err != nil || !holds {
+				continue
+			}
+		}
+		value, err := scope.Value(body["Value"])
+		if err != nil {
+			return nil, err
+		}
+		output := Values{"OutputKey": name, "OutputValue": fmt.Sprint(value)}
+		if text := textOf(body, "Description"); text != "" {
+			output["Description"] = strings.TrimSpace(text)
+		}
+		outputs = append(outputs, output)
+	}
+	return outputs, nil
+}
+
+// createFailed undoes a creation, or leaves it, as the stack was told to.
+func (c *CloudFormation) createFailed(s *stack, names []string) {
+	c.executed(s, "EXECUTE_FAILED")
+	reason := listed("create", names)
+	if s.onFailure == "DO_NOTHING" {
+		c.turn(s, "CREATE_FAILED", reason)
+		return
+	}
+	if s.onFailure == "DELETE" {
+		c.turn(s, "DELETE_IN_PROGRESS", reason+"Delete requested by user.")
+		c.takeDown(s, nil, "DELETE_COMPLETE", "DELETE_FAILED")
+		return
+	}
+	c.turn(s, "ROLLBACK_IN_PROGRESS", reason+"Rollback requested by user.")
+	c.takeDown(s, nil, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
+}
+
+// takeDown deletes all resources but those that are retained.
+func (c *CloudFormation) takeDown(s *stack, retained []string, complete, incomplete string) {
+	s.deleted = c.tick()
+	var tasks []*task
+	for _, r := range s.sorted() {
+		if slices.Contains(retained, r.logicalID) || textOf(s.template.resource(r.logicalID), "DeletionPolicy") == "Retain" {
+			c.tell(s, r, "DELETE_SKIPPED", "")
+			delete(s.resources, r.logicalID)
+			continue
+		}
+		tasks = append(tasks, &task{verb: deletion, resource: r, prepare: func(t *task) (bool, error) {
+			unborn := t.resource.physicalID == ""
+			if unborn {
+				delete(s.resources, t.resource.logicalID)
+			}
+			return unborn, nil
+		}})
+	}
+	s.work = &work{tasks: c.ordered(tasks, true), then: func(failed []string) {
+		if len(failed) > 0 {
+			c.turn(s, incomplete, listed("delete", failed))
+			return
+		}
+		c.turn(s, complete, "")
+		if complete == "DELETE_COMPLETE" {
+			s.deleted = c.now
+			s.outputs = nil
+		}
+	}}
+}
+
+// update changes the resources of a stack.
+func (c *CloudFormation) update(s *stack, cs *changeSet) {
+	before := *s
+	before.resources = map[string]*resource{}
+	for name, r := range s.resources {
+		copied := *r
+		before.resources[name] = &copied
+	}
+	s.before = &before
+	c.takeOver(s, cs)
+	s.updated = c.tick()
+	c.turn(s, "UPDATE_IN_PROGRESS", "User Initiated")
+	tasks := append(c.creations(s), c.updates(s)...)
+	s.work = &work{tasks: c.ordered(tasks, false), halts: true, then: func(failed []string) {
+		if len(failed) > 0 {
+			c.rollBack(s, reasonOf(tasks))
+			return
+		}
+		c.turn(s, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
+		c.cleanUp(s, c.leftovers(s), func() { c.complete(s, "UPDATE_COMPLETE") })
+	}}
+}
+
+// reasonOf says which creations and which updates failed.
+func reasonOf(tasks []*task) string {
+	var created, updated []string
+	for _, t := range tasks {
+		switch {
+		case t.stage == taskFailed && t.verb == creation:
+			created = append(created, t.resource.logicalID)
+		case t.stage == taskFailed:
+			updated = append(updated, t.resource.logicalID)
+		}
+	}
+	return listed("create", created) + listed("update", updated)
+}
+
+// updates are tasks for the resources that were there before and are still wanted.
+func (c *CloudFormation) updates(s *stack) []*task {
+	scope := s.actual()
+	var tasks []*task
+	for _, r := range s.sorted() {
+		if !scope.Exists(r.logicalID) {
+			continue
+		}
+		r.needs = s.template.needs(r.logicalID, scope.Exists)
+		tasks = append(tasks, &task{verb: updating, resource: r, prepare: func(t *task) (bool, error) {
+			properties, err := evaluated(s.actual(), r.logicalID)
+			if err != nil || reflect.DeepEqual(properties, r.properties) && !c.renamed(s, r) {
+				return err == nil, err
+			}
+			t.replaces = c.recreates(r, properties)
+			r.properties = properties
+			return false, nil
+		}})
+	}
+	return tasks
+}
+
+// renamed tells whether a resource changes in other ways than its properties: metadata or the stack's tags.
+func (c *CloudFormation) renamed(s *stack, r *resource) bool {
+	old := s.before.template.resource(r.logicalID)["Metadata"]
+	return !reflect.DeepEqual(old, s.template.resource(r.logicalID)["Metadata"]) || !reflect.DeepEqual(s.before.tags, s.tags)
+}
+
+func (c *CloudFormation) recreates(r *resource, properties map[string]any) bool {
+	names := maps.Clone(r.properties)
+	maps.Copy(names, properties)
+	for name := range names {
+		if c.schemas.recreated(r.kind, name) == "Always" && !reflect.DeepEqual(r.properties[name], properties[name]) {
+			return true
+		}
+	}
+	return false
+}
+
+// leftovers are the resources that an update has made superfluous: removed ones, and what was replaced.
+func (c *CloudFormation) leftovers(s *stack) []*resource {
+	scope := s.actual()
+	var left []*resource
+	for _, old := range s.before.sorted() {
+		now := s.resources[old.logicalID]
+		switch {
+		case now != nil && !scope.Exists(old.logicalID):
+			left = append(left, now)
+		case now != nil && now.physicalID != old.physicalID:
+			left = append(left, old)
+		}
+	}
+	return left
+}
+
+// cleanUp deletes resources; what cannot be deleted is left behind, and the stack no longer knows it.
+func (c *CloudFormation) cleanUp(s *stack, left []*resource, then func()) {
+	var tasks []*task
+	for _, r := range left {
+		tasks = append(tasks, &task{verb: deletion, resource: r, prepare: func(*task) (bool, error) { return r.physicalID == "", nil }})
+	}
+	s.work = &work{tasks: c.ordered(tasks, true), then: func([]string) {
+		for _, r := range left {
+			if s.resources[r.logicalID] == r {
+				delete(s.resources, r.logicalID)
+			}
+		}
+		then()
+	}}
+}

@@ -1,0 +1,100 @@
+package awstest
+
+import "slices"
+
+// rollBack undoes an update: what was changed is changed back, then what was new is deleted.
+func (c *CloudFormation) rollBack(s *stack, reason string) {
+	c.executed(s, "EXECUTE_FAILED")
+	c.turn(s, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
+	var touched []string
+	for _, old := range s.before.sorted() {
+		if now := s.resources[old.logicalID]; now != nil && now.updated != old.updated {
+			touched = append(touched, old.logicalID)
+		}
+	}
+	c.undo(s, touched)
+}
+
+// undo brings resources back to what they were.
+func (c *CloudFormation) undo(s *stack, names []string) {
+	var tasks []*task
+	for _, name := range names {
+		tasks = append(tasks, &task{verb: undoing, resource: s.resources[name], prepare: func(t *task) (bool, error) {
+			t.resource.properties = s.before.resources[name].properties
+			return false, nil
+		}})
+	}
+	s.work = &work{tasks: c.ordered(tasks, false), then: func(failed []string) {
+		if len(failed) > 0 {
+			c.turn(s, "UPDATE_ROLLBACK_FAILED", listed("update", failed))
+			return
+		}
+		c.turn(s, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
+		c.cleanUp(s, c.additions(s), func() { c.returned(s) })
+	}}
+}
+
+// additions are the resources that the stack did not have before the update, and those that replaced its own.
+func (c *CloudFormation) additions(s *stack) []*resource {
+	var new []*resource
+	for _, r := range s.sorted() {
+		old := s.before.resources[r.logicalID]
+		switch {
+		case old == nil:
+			new = append(new, r)
+		case old.physicalID != r.physicalID:
+			replacing := *r
+			new = append(new, &replacing)
+			r.physicalID = old.physicalID
+		}
+	}
+	return new
+}
+
+// returned ends a rollback: template and parameters are those of before.
+func (c *CloudFormation) returned(s *stack) {
+	s.template, s.parameters, s.capabilities, s.tags = s.before.template, s.before.parameters, s.before.capabilities, s.before.tags
+	s.outputs, s.notifications, s.before = s.before.outputs, s.before.notifications, nil
+	c.turn(s, "UPDATE_ROLLBACK_COMPLETE", "")
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CancelUpdateStack.html
+func (c *CloudFormation) cancelUpdateStack(call Call) (Values, error) {
+	s := c.find(textOf(call.In, "StackName"))
+	switch {
+	case s == nil:
+		return nil, invalid("Stack [%s] does not exist", textOf(call.In, "StackName"))
+	case s.status != "UPDATE_IN_PROGRESS":
+		return nil, invalid("CancelUpdateStack cannot be called from current stack status")
+	}
+	s.work.tasks = slices.DeleteFunc(s.work.tasks, func(t *task) bool { return t.stage == taskWaiting })
+	for _, t := range s.work.tasks {
+		if t.underway() {
+			t.stage = taskFailed
+			c.tell(s, t.resource, eventVerb(t.verb)+"_FAILED", "Resource update cancelled")
+		}
+	}
+	s.work = nil
+	c.rollBack(s, "User Initiated")
+	return nil, nil
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
+func (c *CloudFormation) continueUpdateRollback(call Call) (Values, error) {
+	s := c.find(textOf(call.In, "StackName"))
+	switch {
+	case s == nil:
+		return nil, invalid("Stack [%s] does not exist", textOf(call.In, "StackName"))
+	case s.status != "UPDATE_ROLLBACK_FAILED":
+		return nil, invalid("Stack:%s is in %s state and can not continue rollback.", s.id, s.status)
+	}
+	c.turn(s, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+	var names []string
+	for _, r := range s.sorted() {
+		if r.status == "UPDATE_FAILED" && !slices.Contains(listOf[string](call.In, "ResourcesToSkip"), r.logicalID) {
+			names = append(names, r.logicalID)
+		}
+	}
+	c.undo(s, names)
+	return Values{}, nil
+}

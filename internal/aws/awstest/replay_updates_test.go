@@ -1,0 +1,225 @@
+package awstest
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+const secretTemplate = `
+Parameters:
+  NormalParameter: {Type: String, Default: Some default value here}
+  SecretParameter: {Type: String, NoEcho: true}
+  SecretParameterWithDefault: {Type: String, NoEcho: true, Default: Default secret value here}
+Resources:
+  LocalBucket:
+    Type: AWS::S3::Bucket
+    Properties: {BucketName: cfn-noecho-bucket, Tags: [{Key: SecretTag, Value: !Ref SecretParameter}]}
+    Metadata: {SensitiveData: !Ref SecretParameter}
+Outputs:
+  SecretValue: {Description: Secret value from parameter, Value: !Ref SecretParameter}
+`
+
+var replayedUpdates = map[string]func(*replay){
+	"test_update_with_resource_types": func(r *replay) {
+		r.deploy(simpleTemplate, map[string]string{"TopicName": "topic-1"})
+		for key, pattern := range map[string]string{"invalid_type_error": "AWS::EC2:*", "resource_not_allowed": "AWS::EC2::*"} {
+			answer, _ := r.fails("UpdateStack", Values{
+				"StackName": r.stack, "TemplateBody": simpleTemplate, "ResourceTypes": []any{pattern}, "Parameters": parametersOf(map[string]string{"TopicName": "topic-2"}),
+			})
+			r.is(key, answer)
+		}
+	},
+	"test_basic_update": func(r *replay) {
+		r.deploy(simpleTemplate, map[string]string{"TopicName": "topic-1"})
+		r.is("update_response", r.do("UpdateStack", Values{
+			"StackName": r.stack, "TemplateBody": simpleTemplate, "Parameters": parametersOf(map[string]string{"TopicName": "topic-2"}),
+		}))
+		r.wait(r.stack, "UPDATE_COMPLETE")
+	},
+	"test_no_template_error": func(r *replay) {
+		r.deploy(topicTemplate, nil)
+		answer, _ := r.fails("UpdateStack", Values{"StackName": r.stack})
+		r.is("error", answer)
+	},
+	"test_diff_after_update": func(r *replay) {
+		const after = "\nResources:\n    SimpleParam1:\n        Type: AWS::SSM::Parameter\n        Properties:\n            Value: after-stack-update\n            Type: String\n"
+		r.deploy(minimalTemplate, nil)
+		in := Values{"StackName": r.stack, "TemplateBody": after}
+		r.do("UpdateStack", in)
+		r.wait(r.stack, "UPDATE_COMPLETE")
+		r.is("get-template-response", r.do("GetTemplate", Values{"StackName": r.stack}))
+		answer, _ := r.fails("UpdateStack", in)
+		r.is("update-error", answer)
+	},
+	"test_update_deleted_stack": func(r *replay) {
+		id := r.deploy(minimalTemplate, nil)
+		r.destroy(id)
+		answer, _ := r.fails("CreateChangeSet", Values{"StackName": id, "ChangeSetName": "test", "TemplateBody": minimalTemplate, "ChangeSetType": "UPDATE"})
+		r.is("Error", answer)
+	},
+	"test_invalid_output_structure[none-value]": func(r *replay) {
+		r.refuses(`{"Resources": {"Foo": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"MyOutput": {"Value": null}}}`, "validation-error")
+	},
+	"test_invalid_output_structure[missing-def]": func(r *replay) {
+		r.refuses(`{"Resources": {"Foo": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"MyOutput": {"Value": null, "AnotherValue": null}}}`, "validation-error")
+	},
+	"test_invalid_output_structure[multiple-nones]": func(r *replay) {
+		r.refuses(`{"Resources": {"Foo": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"MyOutput": {}}}`, "validation-error")
+	},
+	"test_missing_resources_block": func(r *replay) { r.refuses(`{}`, "validation-error") },
+	"test_resources_blocks[missing-type]": func(r *replay) {
+		r.refuses(`{"Resources": {"A": {"Properties": {}}}}`, "validation-error")
+	},
+	"test_resources_blocks[invalid-key]": func(r *replay) {
+		r.refuses(`{"Resources": {"A": {"Type": "AWS::SNS::Topic", "Invalid": 10}}}`, "validation-error")
+	},
+	"test_update_parameter_between_deployments": func(r *replay) {
+		template := parameterTemplate("AWS::SSM::Parameter::Value<String>")
+		r.of("ssm", "PutParameter", Values{"Name": "param", "Value": "one", "Type": "String"})
+		r.capture(template, template, func() {
+			r.of("ssm", "PutParameter", Values{"Name": "param", "Value": "two", "Type": "String", "Overwrite": true})
+		})
+	},
+	"test_change_parameter_type": func(r *replay) {
+		r.of("ssm", "PutParameter", Values{"Name": "param", "Value": "one", "Type": "String"})
+		r.capture(parameterTemplate("String"), parameterTemplate("AWS::SSM::Parameter::Value<String>"), func() {})
+	},
+	"test_no_echo_parameter":         hiddenParameter,
+	"test_stack_deletion_order[C]":   func(r *replay) { r.shrink("C") },
+	"test_stack_deletion_order[B-C]": func(r *replay) { r.shrink("B", "C") },
+	"test_stack_deletion_order[A-B-C]": func(r *replay) {
+		r.shrink("A", "B", "C")
+	},
+}
+
+func parameterTemplate(kind string) string {
+	return `{"Parameters": {"MyValue": {"Type": "` + kind + `"}},
+		"Resources": {"MyParameter": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": {"Ref": "MyValue"}}}}}`
+}
+
+// capture deploys, updates and deletes, and compares everything on the way.
+func (r *replay) capture(before, after string, between func()) (id string) {
+	for i, template := range []string{before, after} {
+		n := string("12"[i])
+		kind, done := "CREATE", "CREATE_COMPLETE"
+		if i == 1 {
+			between()
+			kind, done = "UPDATE", "UPDATE_COMPLETE"
+		}
+		in := Values{"StackName": r.stack, "ChangeSetName": "cs", "TemplateBody": template, "ChangeSetType": kind}
+		if strings.Contains(template, "MyValue") {
+			in["Parameters"] = parametersOf(map[string]string{"MyValue": "param"})
+			in["Capabilities"] = []any{"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"}
+		}
+		created := r.do("CreateChangeSet", in)
+		id = created["StackId"].(string)
+		r.is("create-change-set-"+n, created)
+		r.is("describe-change-set-"+n+"-prop-values", r.made(Values{"ChangeSetName": created["Id"], "IncludePropertyValues": true}, "CREATE_COMPLETE"))
+		r.is("describe-change-set-"+n, r.do("DescribeChangeSet", Values{"ChangeSetName": created["Id"]}))
+		r.is("execute-change-set-"+n, r.do("ExecuteChangeSet", Values{"ChangeSetName": created["Id"]}))
+		r.is("post-create-"+n+"-describe", r.wait(id, done))
+	}
+	r.destroy(id)
+	r.is("delete-describe", only(r.do("DescribeStacks", Values{"StackName": id})))
+	r.is("per-resource-events", perResource(r.transitions(id), r.stack))
+	return id
+}
+
+// transitions returns the events of a stack, oldest first, of each resource only those that change its status.
+func (r *replay) transitions(id string) []Values {
+	var kept []Values
+	last := map[string]string{}
+	for _, event := range r.do("DescribeStackEvents", Values{"StackName": id})["StackEvents"].([]any) {
+		e := event.(Values)
+		name, status := textOf(e, "LogicalResourceId"), textOf(e, "ResourceStatus")
+		if status != "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" && last[name] != status {
+			last[name] = status
+			kept = append(kept, e)
+		}
+	}
+	slices.Reverse(kept)
+	return kept
+}
+
+func perResource(events []Values, stackName string) Values {
+	all := Values{}
+	for _, e := range events {
+		name := textOf(e, "LogicalResourceId")
+		if name == stackName {
+			name = "Stack"
+		}
+		short := Values{}
+		for _, member := range []string{"LogicalResourceId", "PhysicalResourceId", "ResourceStatus", "ResourceType", "Timestamp"} {
+			short[member] = e[member]
+		}
+		list, _ := all[name].([]any)
+		all[name] = append(list, short)
+	}
+	return all
+}
+
+// shrink deploys a chain of resources, and then one without some of them.
+func (r *replay) shrink(without ...string) {
+	resource := func(value any, after ...string) Values {
+		body := Values{"Type": "AWS::SSM::Parameter", "Properties": Values{"Type": "String", "Value": value}}
+		if len(after) > 0 {
+			body["DependsOn"] = after
+		}
+		return body
+	}
+	all := Values{"Dummy": resource("dummy"), "A": resource("root", "Dummy"), "B": resource(Values{"Ref": "A"}), "C": resource(Values{"Ref": "B"})}
+	fewer := maps.Clone(all)
+	for _, name := range without {
+		delete(fewer, name)
+	}
+	one, _ := json.Marshal(Values{"Resources": all}) // texts and maps
+	two, _ := json.Marshal(Values{"Resources": fewer})
+	id := r.capture(string(one), string(two), func() {})
+	list := []any{}
+	for _, e := range r.transitions(id) {
+		list = append(list, []any{e["LogicalResourceId"], e["ResourceStatus"]})
+	}
+	r.is("all-events", list)
+}
+
+// order deploys a chain that is written in some order, and deletes it.
+func (r *replay) order(names ...string) {
+	values := map[string]string{"A": `"root"`, "B": `{"Ref": "A"}`, "C": `{"Ref": "B"}`}
+	var resources []string
+	for _, name := range names {
+		resources = append(resources, `"`+name+`": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": `+values[name]+`}}`)
+	}
+	id := r.deploy(`{"Resources": {`+strings.Join(resources, ", ")+`}}`, nil)
+	r.destroy(id)
+	list := []any{}
+	for _, event := range reversed(r.do("DescribeStackEvents", Values{"StackName": id})["StackEvents"].([]any)) {
+		e := event.(Values)
+		if slices.Contains(names, textOf(e, "LogicalResourceId")) && strings.HasSuffix(textOf(e, "ResourceStatus"), "_COMPLETE") {
+			list = append(list, e)
+		}
+	}
+	r.is("events", list)
+}
+
+func hiddenParameter(r *replay) {
+	secret := func(value string) []any { return parametersOf(map[string]string{"SecretParameter": value}) }
+	id := r.deploy(secretTemplate, map[string]string{"SecretParameter": "SecretValue"})
+	r.is("describe_stacks", r.do("DescribeStacks", Values{"StackName": id}))
+	r.is("describe_stack_resource_details_LocalBucket", r.do("DescribeStackResource", Values{"StackName": r.stack, "LogicalResourceId": "LocalBucket"}))
+	step := func(name, template, value, changeSetKey, stackKey string) {
+		in := Values{"StackName": r.stack, "ChangeSetName": name}
+		r.do("CreateChangeSet", Values{"StackName": r.stack, "ChangeSetName": name, "TemplateBody": template, "Parameters": secret(value)})
+		r.is(changeSetKey, r.made(in, "CREATE_COMPLETE"))
+		r.is(stackKey, r.do("DescribeStacks", Values{"StackName": id}))
+	}
+	step("first", secretTemplate, "NewSecretValue1", "describe_change_set_on_create_complete", "describe_stack_on_create_complete")
+	r.do("UpdateStack", Values{"StackName": r.stack, "TemplateBody": secretTemplate, "Parameters": secret("NewSecretValue1")})
+	r.wait(r.stack, "UPDATE_COMPLETE")
+	r.is("describe_updated_stacks", r.do("DescribeStacks", Values{"StackName": id}))
+	step("second", secretTemplate, "NewSecretValue2", "describe_updated_change_set", "describe_updated_stacks_change_set")
+	shown := strings.Replace(secretTemplate, "SecretParameter: {Type: String, NoEcho: true}", "SecretParameter: {Type: String, NoEcho: false}", 1)
+	step("third", shown, "NewSecretValue2", "describe_updated_change_set_no_echo_true", "describe_updated_stacks_no_echo_true")
+	step("fourth", secretTemplate, "NewSecretValue2", "describe_updated_change_set_no_echo_false", "describe_updated_stacks_no_echo_false")
+}
