@@ -149,7 +149,10 @@ func TestDocsNameTheRulesOfAStack(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(string(page), "\n")
-	for _, rule := range finding.StackRules() {
+	for _, rule := range finding.Rules() {
+		if rule.Code < finding.StackName {
+			continue // lint's
+		}
 		if row := fmt.Sprintf("| %s | %s | %s |", rule.Code, rule.Severity, rule.Title); !slices.Contains(lines, row) {
 			t.Errorf("docs/05-stack.md lacks this line: %s", row)
 		}

@@ -1,7 +1,5 @@
 package finding
 
-import "slices"
-
 // The rules of recipes and flags that are to become a stack (IB7xx). Only a deployment breaks them: the same recipe may
 // bake on a machine of one's own.
 const (
@@ -23,6 +21,3 @@ var stackRules = []Rule{
 	{StackValue, "the template does not allow the value", Error},
 	{StackDocument, "a component document cannot be run by the stack", Error},
 }
-
-// StackRules returns the rules that `deploy` adds to those of Rules, by code.
-func StackRules() []Rule { return slices.Clone(stackRules) }

@@ -12,7 +12,7 @@ type Rule struct {
 
 // Rules returns every rule there is, by code.
 func Rules() []Rule {
-	rules := slices.Concat(documentRules, hazardRules, recipeRules, templateRules)
+	rules := slices.Concat(documentRules, hazardRules, recipeRules, templateRules, stackRules)
 	slices.SortFunc(rules, func(a, b Rule) int {
 		if a.Code < b.Code {
 			return -1

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -118,7 +119,8 @@ func (e docExample) wrap(t *testing.T) string {
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	sections := readDocs(t)
-	for _, rule := range finding.Rules() {
+	rules := slices.DeleteFunc(finding.Rules(), func(r finding.Rule) bool { return r.Code >= finding.StackName }) // deploy's: docs/05-stack.md
+	for _, rule := range rules {
 		s := sections[rule.Code]
 		if s == nil {
 			t.Errorf("%s (%s) is not documented", rule.Code, rule.Title)
@@ -139,8 +141,8 @@ func TestDocumentation(t *testing.T) {
 			t.Errorf("%s: %s needs a bad and a good example", s.file, rule.Code)
 		}
 	}
-	if len(sections) != len(finding.Rules()) {
-		t.Errorf("%d rules are documented, %d exist", len(sections), len(finding.Rules()))
+	if len(sections) != len(rules) {
+		t.Errorf("%d rules are documented, %d exist", len(sections), len(rules))
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/internal/finding"
 	"image-builder/internal/recipe"
 )
 
@@ -223,16 +222,5 @@ func TestStackNames(t *testing.T) {
 		if got != test.want || (len(found) > 0) != (test.says != "") || !strings.Contains(fmt.Sprint(found), test.says) {
 			t.Errorf("%q, --stack %q: %q, %v", test.recipe, test.given, got, found)
 		}
-	}
-}
-
-func TestRulesAreOfTheirOwn(t *testing.T) {
-	t.Parallel()
-	seen := map[finding.Code]bool{}
-	for _, rule := range append(finding.Rules(), finding.StackRules()...) {
-		if seen[rule.Code] || rule.Title == "" {
-			t.Errorf("%s stands for two rules, or for none", rule.Code)
-		}
-		seen[rule.Code] = true
 	}
 }
