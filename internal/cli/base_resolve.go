@@ -52,22 +52,9 @@ func (c *BaseResolveCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	session := &aws.Session{Region: c.Region}
-	region, err := (&aws.Identity{Session: session}).Where(ctx)
-	if err != nil {
-		return err
-	}
-	r := resolved{Region: region, Mappings: c.Mappings}
-	if r.Mappings == "" {
-		if r.Mappings, err = release.Location(c.Release); err != nil {
-			return err
-		}
-	}
-	mappings, err := release.Fetch(ctx, r.Mappings)
-	if err != nil {
-		return err
-	}
 	wanted := release.System{OS: c.OS, Arch: image.Arch(c.Arch)}
-	if r.AMI, err = mappings.Find(region, wanted); err != nil {
+	r, err := c.find(ctx, session, wanted)
+	if err != nil {
 		return err
 	}
 	if err := c.check(ctx, session, wanted, &r); err != nil {
@@ -97,6 +84,26 @@ func (c *BaseResolveCmd) checkWrite() error {
 		return &ExitError{Code: BadInput, Err: err, Next: "give it like --write /buildkite/base-ami"}
 	}
 	return nil
+}
+
+// find reads the mappings.
+func (c *BaseResolveCmd) find(ctx context.Context, session *aws.Session, wanted release.System) (r resolved, err error) {
+	if r.Region, err = (&aws.Identity{Session: session}).Where(ctx); err != nil {
+		return r, err
+	}
+	if r.Mappings = c.Mappings; r.Mappings == "" {
+		if r.Mappings, err = release.Location(c.Release); err != nil {
+			return r, err
+		}
+	}
+	mappings, err := release.Fetch(ctx, r.Mappings)
+	if err != nil && !isA[*release.Unusable](err) {
+		return r, &ExitError{Code: AWSRefused, Err: err, Next: "check the connection; or fetch the file otherwise, and name it with --mappings FILE"}
+	}
+	if err == nil {
+		r.AMI, err = mappings.Find(r.Region, wanted)
+	}
+	return r, err
 }
 
 // check asks EC2 about the AMI. That it could not be asked is an error only if the AMI is to be written somewhere.
