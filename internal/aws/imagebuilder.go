@@ -77,6 +77,32 @@ func pipelineOf(p *types.ImagePipeline) imagepipeline.Pipeline {
 	return found
 }
 
+// Enable switches a pipeline's schedule on. All else of it stays: what an update leaves out would be gone.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_UpdateImagePipeline.html
+func (b *ImageBuilder) Enable(ctx context.Context, pipeline, token string) error {
+	client, err := b.open(ctx)
+	if err != nil {
+		return fmt.Errorf("enable image pipeline: %w", err)
+	}
+	out, err := client.GetImagePipeline(ctx, &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
+	if err != nil {
+		return b.Session.explain(ctx, "get image pipeline "+pipeline, err)
+	}
+	p := out.ImagePipeline
+	_, err = client.UpdateImagePipeline(ctx, &imagebuilder.UpdateImagePipelineInput{
+		ImagePipelineArn: p.Arn, ClientToken: &token, Status: types.PipelineStatusEnabled,
+		ImageRecipeArn: p.ImageRecipeArn, ContainerRecipeArn: p.ContainerRecipeArn,
+		InfrastructureConfigurationArn: p.InfrastructureConfigurationArn, DistributionConfigurationArn: p.DistributionConfigurationArn,
+		Description: p.Description, Schedule: p.Schedule, ExecutionRole: p.ExecutionRole, Workflows: p.Workflows,
+		ImageTestsConfiguration: p.ImageTestsConfiguration, ImageScanningConfiguration: p.ImageScanningConfiguration,
+		EnhancedImageMetadataEnabled: p.EnhancedImageMetadataEnabled, LoggingConfiguration: p.LoggingConfiguration, ImageTags: p.ImageTags,
+	})
+	if err != nil {
+		return b.Session.explain(ctx, "enable image pipeline "+pipeline, err)
+	}
+	return nil
+}
+
 // defaultFailureLimit is what applies to a pipeline without a policy of its own.
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_AutoDisablePolicy.html
 const defaultFailureLimit = 5

@@ -69,7 +69,7 @@ func TestStatusTextAlarms(t *testing.T) {
 THE SCHEDULE IS OFF: no image is built until it is switched on
   why   6 scheduled builds failed in a row: after 5 of them Image Builder disables the pipeline
   last  1.0.4/1 on 2026-03-03 23:00 UTC: Document failed!
-  next  image-builder logs 1.0.4/1; when it is corrected, in the console of EC2 Image Builder: Image pipelines, nightly, Actions, Enable pipeline
+  next  image-builder logs 1.0.4/1; when it is corrected, image-builder start --enable --follow builds now, and switches it on
 
 THE NEWEST AMI IS NOT IN THE OUTPUT PARAMETER
   newest     ami-0new of image 1.0.4/1

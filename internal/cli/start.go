@@ -16,6 +16,7 @@ type StartCmd struct {
 	stackFlag `embed:""`
 	Follow    bool `short:"f" help:"Show the build's steps and its log as they come, until it has ended."`
 	Again     bool `help:"Start a build although another one is under way."`
+	Enable    bool `help:"Switch the schedule on again, if it is off."`
 	pollFlag  `embed:""`
 }
 
@@ -27,11 +28,15 @@ is one. With --json, the image; with --follow also its duration and what the out
 While a build is under way no other one is started: whichever ended last would be in the output parameter, and that may be
 the older one. --again starts one all the same.
 
+Image Builder disables a pipeline after --disable-after-failures scheduled builds that failed in a row. When what failed is
+corrected, start --enable switches the schedule on again, and shows that a build comes out well.
+
 Ctrl-C stops following. The build goes on: image-builder logs --follow follows it again.
 
 Examples:
   image-builder start
   ami=$(image-builder start --follow)
+  image-builder start --enable --follow
   image-builder start --stack nightly-ami --follow --json | jq -r .parameter.ami`
 }
 
@@ -45,7 +50,9 @@ func (c *StartCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	b.noteIfOff(ctx, env)
+	if err := c.schedule(ctx, env, b); err != nil {
+		return err
+	}
 	if !c.Follow {
 		return env.result(image, image.ARN, func() {
 			fmt.Fprintf(env.Stderr, "started build %s of %s; %s follows it\n", image.Version, b.stack.Name, b.command("logs "+image.Version+" --follow"))
@@ -76,14 +83,26 @@ func (c *StartCmd) start(ctx context.Context, b *builds) (imagepipeline.Image, e
 	return image, err
 }
 
-// noteIfOff tells people that nobody else starts builds. What cannot be read is not told.
-func (b *builds) noteIfOff(ctx context.Context, env *Env) {
-	if env.JSON {
-		return
+// schedule switches the schedule on, if that is asked for, and tells people if it stays off.
+func (c *StartCmd) schedule(ctx context.Context, env *Env, b *builds) error {
+	p, err := b.images.Pipeline(ctx, b.stack.Outputs["Pipeline"])
+	if err != nil && c.Enable {
+		return err
 	}
-	if p, err := b.images.Pipeline(ctx, b.stack.Outputs["Pipeline"]); err == nil && !p.Enabled {
-		fmt.Fprintf(env.Stderr, "note: the schedule of %s is off: %s says why\n", b.stack.Name, b.command("status"))
+	if err != nil || p.Enabled {
+		return nil // the build was started, whatever may not be read
 	}
+	said := fmt.Sprintf("note: the schedule of %s is off: %s says why", b.stack.Name, b.command("status"))
+	if c.Enable {
+		if err := b.images.Enable(ctx, p.ARN, rand.Text()); err != nil {
+			return err
+		}
+		said = fmt.Sprintf("the schedule of %s is on again", b.stack.Name)
+	}
+	if !env.JSON {
+		fmt.Fprintln(env.Stderr, said)
+	}
+	return nil
 }
 
 // followed is what start --follow yields.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"image-builder/internal/imagepipeline"
@@ -113,20 +114,29 @@ func (c *StatusCmd) table(env *Env, status imagepipeline.Status) error {
 	return c.reasons(env, status)
 }
 
-// reasons says below the table why builds failed: sentences make poor columns.
+// reasons says below the table why builds failed: sentences make poor columns. Those that failed for one reason share
+// a line.
 func (c *StatusCmd) reasons(env *Env, status imagepipeline.Status) error {
+	var why []string
+	failed := map[string][]string{}
 	for _, one := range status.Images {
-		if one.Why == "" {
-			continue
+		if one.Why != "" && failed[one.Why] == nil {
+			why = append(why, one.Why)
 		}
-		if _, err := fmt.Fprintf(env.Stdout, "%s failed: %s\n", one.Version, harmless(one.Why)); err != nil {
-			return fmt.Errorf("print result: %w", err)
-		}
+		failed[one.Why] = append(failed[one.Why], one.Version)
+	}
+	var lines []string
+	for _, reason := range why {
+		lines = append(lines, fmt.Sprintf("%s failed: %s", strings.Join(failed[reason], ", "), harmless(reason)))
 	}
 	if rest := status.Total - len(status.Images); rest > 0 {
-		if _, err := fmt.Fprintf(env.Stdout, "%s: --images %d\n", count(rest, "older image"), status.Total); err != nil {
-			return fmt.Errorf("print result: %w", err)
-		}
+		lines = append(lines, fmt.Sprintf("%s: --images %d", count(rest, "older image"), status.Total))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprintln(env.Stdout, "\n"+strings.Join(lines, "\n")); err != nil {
+		return fmt.Errorf("print result: %w", err)
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func (s statusText) offAlarm() alarm {
 		why = fmt.Sprintf("%s failed in a row: after %d of them Image Builder disables the pipeline", count(s.Failures, "scheduled build"), p.FailureLimit)
 	}
 	found := alarm{"THE SCHEDULE IS OFF: no image is built until it is switched on", [][2]string{{"why", why}}}
-	next := "in the console of EC2 Image Builder: Image pipelines, " + p.Name + ", Actions, Enable pipeline"
+	next := s.builds.command("start --enable --follow") + " builds now, and switches it on"
 	if last := s.lastFailure(); last != nil {
 		found.facts = append(found.facts, [2]string{"last", fmt.Sprintf("%s on %s: %s", last.Version, utc(last.Started), harmless(last.Why))})
 		next = s.builds.command("logs "+last.Version) + "; when it is corrected, " + next

@@ -1,8 +1,10 @@
 package imagepipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"image-builder/internal/image"
@@ -48,7 +50,8 @@ type Build struct {
 	Image
 	Elapsed image.Duration `json:"elapsed"` // from the first workflow's start to the last one's end
 	Failed  *Step          `json:"failedStep,omitempty"`
-	Tail    []string       `json:"tail,omitempty"` // the last lines of its log, if it failed
+	Culprit *Culprit       `json:"culprit,omitempty"` // if its log tells
+	Tail    []string       `json:"tail,omitempty"`    // the last lines of its log, if it failed
 }
 
 // DetachedError says that a build is not watched any more. It goes on.
@@ -74,22 +77,21 @@ func (e *FailedError) Error() string {
 	return fmt.Sprintf("build %s failed: %s", b.Version, b.Why())
 }
 
-// Why says in a sentence why a build failed: in which step, and Image Builder's reason.
+// Why says in a sentence why a build failed: in which step, Image Builder's reason, and which step of a document it was.
 func (b Build) Why() string {
+	var parts []string
 	reason := Brief(b.Reason)
-	if b.Failed == nil {
-		if reason == "" {
-			return "Image Builder gives no reason"
-		}
-		return reason
+	if b.Failed != nil {
+		parts = append(parts, b.Failed.Name)
+		reason = cmp.Or(reason, Brief(b.Failed.Message))
 	}
-	if reason == "" {
-		reason = Brief(b.Failed.Message)
+	if reason != "" {
+		parts = append(parts, strings.TrimRight(reason, "!."))
 	}
-	if reason == "" {
-		return b.Failed.Name
+	if b.Culprit != nil {
+		parts = append(parts, b.Culprit.String())
 	}
-	return b.Failed.Name + ": " + reason
+	return cmp.Or(strings.Join(parts, ": "), "Image Builder gives no reason")
 }
 
 // Run watches an image's build, from its first line on. It returns a *FailedError if the build failed or was cancelled,

@@ -89,7 +89,7 @@ func TestFollowFailed(t *testing.T) {
 			m.late = late
 			told, build, err := followed(t.Context(), m, nil)
 			failed := (*imagepipeline.FailedError)(nil)
-			if !errors.As(err, &failed) || err.Error() != "build 1.0.4/1 failed: ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed!" {
+			if !errors.As(err, &failed) || err.Error() != "build 1.0.4/1 failed: ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed" {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff([]string{"Cloning into 'x'", "fatal: no route"}, build.Tail); diff != "" {
@@ -225,5 +225,32 @@ func TestFollowHandsOverLines(t *testing.T) {
 	full := errors.New("the disk is full")
 	if _, _, err = followed(t.Context(), goingWell(), func(imagepipeline.Line) error { return full }); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestCulprit(t *testing.T) {
+	t.Parallel()
+	block := "Document: nightly-bootstrap\n  ComponentArn: arn:x\n  Phase: build\n  Step: Run\n  Action: ExecuteBash"
+	for name, test := range map[string]struct{ log, want string }{
+		"none":                    {"Cloning", "ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed"},
+		"with a message":          {block + "\n  ErrorMessage: exit status 1\n  Stderr: no route", "ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed: step Run of phase build: exit status 1"},
+		"without":                 {block + "\nStderr: x", "ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed: step Run of phase build"},
+		"the first counts":        {block + "\n" + strings.ReplaceAll(block, "Run", "Other") + "\nErrorMessage: x", "ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed: step Run of phase build"},
+		"lines like it":           {"Step: 3 of 5\nErrorMessage: x\nDocument: y\nPhase: z", "ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed"},
+		"after another beginning": {"Document: y\n" + block, "ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed: step Run of phase build"},
+		"broken off":              {block[:60], "ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m := goingWrong()
+			m.lines["1.0.4/1"] = nil
+			for text := range strings.Lines(test.log) {
+				m.lines["1.0.4/1"] = append(m.lines["1.0.4/1"], imagepipeline.Line{Time: at(40), Text: strings.TrimSuffix(text, "\n")})
+			}
+			_, build, _ := followed(t.Context(), m, nil)
+			if got := build.Why(); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
 	}
 }

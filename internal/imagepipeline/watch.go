@@ -22,6 +22,7 @@ type watch struct {
 	told      map[string]bool   // what was told, by a word and an ID
 	place     string            // in the log
 	tail      []Line
+	search    search
 }
 
 func newWatch(f *Follow, arn string) *watch {
@@ -176,6 +177,7 @@ func (w *watch) first(word, id string) bool {
 
 // print tells a line, as output of the step at whose time it was written.
 func (w *watch) print(line Line) error {
+	w.search.read(line.Text)
 	w.tail = append(w.tail, line)
 	w.tail = w.tail[max(0, len(w.tail)-tailLines):]
 	w.Report.Report(progress.Event{Kind: progress.StepOutput, Step: w.stepAt(line.Time), Text: line.Text})
@@ -213,6 +215,7 @@ func (w *watch) conclude() Build {
 			}
 		}
 	}
+	build.Culprit = w.search.found
 	for _, line := range w.tail {
 		build.Tail = append(build.Tail, line.Text)
 	}
