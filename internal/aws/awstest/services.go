@@ -18,7 +18,9 @@ func newServices(cloud *Cloud, data string) Services {
 	here := account{id: Account, region: Region, now: time.Now}
 	ec2, logs := newEC2(here), newLogs(here)
 	ssm := newSSM(here, ec2)
-	return Services{CloudFormation: newCloudFormation(cloud, data), STS: &STS{}, EC2: ec2, SSM: ssm, Logs: logs, ImageBuilder: newImageBuilder(here, ec2, ssm, logs)}
+	builder, stacks := newImageBuilder(here, ec2, ssm, logs), newCloudFormation(cloud, data)
+	builder.follow(stacks)
+	return Services{CloudFormation: stacks, STS: &STS{}, EC2: ec2, SSM: ssm, Logs: logs, ImageBuilder: builder}
 }
 
 // list returns the services that are served.
