@@ -14,11 +14,11 @@ import (
 )
 
 // Path returns the path of the program, which is built once for each process that asks. TestMain calls Remove at its end.
-func Path(t testing.TB) string {
-	t.Helper()
+func Path(tb testing.TB) string {
+	tb.Helper()
 	path, err := built()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return path
 }
