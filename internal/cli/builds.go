@@ -19,6 +19,7 @@ type builds struct {
 	logs       *aws.Logs
 	parameters *aws.Parameters
 	amis       *aws.AMIs
+	stacks     *aws.CloudFormation
 }
 
 // pollFlag is --poll of the commands that follow a build.
@@ -37,13 +38,14 @@ func (f pollFlag) Validate() error {
 // builds finds the stack that is meant.
 func (e *Env) builds(ctx context.Context, flag stackFlag) (*builds, error) {
 	session := &aws.Session{}
-	found, err := flag.find(ctx, &aws.CloudFormation{Session: session})
+	stacks := &aws.CloudFormation{Session: session}
+	found, err := flag.find(ctx, stacks)
 	if err != nil {
 		return nil, err
 	}
 	return &builds{
 		stack: found, flag: flag, images: &aws.ImageBuilder{Session: session}, logs: &aws.Logs{Session: session},
-		parameters: &aws.Parameters{Session: session}, amis: &aws.AMIs{Session: session},
+		parameters: &aws.Parameters{Session: session}, amis: &aws.AMIs{Session: session}, stacks: stacks,
 	}, nil
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -68,9 +69,9 @@ func (s statusText) stackAlarm() (alarm, bool) {
 	if !st.Status.Failed() {
 		return alarm{}, false
 	}
-	why := st.Reason
-	if why == "" {
-		why = "CloudFormation gives no reason"
+	why := cmp.Or(st.Reason, "CloudFormation gives no reason")
+	if first := s.FirstFailure; first != nil {
+		why = fmt.Sprintf("%s: %s: %s", first.Subject(), first.Status, first.Reason)
 	}
 	next := "image-builder deploy RECIPE --stack " + st.Name + " says what can be done"
 	what := fmt.Sprintf("THE LAST UPDATE OF THE STACK FAILED: it is in %s", st.Status)
@@ -138,7 +139,7 @@ func (s statusText) unpublishedAlarm() alarm {
 func (s statusText) lines() [][2]string {
 	lines := [][2]string{{"stack", s.stackLine()}}
 	if s.Pipeline == nil {
-		lines = append(lines, [2]string{"pipeline", "none yet"})
+		lines = append(lines, [2]string{"pipeline", "none"})
 	} else {
 		lines = append(lines, [2]string{"pipeline", s.pipelineLine()}, [2]string{"schedule", s.scheduleLine()},
 			[2]string{"next run", s.nextLine()}, [2]string{"last run", s.lastLine()})

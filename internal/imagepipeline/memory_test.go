@@ -3,12 +3,14 @@ package imagepipeline_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"image-builder/internal/imagepipeline"
+	"image-builder/internal/stack"
 )
 
 const (
@@ -40,6 +42,7 @@ type memory struct {
 	waits     int
 	interrupt func(waits int) // called with each wait
 	tokens    []string        // with which builds were started
+	events    []stack.Event   // newest first
 }
 
 func (m *memory) fault() error {
@@ -157,6 +160,17 @@ func (m *memory) SourceAMIs(_ context.Context, amis []string) (map[string]string
 		}
 	}
 	return found, m.fault()
+}
+
+func (m *memory) Events(context.Context, string) iter.Seq2[stack.Event, error] {
+	return func(yield func(stack.Event, error) bool) {
+		for _, e := range m.events {
+			if !yield(e, nil) {
+				return
+			}
+		}
+		yield(stack.Event{}, errors.New("no more events may be read"))
+	}
 }
 
 // passing is a fault that may be over a moment later.

@@ -2,7 +2,10 @@ package imagepipeline
 
 import (
 	"context"
+	"iter"
 	"time"
+
+	"image-builder/internal/stack"
 )
 
 // Starter starts builds. Satisfied by *aws.ImageBuilder.
@@ -45,6 +48,11 @@ type Parameters interface {
 type Sources interface {
 	// SourceAMIs returns the AMI that each was made from; those for which EC2 does not know are absent.
 	SourceAMIs(ctx context.Context, amis []string) (map[string]string, error)
+}
+
+// Operations tells what was done to a stack, newest event first. Satisfied by *aws.CloudFormation.
+type Operations interface {
+	Events(ctx context.Context, stackID string) iter.Seq2[stack.Event, error]
 }
 
 // Wait waits until the time has passed or the context is done, whose error it returns then. Satisfied by Sleep.

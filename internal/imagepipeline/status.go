@@ -15,12 +15,15 @@ type Look struct {
 	Workflows  Workflows
 	Parameters Parameters
 	Sources    Sources
+	Operations Operations
 }
 
 // Status is how everything of a stack stands.
 type Status struct {
-	Stack    stack.Stack `json:"stack"`
-	Pipeline *Pipeline   `json:"pipeline"` // nil while the stack has none
+	Stack stack.Stack `json:"stack"`
+	// FirstFailure is why the stack is not as it should be, if its last operation failed.
+	FirstFailure *stack.Event `json:"firstFailure,omitempty"`
+	Pipeline     *Pipeline    `json:"pipeline"` // nil while the stack has none
 	// Failures counts the scheduled builds that failed in a row: the service's count, or, since it forgets that when
 	// the pipeline is changed, what the images show.
 	Failures int       `json:"failuresInARow"`
@@ -62,6 +65,7 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 		Stack: of, Images: []Built{},
 		Base: Parameter{Name: of.Parameters["BaseAmiParameter"]}, Output: Parameter{Name: of.Parameters["OutputAmiParameter"]},
 	}
+	l.failure(ctx, &s)
 	l.parameter(ctx, &s, &s.Base)
 	l.parameter(ctx, &s, &s.Output)
 	arn := of.Outputs["Pipeline"]
@@ -82,6 +86,18 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 	s.Published = s.Newest != nil && s.Newest.AMI == s.Output.AMI
 	s.NewerBase = s.Newest != nil && s.Newest.Base != "" && s.Base.AMI != "" && s.Newest.Base != s.Base.AMI
 	return s, ctx.Err()
+}
+
+// failure finds the resource that failed first in a stack's last operation.
+func (l *Look) failure(ctx context.Context, s *Status) {
+	if !s.Stack.Status.Failed() {
+		return
+	}
+	events, err := stack.LastOperation(l.Operations.Events(ctx, s.Stack.ID))
+	s.unread(err)
+	if first, found := stack.FirstFailure(events); found {
+		s.FirstFailure = &first
+	}
 }
 
 // parameter reads what a parameter holds.

@@ -73,6 +73,21 @@ func TestStatus(t *testing.T) {
 			change: func(_ *memory, s *stack.Stack) { s.Outputs, s.Parameters = nil, nil }, look: 5,
 			want: "; no pipeline; 0 failures of 0",
 		},
+		"a stack that failed": {
+			change: func(m *memory, s *stack.Stack) {
+				s.Outputs, s.Status = nil, stack.RollbackComplete
+				m.events = []stack.Event{
+					{LogicalID: "Role", Status: "CREATE_FAILED", Reason: "Resource creation cancelled"},
+					{LogicalID: "Pipeline", Status: "CREATE_FAILED", Reason: "denied"},
+					{LogicalID: "nightly", PhysicalID: "arn:aws:cloudformation:r:1:stack/nightly/1", Type: "AWS::CloudFormation::Stack", Status: "CREATE_IN_PROGRESS"},
+				}
+			}, look: 5,
+			want: "; no pipeline; 0 failures of 0, failed with Pipeline",
+		},
+		"a stack that failed long ago": {
+			change: func(_ *memory, s *stack.Stack) { s.Status = "UPDATE_ROLLBACK_COMPLETE" }, look: 0,
+			want: "; newest 1.0.1/10 from ami-0base2, published; 1 failures of 4, unread no more events may be read",
+		},
 		"what may not be read": {
 			change: func(m *memory, _ *stack.Stack) {
 				m.faults = []error{errors.New("no base"), errors.New("no output"), nil, nil, errors.New("no AMIs"), errors.New("no workflows")}
@@ -86,7 +101,7 @@ func TestStatus(t *testing.T) {
 			if test.change != nil {
 				test.change(m, &of)
 			}
-			look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m}
+			look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
 			got, err := look.Run(t.Context(), of, test.look)
 			if err != nil {
 				t.Fatal(err)
@@ -101,7 +116,7 @@ func TestStatus(t *testing.T) {
 func TestStatusOfEachImage(t *testing.T) {
 	t.Parallel()
 	m := settled()
-	look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m}
+	look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
 	got, err := look.Run(t.Context(), deployed(), 2)
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +134,7 @@ func TestStatusNeedsThePipeline(t *testing.T) {
 		m := settled()
 		m.faults = make([]error, answered, answered+1)
 		m.faults = append(m.faults, errors.New("denied"))
-		look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m}
+		look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
 		if _, err := look.Run(t.Context(), deployed(), 2); err == nil || err.Error() != "denied" {
 			t.Errorf("after %d answers: %v", answered, err)
 		}
@@ -152,6 +167,9 @@ func inShort(s imagepipeline.Status) string {
 		if p.Missing {
 			text += ", " + p.Name + " missing"
 		}
+	}
+	if s.FirstFailure != nil {
+		text += ", failed with " + s.FirstFailure.LogicalID
 	}
 	for _, gap := range s.Unread {
 		text += ", unread " + gap
