@@ -24,7 +24,7 @@ type builds struct {
 
 // pollFlag is --poll of the commands that follow a build.
 type pollFlag struct {
-	Poll time.Duration `help:"Longest pause between two looks at the build." default:"5s" placeholder:"DURATION"`
+	Poll time.Duration `help:"Longest pause between two looks at the build; 5s if not given." default:"5s" placeholder:"DURATION"`
 }
 
 // Validate refuses what would ask without a pause.

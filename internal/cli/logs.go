@@ -21,10 +21,12 @@ type LogsCmd struct {
 
 // Help is what --help adds.
 func (c *LogsCmd) Help() string {
-	return `Prints the log of an image's build, in order, without control characters. With --json, one object: {"image", "lines":
-[{"time", "text"}]}, the lines as they were written; with --follow as well, one such line an object.
+	return `Prints the log of an image's build, in order, without control characters; of the pipeline's own log also the times. With
+--json, one object: {"image", "lines": [{"time", "text"}]}, the lines as they were written; with --follow as well, one such
+line an object.
 
-With --follow it exits with 1 if the build fails or is cancelled. Ctrl-C stops following; the build goes on.
+With --follow it says at the end how the build came out, and exits with 1 if it failed or was cancelled. Ctrl-C stops
+following; the build goes on.
 
 Examples:
   image-builder logs | grep -i error
@@ -62,12 +64,9 @@ func (c *LogsCmd) Run(ctx context.Context, env *Env) error {
 		return c.noImage(ctx, env, b, images)
 	}
 	if c.Follow {
-		follower := b.follower(env, c.pollFlag)
-		follower.Line = env.logLine
-		_, err := follower.Run(ctx, image.ARN)
-		return b.explain(err)
+		return c.follow(ctx, env, b, image)
 	}
-	printed, err := c.print(env, image, func(line func(imagepipeline.Line) error) (int, error) {
+	printed, err := env.printLog(image, env.logLine, func(line func(imagepipeline.Line) error) (int, error) {
 		return b.log("ImageLogs").Each(ctx, image.Version, line)
 	})
 	if err == nil && printed == 0 {
@@ -87,10 +86,10 @@ type shownLog struct {
 	Lines []imagepipeline.Line `json:"lines"`
 }
 
-// print prints all lines as they are read; with --json, together. It returns how many there were.
-func (c *LogsCmd) print(env *Env, image imagepipeline.Image, read func(func(imagepipeline.Line) error) (int, error)) (int, error) {
-	if !env.JSON {
-		return read(env.logLine)
+// printLog prints all lines as they are read; with --json, together. It returns how many there were.
+func (e *Env) printLog(image imagepipeline.Image, print func(imagepipeline.Line) error, read func(func(imagepipeline.Line) error) (int, error)) (int, error) {
+	if !e.JSON {
+		return read(print)
 	}
 	shown := shownLog{Lines: []imagepipeline.Line{}}
 	if image.ARN != "" {
@@ -103,7 +102,7 @@ func (c *LogsCmd) print(env *Env, image imagepipeline.Image, read func(func(imag
 	if err != nil || count == 0 {
 		return count, err
 	}
-	return count, env.object(shown)
+	return count, e.object(shown)
 }
 
 // logLine prints one line.
@@ -117,11 +116,30 @@ func (e *Env) logLine(line imagepipeline.Line) error {
 	return nil
 }
 
+// datedLine prints one line with its time.
+func (e *Env) datedLine(line imagepipeline.Line) error {
+	if _, err := fmt.Fprintln(e.Stdout, utc(line.Time)+"  "+harmless(line.Text)); err != nil {
+		return fmt.Errorf("print log: %w", err)
+	}
+	return nil
+}
+
+// follow prints lines until the build has ended, and then how.
+func (c *LogsCmd) follow(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
+	follower := b.follower(env, c.pollFlag)
+	follower.Line = env.logLine
+	build, err := follower.Run(ctx, image.ARN)
+	if err == nil && !env.JSON {
+		fmt.Fprintf(env.Stderr, "build %s is %s: %s, built in %s\n", build.Version, build.State, orDash(build.AMI), took(time.Duration(build.Elapsed)))
+	}
+	return b.explain(err)
+}
+
 func (c *LogsCmd) pipelineLog(ctx context.Context, env *Env, b *builds) error {
 	if _, err := b.pipeline(); err != nil {
 		return err
 	}
-	count, err := c.print(env, imagepipeline.Image{}, func(line func(imagepipeline.Line) error) (int, error) {
+	count, err := env.printLog(imagepipeline.Image{}, env.datedLine, func(line func(imagepipeline.Line) error) (int, error) {
 		return b.log("PipelineLogs").All(ctx, line)
 	})
 	if err == nil && count == 0 {

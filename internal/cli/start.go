@@ -121,6 +121,12 @@ func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagep
 	if err != nil {
 		return b.explain(err)
 	}
+	if build.AMI == "" {
+		return &ExitError{
+			Code: NotUsable, Err: fmt.Errorf("find the AMI of %s: the image is %s, but has none in this region and account", build.Version, build.State),
+			Next: "aws imagebuilder get-image --image-build-version-arn " + build.ARN,
+		}
+	}
 	done := followed{Build: build, Parameter: imagepipeline.Parameter{Name: b.stack.Parameters["OutputAmiParameter"]}}
 	output := &imagepipeline.Output{Parameters: b.parameters, Wait: imagepipeline.Sleep, Pace: c.Poll}
 	done.Parameter.AMI, err = output.Holds(ctx, done.Parameter.Name, build.AMI)

@@ -73,6 +73,10 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 		return s, ctx.Err()
 	}
 	pipeline, err := l.Images.Pipeline(ctx, arn)
+	if err != nil && (of.Status.Busy() || of.Status.Failed()) {
+		s.unread(err) // it may be gone by now
+		return s, ctx.Err()
+	}
 	if err != nil {
 		return s, err
 	}

@@ -88,6 +88,13 @@ func TestStatus(t *testing.T) {
 			change: func(_ *memory, s *stack.Stack) { s.Status = "UPDATE_ROLLBACK_COMPLETE" }, look: 0,
 			want: "; newest 1.0.1/10 from ami-0base2, published; 1 failures of 4, unread no more events may be read",
 		},
+		"a stack whose pipeline is being deleted": {
+			change: func(m *memory, s *stack.Stack) {
+				s.Status = "DELETE_IN_PROGRESS"
+				m.faults = []error{nil, nil, errors.New("no pipeline")}
+			}, look: 5,
+			want: "; no pipeline; 0 failures of 0, unread no pipeline",
+		},
 		"what may not be read": {
 			change: func(m *memory, _ *stack.Stack) {
 				m.faults = []error{errors.New("no base"), errors.New("no output"), nil, nil, errors.New("no AMIs"), errors.New("no workflows")}
