@@ -89,6 +89,9 @@ func (d *deployment) list(name string, argument any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if text, ok := second.(string); ok && d.scope.Unknown != "" && strings.Contains(text, d.scope.Unknown) {
+		return d.scope.Unknown, nil
+	}
 	switch name {
 	case "Fn::Join":
 		delimiter, literal := pair[0].(string)

@@ -26,6 +26,7 @@ type CloudFormation struct {
 	stacks   []*stack  // oldest first; deleted ones stay
 	failures []*failure
 	hooks    map[hookKey][]func(Resource) error
+	numbers  map[string]int // that open versions were given, by what precedes them
 	wrong    faultiness
 }
 
@@ -51,7 +52,7 @@ const (
 )
 
 func newCloudFormation(cloud *Cloud, data string) *CloudFormation {
-	c := &CloudFormation{cloud: cloud, schemas: &schemas{data: data}, hooks: map[hookKey][]func(Resource) error{}}
+	c := &CloudFormation{cloud: cloud, schemas: &schemas{data: data}, hooks: map[hookKey][]func(Resource) error{}, numbers: map[string]int{}}
 	c.register()
 	return c
 }

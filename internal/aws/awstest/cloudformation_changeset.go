@@ -7,6 +7,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -44,7 +45,7 @@ func (c *CloudFormation) createChangeSet(call Call) (Values, error) {
 		c.turn(s, "REVIEW_IN_PROGRESS", "User Initiated")
 	}
 	if same := s.changeSet(name); same != nil {
-		if same.execution != "EXECUTE_COMPLETE" && same.status != "FAILED" {
+		if !strings.HasPrefix(same.execution, "EXECUTE_") && same.status != "FAILED" {
 			return nil, Fault{Code: "AlreadyExistsException", Message: "ChangeSet " + name + " cannot be created due to a mismatch with existing attribute Template"}
 		}
 		s.drop(same)

@@ -1,6 +1,11 @@
 package awstest
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+)
 
 // somebodyElses is the template of a stack that this project did not make.
 const somebodyElses = `Description: a stack of somebody else's
@@ -10,7 +15,8 @@ Resources:
 `
 
 // Put puts a stack there, with the resources of its template, in any status; it returns its ARN. In a status that is in
-// progress it stays until a test puts it into another one by Turn.
+// progress it stays until a test puts it into another one by Turn. One in ROLLBACK_COMPLETE has failed to be made, for
+// the reason given, and has no resources.
 func (c *CloudFormation) Put(given Stack) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -37,6 +43,10 @@ func (c *CloudFormation) Put(given Stack) (string, error) {
 	c.turn(s, "REVIEW_IN_PROGRESS", "User Initiated")
 	if given.Status == "REVIEW_IN_PROGRESS" {
 		return s.id, nil
+	}
+	if given.Status == "ROLLBACK_COMPLETE" {
+		failing := slices.Sorted(maps.Keys(t.data.Section("Resources")))[0]
+		c.failures = append(c.failures, &failure{creation, failing, cmp.Or(given.Reason, "it failed"), 1})
 	}
 	c.create(s, &changeSet{stack: s, template: t, parameters: filled, capabilities: []any{"CAPABILITY_NAMED_IAM"}})
 	for s.busy() {

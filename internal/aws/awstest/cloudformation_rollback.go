@@ -12,6 +12,7 @@ func (c *CloudFormation) rollBack(s *stack, reason string) {
 			touched = append(touched, old.logicalID)
 		}
 	}
+	s.extra = c.additions(s)
 	c.undo(s, touched)
 }
 
@@ -19,6 +20,9 @@ func (c *CloudFormation) rollBack(s *stack, reason string) {
 func (c *CloudFormation) undo(s *stack, names []string) {
 	var tasks []*task
 	for _, name := range names {
+		if s.before.resources[name] == nil {
+			continue // new: it is deleted
+		}
 		tasks = append(tasks, &task{verb: undoing, resource: s.resources[name], prepare: func(t *task) (bool, error) {
 			t.resource.properties = s.before.resources[name].properties
 			return false, nil
@@ -30,11 +34,12 @@ func (c *CloudFormation) undo(s *stack, names []string) {
 			return
 		}
 		c.turn(s, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
-		c.cleanUp(s, c.additions(s), func() { c.returned(s) })
+		c.cleanUp(s, s.extra, func() { c.returned(s) })
 	}}
 }
 
-// additions are the resources that the stack did not have before the update, and those that replaced its own.
+// additions are the resources that the stack did not have before the update, and those that replaced its own, which get
+// back their places.
 func (c *CloudFormation) additions(s *stack) []*resource {
 	var new []*resource
 	for _, r := range s.sorted() {
@@ -45,7 +50,7 @@ func (c *CloudFormation) additions(s *stack) []*resource {
 		case old.physicalID != r.physicalID:
 			replacing := *r
 			new = append(new, &replacing)
-			r.physicalID = old.physicalID
+			r.physicalID, r.made = old.physicalID, old.made
 		}
 	}
 	return new
@@ -54,7 +59,7 @@ func (c *CloudFormation) additions(s *stack) []*resource {
 // returned ends a rollback: template and parameters are those of before.
 func (c *CloudFormation) returned(s *stack) {
 	s.template, s.parameters, s.capabilities, s.tags = s.before.template, s.before.parameters, s.before.capabilities, s.before.tags
-	s.outputs, s.notifications, s.before = s.before.outputs, s.before.notifications, nil
+	s.outputs, s.notifications, s.before, s.extra = s.before.outputs, s.before.notifications, nil, nil
 	c.turn(s, "UPDATE_ROLLBACK_COMPLETE", "")
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -20,7 +21,7 @@ const knownAfterApply = "{{changeSet:KNOWN_AFTER_APPLY}}"
 // foreseen evaluates a template before its resources are there.
 func foreseen(s *stack, t *template, parameters []parameterValue) stacktest.Scope {
 	return stacktest.Scope{
-		Template: t.data, Values: effective(parameters), Pseudo: s.pseudo(),
+		Template: t.data, Values: effective(parameters), Pseudo: s.pseudo(), Unknown: knownAfterApply,
 		Physical:  func(string) (any, error) { return knownAfterApply, nil },
 		Attribute: func(string, string) (any, error) { return knownAfterApply, nil },
 	}
@@ -79,7 +80,7 @@ func evaluated(scope stacktest.Scope, name string) (map[string]any, error) {
 }
 
 // identity makes up the physical ID of a new resource: its name where it has one, and in the form its service has.
-func identity(s *stack, logicalID, kind string, properties map[string]any) string {
+func (c *CloudFormation) identity(s *stack, logicalID, kind string, properties map[string]any) string {
 	name := fmt.Sprintf("%s-%s-%s", s.name, logicalID, strings.ToUpper(strings.ReplaceAll(uuid.NewString(), "-", "")[:12]))
 	service, noun := kindWords(kind)
 	for _, property := range []string{"Name", noun + "Name"} {
@@ -97,7 +98,7 @@ func identity(s *stack, logicalID, kind string, properties map[string]any) strin
 	case "AWS::StepFunctions::StateMachine":
 		return arn("states", "stateMachine:"+name)
 	case "AWS::ImageBuilder::ImageRecipe":
-		return arn("imagebuilder", "image-recipe/"+strings.ToLower(name)+"/"+strings.ReplaceAll(version, "x", "0"))
+		return c.numbered(arn("imagebuilder", "image-recipe/"+strings.ToLower(name)+"/"+version))
 	case "AWS::ImageBuilder::Component":
 		return arn("imagebuilder", "component/"+strings.ToLower(name)+"/"+version+"/1")
 	}
@@ -108,6 +109,16 @@ func identity(s *stack, logicalID, kind string, properties map[string]any) strin
 		return strings.ToLower(dashed(noun)) + "-" + strings.ReplaceAll(uuid.NewString(), "-", "")[:17]
 	}
 	return name
+}
+
+// numbered puts the next number in the place of the x that a version may end with.
+func (c *CloudFormation) numbered(id string) string {
+	prefix, open := strings.CutSuffix(id, "x")
+	if !open {
+		return id
+	}
+	c.numbers[prefix]++
+	return prefix + strconv.Itoa(c.numbers[prefix]-1)
 }
 
 // kindWords are the service and the noun in a type's name: AWS::SNS::Topic is sns and Topic.

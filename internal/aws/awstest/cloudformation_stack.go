@@ -24,9 +24,10 @@ type stack struct {
 	events                      []Values // oldest first
 	changeSets                  []*changeSet
 	protected                   bool
-	onFailure                   string // ROLLBACK, DO_NOTHING or DELETE
-	work                        *work  // what is under way
-	before                      *stack // what an update replaces
+	onFailure                   string      // ROLLBACK, DO_NOTHING or DELETE
+	work                        *work       // what is under way
+	before                      *stack      // what an update replaces
+	extra                       []*resource // what a rollback of it deletes
 	execution                   *changeSet
 	tokens                      map[string]bool // of executions that were asked for
 }
@@ -37,6 +38,7 @@ type resource struct {
 	properties                                  map[string]any
 	updated                                     time.Time
 	needs                                       []string // logical IDs
+	made                                        bool     // its service knows it
 }
 
 func (c *CloudFormation) newStack(name string) *stack {

@@ -105,8 +105,8 @@ func eventVerb(verb string) string {
 // advance brings a task a stage further.
 func (c *CloudFormation) advance(s *stack, t *task) {
 	if t.stage == taskStarted && (t.verb == creation || t.replaces) {
-		t.resource.physicalID = identity(s, t.resource.logicalID, t.resource.kind, t.resource.properties)
-		t.stage = taskInitiated
+		t.resource.physicalID = c.identity(s, t.resource.logicalID, t.resource.kind, t.resource.properties)
+		t.stage, t.resource.made = taskInitiated, false
 		if !c.wrong.noInitiated {
 			c.tell(s, t.resource, eventVerb(t.verb)+"_IN_PROGRESS", "Resource creation Initiated")
 		}
@@ -133,11 +133,15 @@ func (c *CloudFormation) outcome(s *stack, t *task) (reason string, fails bool) 
 	if t.replaces {
 		verb = creation
 	}
+	if verb == deletion && !t.resource.made {
+		return "", false // its service never knew it
+	}
 	for _, hook := range c.hooks[hookKey{eventVerb(verb), t.resource.kind}] {
 		if err := hook(t.resource.public(s)); err != nil {
 			return err.Error(), true
 		}
 	}
+	t.resource.made = true
 	return "", false
 }
 
