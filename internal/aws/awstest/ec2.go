@@ -95,7 +95,7 @@ func (e *EC2) AddAMI(a AMI) string {
 		a.ID = e.id("ami")
 	}
 	a.Name = orElse(a.Name, a.ID)
-	a.Owner = orElse(a.Owner, e.account.id)
+	a.Owner = orElse(a.Owner, e.number)
 	a.Architecture = orElse(a.Architecture, "x86_64")
 	a.RootDevice = orElse(a.RootDevice, "/dev/xvda")
 	a.State = orElse(a.State, "available")
@@ -128,7 +128,7 @@ func (e *EC2) ami(id string) (AMI, bool) {
 func (e *EC2) AMIs() []AMI {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(e.images), func(a AMI) bool { return a.Owner != e.account.id })
+	return slices.DeleteFunc(slices.Clone(e.images), func(a AMI) bool { return a.Owner != e.number })
 }
 
 // Deregister takes an AMI away; whoever asks for it is told that it is unavailable.

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,7 +26,7 @@ var imageFilters = filters[AMI]{
 func (e *EC2) describeImages(call Call) (Values, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	seen := slices.DeleteFunc(slices.Clone(e.images), func(a AMI) bool { return a.Owner != e.account.id && !a.Public })
+	seen := slices.DeleteFunc(slices.Clone(e.images), func(a AMI) bool { return a.Owner != e.number && !a.Public })
 	ids := listOf[string](call.In, "ImageIds")
 	if i := slices.IndexFunc(ids, func(id string) bool { return slices.Contains(e.gone, id) }); i >= 0 {
 		return nil, e.refuse("InvalidAMIID.Unavailable", "The image ID '%s' is no longer available", ids[i])
@@ -48,12 +49,13 @@ func (e *EC2) describeImages(call Call) (Values, error) {
 
 // bracketed puts the IDs of an AMI error into brackets, as the service has always done.
 func bracketed(err error) error {
-	fault, ok := err.(Fault) //nolint:errorlint // made one line above, wrapped by nobody
-	if ok && fault.Code == "InvalidAMIID.NotFound" {
+	var fault Fault
+	if errors.As(err, &fault) && fault.Code == "InvalidAMIID.NotFound" {
 		first, last := strings.Index(fault.Message, "'"), strings.LastIndex(fault.Message, "'")
 		fault.Message = fault.Message[:first+1] + "[" + fault.Message[first+1:last] + "]" + fault.Message[last:]
+		return fault
 	}
-	return fault
+	return err
 }
 
 // tagFilters adds a filter for each tag that a call asks about.
@@ -77,7 +79,7 @@ func tagFilters(in Values) filters[AMI] {
 
 func (e *EC2) ownedBy(a AMI, owners []string) bool {
 	return slices.ContainsFunc(owners, func(owner string) bool {
-		return owner == a.Owner || owner == "self" && a.Owner == e.account.id
+		return owner == a.Owner || owner == "self" && a.Owner == e.number
 	})
 }
 

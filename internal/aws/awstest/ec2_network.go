@@ -24,7 +24,7 @@ func (e *EC2) describeSubnets(call Call) (Values, error) {
 	}
 	return ec2Page(e, call, "SubnetIds", "Subnets", subnets, func(s Subnet) Values {
 		return Values{
-			"SubnetId": s.ID, "VpcId": s.VPC, "State": "available", "OwnerId": e.account.id, "CidrBlock": "10.0.0.0/24",
+			"SubnetId": s.ID, "VpcId": s.VPC, "State": "available", "OwnerId": e.number, "CidrBlock": "10.0.0.0/24",
 			"AvailableIpAddressCount": int64(251), "AvailabilityZone": e.region + "a", "DefaultForAz": false,
 			"MapPublicIpOnLaunch": s.Public, "AssignIpv6AddressOnCreation": false,
 			"SubnetArn": e.arn("ec2", "subnet/"+s.ID), "Tags": []any{},
@@ -84,7 +84,7 @@ func (e *EC2) encodeRouteTable(t RouteTable) Values {
 		routes = append(routes, encodeRoute(route))
 	}
 	return Values{
-		"RouteTableId": t.ID, "VpcId": t.VPC, "OwnerId": e.account.id, "Associations": associations, "Routes": routes,
+		"RouteTableId": t.ID, "VpcId": t.VPC, "OwnerId": e.number, "Associations": associations, "Routes": routes,
 		"PropagatingVgws": []any{}, "Tags": []any{},
 	}
 }
@@ -137,7 +137,7 @@ func (e *EC2) describeVPCEndpoints(call Call) (Values, error) {
 	return ec2Page(e, call, "VpcEndpointIds", "VpcEndpoints", endpoints, func(p Endpoint) Values {
 		return Values{
 			"VpcEndpointId": p.ID, "VpcId": p.VPC, "ServiceName": p.Service, "VpcEndpointType": p.Type, "State": "Available",
-			"OwnerId": e.account.id, "SubnetIds": anyOf(p.Subnets), "RouteTableIds": anyOf(p.Tables),
+			"OwnerId": e.number, "SubnetIds": anyOf(p.Subnets), "RouteTableIds": anyOf(p.Tables),
 			"PrivateDnsEnabled": p.Type == "Interface", "RequesterManaged": false, "Tags": []any{},
 		}
 	})

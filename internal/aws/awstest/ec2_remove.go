@@ -33,7 +33,7 @@ func (e *EC2) deregisterImage(call Call) (Values, error) {
 	if !there {
 		return nil, e.refuse("InvalidAMIID.NotFound", "The image id '[%s]' does not exist", id)
 	}
-	if a.Owner != e.account.id {
+	if a.Owner != e.number {
 		return nil, e.refuse("AuthFailure", "Not authorized for image:%s", id)
 	}
 	e.deregister(id)
@@ -45,7 +45,7 @@ func (e *EC2) deleteSnapshot(call Call) (Values, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	id := textOf(call.In, "SnapshotId")
-	if i := slices.IndexFunc(e.images, func(a AMI) bool { return snapshotOf(a.ID) == id && a.Owner == e.account.id }); i >= 0 {
+	if i := slices.IndexFunc(e.images, func(a AMI) bool { return snapshotOf(a.ID) == id && a.Owner == e.number }); i >= 0 {
 		return nil, e.refuse("InvalidSnapshot.InUse", "The snapshot %s is currently in use by %s", id, e.images[i].ID)
 	}
 	if !slices.Contains(e.orphans, id) {

@@ -190,7 +190,7 @@ func (b *ImageBuilder) beginBuilding(r *build) {
 	}
 	if err := b.ec2.launchable(base, kind, r.rootSize()); err != nil {
 		b.runSteps(r, 0)
-		b.failStep(r, r.current().steps[0], "EC2 Client Error: '"+err.(Fault).Message+"'", nil) //nolint:errorlint // made there
+		b.failStep(r, r.current().steps[0], "EC2 Client Error: '"+messageOf(err)+"'", nil)
 		return
 	}
 	r.instance = hexID("i", len(b.builds))
@@ -208,7 +208,7 @@ func (b *ImageBuilder) resolve(parent string) (AMI, error) {
 		id = p.Value
 	}
 	ami, ok := b.ec2.AMI(id)
-	if !ok || ami.Owner != b.account.id && !ami.Public {
+	if !ok || ami.Owner != b.number && !ami.Public {
 		return AMI{}, Fault{Code: "InvalidAMIID.NotFound", Message: "The image id '[" + id + "]' does not exist"}
 	}
 	return ami, nil
@@ -250,8 +250,8 @@ func (b *ImageBuilder) writeParameters(r *build) {
 				"Name": textOf(to, "parameterName"), "Value": r.ami, "Type": "String", "Overwrite": true,
 				"DataType": orElse(textOf(to, "dataType"), "text"),
 			}
-			if _, err := b.ssm.putParameter(Call{Account: b.account.id, Region: b.region, Operation: "PutParameter", In: in}); err != nil {
-				b.failIntegration(r, "PUT_SSM_PARAMETERS", "SSM Client Error: '"+err.(Fault).Message+"'") //nolint:errorlint // made there
+			if _, err := b.ssm.putParameter(Call{Account: b.number, Region: b.region, Operation: "PutParameter", In: in}); err != nil {
+				b.failIntegration(r, "PUT_SSM_PARAMETERS", "SSM Client Error: '"+messageOf(err)+"'")
 				return
 			}
 		}

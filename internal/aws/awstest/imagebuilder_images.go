@@ -63,7 +63,7 @@ func (b *ImageBuilder) summary(r *build) Values {
 	}
 	out := Values{
 		"arn": r.arn, "name": r.name, "type": "AMI", "version": r.version, "platform": "Linux", "state": state,
-		"owner": b.account.id, "dateCreated": date(r.created), "buildType": "USER_INITIATED", "imageSource": "CUSTOM",
+		"owner": b.number, "dateCreated": date(r.created), "buildType": "USER_INITIATED", "imageSource": "CUSTOM",
 		"loggingConfiguration": Values{"logGroupName": r.logGroup()}, "outputResources": Values{"amis": []any{}},
 	}
 	if r.scheduled {
@@ -75,7 +75,7 @@ func (b *ImageBuilder) summary(r *build) Values {
 	if r.status == "AVAILABLE" || r.status == "INTEGRATING" {
 		ami, _ := b.ec2.AMI(r.ami)
 		out["outputResources"] = Values{"amis": []any{Values{
-			"region": b.region, "image": r.ami, "name": orElse(ami.Name, r.ami), "accountId": b.account.id,
+			"region": b.region, "image": r.ami, "name": orElse(ami.Name, r.ami), "accountId": b.number,
 		}}}
 	}
 	return out

@@ -25,7 +25,7 @@ func (b *ImageBuilder) AddPipeline(p Pipeline) string {
 	}
 	doc := Values{
 		"name": p.Name, "imageRecipeArn": b.addRecipe(p), "infrastructureConfigurationArn": b.addInfrastructure(p),
-		"distributionConfigurationArn": b.addDistribution(p), "executionRole": "arn:aws:iam::" + b.account.id + ":role/execution",
+		"distributionConfigurationArn": b.addDistribution(p), "executionRole": "arn:aws:iam::" + b.number + ":role/execution",
 		"enhancedImageMetadataEnabled": false, "imageTestsConfiguration": Values{"imageTestsEnabled": !p.NoTests, "timeoutMinutes": int64(720)},
 		"loggingConfiguration": b.addGroups(p),
 	}
@@ -127,9 +127,9 @@ func (b *ImageBuilder) keep(kind, arn string, doc Values) error {
 	case "image-pipeline":
 		return b.addDocument(doc)
 	case "image-recipe":
-		doc["type"], doc["platform"], doc["owner"], doc["version"] = "AMI", "Linux", b.account.id, path.Base(arn)
+		doc["type"], doc["platform"], doc["owner"], doc["version"] = "AMI", "Linux", b.number, path.Base(arn)
 	case "component":
-		doc["platform"], doc["owner"], doc["type"] = "Linux", b.account.id, "BUILD"
+		doc["platform"], doc["owner"], doc["type"] = "Linux", b.number, "BUILD"
 	case "distribution-configuration":
 		doc["timeoutMinutes"] = int64(360)
 	}

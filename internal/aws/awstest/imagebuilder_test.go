@@ -108,15 +108,19 @@ func TestStepsOfABuild(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	want := []string{"LaunchBuildInstance COMPLETED", "ApplyBuildComponents RUNNING", "InventoryCollection PENDING", "RunSanitizeScript PENDING",
-		"RunSysPrepScript PENDING", "CreateOutputAMI PENDING", "TerminateBuildInstance PENDING"}
+	want := []string{
+		"LaunchBuildInstance COMPLETED", "ApplyBuildComponents RUNNING", "InventoryCollection PENDING", "RunSanitizeScript PENDING",
+		"RunSysPrepScript PENDING", "CreateOutputAMI PENDING", "TerminateBuildInstance PENDING",
+	}
 	if diff := cmp.Diff(want, stepsOf(t, client, arn)); diff != "" {
 		t.Errorf("while building (-want +got):\n%s", diff)
 	}
 	followed(t, client, arn)
-	want = []string{"LaunchBuildInstance COMPLETED", "ApplyBuildComponents COMPLETED", "InventoryCollection SKIPPED", "RunSanitizeScript COMPLETED",
+	want = []string{
+		"LaunchBuildInstance COMPLETED", "ApplyBuildComponents COMPLETED", "InventoryCollection SKIPPED", "RunSanitizeScript COMPLETED",
 		"RunSysPrepScript SKIPPED", "CreateOutputAMI COMPLETED", "TerminateBuildInstance COMPLETED",
-		"LaunchTestInstance COMPLETED", "CollectImageScanFindings SKIPPED", "ApplyTestComponents COMPLETED", "TerminateTestInstance COMPLETED"}
+		"LaunchTestInstance COMPLETED", "CollectImageScanFindings SKIPPED", "ApplyTestComponents COMPLETED", "TerminateTestInstance COMPLETED",
+	}
 	if diff := cmp.Diff(want, stepsOf(t, client, arn)); diff != "" {
 		t.Errorf("at the end (-want +got):\n%s", diff)
 	}

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -215,4 +216,13 @@ func (b *ImageBuilder) failIntegration(r *build, step, message string) {
 	b.fail(r, orElse(r.script.Reason, reason), Values{
 		"imageStatus": r.status, "distributionFailure": Values{"errorMessage": all, "regionFailures": []any{there}},
 	})
+}
+
+// messageOf is what another service refused with, without its code.
+func messageOf(err error) string {
+	var f Fault
+	if errors.As(err, &f) {
+		return f.Message
+	}
+	return err.Error()
 }

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -75,25 +76,25 @@ func observe(t *testing.T, c *Cloud) []string {
 	c.ImageBuilder.Next(Script{Lines: []string{"one", "two"}})
 	c.ImageBuilder.Next(Script{FailIn: "BUILDING"})
 	o := &observer{c: c, builder: c.builder(), ec2: c.machines(), ssm: c.parameters(), logs: c.logReader()}
-	o.build(t, pipeline, "first")
-	o.build(t, pipeline, "first") // the same one
-	o.build(t, pipeline, "second")
-	o.lists(t, pipeline)
-	o.machines(t, base)
-	o.parameters(t, base)
-	o.log(t)
+	o.build(t.Context(), pipeline, "first")
+	o.build(t.Context(), pipeline, "first") // the same one
+	o.build(t.Context(), pipeline, "second")
+	o.lists(t.Context(), pipeline)
+	o.machines(t.Context(), base)
+	o.parameters(t.Context(), base)
+	o.log(t.Context())
 	return o.facts
 }
 
-func (o *observer) build(t *testing.T, pipeline, token string) {
-	started, err := o.builder.StartImagePipelineExecution(t.Context(), &imagebuilder.StartImagePipelineExecutionInput{ImagePipelineArn: &pipeline, ClientToken: &token})
+func (o *observer) build(ctx context.Context, pipeline, token string) {
+	started, err := o.builder.StartImagePipelineExecution(ctx, &imagebuilder.StartImagePipelineExecutionInput{ImagePipelineArn: &pipeline, ClientToken: &token})
 	if err != nil {
 		o.see("start", nil, err)
 		return
 	}
 	o.see("start", aws.ToString(started.ImageBuildVersionArn), nil)
 	for range 10 {
-		out, err := o.builder.GetImage(t.Context(), &imagebuilder.GetImageInput{ImageBuildVersionArn: started.ImageBuildVersionArn})
+		out, err := o.builder.GetImage(ctx, &imagebuilder.GetImageInput{ImageBuildVersionArn: started.ImageBuildVersionArn})
 		if err != nil || out.Image == nil || out.Image.State == nil {
 			o.see("image", "nothing", err)
 			return
@@ -104,13 +105,13 @@ func (o *observer) build(t *testing.T, pipeline, token string) {
 			break
 		}
 	}
-	runs, err := o.builder.ListWorkflowExecutions(t.Context(), &imagebuilder.ListWorkflowExecutionsInput{ImageBuildVersionArn: started.ImageBuildVersionArn})
+	runs, err := o.builder.ListWorkflowExecutions(ctx, &imagebuilder.ListWorkflowExecutionsInput{ImageBuildVersionArn: started.ImageBuildVersionArn})
 	if err != nil {
 		o.see("workflows", nil, err)
 		return
 	}
 	for _, run := range runs.WorkflowExecutions {
-		steps, err := o.builder.ListWorkflowStepExecutions(t.Context(), &imagebuilder.ListWorkflowStepExecutionsInput{WorkflowExecutionId: run.WorkflowExecutionId})
+		steps, err := o.builder.ListWorkflowStepExecutions(ctx, &imagebuilder.ListWorkflowStepExecutionsInput{WorkflowExecutionId: run.WorkflowExecutionId})
 		if err != nil {
 			o.see("steps", nil, err)
 			continue
@@ -121,8 +122,8 @@ func (o *observer) build(t *testing.T, pipeline, token string) {
 	}
 }
 
-func (o *observer) lists(t *testing.T, pipeline string) {
-	got, err := o.builder.GetImagePipeline(t.Context(), &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
+func (o *observer) lists(ctx context.Context, pipeline string) {
+	got, err := o.builder.GetImagePipeline(ctx, &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
 	if err == nil && got.ImagePipeline != nil {
 		o.see("pipeline", []any{got.ImagePipeline.Status, got.ImagePipeline.DateNextRun != nil, aws.ToInt32(got.ImagePipeline.ConsecutiveFailures)}, nil)
 	} else {
@@ -130,7 +131,7 @@ func (o *observer) lists(t *testing.T, pipeline string) {
 	}
 	pages := imagebuilder.NewListImagePipelineImagesPaginator(o.builder, &imagebuilder.ListImagePipelineImagesInput{ImagePipelineArn: &pipeline, MaxResults: aws.Int32(1)})
 	for n := 0; pages.HasMorePages() && n < 10; n++ {
-		page, err := pages.NextPage(t.Context())
+		page, err := pages.NextPage(ctx)
 		if err != nil {
 			o.see("images", nil, err)
 			return
@@ -139,28 +140,28 @@ func (o *observer) lists(t *testing.T, pipeline string) {
 			o.see("images", []any{aws.ToString(image.Version), image.BuildType}, nil)
 		}
 	}
-	_, err = o.builder.GetImage(t.Context(), &imagebuilder.GetImageInput{ImageBuildVersionArn: aws.String("arn:aws:imagebuilder:eu-central-1:123456789012:image/none/1.0.0/1")})
+	_, err = o.builder.GetImage(ctx, &imagebuilder.GetImageInput{ImageBuildVersionArn: aws.String("arn:aws:imagebuilder:eu-central-1:123456789012:image/none/1.0.0/1")})
 	o.see("no image", "found", err)
 }
 
-func (o *observer) machines(t *testing.T, base string) {
-	images, err := o.ec2.DescribeImages(t.Context(), &ec2.DescribeImagesInput{ImageIds: []string{base}})
+func (o *observer) machines(ctx context.Context, base string) {
+	images, err := o.ec2.DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{base}})
 	if err == nil && len(images.Images) == 1 {
 		i := images.Images[0]
 		o.see("AMI", []any{i.Architecture, i.State, aws.ToString(i.RootDeviceName), aws.ToString(i.OwnerId), len(i.BlockDeviceMappings)}, nil)
 	} else {
 		o.see("AMI", "not one", err)
 	}
-	_, err = o.ec2.DescribeImages(t.Context(), &ec2.DescribeImagesInput{ImageIds: []string{"ami-0123456789abcdef9"}})
+	_, err = o.ec2.DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{"ami-0123456789abcdef9"}})
 	o.see("no AMI", "found", err)
-	types, err := o.ec2.DescribeInstanceTypes(t.Context(), &ec2.DescribeInstanceTypesInput{InstanceTypes: []ec2types.InstanceType{"t4g.small"}})
+	types, err := o.ec2.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: []ec2types.InstanceType{"t4g.small"}})
 	if err == nil && len(types.InstanceTypes) == 1 {
 		o.see("type", types.InstanceTypes[0].ProcessorInfo.SupportedArchitectures, nil)
 	} else {
 		o.see("type", "not one", err)
 	}
 	o.c.EC2.AddRouteTable(RouteTable{VPC: "vpc-0123456789abcdef0", Main: true})
-	tables, err := o.ec2.DescribeRouteTables(t.Context(), &ec2.DescribeRouteTablesInput{Filters: []ec2types.Filter{where("association.subnet-id", "subnet-0123456789abcdef0")}})
+	tables, err := o.ec2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: []ec2types.Filter{where("association.subnet-id", "subnet-0123456789abcdef0")}})
 	if err != nil {
 		o.see("tables", nil, err)
 		return
@@ -168,15 +169,15 @@ func (o *observer) machines(t *testing.T, base string) {
 	o.see("tables", len(tables.RouteTables), nil)
 }
 
-func (o *observer) parameters(t *testing.T, ami string) {
+func (o *observer) parameters(ctx context.Context, ami string) {
 	for _, overwrite := range []bool{false, true} {
-		_, err := o.ssm.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/base"), Value: &ami, Type: "String", Overwrite: &overwrite})
+		_, err := o.ssm.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/base"), Value: &ami, Type: "String", Overwrite: &overwrite})
 		o.see("put", "done", err)
 	}
-	_, err := o.ssm.PutParameter(t.Context(), &ssm.PutParameterInput{Name: aws.String("/new"), Value: &ami, Type: "String", DataType: aws.String("aws:ec2:image")})
+	_, err := o.ssm.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/new"), Value: &ami, Type: "String", DataType: aws.String("aws:ec2:image")})
 	o.see("put", "done", err)
 	for range 2 {
-		got, err := o.ssm.GetParameter(t.Context(), &ssm.GetParameterInput{Name: aws.String("/new")})
+		got, err := o.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/new")})
 		if err != nil || got.Parameter == nil {
 			o.see("parameter", "nothing", err)
 			continue
@@ -185,11 +186,11 @@ func (o *observer) parameters(t *testing.T, ami string) {
 	}
 }
 
-func (o *observer) log(t *testing.T) {
+func (o *observer) log(ctx context.Context) {
 	in := cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("/aws/imagebuilder/nightly/1/images"), LogStreamName: aws.String("1.0.0/1"), StartFromHead: aws.Bool(true), Limit: aws.Int32(20)}
 	lines := 0
 	for range 6 {
-		page, err := o.logs.GetLogEvents(t.Context(), &in)
+		page, err := o.logs.GetLogEvents(ctx, &in)
 		if err != nil {
 			o.see("log", nil, err)
 			return

@@ -15,7 +15,7 @@ type Services struct {
 // newServices makes the services of an account; each may call the others by cloud.Do. The models are
 // botocore's data.
 func newServices(cloud *Cloud, data string) Services {
-	here := account{id: Account, region: Region, now: time.Now}
+	here := account{number: Account, region: Region, now: time.Now}
 	ec2, logs := newEC2(here), newLogs(here)
 	ssm := newSSM(here, ec2)
 	builder, stacks := newImageBuilder(here, ec2, ssm, logs), newCloudFormation(cloud, data)

@@ -121,7 +121,7 @@ func (s *SSM) stamped(e *parameter, p Parameter) Parameter {
 func (s *SSM) settle(e *parameter) {
 	p := e.pending[0]
 	e.pending = e.pending[1:]
-	if ami, ok := s.ec2.AMI(p.Value); ok && ami.State == "available" && (ami.Owner == s.account.id || ami.Public) {
+	if ami, ok := s.ec2.AMI(p.Value); ok && ami.State == "available" && (ami.Owner == s.number || ami.Public) {
 		e.versions = append(e.versions, s.stamped(e, p))
 	}
 }

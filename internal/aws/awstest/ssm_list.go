@@ -43,7 +43,7 @@ func (s *SSM) describeParameters(call Call) (Values, error) {
 	return s.list(call, conditions, 50, func(p Parameter) Values {
 		out := s.encode(p)
 		delete(out, "Value")
-		out["Tier"], out["LastModifiedUser"], out["Policies"] = p.Tier, "arn:aws:iam::"+s.account.id+":user/deployer", []any{}
+		out["Tier"], out["LastModifiedUser"], out["Policies"] = p.Tier, "arn:aws:iam::"+s.number+":user/deployer", []any{}
 		if p.Description != "" {
 			out["Description"] = p.Description
 		}

@@ -13,13 +13,13 @@ import (
 
 // account is where a service is: what its ARNs say, and its clock.
 type account struct {
-	id, region string
-	now        func() time.Time
+	number, region string
+	now            func() time.Time
 }
 
 // arn names a resource of the account; resource is what follows the account's number.
 func (a account) arn(service, resource string) string {
-	return "arn:aws:" + service + ":" + a.region + ":" + a.id + ":" + resource
+	return "arn:aws:" + service + ":" + a.region + ":" + a.number + ":" + resource
 }
 
 // textOf returns a member that is a string, "" if it is not set.
