@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
-	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"image-builder/internal/cli"
 	"image-builder/internal/programtest"
 )
 
@@ -22,9 +19,7 @@ func (t tests) Run() int {
 
 func TestMain(m *testing.M) {
 	testscript.Main(tests{m}, map[string]func(){
-		"image-builder": func() {
-			os.Exit(cli.Main(context.Background(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-		},
+		"image-builder": main,
 	})
 }
 

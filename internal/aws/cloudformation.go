@@ -44,7 +44,7 @@ func (c *CloudFormation) Stack(ctx context.Context, name string) (stack.Stack, e
 	}
 	out, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &name})
 	if err != nil {
-		return stack.Stack{}, c.explain(ctx, "look at stack "+name, err)
+		return stack.Stack{}, c.explain(ctx, "look at stack "+nameOf(name), err)
 	}
 	if len(out.Stacks) != 1 {
 		return stack.Stack{}, fmt.Errorf("look at stack %s: CloudFormation shows %d", name, len(out.Stacks))
@@ -88,7 +88,7 @@ func (c *CloudFormation) Events(ctx context.Context, id string) iter.Seq2[stack.
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
 			if err != nil {
-				yield(stack.Event{}, c.explain(ctx, "read the events of "+nameOf(id), err))
+				yield(stack.Event{}, c.explain(ctx, "read the events of stack "+nameOf(id), err))
 				return
 			}
 			for _, event := range page.StackEvents {

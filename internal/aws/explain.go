@@ -25,7 +25,7 @@ type callError struct {
 }
 
 func (e *callError) Error() string {
-	text := e.what + ": " + e.cause
+	text := e.Cause()
 	if e.next != "" {
 		text += ": " + e.next
 	}
@@ -40,6 +40,9 @@ func (e *callError) Passing() bool {
 	var exceeded *retry.MaxAttemptsError
 	return errors.As(e.err, &exceeded)
 }
+
+// Cause says what was attempted and why it was not answered as asked, without what to do about it.
+func (e *callError) Cause() string { return e.what + ": " + e.cause }
 
 // explain wraps the error of a call to AWS.
 func (s *Session) explain(ctx context.Context, what string, err error) error {

@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Session holds what the ports share: where AWS is and who asks. The zero Session uses the default chain.
@@ -39,7 +40,8 @@ const metadataPatience = 2 * time.Second
 // load reads the configuration when it is first needed.
 func (s *Session) load(ctx context.Context) (aws.Config, error) {
 	s.once.Do(func() {
-		s.config, s.err = config.LoadDefaultConfig(context.WithoutCancel(ctx), config.WithRetryer(newRetryer))
+		s.config, s.err = config.LoadDefaultConfig(context.WithoutCancel(ctx), config.WithRetryer(newRetryer),
+			config.WithLogger(logging.Nop{})) // what goes wrong is an error; the SDK also logs what it gets over by itself
 		if s.err != nil {
 			s.err = &ConfigError{Err: fmt.Errorf("read AWS configuration: %w", s.err)}
 			return

@@ -45,11 +45,11 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	s, err := remover.Look(ctx, name)
 	watch.Close()
 	if err != nil {
-		return err
+		return unchanged(ctx, err)
 	}
 	if s.Status != stack.DeleteComplete {
 		if err := c.agreed(ctx, env, s); err != nil {
-			return err
+			return unchanged(ctx, err)
 		}
 		watch = newWatcher(env)
 		err = remover.Run(ctx, s)

@@ -79,7 +79,7 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 	defer func() { d.watch.Close() }()
 	plan, err := d.prepare(ctx, name, wanted)
 	if err != nil {
-		return err
+		return unchanged(ctx, err)
 	}
 	d.watch.Close()
 	d.showPlan(plan)
@@ -87,7 +87,7 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 		return d.result(plan, plan.Standing.Stack)
 	}
 	if err := d.agreed(ctx, plan); err != nil {
-		return errors.Join(err, d.deploy.Discard(ctx, plan))
+		return errors.Join(unchanged(ctx, err), d.deploy.Discard(ctx, plan))
 	}
 	if c.Plan {
 		if err := d.deploy.Discard(ctx, plan); err != nil {
@@ -96,6 +96,14 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 		return d.result(plan, plan.Standing.Stack)
 	}
 	return d.execute(ctx, plan)
+}
+
+// unchanged says of an interruption before anything was begun that it was one; any other error is as it is.
+func unchanged(ctx context.Context, err error) error {
+	if lost := (*deploy.Lost)(nil); ctx.Err() == nil || errors.As(err, &lost) {
+		return err
+	}
+	return &ExitError{Code: Interrupted, Err: errors.New("interrupted: nothing was changed")}
 }
 
 // wanted reads the recipe and the flags, and checks them as far as that needs no network.

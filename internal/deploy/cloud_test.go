@@ -220,6 +220,7 @@ type passingError struct{}
 
 func (passingError) Error() string { return "throttled" }
 func (passingError) Passing() bool { return true }
+func (passingError) Cause() string { return "throttled" }
 
 // deploy returns a Deploy that works in the cloud, and never waits.
 func (c *cloud) deploy(t *testing.T) *Deploy {

@@ -58,10 +58,10 @@ func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (sta
 		case ctx.Err() != nil:
 			return s, events, &Lost{Stack: s.Name, Err: ctx.Err()}
 		case err != nil:
-			if misses++; !passing(err) || misses > missesAllowed {
+			if misses++; !passes(err) || misses > missesAllowed {
 				return s, events, &Lost{Stack: s.Name, Err: err}
 			}
-			f.report.Report(progress.Event{Kind: progress.Note, Text: err.Error()})
+			f.again(err)
 		default:
 			misses = 0
 			for _, e := range fresh {
@@ -165,8 +165,16 @@ func past(status stack.Status) string {
 	return map[string]string{"create": "created", "update": "changed", "delete": "deleted", "undo": "brought back", "import": "imported"}[verb(status)]
 }
 
-// passing tells whether the same call may be answered in a while.
-func passing(err error) bool {
-	var p interface{ Passing() bool }
-	return errors.As(err, &p) && p.Passing()
+// passes tells whether the same call may be answered in a while.
+func passes(err error) bool {
+	var fault passing
+	return errors.As(err, &fault) && fault.Passing()
+}
+
+// again notes that a call was not answered and will be made again.
+func (f *follower) again(err error) {
+	var fault passing
+	if errors.As(err, &fault) {
+		f.report.Report(progress.Event{Kind: progress.Note, Text: fault.Cause() + "; asking again"})
+	}
 }

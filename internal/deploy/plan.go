@@ -152,7 +152,7 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 func (d *Deploy) request(ctx context.Context, p *Plan) (err error) {
 	p.ChangeSet.StackID = p.Standing.Name
 	p.ChangeSet.ID, err = d.ChangeSets.CreateChangeSet(ctx, p.wanted)
-	p.asked = err == nil || errors.Is(err, fs.ErrExist) || passing(err) || ctx.Err() != nil
+	p.asked = err == nil || errors.Is(err, fs.ErrExist) || passes(err) || ctx.Err() != nil
 	if errors.Is(err, fs.ErrExist) {
 		if _, err := d.settled(ctx, p.Standing.Name, changeSetName); err != nil {
 			return err
@@ -171,7 +171,7 @@ func (d *Deploy) settled(ctx context.Context, stackID, id string) (stack.ChangeS
 	misses, pause := 0, soon
 	for waited := time.Duration(0); waited < changeSetPatience; waited += pause {
 		c, err := d.ChangeSets.ChangeSet(ctx, stackID, id)
-		if misses++; err != nil && (!passing(err) || misses > missesAllowed) {
+		if misses++; err != nil && (!passes(err) || misses > missesAllowed) {
 			return c, err
 		}
 		if err == nil && c.Status != "CREATE_PENDING" && !c.Status.Busy() {
@@ -235,7 +235,7 @@ func (d *Deploy) gone(ctx context.Context, id string) error {
 		if errors.Is(err, fs.ErrNotExist) || err == nil && s.Status == stack.DeleteComplete {
 			return nil
 		}
-		if err != nil && !passing(err) {
+		if err != nil && !passes(err) {
 			return err
 		}
 		if err := d.Wait(ctx, pause); err != nil {

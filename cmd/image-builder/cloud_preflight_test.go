@@ -1,0 +1,123 @@
+package main
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"image-builder/internal/aws/awstest"
+)
+
+func preflightVerbs() map[string]verb {
+	return map[string]verb{
+		// ami ID [KEY=VALUE…]: there is an AMI; keys are name, owner, arch, root, size (GiB), state, age (days)
+		"ami": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 1, 8)
+			cloud.EC2.AddAMI(amiOf(ts, args[0], pairs(ts, args[1:])))
+		},
+		// ssm NAME VALUE [TYPE [DATATYPE]]: a parameter is set, whatever it was
+		"ssm": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 2, 4)
+			args = append(args, "", "")
+			cloud.SSM.Remove(args[0])
+			cloud.SSM.Put(awstest.Parameter{Name: args[0], Value: args[1], Type: args[2], DataType: args[3]})
+		},
+		// no-ssm NAME: there is no such parameter
+		"no-ssm": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 1, 1)
+			cloud.SSM.Remove(args[0])
+		},
+		// ssm-is NAME VALUE [DATATYPE]: a parameter holds this
+		"ssm-is": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 2, 3)
+			p, _ := cloud.SSM.Parameter(args[0])
+			if p.Value != args[1] || len(args) == 3 && p.DataType != args[2] {
+				ts.Fatalf("%s holds %q (%s), not %q", args[0], p.Value, p.DataType, args[1:])
+			}
+		},
+		// subnet ID TARGET [public]: there is a subnet whose default route leads there; local: it has none
+		"subnet": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 2, 3)
+			vpc := strings.Replace(args[0], "subnet-", "vpc-", 1)
+			routes := []awstest.Route{{Destination: "10.0.0.0/24", Target: "local"}}
+			if target, gone := strings.CutSuffix(args[1], "!"); target != "local" {
+				routes = append(routes, awstest.Route{Destination: "0.0.0.0/0", Target: target, Blackhole: gone})
+			}
+			cloud.EC2.AddSubnet(awstest.Subnet{ID: args[0], VPC: vpc, Public: len(args) == 3})
+			cloud.EC2.AddRouteTable(awstest.RouteTable{ID: strings.Replace(args[0], "subnet-", "rtb-", 1), VPC: vpc, Main: true, Routes: routes})
+		},
+		// endpoints SUBNET SERVICE…: the VPC of a subnet reaches these services
+		"endpoints": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 2, 10)
+			vpc, table := strings.Replace(args[0], "subnet-", "vpc-", 1), strings.Replace(args[0], "subnet-", "rtb-", 1)
+			for _, service := range args[1:] {
+				e := awstest.Endpoint{VPC: vpc, Service: "com.amazonaws." + awstest.Region + "." + service}
+				if service == "s3" {
+					e.Type, e.Tables = "Gateway", []string{table}
+				}
+				cloud.EC2.AddEndpoint(e)
+			}
+		},
+		// serve FILE: the file is at $URL, over HTTP
+		"serve": func(ts *testscript.TestScript, _ *awstest.Cloud, args []string) {
+			arity(ts, args, 1, 1)
+			body, err := os.ReadFile(ts.MkAbs(args[0]))
+			ts.Check(err)
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				http.ServeContent(w, r, args[0], time.Time{}, bytes.NewReader(body))
+			}))
+			ts.Defer(server.Close)
+			ts.Setenv("URL", server.URL+"/"+args[0])
+		},
+	}
+}
+
+// pairs reads KEY=VALUE.
+func pairs(ts *testscript.TestScript, args []string) map[string]string {
+	values := map[string]string{}
+	for _, arg := range args {
+		key, value, ok := strings.Cut(arg, "=")
+		if !ok {
+			ts.Fatalf("%s: write KEY=VALUE", arg)
+		}
+		values[key] = value
+	}
+	return values
+}
+
+func amiOf(ts *testscript.TestScript, id string, values map[string]string) awstest.AMI {
+	ami := awstest.AMI{ID: id}
+	for key, value := range values {
+		switch key {
+		case "name":
+			ami.Name = value
+		case "owner":
+			ami.Owner, ami.Public = value, true
+		case "arch":
+			ami.Architecture = value
+		case "root":
+			ami.RootDevice = value
+		case "state":
+			ami.State = value
+		case "size":
+			ami.RootSize = int64(number(ts, value))
+		case "age":
+			ami.Created = time.Now().AddDate(0, 0, -number(ts, value))
+		default:
+			ts.Fatalf("an AMI has no %s", key)
+		}
+	}
+	return ami
+}
+
+func number(ts *testscript.TestScript, text string) int {
+	n, err := strconv.Atoi(text)
+	ts.Check(err)
+	return n
+}

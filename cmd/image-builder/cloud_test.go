@@ -1,0 +1,109 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"image-builder/internal/aws/awstest"
+)
+
+// TestCloud runs what a user would type against an AWS account of its own: testdata/cloud/*.txtar. The command "cloud"
+// of the scripts sets that account up and looks at it.
+func TestCloud(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/cloud",
+		Setup: func(env *testscript.Env) error {
+			cloud := awstest.Start(env.T().(testing.TB))
+			env.Vars = append(env.Vars, cloud.Env()...)
+			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "IMAGE_BUILDER_DATA_DIR="+filepath.Join(env.WorkDir, "data"))
+			env.Values[cloudKey{}] = cloud
+			prepared(cloud)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"cloud": runVerb},
+	})
+}
+
+// cloudKey is the key under which a script has its cloud.
+type cloudKey struct{}
+
+// verb is what a script can do to its cloud, or see in it. A failed verb ends the script.
+type verb func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string)
+
+// verbs are those of every area; its file says what they do.
+func verbs() map[string]verb {
+	all := map[string]verb{}
+	for _, more := range []map[string]verb{generalVerbs(), deployVerbs(), buildVerbs(), preflightVerbs()} {
+		maps.Copy(all, more)
+	}
+	return all
+}
+
+func runVerb(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: cloud VERB …")
+	}
+	do := verbs()[args[0]]
+	if do == nil {
+		ts.Fatalf("cloud %s: there is no such verb; there are: %s", args[0], strings.Join(slices.Sorted(maps.Keys(verbs())), ", "))
+	}
+	do(ts, ts.Value(cloudKey{}).(*awstest.Cloud), args[1:])
+}
+
+func generalVerbs() map[string]verb {
+	return map[string]verb{
+		// fail SERVICE OPERATION throttled|expired|cut|cut-late|CODE [TIMES]: the next calls are refused so
+		"fail": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 3, 4)
+			times := 1
+			if len(args) == 4 {
+				var err error
+				times, err = strconv.Atoi(args[3])
+				ts.Check(err)
+			}
+			fault, known := map[string]awstest.Fault{
+				"throttled": awstest.Throttled, "expired": awstest.ExpiredToken, "cut": awstest.Cut, "cut-late": awstest.CutLate,
+			}[args[2]]
+			if !known {
+				fault = awstest.Fault{Code: args[2], Message: "no " + args[1] + " today"}
+			}
+			cloud.Fail(args[0], args[1], fault, times)
+		},
+		// calls SERVICE OPERATION N: so many were made
+		"calls": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 3, 3)
+			if n := strconv.Itoa(cloud.Calls(args[0], args[1])); n != args[2] {
+				ts.Fatalf("%s.%s was called %s times, not %s", args[0], args[1], n, args[2])
+			}
+		},
+		// objects BUCKET: prints the keys, one a line
+		"objects": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 1, 1)
+			keys, err := cloud.S3.Keys(args[0])
+			ts.Check(err)
+			_, err = ts.Stdout().Write([]byte(strings.Join(keys, "\n") + "\n"))
+			ts.Check(err)
+		},
+		// put BUCKET KEY FILE: stores an object
+		"put": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 3, 3)
+			body, err := os.ReadFile(ts.MkAbs(args[2]))
+			ts.Check(err)
+			ts.Check(cloud.S3.Put(args[0], args[1], body))
+		},
+	}
+}
+
+func arity(ts *testscript.TestScript, args []string, least, most int) {
+	if len(args) < least || len(args) > most {
+		ts.Fatalf("this verb takes %d to %d arguments, not %q", least, most, args)
+	}
+}
