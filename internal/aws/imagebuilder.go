@@ -57,7 +57,7 @@ func (b *ImageBuilder) Pipeline(ctx context.Context, pipeline string) (imagepipe
 	}
 	out, err := client.GetImagePipeline(ctx, &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
 	if err != nil {
-		return imagepipeline.Pipeline{}, b.Session.explain(ctx, "get image pipeline "+pipeline, err)
+		return imagepipeline.Pipeline{}, b.Session.explain(ctx, "get image pipeline "+nameInARN(pipeline), err)
 	}
 	return pipelineOf(out.ImagePipeline), nil
 }
@@ -86,7 +86,7 @@ func (b *ImageBuilder) Enable(ctx context.Context, pipeline, token string) error
 	}
 	out, err := client.GetImagePipeline(ctx, &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
 	if err != nil {
-		return b.Session.explain(ctx, "get image pipeline "+pipeline, err)
+		return b.Session.explain(ctx, "get image pipeline "+nameInARN(pipeline), err)
 	}
 	p := out.ImagePipeline
 	_, err = client.UpdateImagePipeline(ctx, &imagebuilder.UpdateImagePipelineInput{
@@ -98,7 +98,7 @@ func (b *ImageBuilder) Enable(ctx context.Context, pipeline, token string) error
 		EnhancedImageMetadataEnabled: p.EnhancedImageMetadataEnabled, LoggingConfiguration: p.LoggingConfiguration, ImageTags: p.ImageTags,
 	})
 	if err != nil {
-		return b.Session.explain(ctx, "enable image pipeline "+pipeline, err)
+		return b.Session.explain(ctx, "enable image pipeline "+nameInARN(pipeline), err)
 	}
 	return nil
 }
@@ -119,7 +119,7 @@ func (b *ImageBuilder) Images(ctx context.Context, pipeline string) ([]imagepipe
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, b.Session.explain(ctx, "list images of "+pipeline, err)
+			return nil, b.Session.explain(ctx, "list images of "+nameInARN(pipeline), err)
 		}
 		for _, one := range page.ImageSummaryList {
 			found = append(found, imageOf(one.Arn, one.State, one.DateCreated, one.BuildType, one.OutputResources))
@@ -137,7 +137,7 @@ func (b *ImageBuilder) Image(ctx context.Context, image string) (imagepipeline.I
 	}
 	out, err := client.GetImage(ctx, &imagebuilder.GetImageInput{ImageBuildVersionArn: &image})
 	if err != nil {
-		return imagepipeline.Image{}, b.Session.explain(ctx, "get image "+image, err)
+		return imagepipeline.Image{}, b.Session.explain(ctx, "get image "+imagepipeline.VersionOf(image), err)
 	}
 	one := out.Image
 	return imageOf(one.Arn, one.State, one.DateCreated, one.BuildType, one.OutputResources), nil
@@ -198,7 +198,7 @@ func (b *ImageBuilder) Workflows(ctx context.Context, image string) ([]imagepipe
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, b.Session.explain(ctx, "list workflows of "+image, err)
+			return nil, b.Session.explain(ctx, "list workflows of "+imagepipeline.VersionOf(image), err)
 		}
 		for _, one := range page.WorkflowExecutions {
 			found = append(found, imagepipeline.Workflow{
@@ -243,6 +243,9 @@ func (b *ImageBuilder) Steps(ctx context.Context, workflow string) ([]imagepipel
 	}
 	return found, nil
 }
+
+// nameInARN is what follows an ARN's last slash.
+func nameInARN(full string) string { return full[strings.LastIndexByte(full, '/')+1:] }
 
 // timeOf reads Image Builder's times, which are text: 2026-09-09T19:12:23.175Z. One that cannot be read is zero.
 func timeOf(text *string) time.Time {

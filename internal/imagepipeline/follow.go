@@ -117,12 +117,13 @@ func (f *Follow) watch(ctx context.Context, w *watch) error {
 	begun, pause := f.Now(), f.Pace/eager
 	for quiet, misses := 0, 0; ; {
 		fresh, err := w.look(ctx)
+		cause, passes := causeOf(err)
 		switch {
-		case err != nil && (misses >= missesAllowed || !passes(err)):
+		case err != nil && (misses >= missesAllowed || !passes):
 			return err
 		case err != nil:
 			if misses++; misses == 1 {
-				f.Report.Report(progress.Event{Kind: progress.Note, Text: err.Error() + "; the build goes on and is looked at again"})
+				f.Report.Report(progress.Event{Kind: progress.Note, Text: cause + "; the build goes on and is looked at again"})
 			}
 		case fresh || w.image.State.Building():
 			quiet, misses = 0, 0

@@ -184,7 +184,7 @@ func TestFollowThroughFaults(t *testing.T) {
 			if err != nil || build.AMI != "ami-0new" {
 				t.Errorf("built %+v, %v", build, err)
 			}
-			note := "note   0s throttled; the build goes on and is looked at again\n"
+			note := "note   0s cause: throttled; the build goes on and is looked at again\n"
 			if strings.Count(told, note) != 1 {
 				t.Error(told)
 			}

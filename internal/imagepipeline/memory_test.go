@@ -178,6 +178,8 @@ type passing struct{ error }
 
 func (passing) Passing() bool { return true }
 
+func (p passing) Cause() string { return "cause: " + p.Error() }
+
 // goingWell is a build that takes 100 seconds and comes out well.
 func goingWell() *memory {
 	return &memory{

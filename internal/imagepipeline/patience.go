@@ -21,6 +21,15 @@ func patiently[T any](ctx context.Context, wait Wait, pace time.Duration, ask fu
 
 // passes tells whether an error may be over a moment later.
 func passes(err error) bool {
+	_, passes := causeOf(err)
+	return passes
+}
+
+// causeOf returns what happened if the error may be over a moment later.
+func causeOf(err error) (string, bool) {
 	var fault passing
-	return errors.As(err, &fault) && fault.Passing()
+	if !errors.As(err, &fault) || !fault.Passing() {
+		return "", false
+	}
+	return fault.Cause(), true
 }

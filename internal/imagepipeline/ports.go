@@ -75,4 +75,5 @@ func Sleep(ctx context.Context, d time.Duration) error {
 type passing interface {
 	error
 	Passing() bool
+	Cause() string // what happened, without what to do about it
 }
