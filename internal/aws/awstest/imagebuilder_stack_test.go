@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
+	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/imagebuilder"
 
 	"image-builder/templates"
@@ -59,5 +61,46 @@ func TestPipelineOfAStack(t *testing.T) {
 	}
 	if g := c.Logs.group(s.Outputs["ImageLogs"]); g == nil || g.days != 14 {
 		t.Errorf("log group %+v", g)
+	}
+}
+
+func TestStackThatChangesItsPipeline(t *testing.T) {
+	t.Parallel()
+	c := Start(t)
+	c.SSM.Put(Parameter{Name: "/base", Value: c.EC2.AddAMI(AMI{})})
+	s := ourStack(t, c, map[string]string{"BaseAmiParameter": "/base", "OutputAmiParameter": "/out"})
+	pipeline := s.Outputs["Pipeline"]
+	for range 2 {
+		c.ImageBuilder.Next(Script{FailIn: "BUILDING"})
+		c.ImageBuilder.Finish(c.ImageBuilder.RunScheduled(pipeline))
+	}
+	client := cloudformation.NewFromConfig(c.config("cloudformation"))
+	parameter := func(name, value string) types.Parameter {
+		return types.Parameter{ParameterKey: &name, ParameterValue: &value}
+	}
+	_, err := client.UpdateStack(t.Context(), &cloudformation.UpdateStackInput{
+		StackName: &s.Name, UsePreviousTemplate: aws.Bool(true), Capabilities: []types.Capability{"CAPABILITY_IAM"},
+		Parameters: []types.Parameter{parameter("BaseAmiParameter", "/base"), parameter("OutputAmiParameter", "/other"), parameter("Packages", "jq")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, _ = c.CloudFormation.Finish(s.ID); s.Status != "UPDATE_COMPLETE" {
+		t.Fatalf("%+v", s)
+	}
+	got, err := c.builder().GetImagePipeline(t.Context(), &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
+	if err != nil || aws.ToInt32(got.ImagePipeline.ConsecutiveFailures) != 0 { // an update forgives
+		t.Fatalf("%+v, %v", got, err)
+	}
+	image, _ := followed(t, c.builder(), started(t, c.builder(), pipeline, "one"))
+	if !strings.HasSuffix(*image.Arn, ":image/nightly/1.0.1/1") || c.SSM.Value("/other") == "" || c.SSM.Value("/out") != "" {
+		t.Errorf("%s %s, outputs %q and %q", *image.Arn, image.State.Status, c.SSM.Value("/other"), c.SSM.Value("/out"))
+	}
+	if _, err := client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: &s.ID}); err != nil {
+		t.Fatal(err)
+	}
+	c.CloudFormation.Finish(s.ID)
+	if left := c.ImageBuilder.Pipelines(); len(left) != 0 || len(c.ImageBuilder.resources) != 0 || len(c.Logs.groups) != 0 || len(c.ImageBuilder.Images()) != 3 {
+		t.Errorf("left: pipelines %q, resources %v, %d log groups, %d images", left, sortedKeys(c.ImageBuilder.resources), len(c.Logs.groups), len(c.ImageBuilder.Images()))
 	}
 }
