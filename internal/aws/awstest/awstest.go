@@ -38,6 +38,7 @@ type Cloud struct {
 	test      testing.TB
 	endpoints map[string]*httptest.Server // by the name in AWS_ENDPOINT_URL_<NAME>; "" is for all others
 	served    map[string]*endpoint        // by model
+	overlooks func(found string) bool     // what is wrong with a request and accepted: for tests of the tests
 
 	mu         sync.Mutex
 	faults     []*planned
@@ -67,7 +68,7 @@ type Service interface {
 // Start gives a test an AWS of its own, which ends with it. A test at whose end Violations are left has failed.
 func Start(t testing.TB) *Cloud {
 	t.Helper()
-	c := &Cloud{test: t, endpoints: map[string]*httptest.Server{}, served: map[string]*endpoint{}, calls: map[string]int{}}
+	c := &Cloud{test: t, endpoints: map[string]*httptest.Server{}, served: map[string]*endpoint{}, overlooks: func(string) bool { return false }, calls: map[string]int{}}
 	data := modelData(t, venv.Python(t))
 	c.S3 = newS3(c)
 	c.Services = newServices(c, data)

@@ -27,12 +27,6 @@ type CloudFormation struct {
 	failures []*failure
 	hooks    map[hookKey][]func(Resource) error
 	numbers  map[string]int // that open versions were given, by what precedes them
-	wrong    faultiness
-}
-
-// faultiness are wrong behaviours that tests of the tests switch on, to see that these notice.
-type faultiness struct {
-	silentFailure, noChangesSucceed, previousForgotten, staleParameters, noInitiated, anyOrder, keepsDeletedName bool
 }
 
 // failure makes a resource fail, as often as times says.
@@ -172,7 +166,7 @@ func (c *CloudFormation) arn(kind, name string) string {
 func (c *CloudFormation) find(id string) *stack {
 	for i := len(c.stacks) - 1; i >= 0; i-- {
 		s := c.stacks[i]
-		if s.id == id || s.name == id && (s.status != "DELETE_COMPLETE" || c.wrong.keepsDeletedName) {
+		if s.id == id || s.name == id && s.status != "DELETE_COMPLETE" {
 			return s
 		}
 	}

@@ -125,7 +125,7 @@ func (c *CloudFormation) updateStack(call Call) (Values, error) {
 	if cs.changes, err = c.compare(s, cs); err != nil {
 		return nil, err
 	}
-	if !cs.changes.any() && !c.wrong.noChangesSucceed {
+	if !cs.changes.any() {
 		return nil, invalid("No updates are to be performed.")
 	}
 	if call.In["Capabilities"] == nil {

@@ -181,7 +181,7 @@ func (c *CloudFormation) proceed(cs *changeSet) {
 			cs.status, cs.reason = "FAILED", reason
 			return
 		}
-		if !cs.changes.any() && !c.wrong.noChangesSucceed {
+		if !cs.changes.any() {
 			cs.status, cs.reason = "FAILED", noChanges
 			return
 		}

@@ -24,7 +24,7 @@ func (c *CloudFormation) takeOver(s *stack, cs *changeSet) {
 func (c *CloudFormation) create(s *stack, cs *changeSet) {
 	c.takeOver(s, cs)
 	c.turn(s, "CREATE_IN_PROGRESS", "User Initiated")
-	s.work = &work{tasks: c.ordered(c.creations(s), false), halts: true, then: func(failed []string) {
+	s.work = &work{tasks: ordered(c.creations(s), false), halts: true, then: func(failed []string) {
 		if len(failed) > 0 {
 			c.createFailed(s, failed)
 			return
@@ -130,7 +130,7 @@ func (c *CloudFormation) takeDown(s *stack, retained []string, complete, incompl
 			return unborn, nil
 		}})
 	}
-	s.work = &work{tasks: c.ordered(tasks, true), then: func(failed []string) {
+	s.work = &work{tasks: ordered(tasks, true), then: func(failed []string) {
 		if len(failed) > 0 {
 			c.turn(s, incomplete, listed("delete", failed))
 			return
@@ -156,7 +156,7 @@ func (c *CloudFormation) update(s *stack, cs *changeSet) {
 	s.updated = c.tick()
 	c.turn(s, "UPDATE_IN_PROGRESS", "User Initiated")
 	tasks := append(c.creations(s), c.updates(s)...)
-	s.work = &work{tasks: c.ordered(tasks, false), halts: true, then: func(failed []string) {
+	s.work = &work{tasks: ordered(tasks, false), halts: true, then: func(failed []string) {
 		if len(failed) > 0 {
 			c.rollBack(s, reasonOf(tasks))
 			return
@@ -241,7 +241,7 @@ func (c *CloudFormation) cleanUp(s *stack, left []*resource, then func()) {
 	for _, r := range left {
 		tasks = append(tasks, &task{verb: deletion, resource: r, prepare: func(*task) (bool, error) { return r.physicalID == "", nil }})
 	}
-	s.work = &work{tasks: c.ordered(tasks, true), then: func([]string) {
+	s.work = &work{tasks: ordered(tasks, true), then: func([]string) {
 		for _, r := range left {
 			if s.resources[r.logicalID] == r {
 				delete(s.resources, r.logicalID)

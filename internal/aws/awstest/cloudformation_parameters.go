@@ -66,7 +66,7 @@ func effective(parameters []parameterValue) map[string]any {
 // fill gives the template's parameters their values: those of the request, of the stack where it says so, or defaults.
 func (c *CloudFormation) fill(t *template, in Values, s *stack) ([]parameterValue, error) {
 	declared := t.data.Section("Parameters")
-	given, err := c.chosen(listOf[Values](in, "Parameters"), s)
+	given, err := chosen(listOf[Values](in, "Parameters"), s)
 	if err != nil {
 		return nil, err
 	}
@@ -100,15 +100,12 @@ func (c *CloudFormation) fill(t *template, in Values, s *stack) ([]parameterValu
 		if err := c.settle(&filled[i], declared[filled[i].name].(map[string]any)); err != nil {
 			return nil, err
 		}
-		if before, ok := s.parameter(filled[i].name); ok && c.wrong.staleParameters && before.value == filled[i].value {
-			filled[i].resolved = before.resolved
-		}
 	}
 	return filled, nil
 }
 
 // chosen returns the values of a request; previous ones are those of the stack.
-func (c *CloudFormation) chosen(parameters []Values, s *stack) (map[string]string, error) {
+func chosen(parameters []Values, s *stack) (map[string]string, error) {
 	given := map[string]string{}
 	for _, p := range parameters {
 		name := textOf(p, "ParameterKey")
@@ -124,9 +121,7 @@ func (c *CloudFormation) chosen(parameters []Values, s *stack) (map[string]strin
 		if !ok {
 			return nil, invalid("Invalid input for parameter key %s. Cannot specify usePreviousValue as true for a parameter key not in the previous template", name)
 		}
-		if !c.wrong.previousForgotten {
-			given[name] = previous.value
-		}
+		given[name] = previous.value
 	}
 	return given, nil
 }

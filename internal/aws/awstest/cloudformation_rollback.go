@@ -28,7 +28,7 @@ func (c *CloudFormation) undo(s *stack, names []string) {
 			return false, nil
 		}})
 	}
-	s.work = &work{tasks: c.ordered(tasks, false), then: func(failed []string) {
+	s.work = &work{tasks: ordered(tasks, false), then: func(failed []string) {
 		if len(failed) > 0 {
 			c.turn(s, "UPDATE_ROLLBACK_FAILED", listed("update", failed))
 			return

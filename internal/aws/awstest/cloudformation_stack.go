@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,9 +62,6 @@ func (c *CloudFormation) turn(s *stack, status, reason string) {
 // tell brings a resource into a status, with the event that tells of it.
 func (c *CloudFormation) tell(s *stack, r *resource, status, reason string) {
 	r.status, r.reason, r.updated = status, reason, c.tick()
-	if c.wrong.silentFailure && strings.HasSuffix(status, "_FAILED") {
-		return
-	}
 	properties, _ := json.Marshal(r.properties) // texts, numbers, lists and maps only
 	s.events = append(s.events, withReason(Values{
 		"StackId": s.id, "StackName": s.name, "LogicalResourceId": r.logicalID, "PhysicalResourceId": r.physicalID,

@@ -161,3 +161,32 @@ func TestUpdateThatIsCancelled(t *testing.T) {
 		t.Errorf("error %v, want ValidationError: nothing is under way", err)
 	}
 }
+
+// keeps tells whether a parameter that says so keeps the value that the stack has.
+func keeps(t *testing.T, c *Cloud) bool {
+	t.Helper()
+	if _, err := c.CloudFormation.Put(Stack{Name: "s", Template: simpleTemplate, Parameters: map[string]string{"TopicName": "chosen"}, Status: "CREATE_COMPLETE"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := cloudformation.NewFromConfig(c.config("cloudformation")).UpdateStack(t.Context(), &cloudformation.UpdateStackInput{
+		StackName: aws.String("s"), TemplateBody: aws.String(simpleTemplate),
+		Parameters: []types.Parameter{{ParameterKey: aws.String("TopicName"), UsePreviousValue: aws.Bool(true)}},
+	})
+	return err != nil && strings.Contains(err.Error(), "No updates are to be performed.")
+}
+
+func TestPreviousValue(t *testing.T) {
+	t.Parallel()
+	if !keeps(t, Start(t)) {
+		t.Error("a parameter that keeps its value is changed")
+	}
+	c := Start(t)
+	served := c.served["cloudformation"]
+	served.service = &liar{Service: served.service, operation: "UpdateStack", lie: func(do func(Call) (Values, error), call Call) (Values, error) {
+		call.In["Parameters"] = []any{} // the defaults
+		return do(call)
+	}}
+	if keeps(t, c) {
+		t.Error("a server that forgets previous values is not noticed")
+	}
+}

@@ -107,9 +107,7 @@ func (c *CloudFormation) advance(s *stack, t *task) {
 	if t.stage == taskStarted && (t.verb == creation || t.replaces) {
 		t.resource.physicalID = c.identity(s, t.resource.logicalID, t.resource.kind, t.resource.properties)
 		t.stage, t.resource.made = taskInitiated, false
-		if !c.wrong.noInitiated {
-			c.tell(s, t.resource, eventVerb(t.verb)+"_IN_PROGRESS", "Resource creation Initiated")
-		}
+		c.tell(s, t.resource, eventVerb(t.verb)+"_IN_PROGRESS", "Resource creation Initiated")
 		return
 	}
 	if reason, fails := c.outcome(s, t); fails {
@@ -184,14 +182,14 @@ func (c *CloudFormation) finish(s *stack, w *work) {
 }
 
 // ordered links tasks: a resource comes after what it needs, or before it when things are taken down.
-func (c *CloudFormation) ordered(tasks []*task, down bool) []*task {
+func ordered(tasks []*task, down bool) []*task {
 	for _, t := range tasks {
 		for _, other := range tasks {
 			first, second := t, other
 			if down {
 				first, second = other, t
 			}
-			if !c.wrong.anyOrder && slices.Contains(first.resource.needs, second.resource.logicalID) {
+			if slices.Contains(first.resource.needs, second.resource.logicalID) {
 				t.after = append(t.after, other)
 			}
 		}

@@ -135,6 +135,11 @@ func TestRequestsThatTheModelRefuses(t *testing.T) {
 				t.Errorf("error %v, want %s", err, test.code)
 			}
 			wantViolation(t, c, test.says)
+			c.overlooks = func(string) bool { return true }
+			if err := test.call(t.Context(), c.config(test.service)); err != nil {
+				t.Errorf("something else than %q is wrong with it: %v", test.says, err)
+			}
+			c.Violations()
 		})
 	}
 }
