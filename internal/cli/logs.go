@@ -67,7 +67,7 @@ func (c *LogsCmd) Run(ctx context.Context, env *Env) error {
 		return c.follow(ctx, env, b, image)
 	}
 	printed, err := env.printLog(image, env.logLine, func(line func(imagepipeline.Line) error) (int, error) {
-		return b.log("ImageLogs").Each(ctx, image.Version, line)
+		return b.log("ImageLogs").Image(ctx, image.Version, line)
 	})
 	if err == nil && printed == 0 {
 		return c.noLog(ctx, env, b, image)

@@ -1,6 +1,9 @@
 package imagepipeline
 
-import "context"
+import (
+	"context"
+	"strings"
+)
 
 // Log reads one group of logs.
 type Log struct {
@@ -27,6 +30,32 @@ func (l *Log) Each(ctx context.Context, stream string, line func(Line) error) (i
 		}
 		place = page.Next
 	}
+}
+
+// Image hands over the lines of an image's build.
+func (l *Log) Image(ctx context.Context, version string, line func(Line) error) (int, error) {
+	count, err := l.Each(ctx, version, line)
+	if err != nil || count > 0 {
+		return count, err
+	}
+	stream, err := streamOf(ctx, l.Logs, l.Group, version)
+	if err != nil || stream == version {
+		return 0, err
+	}
+	return l.Each(ctx, stream, line)
+}
+
+// streamOf returns the name of the stream of an image's build: its version, or what ends in it. The documentation says
+// what streams are called in the groups that Image Builder makes itself, and nothing of those that it is given.
+// https://docs.aws.amazon.com/imagebuilder/latest/userguide/monitor-cwlogs.html
+func streamOf(ctx context.Context, logs Logs, group, version string) (string, error) {
+	names, err := logs.Streams(ctx, group)
+	for _, name := range names {
+		if strings.HasSuffix(name, "/"+version) {
+			return name, nil
+		}
+	}
+	return version, err
 }
 
 // All hands over the lines of all streams, one stream after the other in the order of their names, which are days in

@@ -20,7 +20,8 @@ type watch struct {
 	workflows []Workflow
 	steps     map[string][]Step // by workflow's ID
 	told      map[string]bool   // what was told, by a word and an ID
-	place     string            // in the log
+	stream    string            // of the log
+	place     string            // in the stream
 	tail      []Line
 	search    search
 }
@@ -28,7 +29,7 @@ type watch struct {
 func newWatch(f *Follow, arn string) *watch {
 	return &watch{
 		Follow: f, steps: map[string][]Step{}, told: map[string]bool{},
-		image: Image{ARN: arn, Version: VersionOf(arn), State: "PENDING"},
+		image: Image{ARN: arn, Version: VersionOf(arn), State: "PENDING"}, stream: VersionOf(arn),
 	}
 }
 
@@ -52,7 +53,7 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 			return false, err
 		}
 	}
-	lines, place, err := readOn(ctx, w.Logs, w.Group, w.image.Version, w.place)
+	lines, place, err := w.readOn(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -65,16 +66,20 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 	return w.tell(lines, false)
 }
 
-// readOn reads what a stream holds after a place, and returns the place after it.
-func readOn(ctx context.Context, logs Logs, group, stream, place string) ([]Line, string, error) {
+// readOn reads what the log holds after the place that was read last, and returns the place after that.
+func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 	var lines []Line
-	for {
-		page, err := logs.Lines(ctx, group, stream, place)
+	for place := w.place; ; {
+		page, err := w.Logs.Lines(ctx, w.Group, w.stream, place)
 		if err != nil {
 			return nil, "", err
 		}
 		lines = append(lines, page.Lines...)
-		if page.Missing || page.Next == place {
+		if page.Missing {
+			w.stream, err = streamOf(ctx, w.Logs, w.Group, w.image.Version) // it is read with the next look
+			return lines, place, err
+		}
+		if page.Next == place {
 			return lines, place, nil
 		}
 		place = page.Next

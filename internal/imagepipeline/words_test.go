@@ -86,7 +86,9 @@ func TestLog(t *testing.T) {
 			t.Errorf("the last %d are %v, %v", n, got, err)
 		}
 	}
-	if count, err := log.Each(t.Context(), "no such stream", nil); count != 0 || err != nil {
-		t.Errorf("got %d, %v", count, err)
+	for version, want := range map[string]int{"2026/03/02": 3, "03/03": 3, "3": 0, "no such stream": 0} {
+		if count, err := log.Image(t.Context(), version, func(imagepipeline.Line) error { return nil }); count != want || err != nil {
+			t.Errorf("%s has %d lines, %v", version, count, err)
+		}
 	}
 }
