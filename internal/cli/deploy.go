@@ -79,7 +79,7 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 	defer func() { d.watch.Close() }()
 	plan, err := d.prepare(ctx, name, wanted)
 	if err != nil {
-		return unchanged(ctx, err)
+		return unchanged(err)
 	}
 	d.watch.Close()
 	d.showPlan(plan)
@@ -87,7 +87,7 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 		return d.result(plan, plan.Standing.Stack)
 	}
 	if err := d.agreed(ctx, plan); err != nil {
-		return errors.Join(unchanged(ctx, err), d.deploy.Discard(ctx, plan))
+		return errors.Join(unchanged(err), d.deploy.Discard(ctx, plan))
 	}
 	if c.Plan {
 		if err := d.deploy.Discard(ctx, plan); err != nil {
@@ -99,8 +99,8 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 }
 
 // unchanged says of an interruption before anything was begun that it was one; any other error is as it is.
-func unchanged(ctx context.Context, err error) error {
-	if lost := (*deploy.Lost)(nil); ctx.Err() == nil || errors.As(err, &lost) {
+func unchanged(err error) error {
+	if !errors.Is(err, context.Canceled) || isA[*deploy.Lost](err) {
 		return err
 	}
 	return &ExitError{Code: Interrupted, Err: errors.New("interrupted: nothing was changed")}
@@ -166,7 +166,7 @@ func (d *deployment) wire() {
 	d.stacks = &aws.CloudFormation{Session: d.session}
 	objects := &aws.S3{Session: d.session}
 	d.deploy = &deploy.Deploy{
-		Stacks: d.stacks, ChangeSets: d.stacks, Executor: d.stacks, Buckets: objects, Objects: objects, Addresses: objects,
+		Stacks: d.stacks, ChangeSets: d.stacks, Waiting: d.stacks, Executor: d.stacks, Buckets: objects, Objects: objects, Addresses: objects,
 		Report: d.report, Wait: pause, Show: d.showChanges,
 	}
 }
@@ -190,6 +190,7 @@ func (d *deployment) check(ctx context.Context, wanted preflight.Wanted, standin
 		return wanted, nil
 	}
 	d.watch.Close()
+	d.showChecks()
 	return wanted, notReady(failed)
 }
 
@@ -223,8 +224,11 @@ func (d *deployment) execute(ctx context.Context, plan *deploy.Plan) error {
 	d.watch = newWatcher(d.env)
 	after, err := d.deploy.Execute(ctx, plan)
 	d.watch.Close()
-	if err != nil {
+	if err != nil && plan.Standing.Kind == deploy.Recreate {
 		return err
+	}
+	if err != nil {
+		return unchanged(err)
 	}
 	return d.result(plan, after)
 }

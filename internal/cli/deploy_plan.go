@@ -16,11 +16,7 @@ func (d *deployment) showPlan(plan *deploy.Plan) {
 	if d.env.JSON {
 		return
 	}
-	for _, r := range d.checks {
-		if r.Status != preflight.OK {
-			d.say("%s: %s: %s", r.Status, r.Name, sentence(r.Text, r.Next))
-		}
-	}
+	d.showChecks()
 	s := plan.Standing
 	where := fmt.Sprintf("stack %s in %s, account %s", s.Name, d.who.Region, d.who.Account)
 	switch {
@@ -39,6 +35,15 @@ func (d *deployment) showPlan(plan *deploy.Plan) {
 	}
 	d.showSettings(plan.Settings)
 	d.showChanges(plan.ChangeSet)
+}
+
+// showChecks says how every check ended. Those that failed are the error, and said there.
+func (d *deployment) showChecks() {
+	for _, r := range d.checks {
+		if r.Status != preflight.Failed && !d.env.JSON {
+			d.say("%s: %s: %s", r.Status, r.Name, sentence(r.Text, r.Next))
+		}
+	}
 }
 
 func (d *deployment) say(format string, values ...any) {
