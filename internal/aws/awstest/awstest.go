@@ -66,10 +66,10 @@ type Service interface {
 }
 
 // Start gives a test an AWS of its own, which ends with it. A test at whose end Violations are left has failed.
-func Start(t testing.TB) *Cloud {
-	t.Helper()
-	c := &Cloud{test: t, endpoints: map[string]*httptest.Server{}, served: map[string]*endpoint{}, overlooks: func(string) bool { return false }, calls: map[string]int{}}
-	data := modelData(t, venv.Python(t))
+func Start(tb testing.TB) *Cloud {
+	tb.Helper()
+	c := &Cloud{test: tb, endpoints: map[string]*httptest.Server{}, served: map[string]*endpoint{}, overlooks: func(string) bool { return false }, calls: map[string]int{}}
+	data := modelData(tb, venv.Python(tb))
 	c.S3 = newS3(c)
 	c.Services = newServices(c, data)
 	for _, service := range c.list() {
@@ -77,7 +77,7 @@ func Start(t testing.TB) *Cloud {
 	}
 	c.listen("S3", c.S3)
 	c.listen("", http.HandlerFunc(c.nobody))
-	t.Cleanup(c.end)
+	tb.Cleanup(c.end)
 	return c
 }
 

@@ -2,6 +2,7 @@ package awstest
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -47,7 +48,7 @@ func (c *CloudFormation) executeChangeSet(call Call) (Values, error) {
 func (c *CloudFormation) deleteChangeSet(call Call) (Values, error) {
 	cs, err := c.named(call.In)
 	if err != nil {
-		if f, ok := err.(Fault); ok && f.Code == "ChangeSetNotFound" {
+		if f := (Fault{}); errors.As(err, &f) && f.Code == "ChangeSetNotFound" {
 			return Values{}, nil // as if it had been there
 		}
 		return nil, err

@@ -191,8 +191,8 @@ func (c *CloudFormation) proceed(cs *changeSet) {
 
 // any tells whether there is anything to do: an output alone is, metadata of the template alone is not.
 func (x *delta) any() bool {
-	old, _ := x.before.Value(map[string]any(x.old.data.Section("Outputs")))
-	now, _ := x.after.Value(map[string]any(x.new.data.Section("Outputs")))
+	old, _ := x.before.Value(x.old.data.Section("Outputs"))
+	now, _ := x.after.Value(x.new.data.Section("Outputs"))
 	return len(x.resources) > 0 || x.tags || x.stack.template == nil || !reflect.DeepEqual(old, now)
 }
 

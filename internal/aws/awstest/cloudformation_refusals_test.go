@@ -39,7 +39,7 @@ Resources: {Topic: {Type: AWS::SNS::Topic}}
 		"not allowed":       {template: parameters, parameters: map[string]string{"Kind": "io1"}, says: "Parameter 'Kind' must be one of AllowedValues"},
 		"with words":        {template: parameters, parameters: map[string]string{"Zone": "CET"}, says: "Parameter Zone failed to satisfy constraint: must be a zone"},
 		"rule":              {template: parameters, parameters: map[string]string{"Kind": "gp2"}, says: "gp2 is too slow"},
-		"unknown":           {template: parameters, parameters: map[string]string{"Nmae": "abc"}, says: "Parameters: [Nmae] do not exist in the template"},
+		"unknown":           {template: parameters, parameters: map[string]string{"Title": "abc"}, says: "Parameters: [Title] do not exist in the template"},
 		"no previous":       {template: parameters, keep: "Name", says: "Cannot specify usePreviousValue as true for a parameter key not in the previous template"},
 		"not in SSM":        {template: parameters, parameters: map[string]string{"Base": "/none"}, says: "Unable to fetch parameters [/none] from parameter store for this account."},
 		"capability":        {template: role, code: "InsufficientCapabilitiesException", says: "Requires capabilities : [CAPABILITY_IAM]"},

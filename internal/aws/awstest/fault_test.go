@@ -87,6 +87,12 @@ func TestS3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); code(err) != "BucketAlreadyOwnedByYou" {
+		t.Errorf("error %v, want BucketAlreadyOwnedByYou", err)
+	}
+	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("elsewhere")}); code(err) != "IllegalLocationConstraintException" {
+		t.Errorf("error %v, want IllegalLocationConstraintException", err)
+	}
 	body := []byte("#!/bin/bash\n")
 	_, err = client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String("a/b.sh"), Body: bytes.NewReader(body), ExpectedBucketOwner: owner})
 	if err != nil {
@@ -117,6 +123,9 @@ func TestS3OfSomebodyElse(t *testing.T) {
 	_, err := s3.NewFromConfig(cfg).HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: aws.String("theirs")})
 	if code(err) != "Forbidden" {
 		t.Errorf("error %v, want Forbidden", err)
+	}
+	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("theirs")}); code(err) != "BucketAlreadyExists" {
+		t.Errorf("error %v, want BucketAlreadyExists", err)
 	}
 	cfg.Region = "us-east-1"
 	_, err = s3.NewFromConfig(cfg).ListObjectsV2(t.Context(), &s3.ListObjectsV2Input{Bucket: aws.String("theirs")})

@@ -1,6 +1,7 @@
 package awstest
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -45,7 +46,7 @@ func falsified(change func(out Values)) func(func(Call) (Values, error), Call) (
 func refusing(change func(f Fault) (Values, error)) func(func(Call) (Values, error), Call) (Values, error) {
 	return func(do func(Call) (Values, error), call Call) (Values, error) {
 		out, err := do(call)
-		if f, ok := err.(Fault); ok {
+		if f := (Fault{}); errors.As(err, &f) {
 			return change(f)
 		}
 		return out, err

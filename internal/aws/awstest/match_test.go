@@ -100,13 +100,13 @@ var (
 )
 
 func (m *matcher) text(path, want, got string) {
-	switch {
-	case want == "datetime" || want == "timestamp":
+	switch want {
+	case "datetime", "timestamp":
 		if !strings.HasPrefix(got, "time:") {
 			m.differ(path, "want a time, got %q", got)
 		}
 		return
-	case want == "resource-status-reason":
+	case "resource-status-reason":
 		return
 	}
 	want = strings.ReplaceAll(want, "111111111111", Account)

@@ -49,11 +49,11 @@ type member struct {
 }
 
 // modelData finds botocore's data beside an interpreter.
-func modelData(t testing.TB, python string) string {
-	t.Helper()
+func modelData(tb testing.TB, python string) string {
+	tb.Helper()
 	found, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(python)), "lib", "python*", "site-packages", "botocore", "data"))
 	if err != nil || len(found) != 1 {
-		t.Fatalf("find botocore's service models: %v, %v", found, err)
+		tb.Fatalf("find botocore's service models: %v, %v", found, err)
 	}
 	return found[0]
 }
@@ -63,8 +63,11 @@ var models sync.Map
 
 func loadModel(data, service string) (*model, error) {
 	versions, err := filepath.Glob(filepath.Join(data, service, "*", "service-2.json.gz"))
-	if err != nil || len(versions) == 0 {
-		return nil, fmt.Errorf("find the model of %s in %s: %d files, %v", service, data, len(versions), err)
+	if err != nil {
+		return nil, fmt.Errorf("find the model of %s: %w", service, err)
+	}
+	if len(versions) == 0 {
+		return nil, fmt.Errorf("find the model of %s: there is none in %s", service, data)
 	}
 	newest := slices.Max(versions)
 	load, _ := models.LoadOrStore(newest, sync.OnceValues(func() (*model, error) { return readModel(newest) }))

@@ -88,6 +88,10 @@ func (s *S3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		cut(w)
 	case due:
 		refuse(w, r, planned)
+	case operation == "CreateBucket" && s.taken(bucket) != nil:
+		refuse(w, r, *s.taken(bucket))
+	case operation == "CreateBucket" && !here(r):
+		refuse(w, r, Fault{Code: "IllegalLocationConstraintException", Message: "The location constraint is incompatible for the region specific endpoint this request was sent to.", Status: http.StatusBadRequest})
 	case s.foreign(bucket, r.Header.Get("X-Amz-Expected-Bucket-Owner")):
 		refuse(w, r, Fault{Code: "AccessDenied", Message: "Access Denied", Status: http.StatusForbidden})
 	default:
@@ -106,6 +110,29 @@ func (s *S3) foreign(bucket, expected string) bool {
 		owner = Account
 	}
 	return other || expected != "" && expected != owner
+}
+
+// taken is why a bucket's name cannot be had.
+func (s *S3) taken(bucket string) *Fault {
+	there, err := s.store.BucketExists(bucket)
+	switch {
+	case err != nil || !there:
+		return nil
+	case s.foreign(bucket, ""):
+		return &Fault{Code: "BucketAlreadyExists", Message: "The requested bucket name is not available.", Status: http.StatusConflict}
+	}
+	return &Fault{Code: "BucketAlreadyOwnedByYou", Message: "Your previous request to create the named bucket succeeded and you already own it.", Status: http.StatusConflict}
+}
+
+// here tells whether a new bucket is asked for in this region; the request can be read once more.
+func here(r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return false
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	var asked struct{ LocationConstraint string }
+	return xml.Unmarshal(body, &asked) == nil && asked.LocationConstraint == Region
 }
 
 // s3Operation names the operation of a request, as far as faults and counts need it.
