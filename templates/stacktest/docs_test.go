@@ -51,6 +51,9 @@ func TestTheDocumentationListsTheParameters(t *testing.T) {
 		t.Fatal("docs/05-stack.md has no table of parameters")
 	}
 	want := rows(template(t))
+	if n := len(template(t).Section("Parameters")); n != len(want) {
+		t.Errorf("%d parameters, of which the console shows %d: add each to a group in templates/stack.yml's Metadata", n, len(want))
+	}
 	if diff := cmp.Diff(want, strings.Split(table, "\n")); diff != "" {
 		t.Errorf("parameters (-template +docs):\n%s\nthe table would be\n%s", diff, strings.Join(want, "\n"))
 	}
