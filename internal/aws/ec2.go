@@ -93,11 +93,16 @@ func (e *EC2) Architectures(ctx context.Context, instanceType string) ([]string,
 // explain makes a fs.ErrNotExist of the errors for what is not there, or not visible.
 func (e *EC2) explain(ctx context.Context, what string, err error) error {
 	var api smithy.APIError
-	if errors.As(err, &api) {
-		code := api.ErrorCode()
-		if strings.HasSuffix(code, ".NotFound") || strings.HasSuffix(code, ".Malformed") || strings.HasSuffix(code, ".Unavailable") || code == "InvalidInstanceType" {
-			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
-		}
+	if errors.As(err, &api) && absent(api.ErrorCode(), api.ErrorMessage()) {
+		err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	return e.Session.explain(ctx, what, err)
+}
+
+// absent tells whether EC2 says that there is no such thing. Of an AMI that is not shared it says that in its own way.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+func absent(code, message string) bool {
+	_, why, _ := strings.Cut(code, ".")
+	return why == "NotFound" || why == "Malformed" || why == "Unavailable" || code == "InvalidInstanceType" ||
+		code == "AuthFailure" && strings.HasPrefix(message, "Not authorized for images")
 }
