@@ -139,7 +139,7 @@ func (a *answering) carryOut(in Values) (Values, error) {
 		out = Values{}
 	}
 	out = normal(out).(Values)
-	if found := a.model.check(a.model.output(a.op), out); len(found) > 0 {
+	if found := a.model.checkAnswer(a.model.output(a.op), out); len(found) > 0 {
 		return nil, fmt.Errorf("%s: answer: %s", a.op.Name, strings.Join(found, "; "))
 	}
 	return out, nil

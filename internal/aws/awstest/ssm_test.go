@@ -127,7 +127,7 @@ func TestGetParameters(t *testing.T) {
 	refused(t, err, "ParameterNotFound")
 }
 
-func TestListParameters(t *testing.T) {
+func TestParametersUnderAPath(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
 	c.SSM.PageSize = 1
@@ -151,18 +151,30 @@ func TestListParameters(t *testing.T) {
 	if diff := cmp.Diff([][]string{{"/a/x"}, {"/a/x", "/a/y/z"}, {"/b"}}, [][]string{under("/a", false), under("/a/", true), under("/", false)}); diff != "" {
 		t.Error(diff)
 	}
-	described := func(filters ...types.ParameterStringFilter) (names []string, err error) {
-		pages := ssm.NewDescribeParametersPaginator(client, &ssm.DescribeParametersInput{ParameterFilters: filters})
-		for pages.HasMorePages() {
-			page, err := pages.NextPage(ctx)
-			if err != nil {
-				return nil, err
-			}
-			for _, p := range page.Parameters {
-				names = append(names, *p.Name)
-			}
+}
+
+// parametersThat fit a filter, page by page.
+func parametersThat(t *testing.T, client *ssm.Client, filter types.ParameterStringFilter) (names []string, err error) {
+	t.Helper()
+	pages := ssm.NewDescribeParametersPaginator(client, &ssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{filter}})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			return nil, err
 		}
-		return names, nil
+		for _, p := range page.Parameters {
+			names = append(names, *p.Name)
+		}
+	}
+	return names, nil
+}
+
+func TestDescribeParameters(t *testing.T) {
+	t.Parallel()
+	c := Start(t)
+	c.SSM.PageSize = 1
+	for _, name := range []string{"/a/x", "/a/y/z", "/b", "single"} {
+		c.SSM.Put(Parameter{Name: name, Value: "1"})
 	}
 	by := func(key, option string, values ...string) types.ParameterStringFilter {
 		return types.ParameterStringFilter{Key: &key, Option: &option, Values: values}
@@ -181,7 +193,7 @@ func TestListParameters(t *testing.T) {
 		{by("Path", "Equals", "/a"), "", "InvalidFilterOption"},
 		{by("Name", "Equals"), "", "InvalidFilterValue"},
 	} {
-		names, err := described(test.filter)
+		names, err := parametersThat(t, c.parameters(), test.filter)
 		if test.code != "" {
 			refused(t, err, test.code)
 		} else if got := strings.Join(names, " "); got != test.want || err != nil {
