@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -45,6 +46,19 @@ func deployVerbs() map[string]verb {
 		"begin-delete": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			_, err := cloud.Do("cloudformation", "DeleteStack", awstest.Values{"StackName": args[0]})
+			ts.Check(err)
+		},
+		// finish-build VERSION: a build comes to its end
+		"finish-build": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 1, 1)
+			cloud.ImageBuilder.Finish(versioned(ts, cloud, args[0]))
+		},
+		// protect NAME true|false: somebody says whether a stack may be deleted
+		"protect": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 2, 2)
+			_, err := cloud.Do("cloudformation", "UpdateTerminationProtection", awstest.Values{
+				"StackName": args[0], "EnableTerminationProtection": args[1] == "true",
+			})
 			ts.Check(err)
 		},
 		// status NAME STATUS: a stack stands so; absent: there is none
@@ -106,12 +120,12 @@ func deployVerbs() map[string]verb {
 				ts.Fatalf("there is a bucket %s", args[0])
 			}
 		},
-		// await NAME STATUS: waits until a stack stands so, without taking it any further
+		// await NAME STATUS: waits until a stack stands so, or in a status that ends so, without taking it any further
 		"await": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 				s, _ := cloud.CloudFormation.Stack(args[0])
-				if s.Status == args[1] {
+				if strings.HasSuffix(s.Status, args[1]) {
 					return
 				}
 				if time.Now().After(deadline) {

@@ -89,6 +89,27 @@ func (c *CloudFormation) ChangeSet(ctx context.Context, stackID, name string) (s
 	return read, nil
 }
 
+// ChangeSetNames returns the names of a stack's change sets.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ListChangeSets.html
+func (c *CloudFormation) ChangeSetNames(ctx context.Context, stackID string) ([]string, error) {
+	client, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	pages := cloudformation.NewListChangeSetsPaginator(client, &cloudformation.ListChangeSetsInput{StackName: &stackID})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, c.explain(ctx, "list the change sets of stack "+nameOf(stackID), err)
+		}
+		for _, summary := range page.Summaries {
+			names = append(names, aws.ToString(summary.ChangeSetName))
+		}
+	}
+	return names, nil
+}
+
 // DeleteChangeSet removes a change set; it is no error if there is none of that name.
 func (c *CloudFormation) DeleteChangeSet(ctx context.Context, stackID, name string) error {
 	client, err := c.open(ctx)

@@ -106,6 +106,8 @@ func advice(code string) string {
 		return "wait a minute, then run the same command again"
 	case "InternalFailure", "InternalError", "ServiceUnavailable", "InternalServerError":
 		return "AWS has trouble of its own: run the same command again in a while"
+	case "OperationAborted":
+		return "S3 is still busy with that bucket: run the same command again in a minute"
 	case "OptInRequired":
 		return "enable the region for the account, or use another"
 	}

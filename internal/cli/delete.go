@@ -35,7 +35,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	watch := newWatcher(env)
 	defer func() { watch.Close() }()
 	remover := &deploy.Delete{
-		Stacks: stacks, ChangeSets: stacks, Builds: &aws.ImageBuilder{Session: session},
+		Stacks: stacks, Waiting: stacks, Builds: &aws.ImageBuilder{Session: session},
 		Report: func(e progress.Event) { watch.Report(e) }, Wait: pause,
 	}
 	name, err := c.name(ctx, stacks)
@@ -45,11 +45,11 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	s, err := remover.Look(ctx, name)
 	watch.Close()
 	if err != nil {
-		return unchanged(ctx, err)
+		return unchanged(err)
 	}
 	if s.Status != stack.DeleteComplete {
 		if err := c.agreed(ctx, env, s); err != nil {
-			return unchanged(ctx, err)
+			return unchanged(err)
 		}
 		watch = newWatcher(env)
 		err = remover.Run(ctx, s)

@@ -150,6 +150,13 @@ func (c *cloud) ChangeSet(_ context.Context, stackID, _ string) (stack.ChangeSet
 	return *s.set, nil
 }
 
+func (c *cloud) ChangeSetNames(_ context.Context, stackID string) ([]string, error) {
+	if set := c.stacks[stackID].set; set != nil {
+		return []string{set.Name}, nil
+	}
+	return nil, nil
+}
+
 func (c *cloud) DeleteChangeSet(_ context.Context, stackID, _ string) error {
 	c.stacks[stackID].set = nil
 	return nil
@@ -226,7 +233,7 @@ func (passingError) Cause() string { return "throttled" }
 func (c *cloud) deploy(t *testing.T) *Deploy {
 	t.Helper()
 	return &Deploy{
-		Stacks: c, ChangeSets: c, Executor: c, Buckets: c, Objects: c, Addresses: c,
+		Stacks: c, ChangeSets: c, Waiting: c, Executor: c, Buckets: c, Objects: c, Addresses: c,
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		Report: func(e progress.Event) {
 			if e.Kind == progress.Note {
@@ -237,5 +244,5 @@ func (c *cloud) deploy(t *testing.T) *Deploy {
 }
 
 func (c *cloud) remover() *Delete {
-	return &Delete{Stacks: c, ChangeSets: c, Builds: c, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	return &Delete{Stacks: c, Waiting: c, Builds: c, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
 }

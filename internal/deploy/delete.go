@@ -16,10 +16,10 @@ import (
 
 // Delete takes a stack away: Look, then Run.
 type Delete struct {
-	Stacks     Stacks
-	ChangeSets ChangeSets
-	Builds     Builds
-	Report     progress.Func
+	Stacks  Stacks
+	Waiting Waiting
+	Builds  Builds
+	Report  progress.Func
 	// Wait returns after a while, or earlier with the context's error.
 	Wait func(ctx context.Context, d time.Duration) error
 }
@@ -36,7 +36,7 @@ func (d *Delete) Look(ctx context.Context, name string) (stack.Stack, error) {
 		return s, err
 	}
 	if s.Status == stack.ReviewInProgress {
-		return s, reviewed(ctx, d.ChangeSets, s)
+		return s, reviewed(ctx, d.Waiting, s)
 	}
 	if !s.Ours() {
 		return s, notOurs(s, "aws cloudformation delete-stack --stack-name "+s.Name+", if that is really meant")

@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"time"
 
 	"image-builder/internal/progress"
@@ -20,6 +22,7 @@ import (
 type Deploy struct {
 	Stacks     Stacks
 	ChangeSets ChangeSets
+	Waiting    Waiting
 	Executor   Executor
 	Buckets    Buckets
 	Objects    Objects
@@ -60,7 +63,7 @@ func (d *Deploy) Look(ctx context.Context, name string) (Standing, error) {
 		return Standing{}, err
 	}
 	if s.Status == stack.ReviewInProgress {
-		return Standing{Name: name, Kind: Create}, reviewed(ctx, d.ChangeSets, s)
+		return Standing{Name: name, Kind: Create}, reviewed(ctx, d.Waiting, s)
 	}
 	if !s.Ours() {
 		return Standing{}, notOurs(s, "choose another name with --stack")
@@ -90,16 +93,19 @@ func (d *Deploy) judge(ctx context.Context, s stack.Stack) (Standing, error) {
 	return Standing{Name: s.Name, Kind: Update, Stack: s}, nil
 }
 
-// reviewed refuses a stack that somebody else's change set waits for. Ours are those that have a change set of our name.
-func reviewed(ctx context.Context, sets ChangeSets, s stack.Stack) error {
-	_, err := sets.ChangeSet(ctx, s.ID, changeSetName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return &Unusable{
-			Stack: s.Name, Reason: "it waits for a change set that image-builder did not make (REVIEW_IN_PROGRESS)",
-			Next: "choose another name with --stack, or remove it: aws cloudformation delete-stack --stack-name " + s.Name,
-		}
+// reviewed refuses a stack that somebody else's change set waits for. One without any is what is left of one.
+func reviewed(ctx context.Context, waiting Waiting, s stack.Stack) error {
+	names, err := waiting.ChangeSetNames(ctx, s.ID)
+	if err != nil {
+		return err
 	}
-	return err
+	if !slices.ContainsFunc(names, func(name string) bool { return name != changeSetName }) {
+		return nil
+	}
+	return &Unusable{
+		Stack: s.Name, Reason: "it waits for a change set that image-builder did not make (REVIEW_IN_PROGRESS): " + strings.Join(names, ", "),
+		Next: "choose another name with --stack, or remove it: aws cloudformation delete-stack --stack-name " + s.Name,
+	}
 }
 
 func notOurs(s stack.Stack, next string) error {

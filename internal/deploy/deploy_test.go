@@ -16,7 +16,7 @@ func TestLook(t *testing.T) {
 	for name, test := range map[string]struct {
 		statuses    []stack.Status
 		description string
-		set         bool // a change set of ours waits
+		set         string // a change set of that name waits
 		reason      string
 		kind        Kind
 		why         string
@@ -27,8 +27,9 @@ func TestLook(t *testing.T) {
 		"an update that was undone":       {statuses: []stack.Status{"UPDATE_ROLLBACK_COMPLETE"}, description: ours, kind: Update},
 		"somebody else's":                 {statuses: []stack.Status{stack.CreateComplete}, description: "mine", refused: "not made by image-builder (CREATE_COMPLETE): choose another name with --stack"},
 		"somebody else's that failed":     {statuses: []stack.Status{stack.RollbackComplete}, refused: "not made by image-builder"},
-		"our change set waits":            {statuses: []stack.Status{stack.ReviewInProgress}, set: true, kind: Create},
-		"somebody's change set waits":     {statuses: []stack.Status{stack.ReviewInProgress}, refused: "delete-stack --stack-name nightly"},
+		"our change set waits":            {statuses: []stack.Status{stack.ReviewInProgress}, set: changeSetName, kind: Create},
+		"nothing waits":                   {statuses: []stack.Status{stack.ReviewInProgress}, kind: Create},
+		"somebody's change set waits":     {statuses: []stack.Status{stack.ReviewInProgress}, set: "mine", refused: "delete-stack --stack-name nightly"},
 		"a first deploy that failed":      {statuses: []stack.Status{"CREATE_IN_PROGRESS", stack.RollbackComplete}, description: ours, reason: "Quota", kind: Recreate, why: "topic Topic was not created: Quota"},
 		"a deletion that failed":          {statuses: []stack.Status{stack.DeleteFailed}, description: ours, kind: Recreate, why: "CloudFormation gives no reason"},
 		"an update that cannot be undone": {statuses: []stack.Status{stack.UpdateRollbackFailed}, description: ours, refused: "continue-update-rollback --stack-name nightly"},
@@ -41,8 +42,8 @@ func TestLook(t *testing.T) {
 			c := newCloud()
 			if len(test.statuses) > 0 {
 				s := c.add("nightly", test.description, test.statuses...)
-				if test.set {
-					s.set = &stack.ChangeSet{ID: "set", Status: stack.CreateComplete}
+				if test.set != "" {
+					s.set = &stack.ChangeSet{ID: "set", Name: test.set, Status: stack.CreateComplete}
 				}
 				if test.reason != "" {
 					s.event("CREATE_FAILED", test.reason)
@@ -187,7 +188,7 @@ func TestNoChanges(t *testing.T) {
 func TestChangeSetThatWasLeft(t *testing.T) {
 	t.Parallel()
 	c := newCloud()
-	c.add("nightly", "", stack.ReviewInProgress).set = &stack.ChangeSet{ID: "old", Status: stack.CreateComplete}
+	c.add("nightly", "", stack.ReviewInProgress).set = &stack.ChangeSet{ID: "old", Name: changeSetName, Status: stack.CreateComplete}
 	d := c.deploy(t)
 	standing, err := d.Look(t.Context(), "nightly")
 	if err != nil {

@@ -45,7 +45,7 @@ func (d *Deploy) Execute(ctx context.Context, p *Plan) (stack.Stack, error) {
 
 // clear deletes what is left of a stack that failed, and prepares the creation of the next.
 func (d *Deploy) clear(ctx context.Context, p *Plan) error {
-	remover := &Delete{Stacks: d.Stacks, ChangeSets: d.ChangeSets, Report: d.Report, Wait: d.Wait}
+	remover := &Delete{Stacks: d.Stacks, Report: d.Report, Wait: d.Wait}
 	err := remover.Run(ctx, p.Standing.Stack)
 	if err == nil {
 		p.Standing = Standing{Name: p.Standing.Name, Kind: Create}

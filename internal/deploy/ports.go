@@ -25,6 +25,11 @@ type ChangeSets interface {
 	DeleteChangeSet(ctx context.Context, stackID, name string) error
 }
 
+// Waiting tells which change sets a stack has, by name. Satisfied by *aws.CloudFormation.
+type Waiting interface {
+	ChangeSetNames(ctx context.Context, stackID string) ([]string, error)
+}
+
 // Executor starts what a change set says. Satisfied by *aws.CloudFormation.
 type Executor interface {
 	ExecuteChangeSet(ctx context.Context, stackID, id, token string) error
