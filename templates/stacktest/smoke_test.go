@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/internal/aws/awstest"
 	"image-builder/internal/venv"
 )
 
@@ -38,5 +41,48 @@ func TestSmokeScriptWantsToBeTold(t *testing.T) {
 		if script.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), want) {
 			t.Errorf("it ends with %d, want 2 and %q:\n%s", script.ProcessState.ExitCode(), want, out)
 		}
+	}
+}
+
+// TestSmokeScript runs the script in an account without AWS. Whatever happens, nothing that it made may be left, or it must
+// say so.
+func TestSmokeScript(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		arrange func(*world)
+		ends    int
+		says    []string
+		left    []string
+	}{
+		"all holds": {func(*world) {}, 0, []string{"all held, in", "and nothing is left"}, nil},
+		"the build fails, and so does the cleaning": {func(w *world) {
+			w.ImageBuilder.Next(awstest.Script{FailIn: "BUILDING", Reason: "it did not work out"})
+			w.Fail("ssm", "DeleteParameter", awstest.Fault{Code: "AccessDeniedException", Message: "no"}, 1)
+		}, 1, []string{"it did not work out", "remove by hand", "/base-ami: "}, []string{"parameter base-ami"}},
+		"it is interrupted while the image is built": {func(w *world) {
+			w.ImageBuilder.Next(awstest.Script{Polls: map[string]int{"BUILDING": 1000}})
+			w.interrupted = "BUILDING"
+		}, 130, []string{"removing what was made"}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			test.arrange(w)
+			ended, said := w.smoke(t)
+			if ended != test.ends {
+				t.Errorf("the script ends with %d, want %d", ended, test.ends)
+			}
+			for _, want := range test.says {
+				if !strings.Contains(said, want) {
+					t.Errorf("the script does not say %q", want)
+				}
+			}
+			if diff := cmp.Diff(test.left, w.left(t, said)); diff != "" {
+				t.Errorf("left (-want +got):\n%s", diff)
+			}
+			if t.Failed() {
+				t.Log(said)
+			}
+		})
 	}
 }
