@@ -86,7 +86,7 @@ func TestFollow(t *testing.T) {
 // A step that failed is told last, with its lines before it: they may come late.
 func TestFollowFailed(t *testing.T) {
 	t.Parallel()
-	for name, late := range map[string]time.Duration{"lines at once": 0, "lines when all is over": 12 * time.Second} {
+	for name, late := range map[string]time.Duration{"lines at once": 0, "lines when all is over": 16 * time.Second} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := goingWrong()
@@ -212,6 +212,47 @@ func TestFollowInterrupted(t *testing.T) {
 	detached := (*imagepipeline.DetachedError)(nil)
 	if !errors.As(err, &detached) || !errors.Is(err, context.Canceled) || detached.Image.Version != "1.0.4/1" {
 		t.Errorf("got %v", err)
+	}
+	// What an interrupted call broke on is not why following ended.
+	ctx, interrupt = context.WithCancel(t.Context())
+	_, _, err = followed(ctx, goingWell(), func(imagepipeline.Line) error { interrupt(); return errors.New("broken pipe") })
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Lines that come one by one after the end are waited for as long as they do.
+func TestFollowWaitsForTheLog(t *testing.T) {
+	t.Parallel()
+	m := goingWell()
+	m.lines["1.0.4/1"] = nil
+	for n := range 30 {
+		m.lines["1.0.4/1"] = append(m.lines["1.0.4/1"], imagepipeline.Line{Time: at(98 + 4*n), Text: itoa(n)})
+	}
+	count := 0
+	_, _, err := followed(t.Context(), m, func(imagepipeline.Line) error { count++; return nil })
+	if err != nil || count != 30 {
+		t.Errorf("got %d lines, %v", count, err)
+	}
+	m = goingWrong()
+	for n := range 30 {
+		m.lines["1.0.4/1"] = append(m.lines["1.0.4/1"], imagepipeline.Line{Time: at(50), Text: itoa(n)})
+	}
+	if _, build, _ := followed(t.Context(), m, nil); len(build.Tail) != 20 || build.Tail[19] != "29" {
+		t.Errorf("the last lines are %v", build.Tail)
+	}
+}
+
+// Steps of a workflow that is over are not asked for again.
+func TestFollowAsksNoMoreThanItMust(t *testing.T) {
+	t.Parallel()
+	m := goingWell()
+	m.now = at(500)
+	if _, _, err := followed(t.Context(), m, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]int{"wf-1": 1, "wf-2": 1}, m.asked); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -25,7 +25,7 @@ func (l *Log) Each(ctx context.Context, stream string, line func(Line) error) (i
 			}
 			count++
 		}
-		if page.Missing || page.Next == place {
+		if page.Next == place {
 			return count, nil
 		}
 		place = page.Next

@@ -40,6 +40,7 @@ type memory struct {
 	sources   map[string]string
 	faults    []error // what the next questions are answered with; nil: as they should be
 	waits     int
+	asked     map[string]int  // how often the steps of a workflow were asked for
 	interrupt func(waits int) // called with each wait
 	tokens    []string        // with which builds were started
 	events    []stack.Event   // newest first
@@ -109,6 +110,10 @@ func (m *memory) Workflows(context.Context, string) ([]imagepipeline.Workflow, e
 }
 
 func (m *memory) Steps(_ context.Context, workflow string) ([]imagepipeline.Step, error) {
+	if m.asked == nil {
+		m.asked = map[string]int{}
+	}
+	m.asked[workflow]++
 	var steps []imagepipeline.Step
 	for _, step := range m.steps[workflow] {
 		switch {

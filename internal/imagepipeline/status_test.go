@@ -61,6 +61,12 @@ func TestStatus(t *testing.T) {
 			change: func(m *memory, _ *stack.Stack) { m.pipeline.Failures = 4 }, look: 1,
 			want: "1.0.2/2; newest 1.0.1/10 from ami-0base2, published; 4 failures of 4",
 		},
+		"a failure by hand": {
+			change: func(m *memory, _ *stack.Stack) {
+				m.images = append(m.images, imagepipeline.Image{Version: "1.0.3/1", State: imagepipeline.Failed, Created: at(10)})
+			}, look: 1,
+			want: "1.0.3/1; newest 1.0.1/10 from ami-0base2, published; 1 failures of 5",
+		},
 		"never built": {
 			change: func(m *memory, _ *stack.Stack) { m.images = nil; delete(m.values, "/out") }, look: 5,
 			want: "; 0 failures of 0, /out missing",

@@ -51,13 +51,13 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestNewestFirstByVersionWithinAMoment(t *testing.T) {
+func TestNewestFirst(t *testing.T) {
 	t.Parallel()
 	var got []string
-	for _, one := range imagepipeline.NewestFirst([]imagepipeline.Image{{Version: "1.0.9/1"}, {Version: "1.0.10/2"}, {Version: "1.0.10/10"}}) {
+	for _, one := range imagepipeline.NewestFirst([]imagepipeline.Image{{Version: "1.0.9/1"}, {Version: "1.0.1/1", Created: at(1)}, {Version: "1.0.10/2"}, {Version: "1.0.10/10"}}) {
 		got = append(got, one.Version)
 	}
-	if diff := cmp.Diff([]string{"1.0.10/10", "1.0.10/2", "1.0.9/1"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"1.0.1/1", "1.0.10/10", "1.0.10/2", "1.0.9/1"}, got); diff != "" {
 		t.Error(diff)
 	}
 }
