@@ -126,6 +126,9 @@ func (c *CloudFormation) updateStack(call Call) (Values, error) {
 	if cs.changes, err = c.compare(s, cs); err != nil {
 		return nil, err
 	}
+	if reason := cs.changes.forbidden(); reason != "" {
+		return nil, invalid("%s", reason)
+	}
 	if !cs.changes.any() {
 		return nil, invalid("No updates are to be performed.")
 	}
@@ -163,7 +166,7 @@ func (c *CloudFormation) deleteStack(call Call) (Values, error) {
 	case s.protected:
 		return nil, invalid("Stack [%s] cannot be deleted while TerminationProtection is enabled", s.name)
 	case s.busy() && strings.HasPrefix(s.status, "UPDATE_"):
-		return nil, invalid("Stack [%s] cannot be deleted while in status %s", s.name, s.status)
+		return nil, invalid("Stack [%s] cannot be deleted while in status %s", s.id, s.status)
 	case len(retained) > 0 && s.status != "DELETE_FAILED":
 		return nil, invalid("Invalid operation on stack [%s]. RetainResources is for stacks in the DELETE_FAILED state.", s.id)
 	}

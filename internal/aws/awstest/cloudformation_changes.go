@@ -6,6 +6,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
 
 	"image-builder/templates/stacktest"
 )
@@ -21,6 +22,7 @@ type delta struct {
 	modified      map[string]bool            // resources that are changed in some way
 	tags          bool                       // the stack's tags change
 	resources     map[string]*resourceChange // by logical ID
+	retyped       []string                   // resources that would be of another type
 }
 
 // resourceChange is what happens to one resource.
@@ -103,6 +105,9 @@ func (x *delta) one(name string) (*resourceChange, error) {
 		change.action = "Remove"
 		return change, nil
 	}
+	if x.old.kind(name) != x.new.kind(name) {
+		x.retype(name)
+	}
 	x.detail(name, change)
 	if len(change.details) == 0 {
 		return nil, nil
@@ -113,6 +118,21 @@ func (x *delta) one(name string) (*resourceChange, error) {
 		x.replaced[name] = true
 	}
 	return change, nil
+}
+
+func (x *delta) retype(name string) {
+	if !slices.Contains(x.retyped, name) {
+		x.retyped = append(x.retyped, name)
+	}
+}
+
+// forbidden says that there are changes which AWS does not make; "" if there are none.
+func (x *delta) forbidden() string {
+	if len(x.retyped) == 0 {
+		return ""
+	}
+	slices.Sort(x.retyped)
+	return "Update of resource type is not permitted. The new template modifies resource type of the following resources: [" + strings.Join(x.retyped, ", ") + "]"
 }
 
 // context is a resource as change sets show it.

@@ -2,9 +2,7 @@ package awstest
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -45,8 +43,8 @@ func (c *CloudFormation) createChangeSet(call Call) (Values, error) {
 		c.turn(s, "REVIEW_IN_PROGRESS", "User Initiated")
 	}
 	if same := s.changeSet(name); same != nil {
-		if !strings.HasPrefix(same.execution, "EXECUTE_") && same.status != "FAILED" {
-			return nil, Fault{Code: "AlreadyExistsException", Message: "ChangeSet " + name + " cannot be created due to a mismatch with existing attribute Template"}
+		if !strings.HasPrefix(same.execution, "EXECUTE_") {
+			return nil, same.mismatch(cs)
 		}
 		s.drop(same)
 	}
@@ -57,6 +55,15 @@ func (c *CloudFormation) createChangeSet(call Call) (Values, error) {
 	}
 	s.changeSets = append(s.changeSets, cs)
 	return Values{"Id": cs.id, "StackId": s.id}, nil
+}
+
+// mismatch is why there cannot be another change set of that name.
+func (cs *changeSet) mismatch(other *changeSet) Fault {
+	attribute := "Template"
+	if cs.token != other.token {
+		attribute = "ClientToken"
+	}
+	return Fault{Code: "AlreadyExistsException", Message: "ChangeSet " + cs.name + " cannot be created due to a mismatch with existing attribute " + attribute}
 }
 
 // changeable finds that a stack is in no state for a change set.
@@ -177,16 +184,26 @@ func (c *CloudFormation) proceed(cs *changeSet) {
 	case "CREATE_PENDING":
 		cs.status = "CREATE_IN_PROGRESS"
 	case "CREATE_IN_PROGRESS":
-		if reason, failed := c.fails("CHANGE SET", ""); failed {
-			cs.status, cs.reason = "FAILED", reason
-			return
-		}
-		if !cs.changes.any() {
-			cs.status, cs.reason = "FAILED", noChanges
+		if cs.reason = c.flaw(cs); cs.reason != "" {
+			cs.status = "FAILED"
 			return
 		}
 		cs.status, cs.execution = "CREATE_COMPLETE", "AVAILABLE"
 	}
+}
+
+// flaw is why a change set fails; "" if it does not.
+func (c *CloudFormation) flaw(cs *changeSet) string {
+	if reason, failed := c.fails("CHANGE SET", ""); failed {
+		return reason
+	}
+	if reason := cs.changes.forbidden(); reason != "" {
+		return reason
+	}
+	if !cs.changes.any() {
+		return noChanges
+	}
+	return ""
 }
 
 // any tells whether there is anything to do: an output alone is, metadata of the template alone is not.
@@ -194,91 +211,4 @@ func (x *delta) any() bool {
 	old, _ := x.before.Value(x.old.data.Section("Outputs"))
 	now, _ := x.after.Value(x.new.data.Section("Outputs"))
 	return len(x.resources) > 0 || x.tags || x.stack.template == nil || !reflect.DeepEqual(old, now)
-}
-
-func (cs *changeSet) describe() Values {
-	v := Values{
-		"ChangeSetId": cs.id, "ChangeSetName": cs.name, "StackId": cs.stack.id, "StackName": cs.stack.name, "CreationTime": cs.created,
-		"Status": cs.status, "ExecutionStatus": cs.execution, "NotificationARNs": cs.notifications, "RollbackConfiguration": Values{},
-		"Capabilities": cs.capabilities, "IncludeNestedStacks": false,
-	}
-	if cs.parameters != nil {
-		v["Parameters"] = described(cs.parameters)
-	}
-	if cs.tags != nil {
-		v["Tags"] = cs.tags
-	}
-	for name, text := range map[string]string{"StatusReason": cs.reason, "Description": cs.description, "OnStackFailure": cs.onFailure} {
-		if text != "" {
-			v[name] = text
-		}
-	}
-	return v
-}
-
-// list returns the changes by logical ID.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
-func (cs *changeSet) list(values bool) []Values {
-	var all []Values
-	for _, name := range slices.Sorted(maps.Keys(cs.changes.resources)) {
-		all = append(all, Values{"Type": "Resource", "ResourceChange": cs.describeChange(name, values)})
-	}
-	return all
-}
-
-func (cs *changeSet) describeChange(name string, values bool) Values {
-	change := cs.changes.resources[name]
-	t := cs.template
-	if change.action == "Remove" {
-		t = cs.changes.old
-	}
-	v := Values{"Action": change.action, "LogicalResourceId": name, "ResourceType": t.kind(name), "Scope": scopeOf(change.details), "Details": shown(change.details, values)}
-	if r := cs.stack.resources[name]; r != nil && change.action != "Add" {
-		v["PhysicalResourceId"] = r.physicalID
-	}
-	if change.replacement != "" {
-		v["Replacement"] = change.replacement
-	}
-	switch {
-	case change.action == "Remove":
-		v["PolicyAction"] = cmp.Or(textOf(t.resource(name), "DeletionPolicy"), "Delete")
-	case change.replacement == "True" || change.replacement == "Conditional":
-		v["PolicyAction"] = "ReplaceAnd" + cmp.Or(textOf(t.resource(name), "UpdateReplacePolicy"), "Delete")
-	}
-	for name, context := range map[string]map[string]any{"BeforeContext": change.before, "AfterContext": change.after} {
-		if values && context != nil {
-			text, _ := json.Marshal(context) // of a template: always JSON
-			v[name] = string(text)
-		}
-	}
-	return v
-}
-
-func scopeOf(details []Values) []any {
-	scope := []any{}
-	for _, d := range details {
-		if attribute := structOf(d, "Target")["Attribute"]; !slices.Contains(scope, attribute) {
-			scope = append(scope, attribute)
-		}
-	}
-	return scope
-}
-
-// shown are details with values, or without: then those that only differed in them are one.
-func shown(details []Values, values bool) []any {
-	all := []any{}
-	for _, d := range details {
-		d := maps.Clone(d)
-		if !values {
-			target := maps.Clone(structOf(d, "Target"))
-			for _, name := range []string{"Path", "AttributeChangeType", "BeforeValue", "AfterValue"} {
-				delete(target, name)
-			}
-			d["Target"] = target
-		}
-		if !slices.ContainsFunc(all, func(other any) bool { return reflect.DeepEqual(other, any(d)) }) {
-			all = append(all, d)
-		}
-	}
-	return all
 }

@@ -29,7 +29,7 @@ func (c *CloudFormation) create(s *stack, cs *changeSet) {
 			c.createFailed(s, failed)
 			return
 		}
-		c.complete(s, "CREATE_COMPLETE")
+		c.complete(s, "CREATE_COMPLETE", "")
 	}}
 }
 
@@ -42,18 +42,21 @@ func (c *CloudFormation) creations(s *stack) []*task {
 			continue
 		}
 		r := &resource{logicalID: name, kind: s.template.kind(name), needs: s.template.needs(name, scope.Exists)}
-		tasks = append(tasks, &task{verb: creation, resource: r, prepare: func(t *task) (bool, error) {
+		tasks = append(tasks, &task{verb: creation, resource: r, prepare: func(t *task) (bool, string) {
 			s.resources[name] = t.resource
 			properties, err := evaluated(s.actual(), name)
+			if err != nil {
+				return false, err.Error()
+			}
 			t.resource.properties = properties
-			return false, err
+			return false, ""
 		}})
 	}
 	return tasks
 }
 
 // complete ends an operation that worked.
-func (c *CloudFormation) complete(s *stack, status string) {
+func (c *CloudFormation) complete(s *stack, status, reason string) {
 	outputs, err := s.evaluateOutputs()
 	if err != nil {
 		c.createFailed(s, []string{err.Error()})
@@ -61,7 +64,15 @@ func (c *CloudFormation) complete(s *stack, status string) {
 	}
 	s.outputs, s.before = outputs, nil
 	c.executed(s, "EXECUTE_COMPLETE")
-	c.turn(s, status, "")
+	c.turn(s, status, reason)
+}
+
+// leftBehind is the reason of an update after which resources could not be deleted.
+func leftBehind(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return "Update successful. One or more resources could not be deleted."
 }
 
 // executed ends the execution of a change set, if there is one.
@@ -122,12 +133,12 @@ func (c *CloudFormation) takeDown(s *stack, retained []string, complete, incompl
 			delete(s.resources, r.logicalID)
 			continue
 		}
-		tasks = append(tasks, &task{verb: deletion, resource: r, prepare: func(t *task) (bool, error) {
+		tasks = append(tasks, &task{verb: deletion, resource: r, prepare: func(t *task) (bool, string) {
 			unborn := t.resource.physicalID == ""
 			if unborn {
 				delete(s.resources, t.resource.logicalID)
 			}
-			return unborn, nil
+			return unborn, ""
 		}})
 	}
 	s.work = &work{tasks: ordered(tasks, true), then: func(failed []string) {
@@ -162,7 +173,9 @@ func (c *CloudFormation) update(s *stack, cs *changeSet) {
 			return
 		}
 		c.turn(s, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "")
-		c.cleanUp(s, c.leftovers(s), func() { c.complete(s, "UPDATE_COMPLETE") })
+		c.cleanUp(s, c.leftovers(s), func(failed []string) {
+			c.complete(s, "UPDATE_COMPLETE", leftBehind(failed))
+		})
 	}}
 }
 
@@ -189,14 +202,20 @@ func (c *CloudFormation) updates(s *stack) []*task {
 			continue
 		}
 		r.needs = s.template.needs(r.logicalID, scope.Exists)
-		tasks = append(tasks, &task{verb: updating, resource: r, prepare: func(t *task) (bool, error) {
+		tasks = append(tasks, &task{verb: updating, resource: r, prepare: func(t *task) (bool, string) {
 			properties, err := evaluated(s.actual(), r.logicalID)
-			if err != nil || reflect.DeepEqual(properties, r.properties) && !c.renamed(s, r) {
-				return err == nil, err
+			if err != nil {
+				return false, err.Error()
+			}
+			if reflect.DeepEqual(properties, r.properties) && !c.renamed(s, r) {
+				return true, ""
 			}
 			t.replaces = c.recreates(r, properties)
+			if t.replaces && ownName(r.kind, r.properties) != "" && ownName(r.kind, r.properties) == ownName(r.kind, properties) {
+				return false, fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %s and update the stack again.", r.physicalID)
+			}
 			r.properties = properties
-			return false, nil
+			return false, ""
 		}})
 	}
 	return tasks
@@ -236,17 +255,29 @@ func (c *CloudFormation) leftovers(s *stack) []*resource {
 }
 
 // cleanUp deletes resources; what cannot be deleted is left behind, and the stack no longer knows it.
-func (c *CloudFormation) cleanUp(s *stack, left []*resource, then func()) {
+func (c *CloudFormation) cleanUp(s *stack, left []*resource, then func(failed []string)) {
 	var tasks []*task
 	for _, r := range left {
-		tasks = append(tasks, &task{verb: deletion, resource: r, prepare: func(*task) (bool, error) { return r.physicalID == "", nil }})
+		if c.retains(s, r) {
+			c.tell(s, r, "DELETE_SKIPPED", "")
+			continue
+		}
+		tasks = append(tasks, &task{verb: deletion, resource: r, prepare: func(*task) (bool, string) { return r.physicalID == "", "" }})
 	}
-	s.work = &work{tasks: ordered(tasks, true), then: func([]string) {
+	s.work = &work{tasks: ordered(tasks, true), then: func(failed []string) {
 		for _, r := range left {
 			if s.resources[r.logicalID] == r {
 				delete(s.resources, r.logicalID)
 			}
 		}
-		then()
+		then(failed)
 	}}
+}
+
+// retains tells whether a resource that a stack no longer wants is kept: because it was replaced, or was removed.
+func (c *CloudFormation) retains(s *stack, r *resource) bool {
+	if now := s.resources[r.logicalID]; now != nil && now != r {
+		return textOf(s.template.resource(r.logicalID), "UpdateReplacePolicy") == "Retain"
+	}
+	return s.before.template.resource(r.logicalID) != nil && textOf(s.before.template.resource(r.logicalID), "DeletionPolicy") == "Retain"
 }

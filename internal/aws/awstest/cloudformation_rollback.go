@@ -23,9 +23,9 @@ func (c *CloudFormation) undo(s *stack, names []string) {
 		if s.before.resources[name] == nil {
 			continue // new: it is deleted
 		}
-		tasks = append(tasks, &task{verb: undoing, resource: s.resources[name], prepare: func(t *task) (bool, error) {
+		tasks = append(tasks, &task{verb: undoing, resource: s.resources[name], prepare: func(t *task) (bool, string) {
 			t.resource.properties = s.before.resources[name].properties
-			return false, nil
+			return false, ""
 		}})
 	}
 	s.work = &work{tasks: ordered(tasks, false), then: func(failed []string) {
@@ -34,7 +34,7 @@ func (c *CloudFormation) undo(s *stack, names []string) {
 			return
 		}
 		c.turn(s, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
-		c.cleanUp(s, s.extra, func() { c.returned(s) })
+		c.cleanUp(s, s.extra, func([]string) { c.returned(s) })
 	}}
 }
 

@@ -83,10 +83,11 @@ func evaluated(scope stacktest.Scope, name string) (map[string]any, error) {
 func (c *CloudFormation) identity(s *stack, logicalID, kind string, properties map[string]any) string {
 	name := fmt.Sprintf("%s-%s-%s", s.name, logicalID, strings.ToUpper(strings.ReplaceAll(uuid.NewString(), "-", "")[:12]))
 	service, noun := kindWords(kind)
-	for _, property := range []string{"Name", noun + "Name"} {
-		if given, ok := properties[property].(string); ok {
-			name = given
-		}
+	if given, ok := properties["Name"].(string); ok {
+		name = given
+	}
+	if given := ownName(kind, properties); given != "" {
+		name = given
 	}
 	arn := func(service, resource string) string {
 		return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, Region, Account, resource)
@@ -109,6 +110,14 @@ func (c *CloudFormation) identity(s *stack, logicalID, kind string, properties m
 		return strings.ToLower(dashed(noun)) + "-" + strings.ReplaceAll(uuid.NewString(), "-", "")[:17]
 	}
 	return name
+}
+
+// ownName is the name that a template gives to a resource whose name is its identity, like RoleName; "" if it has none.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+func ownName(kind string, properties map[string]any) string {
+	_, noun := kindWords(kind)
+	given, _ := properties[noun+"Name"].(string)
+	return given
 }
 
 // numbered puts the next number in the place of the x that a version may end with.

@@ -18,8 +18,8 @@ type task struct {
 	resource *resource
 	after    []*task
 	stage    stage
-	prepare  func(*task) (skip bool, err error) // before it starts; what fails here fails the resource
-	replaces bool                               // an update that makes a new physical resource
+	prepare  func(*task) (skip bool, flaw string) // before it starts; a flaw fails the resource
+	replaces bool                                 // an update that makes a new physical resource
 }
 
 type stage int
@@ -76,13 +76,14 @@ func (t *task) ready() bool {
 // begin starts a task. One that has nothing to do is done at once, and lets the next begin.
 func (c *CloudFormation) begin(s *stack, t *task) {
 	if t.prepare != nil {
-		skip, err := t.prepare(t)
-		if skip || err != nil {
+		skip, flaw := t.prepare(t)
+		if skip {
 			t.stage = taskDone
-			if err != nil {
-				t.stage = taskFailed
-				c.tell(s, t.resource, eventVerb(t.verb)+"_FAILED", err.Error())
-			}
+			return
+		}
+		if flaw != "" {
+			t.stage = taskFailed
+			c.tell(s, t.resource, eventVerb(t.verb)+"_FAILED", flaw)
 			return
 		}
 	}

@@ -1,0 +1,96 @@
+package awstest
+
+import (
+	"cmp"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+func (cs *changeSet) describe() Values {
+	v := Values{
+		"ChangeSetId": cs.id, "ChangeSetName": cs.name, "StackId": cs.stack.id, "StackName": cs.stack.name, "CreationTime": cs.created,
+		"Status": cs.status, "ExecutionStatus": cs.execution, "NotificationARNs": cs.notifications, "RollbackConfiguration": Values{},
+		"Capabilities": cs.capabilities, "IncludeNestedStacks": false,
+	}
+	if cs.parameters != nil {
+		v["Parameters"] = described(cs.parameters)
+	}
+	if cs.tags != nil {
+		v["Tags"] = cs.tags
+	}
+	for name, text := range map[string]string{"StatusReason": cs.reason, "Description": cs.description, "OnStackFailure": cs.onFailure} {
+		if text != "" {
+			v[name] = text
+		}
+	}
+	return v
+}
+
+// list returns the changes by logical ID.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
+func (cs *changeSet) list(values bool) []Values {
+	var all []Values
+	for _, name := range slices.Sorted(maps.Keys(cs.changes.resources)) {
+		all = append(all, Values{"Type": "Resource", "ResourceChange": cs.describeChange(name, values)})
+	}
+	return all
+}
+
+func (cs *changeSet) describeChange(name string, values bool) Values {
+	change := cs.changes.resources[name]
+	t := cs.template
+	if change.action == "Remove" {
+		t = cs.changes.old
+	}
+	v := Values{"Action": change.action, "LogicalResourceId": name, "ResourceType": t.kind(name), "Scope": scopeOf(change.details), "Details": shown(change.details, values)}
+	if r := cs.stack.resources[name]; r != nil && change.action != "Add" {
+		v["PhysicalResourceId"] = r.physicalID
+	}
+	if change.replacement != "" {
+		v["Replacement"] = change.replacement
+	}
+	switch {
+	case change.action == "Remove":
+		v["PolicyAction"] = cmp.Or(textOf(t.resource(name), "DeletionPolicy"), "Delete")
+	case change.replacement == "True" || change.replacement == "Conditional":
+		v["PolicyAction"] = "ReplaceAnd" + cmp.Or(textOf(t.resource(name), "UpdateReplacePolicy"), "Delete")
+	}
+	for name, context := range map[string]map[string]any{"BeforeContext": change.before, "AfterContext": change.after} {
+		if values && context != nil {
+			text, _ := json.Marshal(context) // of a template: always JSON
+			v[name] = string(text)
+		}
+	}
+	return v
+}
+
+func scopeOf(details []Values) []any {
+	scope := []any{}
+	for _, d := range details {
+		if attribute := structOf(d, "Target")["Attribute"]; !slices.Contains(scope, attribute) {
+			scope = append(scope, attribute)
+		}
+	}
+	return scope
+}
+
+// shown are details with values, or without: then those that only differed in them are one.
+func shown(details []Values, values bool) []any {
+	all := []any{}
+	for _, d := range details {
+		d := maps.Clone(d)
+		if !values {
+			target := maps.Clone(structOf(d, "Target"))
+			for _, name := range []string{"Path", "AttributeChangeType", "BeforeValue", "AfterValue"} {
+				delete(target, name)
+			}
+			d["Target"] = target
+		}
+		if !slices.ContainsFunc(all, func(other any) bool { return reflect.DeepEqual(other, any(d)) }) {
+			all = append(all, d)
+		}
+	}
+	return all
+}
