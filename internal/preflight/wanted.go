@@ -51,6 +51,9 @@ func (w Wanted) In(bucket string) map[string]string {
 	return all
 }
 
+// Default returns the value that the template gives a parameter that nobody gives.
+func (w Wanted) Default(parameter string) string { return w.template.parameters[parameter].fallback }
+
 // fields are the recipe's fields and the stack parameters that they set. Each other parameter has a flag of its own
 // name; SecretNames has both, since a stack may have secrets from a bucket and by name at once.
 var fields = map[string][]string{

@@ -164,6 +164,19 @@ func TestWhatRunsDecidesTheAddress(t *testing.T) {
 	}
 }
 
+// TestTheTextsInsideDecideTheAddress changes a document that another one calls by the same name.
+func TestTheTextsInsideDecideTheAddress(t *testing.T) {
+	t.Parallel()
+	const text = least + "components: [a.yml, b.yml]\n"
+	before := plan(t, text, nil, map[string]string{"a.yml": greeting, "b.yml": tested}).In("bucket")
+	after := plan(t, text, nil, map[string]string{"a.yml": greeting, "b.yml": tested + "# changed\n"}).In("bucket")
+	for _, name := range []string{"ComponentDocumentUrl", "ComponentDocumentVersion"} {
+		if before[name] == after[name] {
+			t.Errorf("%s stays %s", name, after[name])
+		}
+	}
+}
+
 func TestAPhaseThatNeedsAnotherIsRefused(t *testing.T) {
 	t.Parallel()
 	document := strings.Replace(greeting, "test '{{ Whom }}' != mars", "test '{{build.Hello.outputs.stdout}}'", 1)
