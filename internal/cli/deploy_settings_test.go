@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -11,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/alecthomas/kong"
-	"github.com/google/go-cmp/cmp"
+	diff "github.com/google/go-cmp/cmp"
 
 	"image-builder/internal/finding"
 	"image-builder/internal/preflight"
@@ -88,6 +89,28 @@ func TestEachStackParameterIsSetByOneFieldOrFlag(t *testing.T) {
 	}
 }
 
+// TestDeployTakesThem finds the fields and the flags among what deploy takes.
+func TestDeployTakesThem(t *testing.T) {
+	t.Parallel()
+	parser, err := newParser(&Commands{}, io.Discard, io.Discard, func(int) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	taken := map[string]bool{}
+	for _, command := range parser.Model.Leaves(true) {
+		if command.Name == "deploy" {
+			for _, flag := range command.Flags {
+				taken[flag.Name] = true
+			}
+		}
+	}
+	for name := range stackParameters(t) {
+		if flag := cmp.Or(preflight.Field(name), preflight.Flag(name)[2:]); !taken[flag] {
+			t.Errorf("deploy has no --%s for %s: embed deploySettings and recipe.Override in DeployCmd (internal/cli/deploy.go)", flag, name)
+		}
+	}
+}
+
 // TestFlagsSayWhatTheTemplateSays compares the help of each flag with the description of its parameter. Where that names
 // parameters, the help names what sets them.
 func TestFlagsSayWhatTheTemplateSays(t *testing.T) {
@@ -133,8 +156,8 @@ func TestGivenSettingsHaveTheirParameter(t *testing.T) {
 	if _, err := parser.Parse(args); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(want, command.given()); diff != "" {
-		t.Errorf("settings (-want +got): correct given (internal/cli/deploy_settings.go)\n%s", diff)
+	if found := diff.Diff(want, command.given()); found != "" {
+		t.Errorf("settings (-want +got): correct given (internal/cli/deploy_settings.go)\n%s", found)
 	}
 	if n := reflect.TypeOf(command.deploySettings).NumField(); n != len(want) {
 		t.Errorf("%d flags, %d parameters that flags set", n, len(want))
