@@ -45,9 +45,12 @@ func TestServicesByForeignClient(t *testing.T) {
 			"TerminateBuildInstance", "LaunchTestInstance", "CollectImageScanFindings", "ApplyTestComponents", "TerminateTestInstance",
 		},
 		"failure":   []any{"ApplyBuildComponents", "exit status 7"},
-		"cancelled": "CANCELLED", "images": 3.0, "pipeline": "ENABLED", "parameter is the AMI": true, "data type": "text",
+		"cancelled": "CANCELLED", "images": 2.0, "parameter is the AMI": true, "data type": "text",
 		"first line": "Image transitioned to CREATING state for Image ARN", "streams": []any{"1.0.0/1"}, "ERROR lines": 1.0, "source": true,
 		"volume": 10.0, "t4g.small is arm64": true, "way out": "igw-", "endpoints": 1.0, "public subnet": true,
+		"updated": []any{"DISABLED"}, "components": []any{"1.0.0", "1.0.0"}, "instance types": []any{"t3.large"},
+		"output": []any{map[string]any{"parameterName": "/out"}}, "left": 2.0, "groups": 2.0, "parameters": []any{"/base", "/out"}, "known": 1.0,
+		"removed": []any{200.0, 200.0, 200.0},
 		"errors": []any{
 			"ResourceNotFoundException", "IdempotentParameterMismatchException", "InvalidAMIID.NotFound", "InvalidInstanceType",
 			"ParameterNotFound", "ParameterAlreadyExists", "ResourceNotFoundException",
@@ -55,5 +58,23 @@ func TestServicesByForeignClient(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, model := range []string{"imagebuilder", "ec2", "ssm", "logs"} {
+		c.wantAllCalled(t, model)
+	}
+}
+
+// wantAllCalled checks that every operation that a service has here was asked for.
+func (c *Cloud) wantAllCalled(t *testing.T, model string) {
+	t.Helper()
+	e := c.served[model]
+	known, err := loadModel(e.data, model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for operation := range known.Operations {
+		if e.service.Operation(operation) != nil && c.Calls(model, operation) == 0 {
+			t.Errorf("%s.%s is served, and was not asked for", model, operation)
+		}
 	}
 }

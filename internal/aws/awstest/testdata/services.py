@@ -45,6 +45,13 @@ while True:
         break
     token = {"nextToken": page["nextForwardToken"]}
 
+shown = builder.get_image_pipeline(imagePipelineArn=pipeline)["imagePipeline"]
+recipe = builder.get_image_recipe(imageRecipeArn=shown["imageRecipeArn"])["imageRecipe"]
+distribution = builder.get_distribution_configuration(distributionConfigurationArn=shown["distributionConfigurationArn"])
+update = {name: shown[name] for name in ("imageRecipeArn", "infrastructureConfigurationArn", "distributionConfigurationArn", "schedule")}
+builder.update_image_pipeline(imagePipelineArn=pipeline, clientToken="five", status="DISABLED", **update)
+builder.delete_image(imageBuildVersionArn=failed)
+
 described = ec2.describe_images(ImageIds=[ami])["Images"][0]
 types = ec2.get_paginator("describe_instance_types").paginate(Filters=[{"Name": "processor-info.supported-architecture", "Values": ["arm64"]}])
 tables = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["RouteTables"]
@@ -55,7 +62,6 @@ print(json.dumps({
     "failure": [state["failureContext"]["failedStep"], state["failureContext"]["componentFailure"]["errorMessage"]],
     "cancelled": builder.get_image(imageBuildVersionArn=running)["image"]["state"]["status"],
     "images": len([i for page in listed for i in page["imageSummaryList"]]),
-    "pipeline": builder.get_image_pipeline(imagePipelineArn=pipeline)["imagePipeline"]["status"],
     "parameter is the AMI": ssm.get_parameter(Name="/out")["Parameter"]["Value"] == ami,
     "data type": ssm.describe_parameters(ParameterFilters=[{"Key": "Name", "Values": ["/out"]}])["Parameters"][0]["DataType"],
     "first line": lines[0].split(":")[0],
@@ -67,13 +73,27 @@ print(json.dumps({
     "way out": tables[0]["Routes"][0]["GatewayId"][:4],
     "endpoints": len(ec2.describe_vpc_endpoints()["VpcEndpoints"]),
     "public subnet": ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["MapPublicIpOnLaunch"],
+    "updated": [p["status"] for p in builder.list_image_pipelines(filters=[{"name": "name", "values": [shown["name"]]}])["imagePipelineList"]],
+    "components": [builder.get_component(componentBuildVersionArn=c["componentArn"])["component"]["version"] for c in recipe["components"]],
+    "instance types": builder.get_infrastructure_configuration(
+        infrastructureConfigurationArn=shown["infrastructureConfigurationArn"])["infrastructureConfiguration"]["instanceTypes"],
+    "output": distribution["distributionConfiguration"]["distributions"][0]["ssmParameterConfigurations"],
+    "left": len(builder.list_image_build_versions(imageVersionArn=image.rsplit("/", 1)[0])["imageSummaryList"]),
+    "groups": len(logs.describe_log_groups(logGroupNamePrefix="/aws/imagebuilder/")["logGroups"]),
+    "parameters": sorted(p["Name"] for p in ssm.get_parameters_by_path(Path="/")["Parameters"]),
+    "known": len(ssm.get_parameters(Names=["/out", "/none"])["Parameters"]),
+    "removed": [
+        ssm.delete_parameter(Name="/out")["ResponseMetadata"]["HTTPStatusCode"],
+        ec2.deregister_image(ImageId=ami)["ResponseMetadata"]["HTTPStatusCode"],
+        ec2.delete_snapshot(SnapshotId=described["BlockDeviceMappings"][0]["Ebs"]["SnapshotId"])["ResponseMetadata"]["HTTPStatusCode"],
+    ],
     "errors": [
         code(builder.get_image, imageBuildVersionArn=image[:-1] + "9"),
         code(builder.start_image_pipeline_execution, imagePipelineArn=pipeline, clientToken="one", tags={"a": "b"}),
         code(ec2.describe_images, ImageIds=["ami-0123456789abcdef9"]),
         code(ec2.describe_instance_types, InstanceTypes=["t3.huge"]),
         code(ssm.get_parameter, Name="/none"),
-        code(ssm.put_parameter, Name="/out", Value="x", Type="String"),
+        code(ssm.put_parameter, Name="/base", Value="x", Type="String"),
         code(logs.get_log_events, logGroupName="/none", logStreamName="x"),
     ],
 }))
