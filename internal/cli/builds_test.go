@@ -24,8 +24,8 @@ func nightly() (*builds, shownStatus) {
 		Name: "nightly", Enabled: true, FailureLimit: 5, Expression: "cron(0 0 * * ? *)", Zone: "Europe/Berlin", NextRun: noon().Add(11 * time.Hour),
 	}
 	newest := imagepipeline.Built{
-		Image:   imagepipeline.Image{Version: "1.0.4/1", State: imagepipeline.Available, Created: noon(), AMI: "ami-0new", Scheduled: true},
-		Started: noon().Add(-13 * time.Hour), Elapsed: image.Duration(18 * time.Minute), Base: "ami-0base",
+		Image:   imagepipeline.Image{Version: "1.0.4/1", State: imagepipeline.Available, Created: noon().Add(-13 * time.Hour), AMI: "ami-0new", Scheduled: true},
+		Elapsed: image.Duration(18 * time.Minute), Base: "ami-0base",
 	}
 	return b, shownStatus{
 		Status: imagepipeline.Status{
@@ -96,6 +96,27 @@ func TestIn(t *testing.T) {
 	} {
 		if got := in(d); got != want {
 			t.Errorf("in(%s) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+// A newer base has a line of its own.
+func TestStatusTextNewerBase(t *testing.T) {
+	t.Parallel()
+	b, shown := nightly()
+	shown.NewerBase, shown.Base.AMI = true, "ami-0base2"
+	want := "base      /base = ami-0base2\n          a newer base waits for the next build: the newest image was made from ami-0base\noutput"
+	if text := (statusText{shownStatus: shown, builds: b, now: noon()}).String(); !strings.Contains(text, want) {
+		t.Error(text)
+	}
+}
+
+func TestNarrowed(t *testing.T) {
+	t.Parallel()
+	rows := [][]string{{"A", "B", "C", "D", "E", "F", "G"}, {"1", "2", "3", "4", "5", "sixth", "7"}}
+	for columns, want := range map[int]int{200: 7, 25: 7, 24: 6, 22: 6, 21: 5, 3: 5} {
+		if got := narrowed(rows, columns); len(got[0]) != want || len(got[1]) != want {
+			t.Errorf("in %d columns there are %d, want %d", columns, len(got[0]), want)
 		}
 	}
 }

@@ -99,19 +99,42 @@ func (c *StatusCmd) table(env *Env, status imagepipeline.Status) error {
 	if len(status.Images) == 0 {
 		return nil
 	}
-	var rows [][]string
+	rows := [][]string{{"IMAGE", "STATE", "STARTED", "TOOK", "AMI", "BASE", "BY"}}
 	for _, one := range status.Images {
 		rows = append(rows, []string{
-			one.Version, string(one.State), utc(one.Started), tookOr(time.Duration(one.Elapsed), "-"), orUnknown(one.Base, one.AMI), orDash(one.AMI), trigger(one.Image),
+			one.Version, string(one.State), utc(one.Created), tookOr(time.Duration(one.Elapsed), "-"), orDash(one.AMI), orUnknown(one.Base, one.AMI), trigger(one.Image),
 		})
+	}
+	if isTerminal(env.Stdout) {
+		columns, _ := terminalSize(env.Stdout)()
+		rows = narrowed(rows, columns)
 	}
 	if _, err := fmt.Fprintln(env.Stdout); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
-	if err := env.columns([]string{"IMAGE", "STATE", "STARTED", "TOOK", "BASE", "AMI", "BY"}, rows); err != nil {
+	if err := env.columns(rows[0], rows[1:]); err != nil {
 		return err
 	}
 	return c.reasons(env, status)
+}
+
+// narrowed leaves out the last columns of a table that is wider than the window, but for the first five.
+func narrowed(rows [][]string, columns int) [][]string {
+	wide, fit := 0, 0
+	for i := range rows[0] {
+		most := 0
+		for _, row := range rows {
+			most = max(most, len(row[i]))
+		}
+		if wide += most + 2; wide <= columns {
+			fit = i + 1
+		}
+	}
+	var narrow [][]string
+	for _, row := range rows {
+		narrow = append(narrow, row[:max(5, fit)])
+	}
+	return narrow
 }
 
 // reasons says below the table why builds failed: sentences make poor columns. Those that failed for one reason share

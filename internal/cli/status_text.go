@@ -71,7 +71,7 @@ func (s statusText) stackAlarm() (alarm, bool) {
 	}
 	why := cmp.Or(st.Reason, "CloudFormation gives no reason")
 	if first := s.FirstFailure; first != nil {
-		why = fmt.Sprintf("%s: %s: %s", first.Subject(), first.Status, first.Reason)
+		why = fmt.Sprintf("%s: %s: %s", first.Subject(), first.Status, first.Why())
 	}
 	next := "image-builder deploy RECIPE --stack " + st.Name + " says what can be done"
 	what := fmt.Sprintf("THE LAST UPDATE OF THE STACK FAILED: it is in %s", st.Status)
@@ -91,7 +91,7 @@ func (s statusText) offAlarm() alarm {
 	found := alarm{"THE SCHEDULE IS OFF: no image is built until it is switched on", [][2]string{{"why", why}}}
 	next := s.builds.command("start --enable --follow") + " builds now, and switches it on"
 	if last := s.lastFailure(); last != nil {
-		found.facts = append(found.facts, [2]string{"last", fmt.Sprintf("%s on %s: %s", last.Version, utc(last.Started), harmless(last.Why))})
+		found.facts = append(found.facts, [2]string{"last", fmt.Sprintf("%s on %s: %s", last.Version, utc(last.Created), harmless(last.Why))})
 		next = s.builds.command("logs "+last.Version) + "; when it is corrected, " + next
 	}
 	found.facts = append(found.facts, [2]string{"next", next})
@@ -144,7 +144,11 @@ func (s statusText) lines() [][2]string {
 		lines = append(lines, [2]string{"pipeline", s.pipelineLine()}, [2]string{"schedule", s.scheduleLine()},
 			[2]string{"next run", s.nextLine()}, [2]string{"last run", s.lastLine()})
 	}
-	lines = append(lines, [2]string{"base", s.baseLine()}, [2]string{"output", s.outputLine()})
+	lines = append(lines, [2]string{"base", named(s.Base)})
+	if s.NewerBase {
+		lines = append(lines, [2]string{"", "a newer base waits for the next build: the newest image was made from " + harmless(s.Newest.Base)})
+	}
+	lines = append(lines, [2]string{"output", s.outputLine()})
 	for _, gap := range s.Unread {
 		lines = append(lines, [2]string{"not read", harmless(gap)})
 	}
@@ -219,17 +223,9 @@ func (s statusText) lastLine() string {
 		return count(s.Total, "image")
 	}
 	last := s.Images[0]
-	text := fmt.Sprintf("%s %s, started %s", last.Version, last.State, utc(last.Started))
+	text := fmt.Sprintf("%s %s, started %s", last.Version, last.State, utc(last.Created))
 	if last.State.Building() {
 		text += "; " + s.builds.command("logs "+last.Version+" --follow") + " follows it"
-	}
-	return text
-}
-
-func (s statusText) baseLine() string {
-	text := named(s.Base)
-	if s.NewerBase {
-		text += "; the newest image was made from " + harmless(s.Newest.Base) + ": a newer base waits for the next build"
 	}
 	return text
 }

@@ -3,7 +3,6 @@ package imagepipeline
 import (
 	"context"
 	"errors"
-	"time"
 
 	"image-builder/internal/image"
 	"image-builder/internal/stack"
@@ -52,7 +51,6 @@ type Parameter struct {
 // Built is an image with what is known of its build.
 type Built struct {
 	Image
-	Started time.Time      `json:"started"`
 	Elapsed image.Duration `json:"elapsed"`        // from the first workflow's start to the last one's end; 0 if not known
 	Base    string         `json:"base,omitempty"` // the AMI it was made from; "" if not known
 	Why     string         `json:"why,omitempty"`  // its reason in brief, if it failed
@@ -139,7 +137,7 @@ func (l *Look) images(ctx context.Context, s *Status, images []Image, n int) {
 		s.Images = append(s.Images, l.built(ctx, s, one, sources))
 	}
 	if newest != nil {
-		s.Newest = &Built{Image: *newest, Started: newest.Created, Base: sources[newest.AMI]}
+		s.Newest = &Built{Image: *newest, Base: sources[newest.AMI]}
 		for i, one := range s.Images {
 			if one.ARN == newest.ARN {
 				s.Newest = &s.Images[i]
@@ -149,7 +147,7 @@ func (l *Look) images(ctx context.Context, s *Status, images []Image, n int) {
 }
 
 func (l *Look) built(ctx context.Context, s *Status, one Image, sources map[string]string) Built {
-	built := Built{Image: one, Started: one.Created, Base: sources[one.AMI]}
+	built := Built{Image: one, Base: sources[one.AMI]}
 	if one.State == Failed {
 		built.Why = Brief(one.Reason)
 	}
