@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -88,10 +89,13 @@ func bounded(body io.Reader) ([]byte, error) {
 	return text, err
 }
 
-// cause tells the download's own limit from the caller's.
+// cause tells the download's own limit from the caller's, and leaves out the URL, which is said already.
 func cause(ctx context.Context, err error) error {
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return context.Cause(ctx)
+	}
+	if around := (*url.Error)(nil); errors.As(err, &around) {
+		return around.Err
 	}
 	return err
 }
