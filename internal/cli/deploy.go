@@ -67,6 +67,7 @@ type deployment struct {
 	watch   watcher
 	deploy  *deploy.Deploy
 	checks  []preflight.Result
+	wanted  preflight.Wanted
 }
 
 // Run deploys.
@@ -167,7 +168,7 @@ func (d *deployment) wire() {
 	objects := &aws.S3{Session: d.session}
 	d.deploy = &deploy.Deploy{
 		Stacks: d.stacks, ChangeSets: d.stacks, Waiting: d.stacks, Executor: d.stacks, Buckets: objects, Objects: objects, Addresses: objects,
-		Report: d.report, Wait: pause, Show: d.showChanges,
+		Report: d.report, Wait: pause, Show: d.showNew,
 	}
 }
 
@@ -184,7 +185,7 @@ func (d *deployment) check(ctx context.Context, wanted preflight.Wanted, standin
 	if err != nil {
 		return wanted, err
 	}
-	d.checks = results
+	d.checks, d.wanted = results, wanted
 	failed := slices.DeleteFunc(slices.Clone(results), func(r preflight.Result) bool { return r.Status != preflight.Failed })
 	if len(failed) == 0 {
 		return wanted, nil
@@ -221,16 +222,24 @@ func (d *deployment) agreed(ctx context.Context, plan *deploy.Plan) error {
 }
 
 func (d *deployment) execute(ctx context.Context, plan *deploy.Plan) error {
+	recreated := plan.Standing.Kind == deploy.Recreate
 	d.watch = newWatcher(d.env)
 	after, err := d.deploy.Execute(ctx, plan)
 	d.watch.Close()
-	if err != nil && plan.Standing.Kind == deploy.Recreate {
-		return err
+	if err != nil && !recreated {
+		err = unchanged(err)
 	}
 	if err != nil {
-		return unchanged(err)
+		return err
 	}
 	return d.result(plan, after)
+}
+
+// showNew shows, between what is redrawn, the change set of a stack that had to be deleted first.
+func (d *deployment) showNew(set stack.ChangeSet) {
+	d.watch.Close()
+	d.showChanges(set)
+	d.watch = newWatcher(d.env)
 }
 
 // result prints the outputs.

@@ -33,7 +33,7 @@ func (d *deployment) showPlan(plan *deploy.Plan) {
 	if plan.NewBucket != "" {
 		d.say("  bucket %s: new, for the template and what the recipe names", plan.NewBucket)
 	}
-	d.showSettings(plan.Settings)
+	d.showSettings(plan.Settings, s.Kind == deploy.Update)
 	d.showChanges(plan.ChangeSet)
 }
 
@@ -61,29 +61,35 @@ func sentence(text, next string) string {
 // digest is how an object is called after its content.
 var digest = regexp.MustCompile(`image-builder/([0-9a-f]{8})[0-9a-f]{56}/`)
 
-func (d *deployment) showSettings(settings []deploy.Setting) {
+// showSettings lists the parameters that get another value; of a new stack those that do not have the template's default.
+func (d *deployment) showSettings(settings []deploy.Setting, update bool) {
+	var rows [][2]string
 	width := 0
 	for _, s := range settings {
-		width = max(width, len(s.Name))
-	}
-	shown := false
-	for _, s := range settings {
-		before, after := shortened(s.Before), shortened(s.After)
-		if s.Default {
-			after = "the template's default"
-		}
-		if before == "" && after == "" {
+		if !update && s.After == d.wanted.Default(s.Name) {
 			continue
 		}
-		if !shown {
-			d.say("  parameters")
-			shown = true
-		}
-		if before != "" {
-			after = before + " → " + orBlank(after)
-		}
-		d.say("    %-*s  %s", width, s.Name, after)
+		rows = append(rows, [2]string{s.Name, d.transition(s, update)})
+		width = max(width, len(s.Name))
 	}
+	if len(rows) > 0 {
+		d.say("  parameters")
+	}
+	for _, row := range rows {
+		d.say("    %-*s  %s", width, row[0], row[1])
+	}
+}
+
+// transition is a parameter's value, and the one before.
+func (d *deployment) transition(s deploy.Setting, update bool) string {
+	after := s.After
+	if s.Default {
+		after = d.wanted.Default(s.Name)
+	}
+	if !update {
+		return shortened(after)
+	}
+	return orBlank(shortened(s.Before)) + " → " + orBlank(shortened(after))
 }
 
 func shortened(value string) string {

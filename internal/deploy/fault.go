@@ -69,7 +69,7 @@ func because(s stack.Stack, events []stack.Event) string {
 	first, found := stack.FirstFailure(events)
 	switch {
 	case found && first.Reason != "":
-		return fmt.Sprintf("%s was not %s: %s", first.Subject(), past(first.Status), first.Reason)
+		return fmt.Sprintf("%s was not %s: %s", first.Subject(), past(first.Status), first.Why())
 	case found:
 		return fmt.Sprintf("%s was not %s", first.Subject(), past(first.Status))
 	case s.Reason != "":

@@ -33,6 +33,7 @@ type follower struct {
 
 	name    string                 // of the stack that is followed
 	running map[string]stack.Event // by logical ID, what began
+	undoing bool                   // the operation failed: updates are back to what was
 }
 
 // pickUp follows an operation that somebody else began, or an earlier run, to its end.
@@ -49,7 +50,7 @@ func (f *follower) pickUp(ctx context.Context, s stack.Stack) (stack.Stack, erro
 // events of the operation, oldest first. Since is the ID of the last event before it; with "" the operation is the
 // last one that the stack has.
 func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (stack.Stack, []stack.Event, error) {
-	f.name, f.running = s.Name, map[string]stack.Event{}
+	f.name, f.running, f.undoing = s.Name, map[string]stack.Event{}, false
 	var events []stack.Event
 	misses, pause := 0, soon
 	for waited := time.Duration(0); waited < operationPatience; waited += pause {
@@ -116,15 +117,16 @@ func ended(now stack.Stack, events []stack.Event) bool {
 // tell reports an event of a resource as the beginning or the end of a step.
 func (f *follower) tell(e stack.Event) {
 	if e.OfStack() {
-		if strings.Contains(string(e.Status), "ROLLBACK_IN_PROGRESS") {
+		if strings.HasSuffix(string(e.Status), "ROLLBACK_IN_PROGRESS") {
+			f.undoing = true
 			f.report.Report(progress.Event{Kind: progress.Note, Text: "undoing what was done, since a resource failed"})
 		}
 		return
 	}
-	step := &progress.Step{Document: f.name, Phase: verb(e.Status), Name: e.LogicalID + " (" + stack.Noun(e.Type) + ")", Iteration: -1}
+	step := &progress.Step{Document: f.name, Phase: f.phase(e), Name: e.LogicalID + " (" + stack.Noun(e.Type) + ")", Iteration: -1}
 	begun, runs := f.running[e.LogicalID]
 	if e.Status.Busy() {
-		if !runs || verb(begun.Status) != step.Phase { // a role begins twice: asked for, and made
+		if !runs || verb(begun.Status) != verb(e.Status) { // a role begins twice: asked for, and made
 			f.running[e.LogicalID] = e
 			f.report.Report(progress.Event{Kind: progress.StepStarted, Step: step})
 		}
@@ -136,7 +138,7 @@ func (f *follower) tell(e stack.Event) {
 		done.Elapsed = e.Time.Sub(begun.Time)
 	}
 	if done.Status != progress.Success {
-		done.Text = e.Reason
+		done.Text = e.Why()
 	}
 	f.report.Report(done)
 }
@@ -149,6 +151,14 @@ func outcome(e stack.Event) progress.Status {
 		return progress.Failed
 	}
 	return progress.Success
+}
+
+// phase is what happens to the resource of an event. Events of an update that is undone say that they update.
+func (f *follower) phase(e stack.Event) string {
+	if what := verb(e.Status); what != "update" || !f.undoing {
+		return what
+	}
+	return "undo"
 }
 
 // verb says what happens to a resource in a status.

@@ -1,6 +1,9 @@
 package stack
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // FirstFailure returns the event of the resource that failed first; the others fell with it. Events are in order,
 // oldest first, and of one operation.
@@ -16,6 +19,17 @@ func FirstFailure(events []Event) (Event, bool) {
 // cascade tells whether a resource was only given up because of another, or stands for the stack as a whole.
 func cascade(e Event) bool {
 	return e.OfStack() || e.Cancelled()
+}
+
+// What CloudFormation wraps around what a service has said.
+var (
+	wrapped = regexp.MustCompile(`(?s)^Resource handler returned message: "(.*)" \(RequestToken: [^)]*\)$`)
+	traced  = regexp.MustCompile(`(?s)^(.*?) \(Service: [^)]*\)(?: \(SDK Attempt Count: \d+\))?$`)
+)
+
+// Why is the event's reason without request numbers.
+func (e Event) Why() string {
+	return traced.ReplaceAllString(wrapped.ReplaceAllString(e.Reason, "$1"), "$1")
 }
 
 // Cancelled tells whether a resource was given up only because another had failed.

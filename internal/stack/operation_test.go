@@ -17,7 +17,9 @@ func ofStack(status Status) Event {
 
 // history is what happened, oldest first: a deploy, then an update that failed.
 var history = []Event{
-	ofStack("CREATE_IN_PROGRESS"), {ID: "old", Type: "AWS::SNS::Topic", LogicalID: "T", Status: "CREATE_FAILED", Reason: "long ago"}, ofStack(CreateComplete),
+	ofStack("CREATE_IN_PROGRESS"),
+	{ID: "old", Type: "AWS::SNS::Topic", LogicalID: "T", Status: "CREATE_FAILED", Reason: "long ago"},
+	ofStack(CreateComplete),
 	ofStack("UPDATE_IN_PROGRESS"),
 	{ID: "1", Type: "AWS::IAM::Role", LogicalID: "B", Status: "UPDATE_FAILED", Reason: "Resource update cancelled"},
 	{ID: "2", Type: "AWS::CloudFormation::Stack", LogicalID: "Nested", PhysicalID: "arn:aws:cloudformation:eu-central-1:123456789012:stack/nightly-Nested-X/2", Status: "UPDATE_FAILED", Reason: "mine"},
@@ -63,5 +65,18 @@ func TestFirstFailure(t *testing.T) {
 	}
 	if got, found := FirstFailure(history[:1]); found {
 		t.Errorf("first failure is %+v where there is none", got)
+	}
+}
+
+func TestWhy(t *testing.T) {
+	t.Parallel()
+	for reason, want := range map[string]string{
+		"Resource creation cancelled": "Resource creation cancelled",
+		`Resource handler returned message: "The role does not exist." (RequestToken: 1c2f, HandlerErrorCode: InvalidRequest)`:                                                              "The role does not exist.",
+		`Resource handler returned message: "You have "too many" (Service: Ec2, Status Code: 400, Request ID: 7) (SDK Attempt Count: 1)" (RequestToken: 1, HandlerErrorCode: ServiceLimit)`: `You have "too many"`,
+	} {
+		if got := (Event{Reason: reason}).Why(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
 	}
 }

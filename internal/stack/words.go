@@ -157,17 +157,21 @@ func (c Change) reasons() string {
 // name is the attribute without what is the same for all.
 func (d Detail) name() string { return strings.TrimPrefix(d.Path, "/Properties/") }
 
-// sentence says how one attribute changes: "InstanceTypes/0 t3.large → t3.xlarge (InstanceType)".
+// sentence says how one attribute changes: "InstanceTypes/0 t3.large → t3.xlarge (InstanceType)", where InstanceType is the
+// parameter that makes it change, or "ImageRecipeArn follows Recipe".
 func (d Detail) sentence() string {
 	text := d.name()
 	before, after := readable(d.Before), readable(d.After)
 	if before != "" && after != "" {
 		text += " " + before + " → " + after
 	}
-	if d.Cause != "" {
-		text += " (" + d.Cause + ")"
+	switch {
+	case d.Cause == "":
+		return text
+	case strings.HasPrefix(d.Source, "Resource"): // what it will be is not known before the other is there
+		return text + " follows " + d.Cause
 	}
-	return text
+	return text + " (" + d.Cause + ")"
 }
 
 // longest is how many characters of a value are shown.

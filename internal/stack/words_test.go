@@ -38,7 +38,7 @@ func TestSentences(t *testing.T) {
 				Action: "Modify", LogicalID: "Pipeline", Type: "AWS::ImageBuilder::ImagePipeline",
 				Details: []Detail{{Path: "ImageRecipeArn", Source: "DirectModification"}, {Path: "ImageRecipeArn", Source: "ResourceReference", Cause: "Recipe"}},
 			},
-			want: "image pipeline Pipeline: ImageRecipeArn (Recipe)",
+			want: "image pipeline Pipeline: ImageRecipeArn follows Recipe",
 		},
 		"a topic that is lost": {
 			change:  Change{Action: "Modify", LogicalID: "OutputTopic", Type: "AWS::SNS::Topic", Replacement: "True"},
