@@ -163,7 +163,8 @@ func (c *Cloud) count(service, operation string) {
 	c.calls[service+"."+operation]++
 }
 
-// Do calls an operation of a service as one service of AWS calls another: nothing is signed, faulted or counted.
+// Do calls an operation of a service as one service of AWS calls another: nothing is signed, faulted or counted, and of
+// what is given only the names are checked.
 func (c *Cloud) Do(service, operation string, in Values) (Values, error) {
 	e := c.served[service]
 	if e == nil {
@@ -173,5 +174,17 @@ func (c *Cloud) Do(service, operation string, in Values) (Values, error) {
 	if do == nil {
 		return nil, Fault{Code: "OperationNotServed", Message: service + "." + operation + " is not served"}
 	}
-	return do(Call{Account: Account, Region: Region, Operation: operation, In: in})
+	m, err := loadModel(e.data, service)
+	if err != nil {
+		return nil, err
+	}
+	in, _ = normal(in).(Values)
+	for _, found := range m.check(m.input(m.Operations[operation]), in) {
+		if strings.HasPrefix(found, unknownParameter) {
+			return nil, Fault{Code: "ValidationError", Message: found}
+		}
+	}
+	out, err := do(Call{Account: Account, Region: Region, Operation: operation, In: in})
+	out, _ = normal(out).(Values)
+	return out, err
 }

@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 )
 
+const unknownParameter = "Unknown parameter"
+
 // checker compares values with shapes. What it finds is worded as AWS words it.
 type checker struct {
 	model  *model
@@ -92,7 +94,7 @@ func (c *checker) structure(s *shape, path string, values Values) {
 		m := s.Members[name]
 		switch {
 		case m == nil:
-			c.found = append(c.found, fmt.Sprintf("Unknown parameter '%s'", below(path, name)))
+			c.found = append(c.found, fmt.Sprintf("%s '%s'", unknownParameter, below(path, name)))
 		case values[name] != nil:
 			c.value(c.model.Shapes[m.Shape], below(path, name), values[name])
 		}

@@ -135,6 +135,9 @@ func (c *CloudFormation) updateStack(call Call) (Values, error) {
 	if call.In["Capabilities"] == nil {
 		cs.capabilities = s.capabilities
 	}
+	for _, waiting := range s.changeSets {
+		waiting.execution = "OBSOLETE"
+	}
 	s.changeSetID = ""
 	c.update(s, cs)
 	return Values{"StackId": s.id}, nil

@@ -208,7 +208,6 @@ func (c *CloudFormation) resolve(p *parameterValue) error {
 	if err != nil {
 		return err
 	}
-	out, _ = normal(out).(Values)
 	for _, found := range listOf[Values](out, "Parameters") {
 		p.resolved = textOf(found, "Value")
 		return nil

@@ -161,6 +161,9 @@ func (r *resource) attribute(name string) any {
 		return r.physicalID[strings.LastIndexAny(r.physicalID, ":/")+1:]
 	case strings.HasPrefix(r.physicalID, "arn:") || name == "GroupId" || name == noun+"Id":
 		return r.physicalID
+	case name == "VpcId": // of what is in a subnet
+		subnet, _ := r.properties["SubnetId"].(string)
+		return strings.Replace(subnet, "subnet-", "vpc-", 1)
 	case r.kind == "AWS::Logs::LogGroup":
 		return fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:*", Region, Account, r.physicalID)
 	case service == "iam":

@@ -152,6 +152,21 @@ func TestOurStack(t *testing.T) {
 	}
 }
 
+// All that can be asked for, together.
+func TestOurStackWithEverything(t *testing.T) {
+	t.Parallel()
+	o := newOurs(t)
+	s := o.execute(o.changeSet(types.ChangeSetTypeCreate, map[string]string{
+		"BaseAmiParameter": "/base/ami", "OutputAmiParameter": "output-ami", "BootstrapScriptUrl": "s3://acme/bootstrap.sh", "Packages": "jq zstd",
+		"GitMirrors": "https://github.com/acme/app.git", "DockerImages": "alpine:3", "SecretsBucket": "acme-secrets", "SecretsPrefix": "ami",
+		"SecretNames": "one,two", "ScheduleExpression": "cron(0 3 * * ? *)", "SubnetId": "subnet-0123456789abcdef0", "RootDeviceName": "/dev/xvda", "RootVolumeSize": "50",
+		"ComponentDocumentUrl": "s3://acme/extra.yml", "ComponentDocumentVersion": "1.0.1",
+	}))
+	if s.StackStatus != types.StackStatusCreateComplete {
+		t.Errorf("stack is %s: %s\n%s", s.StackStatus, aws.ToString(s.StackStatusReason), strings.Join(o.events("nightly"), "\n"))
+	}
+}
+
 // A resource that fails takes with it what was under way; everything is taken down, and the name is blocked.
 func TestCreationThatFails(t *testing.T) {
 	t.Parallel()

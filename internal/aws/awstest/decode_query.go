@@ -68,7 +68,7 @@ func (d *queryDecoder) structure(s *shape, path string, n *node) Values {
 	}
 	for wire := range n.below {
 		if !known[wire] {
-			d.wrong("Unknown parameter", "'%s'", path+wire)
+			d.wrong(unknownParameter, "'%s'", path+wire)
 		}
 	}
 	return values
@@ -84,7 +84,7 @@ func (d *queryDecoder) value(s *shape, path string, n *node) any {
 		return d.mapping(s, path, n)
 	}
 	if len(n.below) > 0 {
-		d.wrong("Unknown parameter", "below '%s', a %s", path, s.Type)
+		d.wrong(unknownParameter, "below '%s', a %s", path, s.Type)
 	}
 	value, err := scalar(s, n.text)
 	if err != nil {
@@ -102,7 +102,7 @@ func (d *queryDecoder) list(s *shape, path string, n *node) any {
 			wire = s.Member.LocationName
 		}
 		if entries = n.below[wire]; entries == nil || len(n.below) > 1 {
-			d.wrong("Unknown parameter", "below '%s': a list has %s.N only", path, wire)
+			d.wrong(unknownParameter, "below '%s': a list has %s.N only", path, wire)
 			return []any{}
 		}
 	}

@@ -17,6 +17,11 @@ import (
 // post sends a signed request that no SDK would send.
 func post(t *testing.T, c *Cloud, service, scope, body string, header http.Header) (int, string) {
 	t.Helper()
+	return postAt(t, c, service, scope, body, header, time.Now())
+}
+
+func postAt(t *testing.T, c *Cloud, service, scope, body string, header http.Header, when time.Time) (int, string) {
+	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.Endpoint(service)+"/", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
@@ -26,7 +31,7 @@ func post(t *testing.T, c *Cloud, service, scope, body string, header http.Heade
 	}
 	sum := sha256.Sum256([]byte(body))
 	credentials := aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}
-	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, hex.EncodeToString(sum[:]), scope, Region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, hex.EncodeToString(sum[:]), scope, Region, when); err != nil {
 		t.Fatal(err)
 	}
 	answer, err := http.DefaultClient.Do(r)
@@ -87,5 +92,17 @@ func TestRequestsThatNoSDKSends(t *testing.T) {
 			}
 			c.Violations()
 		})
+	}
+}
+
+func TestClocksThatDiffer(t *testing.T) {
+	t.Parallel()
+	c := Start(t)
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+	const body = "Action=GetCallerIdentity&Version=2011-06-15"
+	for since, want := range map[time.Duration]int{time.Minute: http.StatusOK, time.Hour: http.StatusForbidden, -time.Hour: http.StatusForbidden} {
+		if status, text := postAt(t, c, "sts", "sts", body, header, time.Now().Add(-since)); status != want {
+			t.Errorf("signed %v ago: status %d: %s", since, status, text)
+		}
 	}
 }
