@@ -114,7 +114,7 @@ func (b *builds) explain(err error) error {
 // detached says how to look at a build again that nobody watches any more, and how to end it.
 func (b *builds) detached(err *imagepipeline.DetachedError) error {
 	again := b.command("logs "+err.Image.Version+" --follow") + " follows it again"
-	if !errors.Is(err, context.Canceled) {
+	if !errors.Is(err, context.Canceled) || !err.Image.State.Building() {
 		return &ExitError{Code: codeOf(err.Err), Err: err, Next: again}
 	}
 	return &ExitError{

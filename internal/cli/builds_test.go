@@ -163,3 +163,29 @@ func TestErrorsOfBuilds(t *testing.T) {
 		})
 	}
 }
+
+func TestBuiltSummary(t *testing.T) {
+	t.Parallel()
+	b, _ := nightly()
+	build := imagepipeline.Build{Image: imagepipeline.Image{Version: "1.0.5/1", AMI: "ami-0new"}, Elapsed: image.Duration(18 * time.Minute)}
+	for name, test := range map[string]struct {
+		holds     string
+		published bool
+		unread    error
+		want      string
+	}{
+		"published":       {"ami-0new", true, nil, "/out = ami-0new"},
+		"not to be read":  {"", false, errors.New("denied"), "not read: denied"},
+		"not written":     {"", false, nil, "/out is NOT THERE: Image Builder has not written it"},
+		"holding another": {"ami-\x1b[31m0old", false, nil, "/out holds ANOTHER AMI: ami-0old"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			done := followed{Build: build, Parameter: imagepipeline.Parameter{Name: "/out", AMI: test.holds}, Published: test.published}
+			want := "built ami-0new in 18m00s\n  image      1.0.5/1 of stack nightly\n  parameter  " + test.want + "\n  next       image-builder status\n"
+			if diff := cmp.Diff(want, builtSummary(b, done, test.unread)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

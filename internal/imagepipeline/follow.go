@@ -54,13 +54,16 @@ type Build struct {
 	Tail    []string       `json:"tail,omitempty"`    // the last lines of its log, if it failed
 }
 
-// DetachedError says that a build is not watched any more. It goes on.
+// DetachedError says that a build is not watched any more. It goes on, if it has not ended.
 type DetachedError struct {
 	Image Image
 	Err   error
 }
 
 func (e *DetachedError) Error() string {
+	if !e.Image.State.Building() {
+		return fmt.Sprintf("follow build %s, which is %s: %s", e.Image.Version, e.Image.State, e.Err)
+	}
 	return fmt.Sprintf("follow build %s, which goes on: %s", e.Image.Version, e.Err)
 }
 

@@ -221,6 +221,23 @@ func TestFollowInterrupted(t *testing.T) {
 	}
 }
 
+// Who may not read the log can follow all the same, unless it is the log that was wanted.
+func TestFollowWithoutTheLog(t *testing.T) {
+	t.Parallel()
+	denied := []error{nil, nil, nil, nil, errors.New("denied")} // image, workflows, steps twice, lines
+	m := goingWell()
+	m.now, m.faults = at(500), denied
+	told, build, err := followed(t.Context(), m, nil)
+	if err != nil || build.AMI != "ami-0new" || strings.Count(told, "note   0s denied; following without the log\n") != 1 || strings.Contains(told, "step-output") {
+		t.Errorf("%+v, %v\n%s", build, err, told)
+	}
+	m = goingWell()
+	m.now, m.faults = at(500), denied
+	if _, _, err = followed(t.Context(), m, func(imagepipeline.Line) error { return nil }); err == nil {
+		t.Error("nothing was said")
+	}
+}
+
 // Lines that come one by one after the end are waited for as long as they do.
 func TestFollowWaitsForTheLog(t *testing.T) {
 	t.Parallel()

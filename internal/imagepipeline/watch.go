@@ -22,6 +22,7 @@ type watch struct {
 	told      map[string]bool   // what was told, by a word and an ID
 	stream    string            // of the log
 	place     string            // in the stream
+	mute      bool              // the log may not be read
 	tail      []Line
 	search    search
 }
@@ -69,8 +70,13 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 // readOn reads what the log holds after the place that was read last, and returns the place after that.
 func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 	var lines []Line
-	for place := w.place; ; {
+	for place := w.place; !w.mute; {
 		page, err := w.Logs.Lines(ctx, w.Group, w.stream, place)
+		if err != nil && w.Line == nil && ctx.Err() == nil && !passes(err) {
+			w.mute = true // whoever may not read logs can follow the steps all the same
+			w.Report.Report(progress.Event{Kind: progress.Note, Text: err.Error() + "; following without the log"})
+			break
+		}
 		if err != nil {
 			return nil, "", err
 		}
@@ -84,6 +90,7 @@ func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 		}
 		place = page.Next
 	}
+	return nil, w.place, nil
 }
 
 // moment is something to tell, and when it happened.
