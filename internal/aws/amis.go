@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -14,20 +13,14 @@ import (
 )
 
 // AMIs tells where AMIs come from.
-type AMIs struct {
-	Session *Session
-
-	once   sync.Once
-	client *ec2.Client
-}
+type AMIs struct{ Session *Session }
 
 func (a *AMIs) open(ctx context.Context) (*ec2.Client, error) {
 	cfg, err := a.Session.regional(ctx)
 	if err != nil {
 		return nil, err
 	}
-	a.once.Do(func() { a.client = ec2.NewFromConfig(cfg) })
-	return a.client, nil
+	return ec2.NewFromConfig(cfg), nil
 }
 
 // mostFiltered is how many values a filter may have.
@@ -46,11 +39,10 @@ func (a *AMIs) SourceAMIs(ctx context.Context, amis []string) (map[string]string
 		return sources, nil
 	}
 	amis = amis[:min(len(amis), mostFiltered)]
-	pages := ec2.NewDescribeImagesPaginator(client, &ec2.DescribeImagesInput{
-		Filters: []ec2types.Filter{{Name: aws.String("image-id"), Values: amis}},
-	})
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	err = eachPage(func(token *string) (*string, error) {
+		page, err := client.DescribeImages(ctx, &ec2.DescribeImagesInput{
+			Filters: []ec2types.Filter{{Name: aws.String("image-id"), Values: amis}}, NextToken: token,
+		})
 		if err != nil {
 			return nil, a.Session.explain(ctx, "describe AMIs", err)
 		}
@@ -59,8 +51,9 @@ func (a *AMIs) SourceAMIs(ctx context.Context, amis []string) (map[string]string
 				sources[aws.ToString(one.ImageId)] = source
 			}
 		}
-	}
-	return sources, nil
+		return page.NextToken, nil
+	})
+	return sources, err
 }
 
 // Value returns what a parameter holds; false if there is none of that name.

@@ -79,10 +79,9 @@ func (e *EC2) Endpoints(ctx context.Context, vpc string) ([]preflight.Endpoint, 
 	if err != nil {
 		return nil, err
 	}
-	pages := ec2.NewDescribeVpcEndpointsPaginator(client, &ec2.DescribeVpcEndpointsInput{Filters: []types.Filter{filter("vpc-id", vpc)}})
 	var endpoints []preflight.Endpoint
-	for pages.HasMorePages() {
-		page, err := pages.NextPage(ctx)
+	err = eachPage(func(token *string) (*string, error) {
+		page, err := client.DescribeVpcEndpoints(ctx, &ec2.DescribeVpcEndpointsInput{Filters: []types.Filter{filter("vpc-id", vpc)}, NextToken: token})
 		if err != nil {
 			return nil, e.explain(ctx, "look at the endpoints of "+vpc, err)
 		}
@@ -95,6 +94,7 @@ func (e *EC2) Endpoints(ctx context.Context, vpc string) ([]preflight.Endpoint, 
 				Service: name[strings.LastIndex(name, ".")+1:], Tables: endpoint.RouteTableIds, Gateway: endpoint.VpcEndpointType == types.VpcEndpointTypeGateway,
 			})
 		}
-	}
-	return endpoints, nil
+		return page.NextToken, nil
+	})
+	return endpoints, err
 }
