@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"image-builder/internal/aws"
 	"image-builder/internal/deploy"
@@ -83,19 +84,28 @@ func (c *DeleteCmd) agreed(ctx context.Context, env *Env, s stack.Stack) error {
 
 // farewell says what goes with a stack, and what stays.
 func farewell(s stack.Stack) string {
-	text := fmt.Sprintf("stack %s: to be deleted (%s)\n", s.Name, s.Status)
-	text += "  goes\n"
-	text += "    the image pipeline with its schedule, recipe, components and configurations, the roles and the rules\n"
+	goes := []string{"what is left of it: nothing of it works"}
+	if !s.Status.Dead() {
+		goes = parts(s)
+	}
+	stays := []string{
+		"the AMIs that were baked, with their snapshots and Image Builder's records of them; nothing deletes old ones any more",
+		fmt.Sprintf("the parameter %s, which goes on naming the last AMI", cmp.Or(harmless(s.Parameters["OutputAmiParameter"]), "that receives the AMI's ID")),
+		"what deploy put into its bucket: templates, scripts, documents",
+	}
+	return fmt.Sprintf("stack %s: to be deleted (%s)\n  goes\n    %s\n  stays\n    %s\n",
+		s.Name, s.Status, strings.Join(goes, "\n    "), strings.Join(stays, "\n    "))
+}
+
+// parts are what a stack consists of.
+func parts(s stack.Stack) []string {
+	list := []string{"the image pipeline with its schedule, recipe, components and configurations, the roles and the rules"}
 	if s.Outputs["OutputTopic"] != "" {
-		text += fmt.Sprintf("    the topics %s and %s, with their subscriptions\n", s.Outputs["OutputTopic"], s.Outputs["FailureTopic"])
+		list = append(list, fmt.Sprintf("the topics %s and %s, with their subscriptions", s.Outputs["OutputTopic"], s.Outputs["FailureTopic"]))
 	}
-	text += "    the log groups, with the logs of the builds\n"
+	list = append(list, "the log groups, with the logs of the builds")
 	if s.Parameters["SubnetId"] == "" {
-		text += "    the VPC that the stack made\n"
+		list = append(list, "the VPC that the stack made")
 	}
-	text += "  stays\n"
-	text += "    the AMIs that were baked, with their snapshots and Image Builder's records of them; nothing deletes old ones any more\n"
-	text += fmt.Sprintf("    the parameter %s, which goes on naming the last AMI\n", cmp.Or(harmless(s.Parameters["OutputAmiParameter"]), "that receives the AMI's ID"))
-	text += "    what deploy put into its bucket: templates, scripts, documents\n"
-	return text
+	return list
 }
