@@ -112,7 +112,7 @@ func occasions(t *testing.T) map[string]occasion {
 	disabled := decode(t, `{"detail-type": "EC2 Image Builder Image Pipeline Automatically Disabled", "source": "aws.imagebuilder",
 		"resources": ["`+pipelineARN+`"], "detail": {"consecutive-failures": "5"}}`)
 	denied := map[string]error{"aws-sdk:imagebuilder:getImage": &stacktest.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
-	mute := map[string]error{"OutputTopic": &stacktest.Failure{Name: "Sns.AuthorizationErrorException", Cause: "denied"}}
+	mute := map[string]error{"OutputTopic": &stacktest.Failure{Name: "SNS.AuthorizationErrorException", Cause: "denied"}}
 	holds := []string{"ami-0123456789abcdef0"}
 	news, failure := "OutputTopic "+contract, func(image, reason string) string {
 		return `FailureTopic {"event":"ImageFailed","ImageFailed":{"pipeline":"` + pipelineARN + `","image":"` + image + `","reason":"` + reason + `"}}`
@@ -129,7 +129,7 @@ func occasions(t *testing.T) map[string]occasion {
 		"a failure without reason":   {account{image: built(pipelineARN, "")}, []any{event(t, "FAILED")}, []string{failure(imageARN, "Image Builder gives no reason")}},
 		"an image without AMI":       {account{image: built(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
 		"an image that is not shown": {account{refuse: denied}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image cannot be read: Imagebuilder.ForbiddenException: denied")}},
-		"a topic that refuses":       {account{image: built(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: Sns.AuthorizationErrorException: denied")}},
+		"a topic that refuses":       {account{image: built(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: SNS.AuthorizationErrorException: denied")}},
 		"the schedule is off":        {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
 	}
 }
