@@ -23,8 +23,8 @@ type Status struct {
 	// FirstFailure is why the stack is not as it should be, if its last operation failed.
 	FirstFailure *stack.Event `json:"firstFailure,omitempty"`
 	Pipeline     *Pipeline    `json:"pipeline"` // nil while the stack has none
-	// Failures counts the scheduled builds that failed in a row: the service's count, or, since it forgets that when
-	// the pipeline is changed, what the images show.
+	// Failures counts the scheduled builds that failed in a row: the service's count or, of a pipeline that is disabled,
+	// what the images show, since the service forgets its count when a pipeline is changed.
 	Failures int       `json:"failuresInARow"`
 	Base     Parameter `json:"base"`
 	Output   Parameter `json:"output"`
@@ -83,7 +83,10 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 		return s, err
 	}
 	images = NewestFirst(images)
-	s.Pipeline, s.Total, s.Failures = &pipeline, len(images), max(pipeline.Failures, failuresInARow(images))
+	s.Pipeline, s.Total, s.Failures = &pipeline, len(images), pipeline.Failures
+	if !pipeline.Enabled {
+		s.Failures = max(pipeline.Failures, failuresInARow(images))
+	}
 	l.images(ctx, &s, images, n)
 	s.Published = s.Newest != nil && s.Newest.AMI == s.Output.AMI
 	s.NewerBase = s.Newest != nil && s.Newest.Base != "" && s.Base.AMI != "" && s.Newest.Base != s.Base.AMI

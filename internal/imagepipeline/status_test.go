@@ -23,7 +23,7 @@ func deployed() stack.Stack {
 func settled() *memory {
 	m := goingWell()
 	m.now = at(1000)
-	m.pipeline = imagepipeline.Pipeline{ARN: pipelineARN, Name: "nightly", Enabled: true, FailureLimit: 5}
+	m.pipeline = imagepipeline.Pipeline{ARN: pipelineARN, Name: "nightly", Enabled: true, Failures: 1, FailureLimit: 5}
 	m.values = map[string]string{"/base": "ami-0base2", "/out": "ami-0two"}
 	m.sources = map[string]string{"ami-0one": "ami-0base1", "ami-0two": "ami-0base2"}
 	m.images = []imagepipeline.Image{
@@ -61,14 +61,23 @@ func TestStatus(t *testing.T) {
 			change: func(m *memory, _ *stack.Stack) { m.pipeline.Failures = 4 }, look: 1,
 			want: "1.0.2/2; newest 1.0.1/10 from ami-0base2, published; 4 failures of 4",
 		},
-		"a failure by hand": {
+		"on again": {
+			change: func(m *memory, _ *stack.Stack) { m.pipeline.Failures = 0 }, look: 1,
+			want: "1.0.2/2; newest 1.0.1/10 from ami-0base2, published; 0 failures of 4",
+		},
+		"off, with the count forgotten": {
+			change: func(m *memory, _ *stack.Stack) { m.pipeline.Enabled, m.pipeline.Failures = false, 0 }, look: 1,
+			want: "1.0.2/2; newest 1.0.1/10 from ami-0base2, published; 1 failures of 4",
+		},
+		"off, and a failure by hand": {
 			change: func(m *memory, _ *stack.Stack) {
+				m.pipeline.Enabled, m.pipeline.Failures = false, 0
 				m.images = append(m.images, imagepipeline.Image{Version: "1.0.3/1", State: imagepipeline.Failed, Created: at(10)})
 			}, look: 1,
 			want: "1.0.3/1; newest 1.0.1/10 from ami-0base2, published; 1 failures of 5",
 		},
 		"never built": {
-			change: func(m *memory, _ *stack.Stack) { m.images = nil; delete(m.values, "/out") }, look: 5,
+			change: func(m *memory, _ *stack.Stack) { m.images, m.pipeline.Failures = nil, 0; delete(m.values, "/out") }, look: 5,
 			want: "; 0 failures of 0, /out missing",
 		},
 		"no pipeline": {
