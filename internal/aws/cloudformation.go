@@ -107,7 +107,11 @@ func (c *CloudFormation) DeleteStack(ctx context.Context, id, token string) erro
 		return err
 	}
 	_, err = client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &id, ClientRequestToken: &token})
-	return c.explain(ctx, "delete stack "+nameOf(id), err)
+	err = c.explain(ctx, "delete stack "+nameOf(id), err)
+	if call := (*callError)(nil); errors.As(err, &call) && strings.Contains(call.cause, "TerminationProtection") {
+		call.next = "if it is really meant: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name " + nameOf(id)
+	}
+	return err
 }
 
 // explain says which errors mean that something is not there. CloudFormation has no code of its own for a stack.
