@@ -145,8 +145,14 @@ func (e *emulator) run(t *testing.T, name string, event any) error {
 	}
 	const prefix = "arn:aws:states:eu-central-1:123456789012:stateMachine:"
 	e.do(t, "stepfunctions", "start_execution", object{"stateMachineArn": prefix + "Watch", "name": name, "input": string(input)})
+	return e.settle(t, prefix+"Watch", prefix+"Announce")
+}
+
+// settle waits until no machine runs any more, in the order in which one starts the next.
+func (e *emulator) settle(t *testing.T, machines ...string) error {
+	t.Helper()
 	deadline := time.Now().Add(time.Minute)
-	for _, machine := range []string{prefix + "Watch", prefix + "Announce"} {
+	for _, machine := range machines {
 		states := e.states(t, machine)
 		for slices.Contains(states, "RUNNING") && time.Now().Before(deadline) {
 			states = e.states(t, machine)

@@ -41,8 +41,9 @@ type world struct {
 	temporary   string // the script's directory for temporary files
 	interrupted string // the status of a build at which the script is interrupted; "" for never
 
-	mu    sync.Mutex
-	watch string // the name of the rules' target
+	mu       sync.Mutex
+	watch    string   // the name of the rules' target
+	machines []string // ARNs
 }
 
 func newWorld(t *testing.T) *world {
@@ -74,6 +75,9 @@ func (w *world) addMachine(r awstest.Resource) error {
 	for name, value := range r.Properties["DefinitionSubstitutions"].(map[string]any) {
 		pairs = append(pairs, "${"+name+"}", fmt.Sprint(value))
 	}
+	w.mu.Lock()
+	w.machines = append(w.machines, r.PhysicalID)
+	w.mu.Unlock()
 	_, err = w.moto.try("stepfunctions", "create_state_machine", object{
 		"name": lastName(r.PhysicalID), "type": r.Properties["StateMachineType"], "roleArn": "arn:aws:iam::123456789012:role/machine",
 		"definition": strings.NewReplacer(pairs...).Replace(string(definition)),

@@ -1,0 +1,110 @@
+package stacktest_test
+
+import (
+	"encoding/json"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"image-builder/internal/aws/awstest"
+)
+
+// TestTheDeployedStackTellsOfItsImages deploys the template in the strict server, whose Image Builder then builds. Events,
+// state machines, topics and queues are moto's, made of what CloudFormation made of the template.
+func TestTheDeployedStackTellsOfItsImages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	outputs := w.deploy(t)
+	queues := []string{"OutputTopic", "FailureTopic"}
+	for _, name := range queues {
+		w.moto.do(t, "sqs", "create_queue", object{"QueueName": name, "Attributes": unseen})
+		w.moto.do(t, "sns", "subscribe", object{
+			"TopicArn": outputs[name], "Protocol": "sqs", "Endpoint": "arn:aws:sqs:eu-central-1:123456789012:" + name,
+			"Attributes": object{"RawMessageDelivery": "true"},
+		})
+	}
+	for _, test := range []struct {
+		name   string
+		script awstest.Script
+	}{
+		{"an image", awstest.Script{}},
+		{"a build that fails", awstest.Script{FailIn: "BUILDING", Reason: `Document "x" failed`}},
+		{"tests that fail", awstest.Script{FailIn: "TESTING"}},
+		{"another image", awstest.Script{}},
+	} {
+		w.ImageBuilder.Next(test.script)
+		arn := w.ImageBuilder.RunScheduled(outputs["Pipeline"])
+		w.ImageBuilder.Finish(arn)
+		image, _ := w.ImageBuilder.Image(arn)
+		for range 2 { // EventBridge may deliver an event more than once
+			if err := w.event(image); err != nil {
+				t.Fatal(err)
+			}
+		}
+		slices.SortFunc(w.machines, func(a, b string) int { return strings.Compare(path.Base(b), path.Base(a)) }) // Watch, Announce
+		if err := w.moto.settle(t, w.machines...); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string][]string{"OutputTopic": {`{"event": "NewImage", "NewImage": {"ami": "` + image.AMI + `"}}`}, "FailureTopic": nil}
+		if test.script.FailIn != "" {
+			told, err := json.Marshal(image.Reason)
+			if err != nil || image.Reason == "" {
+				t.Fatal(image, err)
+			}
+			message := `{"event":"ImageFailed","ImageFailed":{"pipeline":"` + outputs["Pipeline"] + `","image":"` + arn + `","reason":` + string(told) + `}}`
+			want = map[string][]string{"OutputTopic": nil, "FailureTopic": {message, message}} // once for each event
+		}
+		got := map[string][]string{}
+		for _, name := range queues {
+			got[name] = w.moto.queue(t, name)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+// deploy makes a stack of the template and returns its outputs.
+func (w *world) deploy(t *testing.T) map[string]string {
+	t.Helper()
+	w.SSM.Put(awstest.Parameter{Name: "/buildkite/base-ami", Type: "String", Value: w.base})
+	if err := w.S3.CreateBucket("templates", awstest.Account); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.S3.Put("templates", "aws-stack.yml", rendered(t)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := w.Do("cloudformation", "CreateStack", awstest.Values{
+		"StackName": "Nightly-AMI", "TemplateURL": "https://templates.s3.eu-central-1.amazonaws.com/aws-stack.yml", "Capabilities": []any{"CAPABILITY_IAM"},
+		"Parameters": []any{
+			awstest.Values{"ParameterKey": "BaseAmiParameter", "ParameterValue": "/buildkite/base-ami"},
+			awstest.Values{"ParameterKey": "OutputAmiParameter", "ParameterValue": "/buildkite/agent-ami"},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		out, err := w.Do("cloudformation", "DescribeStacks", awstest.Values{"StackName": "Nightly-AMI"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stack := asList(out["Stacks"])[0]
+		switch stack["StackStatus"] {
+		case "CREATE_IN_PROGRESS":
+			continue
+		case "CREATE_COMPLETE":
+			outputs := map[string]string{}
+			for _, output := range asList(stack["Outputs"]) {
+				outputs[output["OutputKey"].(string)] = output["OutputValue"].(string)
+			}
+			return outputs
+		}
+		t.Fatal(stack)
+	}
+	t.Fatal("the stack is never done")
+	return nil
+}
