@@ -108,6 +108,13 @@ func deployVerbs() map[string]verb {
 			arity(ts, args, 2, 2)
 			cloud.CloudFormation.FailRollback(args[0], args[1], 1)
 		},
+		// stack-pages N: stacks, events and changes come in pages of N; 0: as many at once as the service gives
+		"stack-pages": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+			arity(ts, args, 1, 1)
+			n, err := strconv.Atoi(args[0])
+			ts.Check(err)
+			cloud.CloudFormation.PageSize = n
+		},
 		// bucket NAME ACCOUNT: an account has made a bucket
 		"bucket": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
 			arity(ts, args, 2, 2)
