@@ -48,6 +48,7 @@ var defects = []struct {
 	{"an account-wide inventory gets in the way", "EnhancedImageMetadataEnabled: false", "EnhancedImageMetadataEnabled: true", least(), "Pipeline/EnhancedImageMetadataEnabled", false},
 	{"images are not tested", "ImageTestsEnabled: true", "ImageTestsEnabled: false", least(), "Pipeline/ImageTestsConfiguration/ImageTestsEnabled", true},
 	{"failures are told to nobody", "status: [AVAILABLE, FAILED]", "status: [AVAILABLE]", least(), "ImageRule/EventPattern/detail/state/status/1", "FAILED"},
+	{"images of others are taken for one's own", ":image/${Name}/\n              - Name: !Select [1, !Split [/, !Ref Recipe]]\n        detail", ":image/${Name}\n              - Name: !Select [1, !Split [/, !Ref Recipe]]\n        detail", least(), "ImageRule/EventPattern/resources/0/prefix", "arn:aws:imagebuilder:eu-central-1:123456789012:image/nightly-ami/"},
 	{"the schedule goes off silently", "EC2 Image Builder Image Pipeline Automatically Disabled]", "EC2 Image Builder CVE Detected]", least(), "DisabledRule/EventPattern/detail-type/0", "EC2 Image Builder Image Pipeline Automatically Disabled"},
 	{"the pipeline goes off after a number that nobody chose", "        AutoDisablePolicy: {FailureCount: !Ref DisableAfterFailures}\n", "", least(), "Pipeline/Schedule/AutoDisablePolicy/FailureCount", "5"},
 	{"logs are kept for ever", "      RetentionInDays: !Ref LogRetentionDays\n", "", least(), "ImageLogs/RetentionInDays", "30"},
