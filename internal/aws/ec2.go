@@ -101,3 +101,36 @@ func absent(code, message string) bool {
 	return why == "NotFound" || why == "Malformed" || why == "Unavailable" || code == "InvalidInstanceType" ||
 		code == "AuthFailure" && strings.HasPrefix(message, "Not authorized for images")
 }
+
+// mostFiltered is how many values a filter may have.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
+const mostFiltered = 200
+
+// SourceAMIs returns the AMI that each was made from. An AMI that is gone, and one whose source EC2 does not know, are
+// absent: a filter leaves out what is not there, where naming it would be an error.
+func (e *EC2) SourceAMIs(ctx context.Context, amis []string) (map[string]string, error) {
+	client, err := e.open(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("describe AMIs: %w", err)
+	}
+	sources := map[string]string{}
+	if len(amis) == 0 {
+		return sources, nil
+	}
+	amis = amis[:min(len(amis), mostFiltered)]
+	err = eachPage(func(token *string) (*string, error) {
+		page, err := client.DescribeImages(ctx, &ec2.DescribeImagesInput{
+			Filters: []types.Filter{{Name: aws.String("image-id"), Values: amis}}, NextToken: token,
+		})
+		if err != nil {
+			return nil, e.explain(ctx, "describe AMIs", err)
+		}
+		for _, one := range page.Images {
+			if source := aws.ToString(one.SourceImageId); source != "" {
+				sources[aws.ToString(one.ImageId)] = source
+			}
+		}
+		return page.NextToken, nil
+	})
+	return sources, err
+}

@@ -18,7 +18,7 @@ type builds struct {
 	images     *aws.ImageBuilder
 	logs       *aws.Logs
 	parameters *aws.Parameters
-	amis       *aws.AMIs
+	machines   *aws.EC2
 	stacks     *aws.CloudFormation
 }
 
@@ -45,7 +45,7 @@ func (e *Env) builds(ctx context.Context, flag stackFlag) (*builds, error) {
 	}
 	return &builds{
 		stack: found, flag: flag, images: &aws.ImageBuilder{Session: session}, logs: &aws.Logs{Session: session},
-		parameters: &aws.Parameters{Session: session}, amis: &aws.AMIs{Session: session}, stacks: stacks,
+		parameters: &aws.Parameters{Session: session}, machines: &aws.EC2{Session: session}, stacks: stacks,
 	}, nil
 }
 

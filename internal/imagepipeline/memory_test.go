@@ -3,12 +3,15 @@ package imagepipeline_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
 	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"image-builder/internal/image"
 	"image-builder/internal/imagepipeline"
 	"image-builder/internal/stack"
 )
@@ -152,9 +155,12 @@ func (m *memory) StartBuild(ctx context.Context, pipeline, token string) (string
 	return strings.Replace(pipeline, "image-pipeline", "image", 1) + "/1.0.5/1", errors.Join(ctx.Err(), m.fault())
 }
 
-func (m *memory) Value(_ context.Context, name string) (string, bool, error) {
+func (m *memory) Look(_ context.Context, name string) (image.Parameter, error) {
 	value, found := m.values[name]
-	return value, found, m.fault()
+	if err := m.fault(); err != nil || found {
+		return image.Parameter{Name: name, Value: value}, err
+	}
+	return image.Parameter{}, fmt.Errorf("look at parameter %s: %w", name, fs.ErrNotExist)
 }
 
 func (m *memory) SourceAMIs(_ context.Context, amis []string) (map[string]string, error) {

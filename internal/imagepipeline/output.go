@@ -2,6 +2,8 @@ package imagepipeline
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"time"
 )
 
@@ -19,12 +21,15 @@ const readings = 6
 // Holds waits until a parameter holds an AMI, a few readings long at most, and returns what it holds in the end.
 func (o *Output) Holds(ctx context.Context, name, ami string) (string, error) {
 	for reading := 1; ; reading++ {
-		value, _, err := o.Parameters.Value(ctx, name)
-		if err != nil || value == ami || reading >= readings {
-			return value, err
+		found, err := o.Parameters.Look(ctx, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil // not yet
+		}
+		if err != nil || found.Value == ami || reading >= readings {
+			return found.Value, err
 		}
 		if err := o.Wait(ctx, o.Pace); err != nil {
-			return value, err
+			return found.Value, err
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"time"
 
+	"image-builder/internal/image"
 	"image-builder/internal/stack"
 )
 
@@ -38,13 +39,12 @@ type Logs interface {
 	Streams(ctx context.Context, group string) ([]string, error)
 }
 
-// Parameters reads what a parameter holds. Satisfied by *aws.Parameters.
+// Parameters reads what a parameter holds. One that is not there is a fs.ErrNotExist. Satisfied by *aws.Parameters.
 type Parameters interface {
-	// Value returns "" and false if there is no such parameter.
-	Value(ctx context.Context, name string) (string, bool, error)
+	Look(ctx context.Context, name string) (image.Parameter, error)
 }
 
-// Sources knows where AMIs come from. Satisfied by *aws.AMIs.
+// Sources knows where AMIs come from. Satisfied by *aws.EC2.
 type Sources interface {
 	// SourceAMIs returns the AMI that each was made from; those for which EC2 does not know are absent.
 	SourceAMIs(ctx context.Context, amis []string) (map[string]string, error)

@@ -3,6 +3,7 @@ package imagepipeline
 import (
 	"context"
 	"errors"
+	"io/fs"
 
 	"image-builder/internal/image"
 	"image-builder/internal/stack"
@@ -110,9 +111,10 @@ func (l *Look) parameter(ctx context.Context, s *Status, p *Parameter) {
 	if p.Name == "" {
 		return
 	}
-	value, found, err := l.Parameters.Value(ctx, p.Name)
-	p.AMI, p.Missing = value, !found && err == nil
-	s.unread(err)
+	found, err := l.Parameters.Look(ctx, p.Name)
+	if p.AMI, p.Missing = found.Value, errors.Is(err, fs.ErrNotExist); !p.Missing {
+		s.unread(err)
+	}
 }
 
 func (s *Status) unread(err error) {
