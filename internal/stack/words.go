@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode"
@@ -138,20 +139,28 @@ func (c Change) reasons() string {
 	if c.Action == "Add" || c.Action == "Remove" {
 		return ""
 	}
-	var said []string
-	at := map[string]int{}
+	var names, said []string
+	merged := map[string]Detail{}
 	for _, d := range c.Details {
-		text, name := d.sentence(), d.name()
-		i, known := at[name]
-		switch {
-		case !known:
-			at[name] = len(said)
-			said = append(said, text)
-		case len(text) > len(said[i]): // the same again, with more known of it
-			said[i] = text
+		known, there := merged[d.name()]
+		if !there {
+			names = append(names, d.name())
 		}
+		merged[d.name()] = known.with(d)
+	}
+	for _, name := range names {
+		said = append(said, merged[name].sentence())
 	}
 	return strings.Join(said, ", ")
+}
+
+// with adds what another detail says of the same attribute: CloudFormation tells of causes and values one by one.
+func (d Detail) with(other Detail) Detail {
+	d.Path, d.Before, d.After = other.Path, cmp.Or(d.Before, other.Before), cmp.Or(d.After, other.After)
+	if d.Cause == "" {
+		d.Cause, d.Source = other.Cause, other.Source
+	}
+	return d
 }
 
 // name is the attribute without what is the same for all.
@@ -179,7 +188,8 @@ const longest = 60
 
 // readable returns a value that fits in a sentence, or "".
 func readable(value string) string {
-	if len([]rune(value)) > longest || strings.ContainsFunc(value, unicode.IsControl) {
+	unknown := strings.Contains(value, "{{changeSet:KNOWN_AFTER_APPLY}}")
+	if unknown || len([]rune(value)) > longest || strings.ContainsFunc(value, unicode.IsControl) {
 		return ""
 	}
 	return value

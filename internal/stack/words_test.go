@@ -40,6 +40,23 @@ func TestSentences(t *testing.T) {
 			},
 			want: "image pipeline Pipeline: ImageRecipeArn follows Recipe",
 		},
+		"a value and its cause apart": {
+			change: Change{
+				Action: "Modify", LogicalID: "Topic", Type: "AWS::SNS::Topic", Replacement: "False",
+				Details: []Detail{
+					{Path: "/Properties/DisplayName", Source: "ParameterReference", Cause: "Title"},
+					{Path: "/Properties/DisplayName", Before: "a", After: "b", Source: "DirectModification"},
+				},
+			},
+			want: "topic Topic: DisplayName a → b (Title)",
+		},
+		"what is known later": {
+			change: Change{
+				Action: "Modify", LogicalID: "Pipeline", Type: "AWS::ImageBuilder::ImagePipeline",
+				Details: []Detail{{Path: "/Properties/ImageRecipeArn", Before: "arn:1", After: "{{changeSet:KNOWN_AFTER_APPLY}}", Source: "ResourceReference", Cause: "Recipe"}},
+			},
+			want: "image pipeline Pipeline: ImageRecipeArn follows Recipe",
+		},
 		"a topic that is lost": {
 			change:  Change{Action: "Modify", LogicalID: "OutputTopic", Type: "AWS::SNS::Topic", Replacement: "True"},
 			want:    "topic OutputTopic",
