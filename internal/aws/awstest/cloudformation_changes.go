@@ -1,9 +1,6 @@
 package awstest
 
 import (
-	"encoding/json"
-	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,37 +10,56 @@ import (
 
 // delta is what a change set changes.
 type delta struct {
-	schemas       *schemas
-	stack         *stack
-	old, new      *template
-	before, after stacktest.Scope
-	changed       map[string]bool            // parameters whose own value changed
-	replaced      map[string]bool            // resources that are replaced, perhaps
-	modified      map[string]bool            // resources that are changed in some way
-	tags          bool                       // the stack's tags change
-	resources     map[string]*resourceChange // by logical ID
-	retyped       []string                   // resources that would be of another type
+	schemas  *schemas
+	stack    *stack
+	old, new *template
+	before   stacktest.Scope            // of what stays
+	after    stacktest.Scope            // of what is wanted
+	gone     stacktest.Scope            // of what is removed
+	changed  map[string]bool            // parameters whose own value changed
+	replaced map[string]bool            // resources that are replaced, perhaps
+	modified map[string]bool            // resources that are changed in some way
+	tags     bool                       // the stack's tags change
+	changes  map[string]*resourceChange // by logical ID
+	retyped  []string                   // resources that would be of another type
 }
 
 // resourceChange is what happens to one resource.
 type resourceChange struct {
 	action, replacement string
-	details             []Values // with values
+	details             []changeDetail
 	before, after       map[string]any
 }
+
+// changeDetail is a ResourceChangeDetail; some are only shown with values, or only without.
+type changeDetail struct {
+	Values
+	shown visibility
+}
+
+type visibility int
+
+const (
+	always visibility = iota
+	withValues
+	withoutValues
+)
 
 // compare returns the changes by logical ID; there is no old template before the stack is made.
 func (c *CloudFormation) compare(s *stack, cs *changeSet) (*delta, error) {
 	x := &delta{
-		schemas: c.schemas, stack: s, new: cs.template, old: s.template, after: foreseen(s, cs.template, cs.parameters),
-		changed: map[string]bool{}, replaced: map[string]bool{}, modified: map[string]bool{}, resources: map[string]*resourceChange{},
+		schemas: c.schemas, stack: s, new: cs.template, old: s.template,
+		changed: map[string]bool{}, replaced: map[string]bool{}, modified: map[string]bool{}, changes: map[string]*resourceChange{},
 	}
 	if x.old == nil {
 		x.old = &template{data: stacktest.Template{}}
 	}
-	x.before = foreseen(s, x.old, s.parameters)
+	stays := func(name string) bool { return s.resources[name] != nil && x.after.Exists(name) && !x.replaced[name] }
+	x.gone = foreseen(s, x.old, s.parameters, func(string) bool { return false })
+	x.before = foreseen(s, x.old, s.parameters, func(name string) bool { return s.resources[name] != nil })
+	x.after = foreseen(s, cs.template, cs.parameters, stays)
 	for _, p := range cs.parameters {
-		if before, ok := s.parameter(p.name); ok && before.kind == p.kind && before.value != p.value {
+		if before, ok := s.parameter(p.name); ok && before.value != p.value {
 			x.changed[p.name] = true
 		}
 	}
@@ -77,7 +93,7 @@ func (x *delta) all() error {
 			return err
 		}
 		if change != nil {
-			x.resources[name] = change
+			x.changes[name] = change
 		}
 	}
 	return nil
@@ -88,7 +104,11 @@ func (x *delta) one(name string) (*resourceChange, error) {
 	change := &resourceChange{action: "Modify"}
 	var err error
 	if was {
-		if change.before, err = x.context(x.before, name); err != nil {
+		scope := x.before
+		if !is {
+			scope = x.gone
+		}
+		if change.before, err = x.context(scope, name); err != nil {
 			return nil, err
 		}
 	}
@@ -151,149 +171,4 @@ func (x *delta) context(scope stacktest.Scope, name string) (map[string]any, err
 		context["Metadata"] = value
 	}
 	return context, nil
-}
-
-// detail finds what changes, property by property.
-func (x *delta) detail(name string, change *resourceChange) {
-	old, now := x.old.resource(name), x.new.resource(name)
-	if !reflect.DeepEqual(change.before["Metadata"], change.after["Metadata"]) {
-		x.add(change, Values{"Attribute": "Metadata", "RequiresRecreation": "Never"}, old["Metadata"], now["Metadata"], nil)
-	}
-	before, after := structOf(change.before, "Properties"), structOf(change.after, "Properties")
-	oldRaw, newRaw := structOf(old, "Properties"), structOf(now, "Properties")
-	all := maps.Clone(before)
-	maps.Copy(all, after)
-	for _, property := range slices.Sorted(maps.Keys(all)) {
-		target := func() Values {
-			return Values{"Attribute": "Properties", "Name": property, "RequiresRecreation": x.schemas.recreated(textOf(now, "Type"), property)}
-		}
-		if leaves := differences("/Properties/"+property, before[property], after[property]); len(leaves) > 0 {
-			for _, leaf := range leaves {
-				x.add(change, target(), oldRaw[property], newRaw[property], leaf)
-			}
-			continue
-		}
-		x.dependent(change, target, newRaw[property])
-	}
-	if x.tags {
-		change.details = append(change.details, detail(Values{"Attribute": "Tags", "RequiresRecreation": "Never"}, "DirectModification", "Static", ""))
-	}
-	slices.SortStableFunc(change.details, func(a, b Values) int { return rankOf(a) - rankOf(b) })
-}
-
-// rankOf orders details: what a parameter changes comes first, what is only known later last.
-func rankOf(detail Values) int {
-	if detail["Evaluation"] == "Dynamic" {
-		return 1
-	}
-	return 0
-}
-
-func detail(target Values, source, evaluation, cause string) Values {
-	d := Values{"Target": target, "ChangeSource": source, "Evaluation": evaluation}
-	if cause != "" {
-		d["CausingEntity"] = cause
-	}
-	return d
-}
-
-// add records a difference. Where the template's text is the same, a parameter makes it.
-func (x *delta) add(change *resourceChange, target Values, old, now any, leaf Values) {
-	maps.Copy(target, leaf)
-	causes := []string{}
-	if reflect.DeepEqual(old, now) {
-		for _, r := range references(now) {
-			if x.changed[r.name] && !slices.Contains(causes, r.name) {
-				causes = append(causes, r.name)
-			}
-		}
-	}
-	for _, cause := range causes {
-		change.details = append(change.details, detail(maps.Clone(target), "ParameterReference", "Static", cause))
-	}
-	evaluation := "Static"
-	if len(causes) > 0 {
-		evaluation = "Dynamic"
-	}
-	change.details = append(change.details, detail(target, "DirectModification", evaluation, ""))
-}
-
-// dependent records that a property may change because of another resource.
-func (x *delta) dependent(change *resourceChange, target func() Values, raw any) {
-	for _, r := range references(raw) {
-		switch {
-		case r.attribute == "" && x.replaced[r.name]:
-			change.details = append(change.details, detail(target(), "ResourceReference", "Dynamic", r.name))
-		case r.attribute != "" && x.modified[r.name]:
-			change.details = append(change.details, detail(target(), "ResourceAttribute", "Dynamic", r.name+"."+r.attribute))
-		}
-	}
-}
-
-// differences returns where two values differ, at any depth, with both values.
-func differences(path string, before, after any) []Values {
-	one, isMap := before.(map[string]any)
-	other, areMaps := after.(map[string]any)
-	if isMap && areMaps {
-		var all []Values
-		names := maps.Clone(one)
-		maps.Copy(names, other)
-		for _, name := range slices.Sorted(maps.Keys(names)) {
-			all = append(all, differences(path+"/"+name, one[name], other[name])...)
-		}
-		return all
-	}
-	first, isList := before.([]any)
-	second, areLists := after.([]any)
-	if isList && areLists && len(first) == len(second) {
-		var all []Values
-		for i := range first {
-			all = append(all, differences(fmt.Sprintf("%s/%d", path, i), first[i], second[i])...)
-		}
-		return all
-	}
-	if fmt.Sprint(before) == fmt.Sprint(after) && (before == nil) == (after == nil) {
-		return nil
-	}
-	return []Values{difference(path, before, after)}
-}
-
-func difference(path string, before, after any) Values {
-	d := Values{"Path": path, "AttributeChangeType": "Modify"}
-	switch {
-	case before == nil:
-		d["AttributeChangeType"] = "Add"
-	case after == nil:
-		d["AttributeChangeType"] = "Remove"
-	}
-	for name, value := range map[string]any{"BeforeValue": before, "AfterValue": after} {
-		if value != nil {
-			d[name] = written(value)
-		}
-	}
-	return d
-}
-
-// written is a value as a text: JSON where it is none.
-func written(value any) string {
-	switch value.(type) {
-	case map[string]any, []any:
-		text, _ := json.Marshal(value) // of a template: always JSON
-		return string(text)
-	}
-	return fmt.Sprint(value)
-}
-
-// replacement tells what details do to a resource.
-func replacement(details []Values) string {
-	result := "False"
-	for _, d := range details {
-		switch recreation := textOf(structOf(d, "Target"), "RequiresRecreation"); {
-		case recreation == "Always" && d["Evaluation"] == "Static":
-			return "True"
-		case recreation != "Never":
-			result = "Conditional"
-		}
-	}
-	return result
 }

@@ -109,7 +109,7 @@ func (c *CloudFormation) read(in Values, s *stack) (*changeSet, error) {
 	if asIf == nil {
 		asIf = &stack{name: textOf(in, "StackName")}
 	}
-	if err := foreseen(asIf, t, parameters).Rules(); err != nil {
+	if err := foreseen(asIf, t, parameters, func(string) bool { return false }).Rules(); err != nil {
 		return nil, invalid("Template error: %v", err)
 	}
 	cs := &changeSet{
@@ -210,5 +210,5 @@ func (c *CloudFormation) flaw(cs *changeSet) string {
 func (x *delta) any() bool {
 	old, _ := x.before.Value(x.old.data.Section("Outputs"))
 	now, _ := x.after.Value(x.new.data.Section("Outputs"))
-	return len(x.resources) > 0 || x.tags || x.stack.template == nil || !reflect.DeepEqual(old, now)
+	return len(x.changes) > 0 || x.tags || x.stack.template == nil || !reflect.DeepEqual(old, now)
 }

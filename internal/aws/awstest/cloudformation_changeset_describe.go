@@ -32,19 +32,22 @@ func (cs *changeSet) describe() Values {
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
 func (cs *changeSet) list(values bool) []Values {
 	var all []Values
-	for _, name := range slices.Sorted(maps.Keys(cs.changes.resources)) {
-		all = append(all, Values{"Type": "Resource", "ResourceChange": cs.describeChange(name, values)})
+	for _, name := range slices.Sorted(maps.Keys(cs.changes.changes)) {
+		change := cs.changes.changes[name]
+		if details := shown(change.details, values); len(details) > 0 || change.action != "Modify" {
+			all = append(all, Values{"Type": "Resource", "ResourceChange": cs.describeChange(name, details, values)})
+		}
 	}
 	return all
 }
 
-func (cs *changeSet) describeChange(name string, values bool) Values {
-	change := cs.changes.resources[name]
+func (cs *changeSet) describeChange(name string, details []any, values bool) Values {
+	change := cs.changes.changes[name]
 	t := cs.template
 	if change.action == "Remove" {
 		t = cs.changes.old
 	}
-	v := Values{"Action": change.action, "LogicalResourceId": name, "ResourceType": t.kind(name), "Scope": scopeOf(change.details), "Details": shown(change.details, values)}
+	v := Values{"Action": change.action, "LogicalResourceId": name, "ResourceType": t.kind(name), "Scope": scopeOf(details), "Details": details}
 	if r := cs.stack.resources[name]; r != nil && change.action != "Add" {
 		v["PhysicalResourceId"] = r.physicalID
 	}
@@ -66,10 +69,10 @@ func (cs *changeSet) describeChange(name string, values bool) Values {
 	return v
 }
 
-func scopeOf(details []Values) []any {
+func scopeOf(details []any) []any {
 	scope := []any{}
 	for _, d := range details {
-		if attribute := structOf(d, "Target")["Attribute"]; !slices.Contains(scope, attribute) {
+		if attribute := structOf(d.(Values), "Target")["Attribute"]; !slices.Contains(scope, attribute) {
 			scope = append(scope, attribute)
 		}
 	}
@@ -77,10 +80,13 @@ func scopeOf(details []Values) []any {
 }
 
 // shown are details with values, or without: then those that only differed in them are one.
-func shown(details []Values, values bool) []any {
+func shown(details []changeDetail, values bool) []any {
 	all := []any{}
-	for _, d := range details {
-		d := maps.Clone(d)
+	for _, given := range details {
+		if given.shown == withValues && !values || given.shown == withoutValues && values {
+			continue
+		}
+		d := maps.Clone(given.Values)
 		if !values {
 			target := maps.Clone(structOf(d, "Target"))
 			for _, name := range []string{"Path", "AttributeChangeType", "BeforeValue", "AfterValue"} {

@@ -18,12 +18,22 @@ import (
 // knownAfterApply stands for what a resource will be called.
 const knownAfterApply = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
-// foreseen evaluates a template before its resources are there.
-func foreseen(s *stack, t *template, parameters []parameterValue) stacktest.Scope {
+// foreseen evaluates a template before its resources are there; those that stay are called as they are.
+func foreseen(s *stack, t *template, parameters []parameterValue, stays func(name string) bool) stacktest.Scope {
 	return stacktest.Scope{
 		Template: t.data, Values: effective(parameters), Pseudo: s.pseudo(), Unknown: knownAfterApply,
-		Physical:  func(string) (any, error) { return knownAfterApply, nil },
-		Attribute: func(string, string) (any, error) { return knownAfterApply, nil },
+		Physical: func(name string) (any, error) {
+			if stays(name) {
+				return s.resources[name].physicalID, nil
+			}
+			return knownAfterApply, nil
+		},
+		Attribute: func(name, attribute string) (any, error) {
+			if stays(name) {
+				return s.resources[name].attribute(attribute), nil
+			}
+			return knownAfterApply, nil
+		},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -62,12 +63,18 @@ func (c *CloudFormation) turn(s *stack, status, reason string) {
 // tell brings a resource into a status, with the event that tells of it.
 func (c *CloudFormation) tell(s *stack, r *resource, status, reason string) {
 	r.status, r.reason, r.updated = status, reason, c.tick()
-	properties, _ := json.Marshal(r.properties) // texts, numbers, lists and maps only
-	s.events = append(s.events, withReason(Values{
+	event := withReason(Values{
 		"StackId": s.id, "StackName": s.name, "LogicalResourceId": r.logicalID, "PhysicalResourceId": r.physicalID,
-		"EventId":      r.logicalID + "-" + status + "-" + r.updated.Format("2006-01-02T15:04:05.000Z"),
-		"ResourceType": r.kind, "Timestamp": r.updated, "ResourceStatus": status, "ResourceProperties": string(properties),
-	}, reason))
+		"ResourceType": r.kind, "Timestamp": r.updated, "ResourceStatus": status,
+	}, reason)
+	if strings.HasSuffix(s.status, "_CLEANUP_IN_PROGRESS") {
+		event["EventId"] = r.logicalID + "-" + uuid.NewString()
+	} else {
+		properties, _ := json.Marshal(r.properties) // texts, numbers, lists and maps only
+		event["ResourceProperties"] = string(properties)
+		event["EventId"] = r.logicalID + "-" + status + "-" + r.updated.Format("2006-01-02T15:04:05.000Z")
+	}
+	s.events = append(s.events, event)
 }
 
 func withReason(event Values, reason string) Values {

@@ -184,13 +184,9 @@ func TestLiesAreFound(t *testing.T) {
 	client := startForeign(t)
 	for name, l := range lies {
 		t.Run(name, func(t *testing.T) {
-			recording := "cloudformation-api-test_" + l.recording
-			if strings.HasPrefix(l.recording, "dynamic") {
-				recording = "cloudformation-v2-test_" + l.recording
-			}
-			content, steps := recorded(t)[recording], replayed()[recording]
+			content, steps := recorded(t)[l.recording], replayed()[l.recording]
 			if content == nil || steps == nil {
-				t.Fatalf("nothing is recorded as %s", recording)
+				t.Fatalf("nothing is recorded as %s", l.recording)
 			}
 			r := newReplay(t, client, content)
 			served := r.cloud.served[l.service]

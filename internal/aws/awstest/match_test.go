@@ -80,23 +80,26 @@ func (m *matcher) list(path string, want []any, got any) {
 		m.differ(path, "want %d entries: %v\ngot %v", len(want), want, got)
 		return
 	}
-	if strings.HasSuffix(path, ".Parameters") { // in no order
-		want, list = byParameterKey(want), byParameterKey(list)
+	switch path[strings.LastIndex(path, ".")+1:] { // those in no order
+	case "Parameters":
+		want, list = sorted(want, "ParameterKey"), sorted(list, "ParameterKey")
+	case "Details":
+		want, list = sorted(want, "ChangeSource"), sorted(list, "ChangeSource")
 	}
 	for i := range want {
 		m.match(fmt.Sprintf("%s[%d]", path, i), want[i], list[i])
 	}
 }
 
-func byParameterKey(parameters []any) []any {
-	return slices.SortedFunc(slices.Values(parameters), func(a, b any) int {
-		return strings.Compare(textOf(a.(map[string]any), "ParameterKey"), textOf(b.(map[string]any), "ParameterKey"))
+func sorted(items []any, by string) []any {
+	return slices.SortedStableFunc(slices.Values(items), func(a, b any) int {
+		return strings.Compare(textOf(a.(map[string]any), by), textOf(b.(map[string]any), by))
 	})
 }
 
 var (
 	variable  = regexp.MustCompile(`<[a-z][a-z0-9-]*(:\d+)?>`)
-	generated = regexp.MustCompile(`CFN-([A-Za-z]+)-[A-Za-z0-9]{12}|([a-z]+)-[0-9a-z]{13}\b|test_[0-9a-f]{8}|\*@[0-9a-f]{8}_\$`)
+	generated = regexp.MustCompile(`[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|CFN-([A-Za-z0-9]+)-[A-Za-z0-9]{12}|([a-z]+)-[0-9a-z]{13}\b|test_[0-9a-f]{8}|\*@[0-9a-f]{8}_\$`)
 )
 
 func (m *matcher) text(path, want, got string) {

@@ -3,6 +3,7 @@ package awstest
 import (
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,9 +12,9 @@ import (
 	"testing"
 )
 
-// recordingsVariable names the directory of AWS's recorded answers, in LocalStack's form:
-// https://github.com/localstack/localstack/tree/main/tests/aws/services/cloudformation (*.snapshot.json). The calls
-// that led to each are those of the test of its name there.
+// recordingsVariable names the directory of AWS's recorded answers (*.snapshot.json) in the form of LocalStack, or that
+// directory in a checkout of it: https://github.com/localstack/localstack/tree/main/tests/aws/services/cloudformation.
+// The calls that led to each are those of the test of its name there.
 const recordingsVariable = "IMAGE_BUILDER_AWS_RECORDINGS"
 
 // recorded returns what AWS answered, by the test's name and step.
@@ -23,27 +24,37 @@ func recorded(t *testing.T) map[string]map[string]any {
 	if dir == "" {
 		t.Skip("needs AWS's recorded answers: set " + recordingsVariable + " to the directory with LocalStack's *.snapshot.json")
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "cloudformation-*.json"))
-	if err != nil || len(files) == 0 {
-		t.Fatalf("%s: no recordings of CloudFormation in %s: %v", recordingsVariable, dir, err)
-	}
 	all := map[string]map[string]any{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		name, isRecording := strings.CutSuffix(entry.Name(), ".snapshot.json")
+		if err != nil || !isRecording {
+			return err
 		}
-		var tests map[string]struct {
-			Content map[string]any `json:"recorded-content"`
-		}
-		if err := json.Unmarshal(text, &tests); err != nil {
-			t.Fatalf("%s: %v", file, err)
-		}
-		for name, test := range tests {
-			all[strings.TrimSuffix(filepath.Base(file), ".snapshot.json")+"/"+name[strings.LastIndex(name, "::")+2:]] = test.Content
-		}
+		_, file, _ := strings.Cut(name, "test_") // what precedes it is the folder's name
+		return read(all, file, path)
+	})
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%s: %d recordings in %s: %v", recordingsVariable, len(all), dir, err)
 	}
 	return all
+}
+
+// read adds what a file has recorded, by the file's short name and the test's.
+func read(all map[string]map[string]any, file, path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var tests map[string]struct {
+		Content map[string]any `json:"recorded-content"`
+	}
+	if err := json.Unmarshal(text, &tests); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for name, test := range tests {
+		all[file+"/"+name[strings.LastIndex(name, "::")+2:]] = test.Content
+	}
+	return nil
 }
 
 // replay does once more what was done when the answers were recorded.
@@ -55,6 +66,8 @@ type replay struct {
 	matched map[string]bool
 	stack   string // the name of the first stack
 	changes int    // change sets that were made
+
+	parameters [2]map[string]string // of the two templates of capture
 }
 
 // broken ends a replay that cannot go on.
@@ -84,11 +97,22 @@ func (r *replay) is(key string, got any, not ...string) {
 		panic(broken{"nothing was recorded for " + key})
 	}
 	r.matched[key] = true
+	withoutOldReplacements(want)
 	for _, name := range not {
 		strip(want, name)
 		strip(got, name)
 	}
 	r.matcher.match(key, want, got)
+}
+
+// withoutOldReplacements drops what AWS said of additions until April 2025, and no longer says.
+func withoutOldReplacements(want any) {
+	changes, _ := want.(map[string]any)
+	for _, c := range listOf[Values](changes, "Changes") {
+		if r := structOf(c, "ResourceChange"); r["Action"] == "Add" {
+			delete(r, "Replacement")
+		}
+	}
 }
 
 // strip removes a member at any depth.

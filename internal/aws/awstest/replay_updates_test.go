@@ -78,12 +78,14 @@ var replayedUpdates = map[string]func(*replay){
 	"test_update_parameter_between_deployments": func(r *replay) {
 		template := parameterTemplate("AWS::SSM::Parameter::Value<String>")
 		r.of("ssm", "PutParameter", Values{"Name": "param", "Value": "one", "Type": "String"})
+		r.parameters = [2]map[string]string{{"MyValue": "param"}, {"MyValue": "param"}}
 		r.capture(template, template, func() {
 			r.of("ssm", "PutParameter", Values{"Name": "param", "Value": "two", "Type": "String", "Overwrite": true})
 		})
 	},
 	"test_change_parameter_type": func(r *replay) {
 		r.of("ssm", "PutParameter", Values{"Name": "param", "Value": "one", "Type": "String"})
+		r.parameters = [2]map[string]string{{"MyValue": "param"}, {"MyValue": "param"}}
 		r.capture(parameterTemplate("String"), parameterTemplate("AWS::SSM::Parameter::Value<String>"), func() {})
 	},
 	"test_no_echo_parameter":         hiddenParameter,
@@ -109,9 +111,12 @@ func (r *replay) capture(before, after string, between func()) (id string) {
 			kind, done = "UPDATE", "UPDATE_COMPLETE"
 		}
 		in := Values{"StackName": r.stack, "ChangeSetName": "cs", "TemplateBody": template, "ChangeSetType": kind}
-		if strings.Contains(template, "MyValue") {
-			in["Parameters"] = parametersOf(map[string]string{"MyValue": "param"})
-			in["Capabilities"] = []any{"CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"}
+		if given := r.parameters[i]; given != nil {
+			in["Parameters"] = parametersOf(given)
+		}
+		recordedCapabilities := structOf(r.content, "describe-change-set-1")["Capabilities"]
+		if list, _ := recordedCapabilities.([]any); len(list) > 0 { // later recordings acknowledge them
+			in["Capabilities"] = list
 		}
 		created := r.do("CreateChangeSet", in)
 		id = created["StackId"].(string)
@@ -121,10 +126,30 @@ func (r *replay) capture(before, after string, between func()) (id string) {
 		r.is("execute-change-set-"+n, r.do("ExecuteChangeSet", Values{"ChangeSetName": created["Id"]}))
 		r.is("post-create-"+n+"-describe", r.wait(id, done))
 	}
+	events := byResource(r.do("DescribeStackEvents", Values{"StackName": id})["StackEvents"].([]any))
 	r.destroy(id)
 	r.is("delete-describe", only(r.do("DescribeStacks", Values{"StackName": id})))
-	r.is("per-resource-events", perResource(r.transitions(id), r.stack))
+	if structOf(r.content, "per-resource-events")["Stack"] != nil { // later recordings shorten the events, and have those of the deletion
+		events = perResource(r.transitions(id), r.stack)
+	}
+	if r.content["per-resource-events"] != nil {
+		r.is("per-resource-events", events)
+	}
 	return id
+}
+
+// byResource groups events, newest first, by logical ID.
+func byResource(events []any) Values {
+	all := Values{}
+	for _, e := range events {
+		name := textOf(e.(Values), "LogicalResourceId")
+		if name == "some-stack" {
+			name = "<stack-name:1>"
+		}
+		list, _ := all[name].([]any)
+		all[name] = append(list, e)
+	}
+	return all
 }
 
 // transitions returns the events of a stack, oldest first, of each resource only those that change its status.
