@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
@@ -45,9 +46,18 @@ func (s *S3) CreateBucket(ctx context.Context, bucket string) error {
 	return s.explain(ctx, "make bucket "+bucket, err)
 }
 
-// DeleteBucket removes an empty bucket.
-func (s *S3) DeleteBucket(ctx context.Context, bucket, owner string) error {
-	err := s.in(ctx, bucket, func(client *s3.Client) error {
+// Withdraw removes a bucket with the objects of these keys. If it holds any other, everything stays.
+func (s *S3) Withdraw(ctx context.Context, bucket, owner string, keys []string) error {
+	held, err := s.List(ctx, bucket, "", owner, len(keys)+1)
+	if err != nil || slices.ContainsFunc(held, func(key string) bool { return !slices.Contains(keys, key) }) {
+		return err
+	}
+	err = s.in(ctx, bucket, func(client *s3.Client) error {
+		for _, key := range held {
+			if _, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)}); err != nil {
+				return err
+			}
+		}
 		_, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket, ExpectedBucketOwner: optional(owner)})
 		return err
 	})
@@ -64,15 +74,6 @@ func (s *S3) Has(ctx context.Context, bucket, key, owner string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, s.explain(ctx, fmt.Sprintf("look at s3://%s/%s", bucket, key), err)
-}
-
-// Delete removes an object.
-func (s *S3) Delete(ctx context.Context, bucket, key, owner string) error {
-	err := s.in(ctx, bucket, func(client *s3.Client) error {
-		_, err := client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)})
-		return err
-	})
-	return s.explain(ctx, fmt.Sprintf("remove s3://%s/%s", bucket, key), err)
 }
 
 // Address returns an object's https:// URL, of the form that CloudFormation takes. It has the bucket in its path, since

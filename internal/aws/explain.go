@@ -106,6 +106,8 @@ func advice(code string) string {
 		return "wait a minute, then run the same command again"
 	case "InternalFailure", "InternalError", "ServiceUnavailable", "InternalServerError":
 		return "AWS has trouble of its own: run the same command again in a while"
+	case "InvalidChangeSetStatus":
+		return "the stack was changed meanwhile: run the same command again"
 	case "OperationAborted":
 		return "S3 is still busy with that bucket: run the same command again in a minute"
 	case "OptInRequired":

@@ -25,6 +25,7 @@ type cloud struct {
 	objects map[string]string
 	fail    map[string][]error // by method; each is used up
 	calls   []string
+	sets    int  // change sets that were made
 	empty   bool // change sets have no changes
 	refused string
 	notes   []string
@@ -132,19 +133,20 @@ func (c *cloud) CreateChangeSet(_ context.Context, w Wanted) (string, error) {
 	if s.set != nil {
 		return "", fs.ErrExist
 	}
-	s.set = &stack.ChangeSet{ID: "set", Name: w.ChangeSet, StackID: s.ID, Status: stack.CreateComplete}
+	c.sets++
+	s.set = &stack.ChangeSet{ID: fmt.Sprint("set ", c.sets), Name: w.ChangeSet, StackID: s.ID, Status: stack.CreateComplete}
 	if c.empty {
 		s.set.Status, s.set.Reason = "FAILED", "The submitted information didn't contain changes. Submit different information to create a change set."
 	}
 	if c.refused != "" {
 		s.set.Status, s.set.Reason = "FAILED", c.refused
 	}
-	return "set", nil
+	return s.set.ID, nil
 }
 
-func (c *cloud) ChangeSet(_ context.Context, stackID, _ string) (stack.ChangeSet, error) {
+func (c *cloud) ChangeSet(_ context.Context, stackID, id string) (stack.ChangeSet, error) {
 	s := c.stacks[stackID]
-	if s == nil || s.set == nil {
+	if s == nil || s.set == nil || id != s.set.ID && id != s.set.Name {
 		return stack.ChangeSet{}, fs.ErrNotExist
 	}
 	return *s.set, nil
@@ -162,8 +164,11 @@ func (c *cloud) DeleteChangeSet(_ context.Context, stackID, _ string) error {
 	return nil
 }
 
-func (c *cloud) ExecuteChangeSet(_ context.Context, stackID, _, _ string) error {
+func (c *cloud) ExecuteChangeSet(_ context.Context, stackID, id, _ string) error {
 	s := c.stacks[stackID]
+	if s.set == nil || s.set.ID != id {
+		return fs.ErrNotExist
+	}
 	err := c.called("ExecuteChangeSet")
 	if err != nil && !errors.As(err, new(passingError)) {
 		return err
@@ -190,11 +195,9 @@ func (c *cloud) CreateBucket(_ context.Context, bucket string) error {
 	return c.called("CreateBucket")
 }
 
-func (c *cloud) DeleteBucket(_ context.Context, bucket, _ string) error {
-	for key := range c.objects {
-		if strings.HasPrefix(key, bucket+"/") {
-			return errors.New("BucketNotEmpty")
-		}
+func (c *cloud) Withdraw(_ context.Context, bucket, _ string, keys []string) error {
+	for _, key := range keys {
+		delete(c.objects, bucket+"/"+key)
 	}
 	delete(c.buckets, bucket)
 	return nil
@@ -209,11 +212,6 @@ func (c *cloud) Put(_ context.Context, bucket, key, _ string, body io.Reader) er
 	text, err := io.ReadAll(body)
 	c.objects[bucket+"/"+key] = string(text)
 	return errors.Join(err, c.called("Put "+key[strings.LastIndex(key, "/")+1:]))
-}
-
-func (c *cloud) Delete(_ context.Context, bucket, key, _ string) error {
-	delete(c.objects, bucket+"/"+key)
-	return nil
 }
 
 func (c *cloud) Address(_ context.Context, bucket, key string) (string, error) {

@@ -195,7 +195,7 @@ func TestChangeSetThatWasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan, err := d.Prepare(t.Context(), standing, request)
-	if err != nil || plan.ChangeSet.ID != "set" {
+	if err != nil || plan.ChangeSet.ID != "set 1" {
 		t.Fatalf("%+v, %v", plan, err)
 	}
 	if s, err := d.Execute(t.Context(), plan); err != nil || s.Status != stack.CreateComplete {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/google/uuid"
@@ -71,6 +72,9 @@ func (d *Deploy) execute(ctx context.Context, p *Plan) error {
 	c, unread := d.ChangeSets.ChangeSet(looking, p.ChangeSet.StackID, p.ChangeSet.ID)
 	if unread == nil && strings.HasPrefix(string(c.Execution), "EXECUTE_") && c.Execution != "EXECUTE_FAILED" {
 		return nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &Unusable{Stack: p.Standing.Name, Reason: "somebody else prepares a deploy of it, too, and replaced this one", Next: "run the same command again"}
 	}
 	return errors.Join(err, d.Discard(ctx, p))
 }

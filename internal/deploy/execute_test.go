@@ -125,3 +125,27 @@ func TestRecreate(t *testing.T) {
 		t.Errorf("%s, %v; shown: %v", s.Status, err, shown)
 	}
 }
+
+// Of two that prepare at once, the one that prepared last goes on, and the other does not take its change set away.
+func TestTwoAtOnce(t *testing.T) {
+	t.Parallel()
+	c := newCloud()
+	d := c.deploy(t)
+	var plans [2]*Plan
+	for i := range plans {
+		standing, err := d.Look(t.Context(), "nightly")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if plans[i], err = d.Prepare(t.Context(), standing, request); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var unusable *Unusable
+	if _, err := d.Execute(t.Context(), plans[0]); !errors.As(err, &unusable) || unusable.Next != "run the same command again" {
+		t.Errorf("error is %v", err)
+	}
+	if s, err := d.Execute(t.Context(), plans[1]); err != nil || s.Status != stack.CreateComplete || len(c.objects) != 2 {
+		t.Errorf("%s, %v; %v", s.Status, err, c.objects)
+	}
+}

@@ -134,11 +134,11 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	if err := d.request(ctx, p); err != nil {
 		return err
 	}
-	var err error
-	if p.ChangeSet, err = d.settled(ctx, p.ChangeSet.StackID, p.ChangeSet.ID); err != nil {
+	known, err := d.settled(ctx, p.ChangeSet.StackID, p.ChangeSet.ID)
+	if err != nil {
 		return err
 	}
-	if p.ChangeSet.Status != "FAILED" {
+	if p.ChangeSet = known; known.Status != "FAILED" {
 		return nil
 	}
 	if reason := p.ChangeSet.Reason; !strings.Contains(reason, "didn't contain changes") && !strings.Contains(reason, "No updates are to be performed") {
@@ -193,39 +193,46 @@ const discardPatience = time.Minute
 func (d *Deploy) Discard(ctx context.Context, p *Plan) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardPatience)
 	defer cancel()
-	var failed error
 	if p.asked && !p.Unchanged {
-		failed = d.discardChangeSet(ctx, p)
+		replaced, err := d.discardChangeSet(ctx, p)
+		if err != nil {
+			return fmt.Errorf("clear away what was prepared: %w", err)
+		}
+		if replaced {
+			return nil // the other deploy needs the objects
+		}
 	}
-	if failed = errors.Join(failed, d.withdraw(ctx, p.bucket, p.sent)); failed != nil {
-		return fmt.Errorf("clear away what was prepared: %w", failed)
+	if err := d.withdraw(ctx, p.bucket, p.sent); err != nil {
+		return fmt.Errorf("clear away what was prepared: %w", err)
 	}
 	return nil
 }
 
-// discardChangeSet removes a stack that only our change set waits for, or else the change set.
-func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) error {
+// discardChangeSet removes a stack that only our change set waits for, or else the change set; unless another deploy has
+// put its own in the place of ours.
+func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, err error) {
 	s, err := d.Stacks.Stack(ctx, p.Standing.Name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil // there is not even that
+		return false, nil // there is not even that
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	c, err := d.settled(ctx, s.ID, changeSetName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if s.Status != stack.ReviewInProgress {
-		return d.ChangeSets.DeleteChangeSet(ctx, s.ID, c.ID)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case p.ChangeSet.ID != "" && c.ID != p.ChangeSet.ID:
+		return true, nil
+	case s.Status != stack.ReviewInProgress:
+		return false, d.ChangeSets.DeleteChangeSet(ctx, s.ID, c.ID)
 	}
 	if err := d.Stacks.DeleteStack(ctx, s.ID, uuid.NewString()); err != nil {
-		return err
+		return false, err
 	}
-	return d.gone(ctx, s.ID)
+	return false, d.gone(ctx, s.ID)
 }
 
 // gone waits until a stack in which there is nothing is deleted.

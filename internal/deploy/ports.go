@@ -40,14 +40,14 @@ type Executor interface {
 type Buckets interface {
 	CheckBucket(ctx context.Context, bucket, owner string) error
 	CreateBucket(ctx context.Context, bucket string) error
-	DeleteBucket(ctx context.Context, bucket, owner string) error
+	// Withdraw removes a bucket with the objects of these keys. If it holds any other, everything stays.
+	Withdraw(ctx context.Context, bucket, owner string, keys []string) error
 }
 
 // Objects writes objects. Satisfied by *aws.S3.
 type Objects interface {
 	Has(ctx context.Context, bucket, key, owner string) (bool, error)
 	Put(ctx context.Context, bucket, key, owner string, body io.Reader) error
-	Delete(ctx context.Context, bucket, key, owner string) error
 }
 
 // Addresses says where CloudFormation finds an object, as an https:// URL. Satisfied by *aws.S3.

@@ -77,9 +77,5 @@ func (d *Deploy) withdraw(ctx context.Context, b Bucket, done sent) error {
 	if !done.made {
 		return nil
 	}
-	var failed error
-	for _, key := range done.keys {
-		failed = errors.Join(failed, d.Objects.Delete(ctx, b.Name, key, b.Owner))
-	}
-	return errors.Join(failed, d.Buckets.DeleteBucket(ctx, b.Name, b.Owner))
+	return d.Buckets.Withdraw(ctx, b.Name, b.Owner, done.keys)
 }
