@@ -25,7 +25,7 @@ type DeployCmd struct {
 	Recipe          string `arg:"" optional:"" help:"Recipe file, or a bare bootstrap script." placeholder:"RECIPE|SCRIPT"`
 	Stack           string `help:"Name of the stack. Default: the recipe's name." placeholder:"NAME"`
 	UploadBucket    string `help:"Bucket of this account for the template, the script and the documents. Default: image-builder-ACCOUNT-REGION, which is made if it is not there." placeholder:"BUCKET"`
-	Plan            bool   `help:"Show what would change, and change nothing."`
+	Plan            bool   `help:"Show what would change, and leave everything as it is."`
 	Yes             bool   `short:"y" help:"Do not ask."`
 	recipe.Override `embed:""`
 	deploySettings  `embed:""`
