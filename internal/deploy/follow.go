@@ -14,7 +14,7 @@ import (
 
 // How long is waited between two looks: short after something happened, longer while nothing does.
 const (
-	soon   = 250 * time.Millisecond
+	soon   = 500 * time.Millisecond
 	seldom = 5 * time.Second
 )
 
