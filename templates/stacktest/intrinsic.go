@@ -103,7 +103,7 @@ func (d *deployment) list(name string, argument any) (any, error) {
 		for _, item := range items {
 			texts = append(texts, fmt.Sprint(item))
 		}
-		return strings.Join(texts, delimiter), nil
+		return d.known(strings.Join(texts, delimiter)), nil
 	case "Fn::Split":
 		delimiter, literal := pair[0].(string)
 		text, ok := second.(string)
@@ -148,7 +148,15 @@ func (d *deployment) sub(argument any) (any, error) {
 		}
 		return fmt.Sprint(value)
 	})
-	return strings.ReplaceAll(filled, "${!", "${"), failed
+	return d.known(strings.ReplaceAll(filled, "${!", "${")), failed
+}
+
+// known returns a text; one that holds what is not known yet is not known.
+func (d *deployment) known(text string) string {
+	if d.scope.Unknown != "" && strings.Contains(text, d.scope.Unknown) {
+		return d.scope.Unknown
+	}
+	return text
 }
 
 // ref is what Ref yields: a parameter's value, a pseudo parameter, or a resource's physical ID. A name with a dot, which

@@ -7,7 +7,7 @@ type Scope struct {
 	Pseudo    map[string]any // of pseudo parameters but AWS::NoValue
 	Physical  func(resource string) (any, error)
 	Attribute func(resource, attribute string) (any, error)
-	Unknown   string // stands for what is not known yet: a function that would take it apart yields it
+	Unknown   string // stands for what is not known yet: a function of it yields it
 }
 
 func (s Scope) deployment() *deployment {

@@ -75,40 +75,37 @@ func (r *resourceChange) say(target Values, source, evaluation, cause string, sh
 	r.details = append(r.details, changeDetail{d, shown})
 }
 
-// add records a difference. Where the template's text is the same, a parameter or a replaced resource makes it.
+// add records a difference, and the parameters and replaced resources that make it.
 func (x *delta) add(change *resourceChange, target Values, old, now any) {
-	if !reflect.DeepEqual(old, now) {
-		change.say(target, "DirectModification", "Static", "", always)
-		return
-	}
-	sources, causes := map[string]string{}, []string{}
-	for _, r := range references(now) {
-		cause, source := r.name, "ResourceReference"
-		switch {
-		case x.changed[r.name]:
-			source = "ParameterReference"
-		case !x.replaced[r.name]:
-			continue
-		case r.attribute != "":
-			cause, source = r.name+"."+r.attribute, "ResourceAttribute"
-		}
-		if sources[cause] == "" {
-			causes = append(causes, cause)
-		}
-		sources[cause] = source
-	}
-	if len(causes) == 0 { // a parameter's value in SSM
+	sources := x.causes(now)
+	if len(sources) == 0 {
 		change.say(target, "DirectModification", "Static", "", always)
 		return
 	}
 	shown := withValues
-	for _, cause := range causes {
+	for _, cause := range slices.Sorted(maps.Keys(sources)) {
 		change.say(maps.Clone(target), sources[cause], "Static", cause, always)
-		if sources[cause] == "ParameterReference" {
+		if sources[cause] == "ParameterReference" || !reflect.DeepEqual(old, now) {
 			shown = always
 		}
 	}
 	change.say(target, "DirectModification", "Dynamic", "", shown)
+}
+
+// causes are what a value refers to and what changes itself, and in which way.
+func (x *delta) causes(value any) map[string]string {
+	sources := map[string]string{}
+	for _, r := range references(value) {
+		switch {
+		case x.changed[r.name]:
+			sources[r.name] = "ParameterReference"
+		case x.replaced[r.name] && r.attribute == "":
+			sources[r.name] = "ResourceReference"
+		case x.replaced[r.name]:
+			sources[r.name+"."+r.attribute] = "ResourceAttribute"
+		}
+	}
+	return sources
 }
 
 // dependent records that a property may change because of another resource; AWS says so as long as no values are asked for.

@@ -16,7 +16,7 @@ type delta struct {
 	before   stacktest.Scope            // of what stays
 	after    stacktest.Scope            // of what is wanted
 	gone     stacktest.Scope            // of what is removed
-	changed  map[string]bool            // parameters whose own value changed
+	changed  map[string]bool            // parameters that are new, or whose own value changed
 	replaced map[string]bool            // resources that are replaced, perhaps
 	modified map[string]bool            // resources that are changed in some way
 	tags     bool                       // the stack's tags change
@@ -59,9 +59,8 @@ func (c *CloudFormation) compare(s *stack, cs *changeSet) (*delta, error) {
 	x.before = foreseen(s, x.old, s.parameters, func(name string) bool { return s.resources[name] != nil })
 	x.after = foreseen(s, cs.template, cs.parameters, stays)
 	for _, p := range cs.parameters {
-		if before, ok := s.parameter(p.name); ok && before.value != p.value {
-			x.changed[p.name] = true
-		}
+		before, ok := s.parameter(p.name)
+		x.changed[p.name] = !ok || before.value != p.value
 	}
 	x.tags = s.template != nil && cs.tags != nil && !reflect.DeepEqual(cs.tags, s.tags)
 	for range x.new.data.Section("Resources") { // what depends on a replaced resource may be replaced in turn

@@ -174,6 +174,9 @@ func (c *CloudFormation) describeChangeSet(call Call) (Values, error) {
 		v["Changes"] = []any{}
 		return v, nil
 	}
+	if truthOf(call.In, "IncludePropertyValues") && cs.incomplete() != "" {
+		v["StatusReason"] = cs.incomplete()
+	}
 	v["Changes"], v["NextToken"] = c.page(cs.list(truthOf(call.In, "IncludePropertyValues")), textOf(call.In, "NextToken"))
 	return v, nil
 }

@@ -100,3 +100,34 @@ func shown(details []changeDetail, values bool) []any {
 	}
 	return all
 }
+
+// incomplete is what AWS says of a change set with values if it cannot work out some of them; "" if it can.
+func (cs *changeSet) incomplete() string {
+	for _, name := range slices.Sorted(maps.Keys(cs.changes.changes)) {
+		if cs.changes.changes[name].after != nil && cs.changes.joins(cs.template.resource(name)["Properties"]) {
+			return "[WARN] --include-property-values option can return incomplete ChangeSet data because: ChangeSet creation failed for resource [" + name + "] because: Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
+		}
+	}
+	return ""
+}
+
+// joins tells whether a value joins a list that is not known yet.
+func (x *delta) joins(value any) bool {
+	switch v := value.(type) {
+	case []any:
+		return slices.ContainsFunc(v, x.joins)
+	case map[string]any:
+		if pair, ok := v["Fn::Join"].([]any); ok && len(pair) == 2 {
+			list, err := x.after.Value(pair[1])
+			if _, unknown := list.(string); unknown && err == nil {
+				return true
+			}
+		}
+		for _, below := range v {
+			if x.joins(below) {
+				return true
+			}
+		}
+	}
+	return false
+}

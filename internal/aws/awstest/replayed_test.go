@@ -36,6 +36,9 @@ func replayed() map[string]func(*replay) {
 	for name, p := range replayedPairs {
 		all[name] = p.replay
 	}
+	for name, p := range replayedFunctions {
+		all[name] = p.replay
+	}
 	return all
 }
 
