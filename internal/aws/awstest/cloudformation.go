@@ -3,6 +3,7 @@ package awstest
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,10 +30,11 @@ type CloudFormation struct {
 	numbers  map[string]int // that open versions were given, by what precedes them
 }
 
-// failure makes a resource fail, as often as times says.
+// failure makes what is done to a resource fail, as often as times says.
 type failure struct {
-	verb, logicalID, reason string
-	times                   int
+	logicalID, reason string
+	times             int
+	verbs             []string
 }
 
 type hookKey struct{ verb, kind string }
@@ -43,6 +45,7 @@ const (
 	updating = "UPDATE"
 	deletion = "DELETE"
 	undoing  = "UNDO" // of an update; events call it UPDATE
+	working  = "WORK" // on a change set
 )
 
 func newCloudFormation(cloud *Cloud, data string) *CloudFormation {
@@ -90,23 +93,22 @@ func (c *CloudFormation) Operation(name string) func(Call) (Values, error) {
 // FailResource makes the next creations or updates of a resource fail for a reason; what else is under way at that time
 // is cancelled, and the operation rolled back.
 func (c *CloudFormation) FailResource(logicalID, reason string, times int) {
-	c.plan(failure{creation, logicalID, reason, times})
-	c.plan(failure{updating, logicalID, reason, times})
+	c.plan(failure{logicalID, reason, times, []string{creation, updating}})
 }
 
 // FailDeletion makes the next deletions of a resource fail, also those of a rollback.
 func (c *CloudFormation) FailDeletion(logicalID, reason string, times int) {
-	c.plan(failure{deletion, logicalID, reason, times})
+	c.plan(failure{logicalID, reason, times, []string{deletion}})
 }
 
 // FailRollback makes the next returns of a resource to what it was before an update fail: UPDATE_ROLLBACK_FAILED.
 func (c *CloudFormation) FailRollback(logicalID, reason string, times int) {
-	c.plan(failure{undoing, logicalID, reason, times})
+	c.plan(failure{logicalID, reason, times, []string{undoing}})
 }
 
 // FailChangeSet makes the next change sets fail for a reason.
 func (c *CloudFormation) FailChangeSet(reason string, times int) {
-	c.plan(failure{"CHANGE SET", "", reason, times})
+	c.plan(failure{"", reason, times, []string{working}})
 }
 
 func (c *CloudFormation) plan(f failure) {
@@ -118,7 +120,7 @@ func (c *CloudFormation) plan(f failure) {
 // fails tells whether a failure is planned, and uses it up.
 func (c *CloudFormation) fails(verb, logicalID string) (reason string, failed bool) {
 	for _, f := range c.failures {
-		if f.times > 0 && f.verb == verb && f.logicalID == logicalID {
+		if f.times > 0 && slices.Contains(f.verbs, verb) && f.logicalID == logicalID {
 			f.times--
 			return f.reason, true
 		}

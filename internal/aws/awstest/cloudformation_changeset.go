@@ -197,7 +197,7 @@ func (c *CloudFormation) proceed(cs *changeSet) {
 
 // flaw is why a change set fails; "" if it does not.
 func (c *CloudFormation) flaw(cs *changeSet) string {
-	if reason, failed := c.fails("CHANGE SET", ""); failed {
+	if reason, failed := c.fails(working, ""); failed {
 		return reason
 	}
 	if reason := cs.changes.forbidden(); reason != "" {

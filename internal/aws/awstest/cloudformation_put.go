@@ -46,7 +46,7 @@ func (c *CloudFormation) Put(given Stack) (string, error) {
 	}
 	if given.Status == "ROLLBACK_COMPLETE" {
 		failing := slices.Sorted(maps.Keys(t.data.Section("Resources")))[0]
-		c.failures = append(c.failures, &failure{creation, failing, cmp.Or(given.Reason, "it failed"), 1})
+		c.failures = append(c.failures, &failure{failing, cmp.Or(given.Reason, "it failed"), 1, []string{creation}})
 	}
 	c.create(s, &changeSet{stack: s, template: t, parameters: filled, capabilities: []any{"CAPABILITY_NAMED_IAM"}})
 	for s.busy() {

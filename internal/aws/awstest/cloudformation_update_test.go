@@ -102,7 +102,10 @@ func TestUpdateThatFails(t *testing.T) {
 	if !slices.Contains(events, "nightly UPDATE_ROLLBACK_IN_PROGRESS The following resource(s) failed to update: [Pipeline].") {
 		t.Errorf("events:\n%s", strings.Join(events, "\n"))
 	}
-	o.execute(o.changeSet(types.ChangeSetTypeUpdate, map[string]string{"LogRetentionDays": "90"}, "BaseAmiParameter", "OutputAmiParameter"))
+	s = o.execute(o.changeSet(types.ChangeSetTypeUpdate, map[string]string{"BaseAmiParameter": "/base/other", "OutputAmiParameter": "/output/ami"}))
+	if s.StackStatus != types.StackStatusUpdateComplete {
+		t.Errorf("stack is %s after the same update once more", s.StackStatus)
+	}
 }
 
 func mustStack(t *testing.T, c *Cloud) Stack {
