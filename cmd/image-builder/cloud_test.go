@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -28,8 +30,22 @@ func TestCloud(t *testing.T) {
 			prepared(cloud)
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"cloud": runVerb},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"cloud": runVerb, "exits": exits},
 	})
+}
+
+// exits STATUS PROGRAM ARGUMENT…: the program ends with this exit status
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits STATUS PROGRAM ARGUMENT…")
+	}
+	status := 0
+	if ended := (*exec.ExitError)(nil); errors.As(ts.Exec(args[1], args[2:]...), &ended) {
+		status = ended.ExitCode()
+	}
+	if want := args[0]; strconv.Itoa(status) != want {
+		ts.Fatalf("exit status %d, not %s\n%s", status, want, ts.ReadFile("stderr"))
+	}
 }
 
 // cloudKey is the key under which a script has its cloud.
