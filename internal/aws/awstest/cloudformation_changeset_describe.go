@@ -101,33 +101,46 @@ func shown(details []changeDetail, values bool) []any {
 	return all
 }
 
+// What AWS says of functions that want a list and get what is not known yet. That of Fn::Join is recorded.
+var wantList = map[string]string{
+	"Fn::Join":   "every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.",
+	"Fn::Select": "Fn::Select requires a list argument with two elements: an integer index and a list",
+}
+
 // incomplete is what AWS says of a change set with values if it cannot work out some of them; "" if it can.
 func (cs *changeSet) incomplete() string {
 	for _, name := range slices.Sorted(maps.Keys(cs.changes.changes)) {
-		if cs.changes.changes[name].after != nil && cs.changes.joins(cs.template.resource(name)["Properties"]) {
-			return "[WARN] --include-property-values option can return incomplete ChangeSet data because: ChangeSet creation failed for resource [" + name + "] because: Template error: every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined."
+		if cs.changes.changes[name].after == nil {
+			continue
+		}
+		if flaw := cs.changes.listless(cs.template.resource(name)["Properties"]); flaw != "" {
+			return "[WARN] --include-property-values option can return incomplete ChangeSet data because: ChangeSet creation failed for resource [" + name + "] because: Template error: " + flaw
 		}
 	}
 	return ""
 }
 
-// joins tells whether a value joins a list that is not known yet.
-func (x *delta) joins(value any) bool {
+// listless says that a function in a value wants a list that is not known yet; "" if none does.
+func (x *delta) listless(value any) string {
 	switch v := value.(type) {
 	case []any:
-		return slices.ContainsFunc(v, x.joins)
-	case map[string]any:
-		if pair, ok := v["Fn::Join"].([]any); ok && len(pair) == 2 {
-			list, err := x.after.Value(pair[1])
-			if _, unknown := list.(string); unknown && err == nil {
-				return true
+		for _, item := range v {
+			if flaw := x.listless(item); flaw != "" {
+				return flaw
 			}
 		}
-		for _, below := range v {
-			if x.joins(below) {
-				return true
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			if pair, ok := v[name].([]any); ok && wantList[name] != "" && len(pair) == 2 {
+				list, err := x.after.Value(pair[1])
+				if _, unknown := list.(string); unknown && err == nil {
+					return wantList[name]
+				}
+			}
+			if flaw := x.listless(v[name]); flaw != "" {
+				return flaw
 			}
 		}
 	}
-	return false
+	return ""
 }

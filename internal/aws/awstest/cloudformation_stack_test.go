@@ -122,6 +122,9 @@ func TestOurStack(t *testing.T) {
 	o := newOurs(t)
 	o.cloud.CloudFormation.PageSize = 7 // pages of everything
 	cs := o.changeSet(types.ChangeSetTypeCreate, required)
+	if !strings.HasPrefix(aws.ToString(cs.StatusReason), "[WARN] --include-property-values option can return incomplete ChangeSet data") {
+		t.Errorf("status reason %q, want the warning that AWS gives of values that it does not know", aws.ToString(cs.StatusReason))
+	}
 	if len(cs.Changes) != 7 || cs.NextToken == nil || cs.Changes[0].ResourceChange.Action != types.ChangeActionAdd {
 		t.Errorf("%d changes on the first page, token %v", len(cs.Changes), cs.NextToken)
 	}
