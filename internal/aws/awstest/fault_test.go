@@ -107,6 +107,13 @@ func TestS3(t *testing.T) {
 	if _, err := client.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: bucket, ExpectedBucketOwner: aws.String("999999999999")}); code(err) != "Forbidden" {
 		t.Errorf("error %v, want Forbidden", err)
 	}
+	c.Fail("s3", "PutObject", CutLate, 1)
+	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String("late"), Body: bytes.NewReader(body)}); err == nil {
+		t.Error("an answer that is lost has come")
+	}
+	if got, err := c.S3.Get(*bucket, "late"); err != nil || !bytes.Equal(got, body) {
+		t.Errorf("object whose answer was lost: %q, %v", got, err)
+	}
 	c.Fail("s3", "HeadObject", Fault{Code: "SlowDown", Status: http.StatusServiceUnavailable}, 1)
 	if _, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: bucket, Key: aws.String("a/b.sh")}); err == nil {
 		t.Error("a planned fault did not happen")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 
@@ -79,11 +80,15 @@ func (s *S3) Keys(bucket string) ([]string, error) {
 func (s *S3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	operation := s3Operation(r, key)
-	planned, due := s.cloud.due("s3", operation)
-	why := unauthorized(r, "s3", nil)
-	switch {
-	case why != "":
+	if why := unauthorized(r, "s3", nil); why != "" {
 		refuse(w, r, denial("s3", why))
+		return
+	}
+	planned, due := s.cloud.due("s3", operation)
+	switch {
+	case due && planned.Late:
+		s.handler.ServeHTTP(httptest.NewRecorder(), r)
+		cut(w)
 	case due && planned.Cut:
 		cut(w)
 	case due:
