@@ -138,6 +138,7 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	if err != nil {
 		return err
 	}
+	blame(known.Changes, p.Settings)
 	if p.ChangeSet = known; known.Status != "FAILED" {
 		return nil
 	}
@@ -146,6 +147,19 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	}
 	p.Unchanged = true
 	return d.ChangeSets.DeleteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID)
+}
+
+// blame names the parameter behind a change where CloudFormation does not, as behind a function: the one that changes from
+// and to the same values.
+func blame(changes []stack.Change, settings []Setting) {
+	for _, c := range changes {
+		for i, d := range c.Details {
+			same := func(s Setting) bool { return s.Before == d.Before && s.After == d.After }
+			if at := slices.IndexFunc(settings, same); at >= 0 && d.Cause == "" && d.Before != "" && d.After != "" {
+				c.Details[i].Cause = settings[at].Name
+			}
+		}
+	}
 }
 
 // request asks for the change set, in the place of one that an earlier run left.
@@ -183,70 +197,4 @@ func (d *Deploy) settled(ctx context.Context, stackID, id string) (stack.ChangeS
 		pause = min(pause*3/2, seldom)
 	}
 	return stack.ChangeSet{}, fmt.Errorf("wait for the change set: CloudFormation has not worked it out in %s", changeSetPatience)
-}
-
-// discardPatience bounds the clearing away.
-const discardPatience = time.Minute
-
-// Discard removes what Prepare made: the change set, the empty stack that came into being with it, the bucket if it was
-// not there before. It does so also when the context is done.
-func (d *Deploy) Discard(ctx context.Context, p *Plan) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardPatience)
-	defer cancel()
-	if p.asked && !p.Unchanged {
-		replaced, err := d.discardChangeSet(ctx, p)
-		if err != nil {
-			return fmt.Errorf("clear away what was prepared: %w", err)
-		}
-		if replaced {
-			return nil // the other deploy needs the objects
-		}
-	}
-	if err := d.withdraw(ctx, p.bucket, p.sent); err != nil {
-		return fmt.Errorf("clear away what was prepared: %w", err)
-	}
-	return nil
-}
-
-// discardChangeSet removes a stack that only our change set waits for, or else the change set; unless another deploy has
-// put its own in the place of ours.
-func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, err error) {
-	s, err := d.Stacks.Stack(ctx, p.Standing.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil // there is not even that
-	}
-	if err != nil {
-		return false, err
-	}
-	c, err := d.settled(ctx, s.ID, changeSetName)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, err
-	case p.ChangeSet.ID != "" && c.ID != p.ChangeSet.ID:
-		return true, nil
-	case s.Status != stack.ReviewInProgress:
-		return false, d.ChangeSets.DeleteChangeSet(ctx, s.ID, c.ID)
-	}
-	if err := d.Stacks.DeleteStack(ctx, s.ID, uuid.NewString()); err != nil {
-		return false, err
-	}
-	return false, d.gone(ctx, s.ID)
-}
-
-// gone waits until a stack in which there is nothing is deleted.
-func (d *Deploy) gone(ctx context.Context, id string) error {
-	for pause := soon; ; pause = min(pause*3/2, seldom) {
-		s, err := d.Stacks.Stack(ctx, id)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && s.Status == stack.DeleteComplete {
-			return nil
-		}
-		if err != nil && !passes(err) {
-			return err
-		}
-		if err := d.Wait(ctx, pause); err != nil {
-			return err
-		}
-	}
 }

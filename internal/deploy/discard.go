@@ -1,0 +1,79 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/google/uuid"
+
+	"image-builder/internal/stack"
+)
+
+// discardPatience bounds the clearing away.
+const discardPatience = time.Minute
+
+// Discard removes what Prepare made: the change set, the empty stack that came into being with it, the bucket if it was
+// not there before. It does so also when the context is done.
+func (d *Deploy) Discard(ctx context.Context, p *Plan) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardPatience)
+	defer cancel()
+	if p.asked && !p.Unchanged {
+		replaced, err := d.discardChangeSet(ctx, p)
+		if err != nil {
+			return fmt.Errorf("clear away what was prepared: %w", err)
+		}
+		if replaced {
+			return nil // the other deploy needs the objects
+		}
+	}
+	if err := d.withdraw(ctx, p.bucket, p.sent); err != nil {
+		return fmt.Errorf("clear away what was prepared: %w", err)
+	}
+	return nil
+}
+
+// discardChangeSet removes a stack that only our change set waits for, or else the change set; unless another deploy has
+// put its own in the place of ours.
+func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, err error) {
+	s, err := d.Stacks.Stack(ctx, p.Standing.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // there is not even that
+	}
+	if err != nil {
+		return false, err
+	}
+	c, err := d.settled(ctx, s.ID, changeSetName)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	case p.ChangeSet.ID != "" && c.ID != p.ChangeSet.ID:
+		return true, nil
+	case s.Status != stack.ReviewInProgress:
+		return false, d.ChangeSets.DeleteChangeSet(ctx, s.ID, c.ID)
+	}
+	if err := d.Stacks.DeleteStack(ctx, s.ID, uuid.NewString()); err != nil {
+		return false, err
+	}
+	return false, d.gone(ctx, s.ID)
+}
+
+// gone waits until a stack in which there is nothing is deleted.
+func (d *Deploy) gone(ctx context.Context, id string) error {
+	for pause := soon; ; pause = min(pause*3/2, seldom) {
+		s, err := d.Stacks.Stack(ctx, id)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && s.Status == stack.DeleteComplete {
+			return nil
+		}
+		if err != nil && !passes(err) {
+			return err
+		}
+		if err := d.Wait(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
