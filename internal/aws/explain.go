@@ -68,7 +68,10 @@ func why(err error) (cause, next string) {
 	var exceeded *retry.MaxAttemptsError
 	switch {
 	case errors.As(err, &api):
-		cause, next = fmt.Sprintf("%s (%s)", api.ErrorMessage(), api.ErrorCode()), advice(api.ErrorCode())
+		cause, next = api.ErrorCode(), advice(api.ErrorCode())
+		if said := api.ErrorMessage(); said != "" {
+			cause = fmt.Sprintf("%s (%s)", said, cause)
+		}
 	case errors.As(err, &unreached):
 		cause, next = "no answer from "+host(unreached.URL)+": "+unreached.Err.Error(), "check the connection, then run the same command again"
 	default:
@@ -98,6 +101,8 @@ func advice(code string) string {
 		return "the credentials are not valid: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
 	case "NoSuchBucket":
 		return "check the bucket's name, or give a directory for it with --bucket NAME=DIR"
+	case "NoSuchKey":
+		return "there is no such object: check the key"
 	case "ParameterNotFound":
 		return "check its name and the region"
 	case "RequestTimeTooSkewed":

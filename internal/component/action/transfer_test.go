@@ -83,7 +83,7 @@ func TestS3Download(t *testing.T) {
 		{name: "object through a link", in: in{"source": "file", "destination": "l"}, before: tree{"a": "old", "l": "-> a"}, after: tree{"a": "file", "l": "-> a"}},
 		{name: "object not over", in: in{"source": "file", "destination": "a", "overwrite": false}, before: tree{"a": "old"}, after: tree{"a": "old"}, err: `S3Download: File already exists and "overwrite" property for "destination" file is set to false. Cannot download.`},
 		{name: "object over a folder", in: in{"source": "file", "destination": "a"}, before: tree{"a/": ""}, after: tree{"a/": ""}, err: "is a folder"},
-		{name: "missing object", in: in{"source": "none", "destination": "a"}, after: tree{}, err: "file does not exist"},
+		{name: "missing object", in: in{"source": "none", "destination": "a"}, after: tree{}, err: "there is no such object"},
 		{name: "prefix", in: in{"source": "p/*", "destination": "d"}, after: tree{"d/a": "p/a", "d/b/c": "p/b/c"}},
 		{name: "prefix without its separator", in: in{"source": "p*", "destination": "d/"}, after: tree{"d/p/a": "p/a", "d/p/b/c": "p/b/c", "d/pp": "pp"}},
 		{name: "empty prefix", in: in{"source": "none/*", "destination": "d"}, after: tree{}, err: "there is no such object"},
