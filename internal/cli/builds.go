@@ -88,7 +88,7 @@ func (b *builds) list(ctx context.Context) ([]imagepipeline.Image, error) {
 func (b *builds) follower(env *Env, poll pollFlag) *imagepipeline.Follow {
 	return &imagepipeline.Follow{
 		Images: b.images, Workflows: b.images, Logs: b.logs, Group: b.stack.Outputs["ImageLogs"],
-		Wait: imagepipeline.Sleep, Pace: poll.Poll, Now: env.Now,
+		Wait: pause, Pace: poll.Poll, Now: env.Now,
 	}
 }
 

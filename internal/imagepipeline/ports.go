@@ -55,20 +55,9 @@ type Operations interface {
 	Events(ctx context.Context, stackID string) iter.Seq2[stack.Event, error]
 }
 
-// Wait waits until the time has passed or the context is done, whose error it returns then. Satisfied by Sleep.
+// Wait waits until the time has passed or the context is done, whose error it returns then. Satisfied by
+// the command line's clock.
 type Wait func(ctx context.Context, d time.Duration) error
-
-// Sleep is a Wait by the clock.
-func Sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
 
 // passing is an error that may be over a moment later: throttling, a connection that was cut. Satisfied by
 // the errors of package aws.

@@ -2,7 +2,6 @@ package stacktest_test
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -39,27 +38,8 @@ func emulate(t *testing.T, env ...string) *emulator {
 		"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_IMAGEBUILDER=" + server.URL, "AWS_REGION=" + stacktest.Region, "AWS_DEFAULT_REGION=" + stacktest.Region,
 		"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=s", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull,
 	}, env...)
-	var log bytes.Buffer
-	process.Stderr = &log
-	in, err := process.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := process.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		in.Close()
-		_ = process.Wait() // the test's end may have stopped it
-		if t.Failed() {
-			t.Log(log.String())
-		}
-	})
-	e := &emulator{in: json.NewEncoder(in), out: bufio.NewReader(out), images: images}
+	in, out := converse(t, process)
+	e := &emulator{in: in, out: out, images: images}
 	if err := e.answer(&e.url); err != nil {
 		t.Fatal("moto does not start: ", err)
 	}

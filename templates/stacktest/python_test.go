@@ -2,9 +2,9 @@ package stacktest_test
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"testing"
 
@@ -20,8 +20,16 @@ type jsonata struct {
 
 func newJSONata(t *testing.T) *jsonata {
 	t.Helper()
-	process := exec.CommandContext(t.Context(), venv.Python(t), "evaluate.py")
-	process.Stderr = os.Stderr
+	in, out := converse(t, exec.CommandContext(t.Context(), venv.Python(t), "evaluate.py"))
+	return &jsonata{in, out}
+}
+
+// converse starts a process that answers each line of JSON with one. It ends with the test, or when the test's process
+// does; what it says on standard error is shown if the test fails.
+func converse(t *testing.T, process *exec.Cmd) (*json.Encoder, *bufio.Reader) {
+	t.Helper()
+	var log bytes.Buffer
+	process.Stderr = &log
 	in, err := process.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -36,8 +44,11 @@ func newJSONata(t *testing.T) *jsonata {
 	t.Cleanup(func() {
 		in.Close()
 		_ = process.Wait() // the test's end may have stopped it
+		if t.Failed() {
+			t.Log(log.String())
+		}
 	})
-	return &jsonata{json.NewEncoder(in), bufio.NewReader(out)}
+	return json.NewEncoder(in), bufio.NewReader(out)
 }
 
 func (j *jsonata) Evaluate(expression string, variables map[string]any) (any, error) {
