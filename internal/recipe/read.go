@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"regexp"
@@ -36,8 +37,13 @@ func (b *builder) add(code finding.Code, v value, message, right string) {
 
 func (b *builder) readYAML(text []byte) {
 	top := value{at: finding.Position{File: b.recipe.File, Line: 1, Column: 1}}
+	whole := value{at: finding.Position{File: b.recipe.File}}
 	if len(text) > MaxFile {
-		b.add(finding.RecipeSyntax, top, fmt.Sprintf("the file has %d bytes, a recipe at most %d", len(text), MaxFile), "name a recipe file")
+		b.add(finding.RecipeSyntax, whole, "the file is larger than 1 MiB, the most that a recipe is", "name a recipe file")
+		return
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		b.add(finding.RecipeSyntax, whole, "the file is empty", "write `base: debian:bookworm` and what to bake")
 		return
 	}
 	var root yaml.Node
@@ -186,7 +192,10 @@ func kindName(node *yaml.Node) string {
 	return "text"
 }
 
-var placeInError = regexp.MustCompile(` at L(\d+)\.C(\d+)[^:]*: `)
+var (
+	placeInError   = regexp.MustCompile(` at L(\d+)\.C(\d+)[^:]*: `)
+	nowhereInError = regexp.MustCompile(`^.* at <unknown position>: `)
+)
 
 // syntaxError takes the place out of the YAML library's error.
 func syntaxError(err error) (finding.Position, string) {
@@ -197,7 +206,7 @@ func syntaxError(err error) (finding.Position, string) {
 	text := err.Error()
 	found := placeInError.FindStringSubmatchIndex(text)
 	if found == nil {
-		return finding.Position{Line: 1, Column: 1}, text
+		return finding.Position{}, nowhereInError.ReplaceAllString(text, "")
 	}
 	line, _ := strconv.Atoi(text[found[2]:found[3]])
 	column, _ := strconv.Atoi(text[found[4]:found[5]])

@@ -7,10 +7,12 @@ package recipe
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"image-builder/internal/component"
@@ -63,7 +65,7 @@ func Load(path string) (*Recipe, finding.List) {
 	if path == "" {
 		return empty(""), nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := read(path)
 	if err != nil {
 		return nil, finding.List{{
 			Code: finding.RecipeFile, Position: finding.Position{File: path}, Message: "read recipe: " + cause(err),
@@ -71,6 +73,17 @@ func Load(path string) (*Recipe, finding.List) {
 		}}
 	}
 	return Parse(path, text)
+}
+
+// read reads no more of a file than shows that it is too long. A named pipe that nobody writes to is empty: to wait for
+// a writer could not be interrupted.
+func read(path string) ([]byte, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	return io.ReadAll(io.LimitReader(file, MaxFile+1))
 }
 
 // Parse is Load for text that was read already; path tells the directory and the name.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -106,7 +107,9 @@ func TestFindings(t *testing.T) {
 		{"far from any key", "frobnicate: 1", "1:1 IB501", "the fields are name, base"},
 		{"not YAML", "base: [", "2:1 IB500", ""},
 		{"a list", "- a", "1:1 IB500", ""},
-		{"nothing", "", "1:1 IB500", ""},
+		{"nothing", " \n", " IB500", "write"},
+		{"control characters", "name: \x1b[31mfoo", " IB500", ""},
+		{"too long", strings.Repeat("a", MaxFile+1), " IB500", "name a recipe file"},
 		{"twice", "name: abc\nname: def", "2:1 IB503", "keep one"},
 		{"blank", "name:", "1:1 IB502", "remove the line"},
 		{"list for text", "base: [a]", "1:7 IB502", "write base: debian:bookworm"},
@@ -300,4 +303,20 @@ func FuzzRecipe(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A pipe without a writer must not be waited for; of an endless file only the beginning is read.
+func TestLoadOddFiles(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		pipe: "the file is empty", "/dev/zero": "the file is larger than 1 MiB", t.TempDir(): "read recipe: is a directory", "none.yml": "read recipe: no such file or directory",
+	} {
+		if _, found := Load(path); len(found) != 1 || !strings.HasPrefix(found[0].Message, want) {
+			t.Errorf("%s: got %v, want %s", path, found, want)
+		}
+	}
 }
