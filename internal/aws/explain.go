@@ -4,16 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/url"
+	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 )
 
 // ConfigError says that this machine's AWS configuration cannot be used: no region, an unknown profile.
-type ConfigError struct{ Err error }
+type ConfigError struct {
+	Err  error
+	Next string // what to do about it
+}
 
-func (e *ConfigError) Error() string { return e.Err.Error() }
+func (e *ConfigError) Error() string { return advised(e.Err.Error(), e.Next) }
+
+// Advice is what to do about it, which Error ends with.
+func (e *ConfigError) Advice() string { return e.Next }
 
 func (e *ConfigError) Unwrap() error { return e.Err }
 
@@ -24,15 +33,20 @@ type callError struct {
 	err               error
 }
 
-func (e *callError) Error() string {
-	text := e.Cause()
-	if e.next != "" {
-		text += ": " + e.next
+func (e *callError) Error() string { return advised(e.Cause(), e.next) }
+
+// advised is a text with what to do about it.
+func advised(text, next string) string {
+	if next != "" {
+		text += ": " + next
 	}
 	return text
 }
 
 func (e *callError) Unwrap() error { return e.err }
+
+// Advice is what to do about it, which Error ends with; "" if there is none.
+func (e *callError) Advice() string { return e.next }
 
 // Passing tells whether the same call may be answered in a while: it was throttled, the connection broke, or AWS had
 // trouble of its own.
@@ -65,22 +79,50 @@ func (s *Session) explain(ctx context.Context, what string, err error) error {
 func why(err error) (cause, next string) {
 	var api smithy.APIError
 	var unreached *url.Error
+	var unknown *net.DNSError
 	var exceeded *retry.MaxAttemptsError
 	switch {
 	case errors.As(err, &api):
-		cause, next = api.ErrorCode(), advice(api.ErrorCode())
-		if said := api.ErrorMessage(); said != "" {
-			cause = fmt.Sprintf("%s (%s)", said, cause)
-		}
+		cause, next = said(api), advice(api.ErrorCode(), api.ErrorMessage())
+	case errors.As(err, &unknown) && unknown.IsNotFound:
+		return "there is no host " + unknown.Name, "check AWS_REGION, and this machine's name resolution"
 	case errors.As(err, &unreached):
-		cause, next = "no answer from "+host(unreached.URL)+": "+unreached.Err.Error(), "check the connection, then run the same command again"
+		cause, next = "no answer from "+host(unreached.URL)+": "+bare(unreached.Err), "check the connection, then run the same command again"
 	default:
-		cause = err.Error()
+		cause = bare(err)
 	}
 	if errors.As(err, &exceeded) && exceeded.Attempt > 1 {
 		cause += fmt.Sprintf(", %d times", exceeded.Attempt)
 	}
 	return cause, next
+}
+
+// said is what AWS says, with its code; some errors have nothing but that.
+func said(api smithy.APIError) string {
+	if text := strings.TrimSpace(api.ErrorMessage()); text != "" && text != "UnknownError" {
+		return fmt.Sprintf("%s (%s)", text, api.ErrorCode())
+	}
+	return api.ErrorCode()
+}
+
+// bare is an error without what the SDK and package net say of the call, the attempt and the addresses.
+func bare(err error) string {
+	var broken *net.OpError
+	var system *os.SyscallError
+	var operation *smithy.OperationError
+	through := ""
+	if errors.As(err, &broken) && broken.Op == "proxyconnect" {
+		through = "the proxy of HTTPS_PROXY: "
+	}
+	switch {
+	case errors.As(err, &system):
+		err = system.Err
+	case errors.As(err, &broken):
+		err = broken.Err
+	case errors.As(err, &operation):
+		err = operation.Err
+	}
+	return through + err.Error()
 }
 
 func host(address string) string {
@@ -91,13 +133,16 @@ func host(address string) string {
 }
 
 // advice says what to do about an error of AWS; "" if it says that itself.
-func advice(code string) string {
+func advice(code, message string) string {
+	if strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current") {
+		code = "RequestTimeTooSkewed" // a refused signature is what most services call it
+	}
 	switch code {
-	case "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedOperation":
+	case "AccessDenied", "AccessDeniedException", "Forbidden", "ForbiddenException", "UnauthorizedOperation":
 		return "allow the action in the IAM policy of these credentials, or use others"
 	case "ExpiredToken", "ExpiredTokenException", "RequestExpired":
 		return "the credentials have expired: get new ones"
-	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure":
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException", "UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure":
 		return "the credentials are not valid: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
 	case "NoSuchBucket":
 		return "check the bucket's name, or give a directory for it with --bucket NAME=DIR"
@@ -115,6 +160,10 @@ func advice(code string) string {
 		return "the stack was changed meanwhile: run the same command again"
 	case "OperationAborted":
 		return "S3 is still busy with that bucket: run the same command again in a minute"
+	case "ServiceQuotaExceededException", "LimitExceededException", "LimitExceeded":
+		return "wait for what is under way, or have the quota raised in Service Quotas"
+	case "IncompleteSignature":
+		return "check AWS_REGION"
 	case "OptInRequired":
 		return "enable the region for the account, or use another"
 	}

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
@@ -43,7 +44,7 @@ func (s *Session) load(ctx context.Context) (aws.Config, error) {
 		s.config, s.err = config.LoadDefaultConfig(context.WithoutCancel(ctx), config.WithRetryer(newRetryer),
 			config.WithLogger(logging.Nop{})) // what goes wrong is an error; the SDK also logs what it gets over by itself
 		if s.err != nil {
-			s.err = &ConfigError{Err: fmt.Errorf("read AWS configuration: %w", s.err)}
+			s.err = misconfigured(s.err)
 			return
 		}
 		if s.Region != "" {
@@ -54,6 +55,18 @@ func (s *Session) load(ctx context.Context) (aws.Config, error) {
 		}
 	})
 	return s.config, s.err
+}
+
+// misconfigured says what is wrong with the configuration, and where to correct it.
+func misconfigured(err error) error {
+	var unknown config.SharedConfigProfileNotExistError
+	if errors.As(err, &unknown) {
+		return &ConfigError{
+			Err:  fmt.Errorf("find AWS profile %s: there is none of that name", unknown.Profile),
+			Next: "correct AWS_PROFILE, or write the profile into ~/.aws/config",
+		}
+	}
+	return &ConfigError{Err: fmt.Errorf("read AWS configuration: %w", err), Next: "correct it in ~/.aws/config, ~/.aws/credentials or the environment"}
 }
 
 func newRetryer() aws.Retryer {
@@ -89,8 +102,15 @@ func instanceRegion(ctx context.Context, cfg aws.Config) string {
 // regional is load for services that are of one region.
 func (s *Session) regional(ctx context.Context) (aws.Config, error) {
 	cfg, err := s.load(ctx)
-	if err == nil && cfg.Region == "" {
-		err = &ConfigError{Err: errors.New("find AWS region: there is none: set AWS_REGION, or region in ~/.aws/config")}
+	switch {
+	case err != nil:
+	case cfg.Region == "":
+		err = &ConfigError{Err: errors.New("find AWS region: there is none"), Next: "set AWS_REGION, or region in ~/.aws/config"}
+	case !regionName.MatchString(cfg.Region):
+		err = &ConfigError{Err: fmt.Errorf("use AWS region %q: that is no region's name", cfg.Region), Next: "set AWS_REGION to one like eu-central-1"}
 	}
 	return cfg, err
 }
+
+// regionName is what can be part of a host's name.
+var regionName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -48,13 +49,14 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if stopped {
 		return 0
 	}
-	if err != nil {
-		return fail(stderr, usageError(err))
-	}
 	env := &Env{
 		Stdin: stdin, Stdout: stdout, Stderr: stderr,
 		DataDir: commands.DataDir, JSON: commands.JSON,
 		Terminal: isTerminal(stderr), Now: time.Now,
+	}
+	if err != nil {
+		env.JSON = slices.Contains(args, "--json") // no flag has its value yet
+		return env.fail(usageError(err))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	if err := parsed.Run(env); err != nil {

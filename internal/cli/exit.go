@@ -57,9 +57,10 @@ var exitCodes = []struct {
 
 // ExitError is an error that knows its exit code and what to do next.
 type ExitError struct {
-	Code Code
-	Err  error  // nil: everything was said already
-	Next string // what to do, as a command or an instruction; may be empty
+	Code  Code
+	Err   error        // nil: everything was said already
+	Next  string       // what to do, as a command or an instruction; may be empty
+	Found finding.List // of a file that is not usable; printed already
 }
 
 func (e *ExitError) Error() string {
@@ -80,9 +81,21 @@ func fail(stderr io.Writer, err error) int {
 	if exit := (*ExitError)(nil); errors.As(err, &exit) && exit.Err == nil {
 		return int(code)
 	}
-	complain(stderr, "error", err.Error())
-	complain(stderr, "hint", hintOf(err))
+	text, hint := told(err)
+	complain(stderr, "error", text)
+	complain(stderr, "hint", hint)
 	return int(code)
+}
+
+// told is what an error says, and what to do next.
+func told(err error) (text, hint string) {
+	text, hint = err.Error(), hintOf(err)
+	if last := adviser(nil); hint == "" && errors.As(err, &last) && last.Advice() != "" {
+		if cause, ends := strings.CutSuffix(text, ": "+last.Advice()); ends {
+			return cause, last.Advice()
+		}
+	}
+	return text, hint
 }
 
 // problem is what --json prints for a command that failed.
@@ -92,20 +105,29 @@ type problem struct {
 	Hint  string   `json:"hint,omitempty"`
 	Log   string   `json:"log,omitempty"`  // of the step that failed
 	Tail  []string `json:"tail,omitempty"` // its last lines
+	// Findings are what is wrong with the recipe, the document or a flag.
+	Findings finding.List `json:"findings,omitempty"`
 }
 
 // fail says why a command failed, on stderr and, with --json, as the one object on stdout.
 func (e *Env) fail(err error) int {
-	if exit := (*ExitError)(nil); e.JSON && (!errors.As(err, &exit) || exit.Err != nil) {
-		said := problem{Error: err.Error(), Code: codeOf(err), Hint: hintOf(err)}
-		if step := (*bake.StepError)(nil); errors.As(err, &step) {
-			said.Log, said.Tail = step.Step.Log, step.Tail
-		}
-		if build := (*imagepipeline.FailedError)(nil); errors.As(err, &build) {
-			said.Tail = build.Build.Tail
-		}
-		_ = json.NewEncoder(e.Stdout).Encode(said) // stderr has it too
+	exit := (*ExitError)(nil)
+	said := problem{Code: codeOf(err)}
+	switch silent := errors.As(err, &exit) && exit.Err == nil; {
+	case !e.JSON || silent && len(exit.Found) == 0:
+		return fail(e.Stderr, err)
+	case silent:
+		said.Error, said.Findings = "check recipe and flags: "+count(exit.Found.Errors(), "error"), exit.Found
+	default:
+		said.Error, said.Hint = told(err)
 	}
+	if step := (*bake.StepError)(nil); errors.As(err, &step) {
+		said.Log, said.Tail = step.Step.Log, step.Tail
+	}
+	if build := (*imagepipeline.FailedError)(nil); errors.As(err, &build) {
+		said.Tail = build.Build.Tail
+	}
+	_ = json.NewEncoder(e.Stdout).Encode(said) // stderr has it too
 	return fail(e.Stderr, err)
 }
 
@@ -173,6 +195,12 @@ func isA[T error](err error) bool {
 type hinter interface {
 	error
 	Hint() string
+}
+
+// adviser is an error that ends with what to do. Satisfied by the errors of package aws.
+type adviser interface {
+	error
+	Advice() string
 }
 
 // hintOf returns the outermost hint that says something.

@@ -56,6 +56,8 @@ func TestFail(t *testing.T) {
 		"a leak":                    {fmt.Errorf("bake: %w", &bake.LeakError{}), SecretFound, ""},
 		"AWS":                       {fmt.Errorf("get object: %w", &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: errors.New("x")}), AWSRefused, ""},
 		"no region":                 {&aws.ConfigError{Err: errors.New("find AWS region: there is none")}, AWSRefused, ""},
+		"no profile":                {fmt.Errorf("x: %w", &aws.ConfigError{Err: errors.New("y"), Next: "z"}), AWSRefused, "image-builder: error: x: y\nimage-builder: hint: z\n"},
+		"advice under a hint":       {&ExitError{Code: NotUsable, Err: &aws.ConfigError{Err: errors.New("y"), Next: "z"}, Next: "look"}, NotUsable, "image-builder: error: y: z\nimage-builder: hint: look\n"},
 		"a stack that is not ours":  {&deploy.Unusable{Stack: "s", Reason: "not ours", Next: "look"}, NotUsable, "image-builder: error: use stack s: not ours\nimage-builder: hint: look\n"},
 		"a failed deploy":           {&deploy.Failed{Verb: "create", Stack: stack.Stack{Name: "s"}, Reason: "no", Next: "again"}, StepFailed, "image-builder: error: create stack s: no\nimage-builder: hint: again\n"},
 		"a deploy left alone":       {&deploy.Lost{Stack: "s", Err: context.Canceled}, Interrupted, "image-builder: error: interrupted: CloudFormation goes on with stack s\nimage-builder: hint: the same command again follows it to its end\n"},

@@ -32,7 +32,7 @@ func (e *Env) showFindings(found finding.List) error {
 		return err
 	}
 	if found.Errors() > 0 {
-		return &ExitError{Code: BadInput}
+		return &ExitError{Code: BadInput, Found: found}
 	}
 	return nil
 }
