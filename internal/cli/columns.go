@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"text/tabwriter"
 
@@ -54,9 +55,13 @@ func plainTable(heading []string, rows [][]string) string {
 }
 
 func prettyTable(heading []string, rows [][]string, paint paint) string {
-	return table.New().Headers(heading...).Rows(rows...).
+	text := table.New().Headers(heading...).Rows(rows...).
 		BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).BorderColumn(false).BorderHeader(false).
 		StyleFunc(func(row, _ int) lipgloss.Style {
 			return lipgloss.NewStyle().PaddingRight(2).Bold(paint.on && row == table.HeaderRow)
-		}).String() + "\n"
+		}).String()
+	return blankEnds.ReplaceAllString(text, "") + "\n"
 }
+
+// blankEnds are what fills short lines up; in a narrow window it would make each of them two.
+var blankEnds = regexp.MustCompile(`(?m) +$`)

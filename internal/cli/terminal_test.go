@@ -276,7 +276,7 @@ func TestSummary(t *testing.T) {
 func TestPrettyTable(t *testing.T) {
 	t.Parallel()
 	rows := [][]string{{"img-1", "日本"}, {"img-22", "x"}}
-	want := "ID      NAME  \nimg-1   日本  \nimg-22  x     \n"
+	want := "ID      NAME\nimg-1   日本\nimg-22  x\n"
 	if diff := cmp.Diff(want, prettyTable([]string{"ID", "NAME"}, rows, paint{})); diff != "" {
 		t.Error(diff)
 	}
