@@ -41,6 +41,9 @@ func Location(release string) (string, error) {
 // Fetch reads mappings.yml from an http(s) URL or a file.
 func Fetch(ctx context.Context, location string) (Mappings, error) {
 	text, err := fetch(ctx, location)
+	if unusable := (*Unusable)(nil); errors.As(err, &unusable) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", location, err)
 	}
@@ -53,12 +56,11 @@ func Fetch(ctx context.Context, location string) (Mappings, error) {
 
 func fetch(ctx context.Context, location string) ([]byte, error) {
 	if !strings.HasPrefix(location, "https://") && !strings.HasPrefix(location, "http://") {
-		file, err := os.Open(location)
+		text, err := open(location)
 		if err != nil {
 			return nil, &Unusable{Reason: err.Error(), Next: "name a file or a URL with --mappings"}
 		}
-		defer file.Close()
-		return bounded(file)
+		return text, nil
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
 	defer cancel()
@@ -81,10 +83,19 @@ func fetch(ctx context.Context, location string) ([]byte, error) {
 	return text, cause(ctx, err)
 }
 
+func open(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return bounded(file)
+}
+
 func bounded(body io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(body, largest+1))
 	if err == nil && len(text) > largest {
-		return nil, &Unusable{Reason: fmt.Sprintf("it has more than %d bytes: no mappings.yml does", largest)}
+		return nil, &Unusable{Reason: fmt.Sprintf("the mappings have more than %d bytes: no mappings.yml does", largest), Next: "name a release with --release, or its file with --mappings"}
 	}
 	return text, err
 }
