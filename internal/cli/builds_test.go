@@ -189,3 +189,6 @@ func TestBuiltSummary(t *testing.T) {
 		})
 	}
 }
+
+// noon is the time in these tests.
+func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) }

@@ -21,11 +21,11 @@ type Commands struct {
 	JSON    bool             `help:"Print one JSON object on stdout." name:"json"`
 	Version kong.VersionFlag `help:"Print the version."`
 
-	Bake       BakeCmd       `cmd:"" help:"Bake an image on this machine."`
+	diskCommands
+
 	Lint       LintCmd       `cmd:"" help:"Check recipes, component documents and templates without running anything."`
 	Component  ComponentCmd  `cmd:"" help:"Run or validate component documents on this very machine."`
 	Base       BaseCmd       `cmd:"" help:"Base images: list, build, pull, remove; find Buildkite's AMI."`
-	Image      ImageCmd      `cmd:"" help:"The image store: list, show, export, boot, shell, remove."`
 	Parameter  ParameterCmd  `cmd:"" help:"Parameters, as SSM would keep them: get, put, list."`
 	Events     EventsCmd     `cmd:"" help:"Print the NewImage messages."`
 	MirrorName MirrorNameCmd `cmd:"" help:"Print the directory name that the agent gives a repository's mirror."`

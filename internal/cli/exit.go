@@ -13,10 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"image-builder/internal/aws"
-	"image-builder/internal/bake"
-	"image-builder/internal/base"
 	"image-builder/internal/deploy"
-	"image-builder/internal/disk"
 	"image-builder/internal/finding"
 	"image-builder/internal/imagepipeline"
 	"image-builder/internal/local"
@@ -121,9 +118,7 @@ func (e *Env) fail(err error) int {
 	default:
 		said.Error, said.Hint = told(err)
 	}
-	if step := (*bake.StepError)(nil); errors.As(err, &step) {
-		said.Log, said.Tail = step.Step.Log, step.Tail
-	}
+	said.Log, said.Tail = stepLog(err)
 	if build := (*imagepipeline.FailedError)(nil); errors.As(err, &build) {
 		said.Tail = build.Build.Tail
 	}
@@ -144,6 +139,7 @@ func complain(stderr io.Writer, what, text string) {
 // codeOf finds the code of an error. An interruption is one whatever it broke on its way.
 func codeOf(err error) Code {
 	exit := (*ExitError)(nil)
+	baked, ofBake := codeOfBake(err)
 	switch {
 	case err == nil:
 		return Done
@@ -151,12 +147,10 @@ func codeOf(err error) Code {
 		return Interrupted
 	case errors.As(err, &exit):
 		return exit.Code
-	case isA[*bake.LeakError](err):
-		return SecretFound
+	case ofBake:
+		return baked
 	case errors.Is(err, context.DeadlineExceeded):
 		return TimedOut
-	case isA[*bake.StepError](err):
-		return StepFailed
 	case isA[*kong.ParseError](err), isA[finding.Finding](err):
 		return BadInput
 	case isA[awsCall](err), isA[*aws.ConfigError](err):
@@ -168,15 +162,12 @@ func codeOf(err error) Code {
 // codeOfNoun tells what is not usable from what is not there to use it.
 func codeOfNoun(err error) Code {
 	switch {
-	case isA[*local.MissingError](err), isA[*local.InUseError](err), isA[*disk.Unusable](err), isA[*disk.Damaged](err):
+	case isA[*local.MissingError](err), isA[*local.InUseError](err), isA[*deploy.Unusable](err), isA[*release.Unusable](err):
 		return NotUsable
-	case isA[*local.MachineError](err), isA[*disk.Missing](err), errors.Is(err, disk.ErrFull), errors.Is(err, exec.ErrNotFound),
-		errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
+	case isA[*local.MachineError](err), errors.Is(err, exec.ErrNotFound), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
 		return BadMachine
-	case isA[*base.Unresolved](err), isA[*deploy.Unusable](err), isA[*release.Unusable](err):
-		return NotUsable
 	}
-	return StepFailed
+	return codeOfDisk(err)
 }
 
 // awsCall is the error of a call to AWS. Satisfied by the SDK's smithy.OperationError.
@@ -205,8 +196,8 @@ type adviser interface {
 
 // hintOf returns the outermost hint that says something.
 func hintOf(err error) string {
-	if failed := (*bake.StepError)(nil); errors.As(err, &failed) && failed.Step.Log != "" && !isA[hinter](err) {
-		return "its whole log is " + failed.Step.Log + "; bake --keep-failed keeps the disk as it stood, for image shell"
+	if log, _ := stepLog(err); log != "" && !isA[hinter](err) {
+		return "its whole log is " + log + "; bake --keep-failed keeps the disk as it stood, for image shell"
 	}
 	for hint := hinter(nil); errors.As(err, &hint); err = errors.Unwrap(hint) {
 		if hint.Hint() != "" {

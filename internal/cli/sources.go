@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 
 	"image-builder/internal/aws"
@@ -110,4 +113,23 @@ func (s sources) parameterSecrets(ctx context.Context, under string) ([]secret.S
 		secrets = append(secrets, secret.Secret{Name: strings.TrimPrefix(strings.TrimPrefix(name, under), "/"), Value: []byte(value)})
 	}
 	return secrets, nil
+}
+
+// buckets checks the directories that stand for buckets; paths come out absolute.
+func buckets(given map[string]string) (local.Buckets, error) {
+	checked := local.Buckets{}
+	for name, dir := range given {
+		absolute, err := filepath.Abs(dir)
+		if err == nil {
+			var info os.FileInfo
+			if info, err = os.Stat(absolute); err == nil && !info.IsDir() {
+				err = errors.New("it is not a directory")
+			}
+		}
+		if err != nil {
+			return nil, &ExitError{Code: BadInput, Err: fmt.Errorf("use %s as bucket %s: %w", dir, name, err), Next: "write --bucket NAME=DIR"}
+		}
+		checked[name] = absolute
+	}
+	return checked, nil
 }

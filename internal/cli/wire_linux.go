@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,25 +91,6 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 		}
 	}
 	return slices.Concat(env, credentials), secrets, nil
-}
-
-// buckets checks the directories that stand for buckets; paths come out absolute.
-func buckets(given map[string]string) (local.Buckets, error) {
-	checked := local.Buckets{}
-	for name, dir := range given {
-		absolute, err := filepath.Abs(dir)
-		if err == nil {
-			var info os.FileInfo
-			if info, err = os.Stat(absolute); err == nil && !info.IsDir() {
-				err = errors.New("it is not a directory")
-			}
-		}
-		if err != nil {
-			return nil, &ExitError{Code: BadInput, Err: fmt.Errorf("use %s as bucket %s: %w", dir, name, err), Next: "write --bucket NAME=DIR"}
-		}
-		checked[name] = absolute
-	}
-	return checked, nil
 }
 
 // boot proves that a finished disk starts.

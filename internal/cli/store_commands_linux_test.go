@@ -20,9 +20,6 @@ import (
 	"image-builder/internal/progress"
 )
 
-// noon is the time in these tests.
-func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) }
-
 // storeCommands are the commands that need nothing but a data directory.
 type storeCommands struct {
 	JSON      bool

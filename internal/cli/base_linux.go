@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+
+	"image-builder/internal/base"
+	"image-builder/internal/image"
+	"image-builder/internal/local"
+	"image-builder/internal/mountns"
+)
+
+// BaseListCmd is `base list`.
+type BaseListCmd struct{}
+
+// Help is what --help adds.
+func (c *BaseListCmd) Help() string {
+	return `Example:
+  image-builder base list --json | jq -r '.bases[].name'`
+}
+
+// Run lists the bases, by name.
+func (c *BaseListCmd) Run(ctx context.Context, env *Env) error {
+	return env.withStore(ctx, func(store *local.Store) error {
+		bases, err := store.Bases(ctx)
+		if err != nil {
+			return err
+		}
+		if env.JSON {
+			return env.object(map[string][]image.Base{"bases": append([]image.Base{}, bases...)})
+		}
+		var rows [][]string
+		for _, b := range bases {
+			rows = append(rows, []string{harmless(b.Name), string(b.Arch), harmless(b.OS), b.Filesystem, size(b.Size), size(b.Data), harmless(b.Origin)})
+		}
+		return env.columns([]string{"NAME", "ARCH", "OS", "ROOT", "SIZE", "DATA", "ORIGIN"}, rows)
+	})
+}
+
+// BaseBuildCmd is `base build`.
+type BaseBuildCmd struct {
+	Reference string `arg:"" help:"What to build: debian:SUITE." placeholder:"debian:SUITE"`
+	Mirror    string `help:"Archive to install from; otherwise this machine's own for the suite, else Debian's." placeholder:"URL"`
+	Size      string `help:"Size of the disk. It is sparse: free space takes no room." default:"3GiB" placeholder:"SIZE"`
+}
+
+// Help is what --help adds.
+func (c *BaseBuildCmd) Help() string {
+	return `Installs a Debian for this machine's architecture with mmdebstrap, with the user, groups and directories of an
+Elastic CI Stack agent, and makes a disk of it that UEFI starts (and BIOS, on x86_64). It replaces the base of that name.
+
+Example:
+  image-builder base build debian:bookworm`
+}
+
+// Run builds.
+func (c *BaseBuildCmd) Run(ctx context.Context, env *Env) error {
+	bytes, err := humanize.ParseBytes(c.Size)
+	if err != nil || bytes > 1<<44 {
+		return &ExitError{Code: BadInput, Err: fmt.Errorf("read size %q: it is no size of a disk", c.Size), Next: "write --size 8GiB"}
+	}
+	suite, ok := strings.CutPrefix(c.Reference, "debian:")
+	if !ok {
+		return &ExitError{Code: BadInput, Err: fmt.Errorf("build base %q: only Debian is built here", c.Reference), Next: "write debian:bookworm, or use base pull for a disk that exists"}
+	}
+	if err := base.BuildPreflight(); err != nil {
+		return &ExitError{Code: BadMachine, Err: err}
+	}
+	wanted := base.Debian{Suite: suite, Mirror: c.Mirror, Size: int64(bytes)}
+	return makeBase(ctx, env, func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Build(ctx, wanted) })
+}
+
+// BasePullCmd is `base pull`.
+type BasePullCmd struct {
+	Location string `arg:"" help:"A raw or qcow2 file, or https://host/disk.qcow2#sha256=DIGITS." placeholder:"FILE|URL"`
+	Name     string `help:"What recipes call the base; otherwise its path or URL." placeholder:"NAME"`
+}
+
+// Help is what --help adds.
+func (c *BasePullCmd) Help() string {
+	return `Keeps a copy of a disk as a base: GPT, MBR or one filesystem over the whole disk, with an ext4 or xfs root.
+The file at a URL is used only if its SHA-256 is right.
+
+Examples:
+  image-builder base pull ./agent.qcow2 --name agent
+  image-builder base pull https://example.com/agent.raw#sha256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08`
+}
+
+// Run pulls.
+func (c *BasePullCmd) Run(ctx context.Context, env *Env) error {
+	name, err := base.PulledName(c.Location)
+	if err != nil {
+		return &ExitError{Code: BadInput, Err: err}
+	}
+	source := base.Source{Location: c.Location, Name: cmp.Or(c.Name, name)}
+	return makeBase(ctx, env, func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Pull(ctx, source) })
+}
+
+// makeBase shows how a base is made and prints its name.
+func makeBase(ctx context.Context, env *Env, create func(context.Context, base.Maker) (image.Base, error)) (err error) {
+	if err := mountns.Enter(); err != nil {
+		return &ExitError{Code: BadMachine, Err: err}
+	}
+	watch := newWatcher(env)
+	defer watch.Close()
+	w, err := wire(ctx, env, watch.Report)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	made, err := w.bases().Make(ctx, create)
+	watch.Close()
+	if err != nil {
+		return err
+	}
+	return env.result(made, made.Name, func() {
+		fmt.Fprintf(env.Stderr, "%s, %s, %s of data on a disk of %s\n", harmless(made.OS), made.Arch, size(made.Data), size(made.Size))
+	})
+}
+
+// bases returns what turns base references into disks.
+func (w *wiring) bases() base.Resolver {
+	return base.Resolver{
+		Catalog: w.store, Parameters: w.store, NewRun: w.newBaseRun, Now: w.env.Now, Progress: w.report,
+		Lock: filepath.Join(w.store.Dir(), "making-a-base"),
+	}
+}
+
+func (w *wiring) newBaseRun(ctx context.Context) (base.Run, string, error) {
+	run, err := w.store.NewRun(ctx)
+	if err != nil {
+		return nil, "", err // a nil *Run must not become a Run
+	}
+	return run, run.Dir, nil
+}
+
+// BaseRemoveCmd is `base remove`.
+type BaseRemoveCmd struct {
+	Name string `arg:"" help:"The base, as base list names it." placeholder:"NAME"`
+}
+
+// Help is what --help adds.
+func (c *BaseRemoveCmd) Help() string {
+	return `Example:
+  image-builder base remove debian:bookworm`
+}
+
+// Run removes the base.
+func (c *BaseRemoveCmd) Run(ctx context.Context, env *Env) error {
+	return env.withStore(ctx, func(store *local.Store) error { return store.RemoveBase(ctx, c.Name) })
+}
