@@ -53,7 +53,7 @@ func (b *ImageBuilder) changed(r Resource) error {
 	if b.resources[r.PhysicalID] == nil {
 		return b.missing(r.PhysicalID)
 	}
-	for _, name := range []string{"type", "platform", "owner", "timeoutMinutes", "dateCreated"} {
+	for _, name := range []string{"type", "platform", "owner", "timeoutMinutes", "version", "dateCreated"} {
 		if old := b.resources[r.PhysicalID][name]; old != nil {
 			doc[name] = old
 		}
