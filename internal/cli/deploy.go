@@ -255,7 +255,7 @@ func (d *deployment) result(plan *deploy.Plan, s stack.Stack) error {
 	}
 	var rows [][]string
 	for _, name := range slices.Sorted(maps.Keys(s.Outputs)) {
-		rows = append(rows, []string{name, s.Outputs[name]})
+		rows = append(rows, []string{name, harmless(s.Outputs[name])})
 	}
 	return d.env.columns([]string{"OUTPUT", "VALUE"}, rows)
 }
