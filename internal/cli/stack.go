@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,10 +18,19 @@ type stackFlag struct {
 	Stack string `help:"Name of the stack. Default: the only one of image-builder in the region." placeholder:"NAME"`
 }
 
+// stackName is what a stack may be called, or its ARN.
+var stackName = regexp.MustCompile(`^([A-Za-z][-A-Za-z0-9]{0,127}|arn:[^\s[:cntrl:]]+)$`)
+
 // find returns the stack that is meant. There must be one, and it must be ours.
 func (f stackFlag) find(ctx context.Context, stacks *aws.CloudFormation) (stack.Stack, error) {
 	if f.Stack == "" {
 		return onlyStack(ctx, stacks)
+	}
+	if !stackName.MatchString(f.Stack) {
+		return stack.Stack{}, &ExitError{
+			Code: BadInput, Err: fmt.Errorf("find stack %q: that is no stack's name", f.Stack),
+			Next: "write --stack NAME, of letters, digits and hyphens",
+		}
 	}
 	s, err := stacks.Stack(ctx, f.Stack)
 	switch {
