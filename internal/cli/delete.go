@@ -65,7 +65,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 // name is the stack's. Whether it is there is for Look to say.
 func (c *DeleteCmd) name(ctx context.Context, stacks *aws.CloudFormation) (string, error) {
 	if c.Stack != "" {
-		return c.Stack, nil
+		return c.Stack, c.check()
 	}
 	s, err := c.find(ctx, stacks)
 	return s.Name, err

@@ -21,16 +21,24 @@ type stackFlag struct {
 // stackName is what a stack may be called, or its ARN.
 var stackName = regexp.MustCompile(`^([A-Za-z][-A-Za-z0-9]{0,127}|arn:[^\s[:cntrl:]]+)$`)
 
+// check refuses what cannot be a stack's name.
+func (f stackFlag) check() error {
+	if stackName.MatchString(f.Stack) {
+		return nil
+	}
+	return &ExitError{
+		Code: BadInput, Err: fmt.Errorf("find stack %q: that is no stack's name", f.Stack),
+		Next: "write --stack NAME, of letters, digits and hyphens",
+	}
+}
+
 // find returns the stack that is meant. There must be one, and it must be ours.
 func (f stackFlag) find(ctx context.Context, stacks *aws.CloudFormation) (stack.Stack, error) {
 	if f.Stack == "" {
 		return onlyStack(ctx, stacks)
 	}
-	if !stackName.MatchString(f.Stack) {
-		return stack.Stack{}, &ExitError{
-			Code: BadInput, Err: fmt.Errorf("find stack %q: that is no stack's name", f.Stack),
-			Next: "write --stack NAME, of letters, digits and hyphens",
-		}
+	if err := f.check(); err != nil {
+		return stack.Stack{}, err
 	}
 	s, err := stacks.Stack(ctx, f.Stack)
 	switch {
