@@ -240,6 +240,9 @@ func StackName(r *recipe.Recipe, given string) (string, finding.List) {
 	if given == "" {
 		name, at = r.Name, r.At("name", 0)
 	}
+	if at.File == "" { // neither a recipe nor a flag
+		return "", finding.List{{Code: finding.StackName, Message: "the stack has no name", Right: "write --stack nightly-ami, or name a recipe"}}
+	}
 	if stackName.MatchString(name) {
 		return name, nil
 	}

@@ -218,9 +218,24 @@ func TestStackNames(t *testing.T) {
 		{"nightly", "a_b_c", "", "write --stack a-b-c"},
 		{"nightly", strings.Repeat("x", 115), "", "3 to 114"},
 	} {
-		got, found := StackName(&recipe.Recipe{Name: test.recipe}, test.given)
+		got, found := StackName(&recipe.Recipe{File: "recipe.yml", Name: test.recipe}, test.given)
 		if got != test.want || (len(found) > 0) != (test.says != "") || !strings.Contains(fmt.Sprint(found), test.says) {
 			t.Errorf("%q, --stack %q: %q, %v", test.recipe, test.given, got, found)
 		}
+	}
+}
+
+// TestAStackIsNamedBySomebody refuses the name that a recipe has if nobody gave it one.
+func TestAStackIsNamedBySomebody(t *testing.T) {
+	t.Parallel()
+	r, _ := recipe.Load("")
+	if name, found := StackName(r, ""); name != "" || len(found) != 1 || !strings.Contains(found[0].Right, "--stack") {
+		t.Errorf("the stack is called %q: %v", name, found)
+	}
+	if found := r.Override(recipe.Override{Name: "nightly"}); len(found) > 0 {
+		t.Fatal(found)
+	}
+	if name, found := StackName(r, ""); name != "nightly" || len(found) > 0 {
+		t.Errorf("the stack is called %q, not nightly: %v", name, found)
 	}
 }
