@@ -22,7 +22,7 @@ const widest = 140
 func WriteText(w io.Writer, list List, sources Sources) error {
 	out := bufio.NewWriter(w)
 	for _, f := range list {
-		fmt.Fprintf(out, "%s: %s %s: %s\n", cmp.Or(f.Position.String(), "command line"), f.Severity, f.Code, printable(f.Message))
+		fmt.Fprintf(out, "%s: %s %s: %s\n", cmp.Or(fmt.Sprint(f.Position), "command line"), f.Severity, f.Code, printable(f.Message))
 		if line, ok := sourceLine(sources, f.Position); ok {
 			writeExcerpt(out, f, line)
 		}
