@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -17,8 +16,6 @@ import (
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
 )
-
-var amiID = regexp.MustCompile(`^ami-[0-9a-f]+$`)
 
 // Resolver turns what a recipe calls its base into a disk that can be cloned, making it if it is not there yet.
 type Resolver struct {
@@ -51,7 +48,7 @@ func (r Resolver) Resolve(ctx context.Context, reference string) (image.Base, er
 		}
 		reference = value
 	}
-	if amiID.MatchString(reference) {
+	if image.IsAMI(reference) {
 		return image.Base{}, &Unresolved{reference, errors.New("an AMI cannot be read on this machine: copy its root volume into a raw file and name that file, or use debian:bookworm")}
 	}
 	base, err := r.resolve(ctx, reference)

@@ -1,6 +1,9 @@
 package image
 
-import "time"
+import (
+	"regexp"
+	"time"
+)
 
 // Buildkite is the account that owns the AMIs of the Elastic CI Stack.
 const Buildkite = "172840064832"
@@ -27,3 +30,9 @@ type Parameter struct {
 	Type     string `json:"type"`     // String, StringList or SecureString
 	DataType string `json:"dataType"` // text or aws:ec2:image
 }
+
+var amiID = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
+
+// IsAMI tells whether a text has the form of an AMI's ID.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
+func IsAMI(text string) bool { return amiID.MatchString(text) }

@@ -3,15 +3,12 @@ package preflight
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"image-builder/internal/image"
 )
-
-var amiID = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
 // base follows the base parameter to its AMI, and holds against that what depends on it.
 func (c *Checks) base(ctx context.Context, q asked) answer {
@@ -25,7 +22,7 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 	if parameter.Type != "String" {
 		return c.withoutBase(ctx, q, Result{"base parameter", Failed, fmt.Sprintf("%s is a %s; Image Builder reads a String", name, parameter.Type), "delete it and make it anew, or name another: " + resolve})
 	}
-	if !amiID.MatchString(parameter.Value) {
+	if !image.IsAMI(parameter.Value) {
 		return c.withoutBase(ctx, q, Result{"base parameter", Failed, fmt.Sprintf("%s holds %s, which is no AMI's ID", name, short(parameter.Value)), resolve})
 	}
 	ok := Result{Name: "base parameter", Status: OK, Text: fmt.Sprintf("%s holds %s", name, parameter.Value)}

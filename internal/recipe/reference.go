@@ -10,12 +10,12 @@ import (
 	"strings"
 
 	"image-builder/internal/finding"
+	"image-builder/internal/image"
 )
 
 var (
 	scheme     = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)://`)
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	amiID      = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 	suite      = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 	sha256Hex  = regexp.MustCompile(`^sha256=[0-9a-f]{64}$`)
 	storedBase = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
@@ -39,7 +39,7 @@ func checkBase(v value) (string, *fault) {
 		return text, nil
 	case kind == "debian":
 		wrong.message, wrong.right = fmt.Sprintf("%q is no Debian suite", rest), "write debian:bookworm"
-	case amiID.MatchString(text):
+	case image.IsAMI(text):
 		return text, nil
 	case strings.HasPrefix(text, "ami-") && !isPath(text):
 		wrong.message, wrong.right = fmt.Sprintf("%q is no AMI ID", text), "write ami- and 8 or 17 digits of 0-9 a-f"

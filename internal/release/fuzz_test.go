@@ -22,7 +22,7 @@ func FuzzParse(f *testing.F) {
 		}
 		for region, systems := range mappings {
 			for key, id := range systems {
-				if !word.MatchString(region) || !word.MatchString(key) || !amiID.MatchString(id) {
+				if !word.MatchString(region) || !word.MatchString(key) || !image.IsAMI(id) {
 					t.Errorf("%q, %q: %q", region, key, id)
 				}
 			}

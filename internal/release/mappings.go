@@ -52,8 +52,7 @@ func system(key string) (System, bool) {
 }
 
 var (
-	amiID = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
-	word  = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
+	word = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 )
 
 // Parse reads mappings.yml. What is no AMI ID is left out: a build of a branch has some of the systems only.
@@ -70,7 +69,7 @@ func Parse(text []byte) (Mappings, error) {
 	for i := 0; regions != nil && i+1 < len(regions.Content); i += 2 {
 		region, systems := regions.Content[i].Value, map[string]string{}
 		for j, node := 0, regions.Content[i+1]; node.Kind == yaml.MappingNode && j+1 < len(node.Content); j += 2 {
-			if key, id := node.Content[j].Value, node.Content[j+1].Value; word.MatchString(key) && amiID.MatchString(id) {
+			if key, id := node.Content[j].Value, node.Content[j+1].Value; word.MatchString(key) && image.IsAMI(id) {
 				systems[key] = id
 			}
 		}
