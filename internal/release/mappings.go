@@ -51,9 +51,7 @@ func system(key string) (System, bool) {
 	return System{}, false
 }
 
-var (
-	word = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
-)
+var word = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 
 // Parse reads mappings.yml. What is no AMI ID is left out: a build of a branch has some of the systems only.
 func Parse(text []byte) (Mappings, error) {
