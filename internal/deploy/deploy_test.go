@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -254,5 +255,31 @@ func TestDelete(t *testing.T) {
 				t.Errorf("error is %v, stack %v", err, c.stacks["nightly"])
 			}
 		})
+	}
+}
+
+// slow is a change set that takes many looks, of which one late one is not answered.
+type slow struct {
+	ChangeSets
+	looks int
+}
+
+func (s *slow) ChangeSet(context.Context, string, string) (stack.ChangeSet, error) {
+	s.looks++
+	switch {
+	case s.looks == missesAllowed+5:
+		return stack.ChangeSet{}, passingError{}
+	case s.looks > missesAllowed+5:
+		return stack.ChangeSet{Status: stack.CreateComplete}, nil
+	}
+	return stack.ChangeSet{Status: "CREATE_IN_PROGRESS"}, nil
+}
+
+// TestOnlyMissesCount waits for a change set longer than misses in a row are put up with.
+func TestOnlyMissesCount(t *testing.T) {
+	t.Parallel()
+	d := &Deploy{ChangeSets: &slow{}, Wait: func(context.Context, time.Duration) error { return nil }}
+	if c, err := d.settled(t.Context(), "s", "c"); err != nil || c.Status != stack.CreateComplete {
+		t.Errorf("the change set is %s, %v", c.Status, err)
 	}
 }

@@ -185,7 +185,10 @@ func (d *Deploy) settled(ctx context.Context, stackID, id string) (stack.ChangeS
 	misses, pause := 0, soon
 	for waited := time.Duration(0); waited < changeSetPatience; waited += pause {
 		c, err := d.ChangeSets.ChangeSet(ctx, stackID, id)
-		if misses++; err != nil && (!passes(err) || misses > missesAllowed) {
+		if misses++; err == nil {
+			misses = 0
+		}
+		if err != nil && (!passes(err) || misses > missesAllowed) {
 			return c, err
 		}
 		if err == nil && c.Status != "CREATE_PENDING" && !c.Status.Busy() {
