@@ -22,6 +22,7 @@ var ranks = map[string]int{
 	"internal/progress":            0,
 	"internal/image":               0,
 	"internal/mountns":             0,
+	"internal/patience":            1, // waits, told of by progress
 	"internal/component":           1, // nouns
 	"internal/disk":                1,
 	"internal/sandbox":             1,
