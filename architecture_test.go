@@ -125,9 +125,11 @@ func productImports(t *testing.T) map[string][]string {
 			}
 		}
 	})
+
 	for _, list := range imports {
 		sort.Strings(list)
 	}
+
 	return imports
 }
 
@@ -142,11 +144,13 @@ func eachFile(t *testing.T, visit func(dir string, file *ast.File)) {
 		case entry.IsDir(), !strings.HasSuffix(name, ".go"), strings.HasSuffix(name, "_test.go"):
 			return nil
 		}
+
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly|parser.ParseComments)
 		if err != nil {
 			return err
 		}
 		visit(filepath.ToSlash(filepath.Dir(name)), file)
+
 		return nil
 	})
 	if err != nil {

@@ -45,14 +45,17 @@ func (b *bench) prepare(ctx context.Context) (*jobs, error) {
 	if j.offset, j.size, err = rootPartition(ctx, base); err != nil {
 		return nil, err
 	}
+
 	if j.volumes, err = b.makeVolumes(ctx); err != nil {
 		return nil, err
 	}
+
 	for _, v := range j.volumes {
 		if err := v.fill(ctx, b.program, base); err != nil {
 			return nil, err
 		}
 	}
+
 	if j.repository, err = b.makeRepository(ctx); err != nil {
 		return nil, err
 	}
@@ -97,6 +100,7 @@ func (j *jobs) measure(job string) func(context.Context) error {
 			table[1].atMost(targets[job][v.kind])
 			j.report.add(table...)
 		}
+
 		return nil
 	}
 }
@@ -159,12 +163,14 @@ func (j *jobs) parallel(ctx context.Context) error {
 			j.report.add(table...)
 		}
 	}
+
 	return nil
 }
 
 // several runs four bakes, so many of them at once.
 func (j *jobs) several(v *volume, job string, width int) contestant {
 	var ids [atOnce]string
+
 	return contestant{
 		name: map[int]string{1: "one after another", atOnce: "all at once"}[width],
 		run: func(ctx context.Context) (sample, error) {
@@ -172,6 +178,7 @@ func (j *jobs) several(v *volume, job string, width int) contestant {
 			var wait sync.WaitGroup
 			free := make(chan struct{}, width)
 			start := time.Now()
+
 			for i := range atOnce {
 				free <- struct{}{}
 				wait.Go(func() {
@@ -179,6 +186,7 @@ func (j *jobs) several(v *volume, job string, width int) contestant {
 					_, ids[i], errs[i] = timed(command(ctx, j.bakeArgs(v, job)...))
 				})
 			}
+
 			wait.Wait()
 			return sample{wall: time.Since(start)}, errors.Join(errs[:]...)
 		},

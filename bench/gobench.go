@@ -18,6 +18,7 @@ func (b *bench) goBenchmarks(ctx context.Context) error {
 		b.report.note("skipped the Go benchmarks: go is not on PATH")
 		return nil
 	}
+
 	for _, pkg := range []string{"./internal/lint", "./internal/component", "./internal/component/action"} {
 		out, err := output(ctx, "go", "test", "-run=^$", "-bench=.", "-benchtime=100ms", "-count="+strconv.Itoa(b.rounds), pkg)
 		if err != nil {
@@ -27,6 +28,7 @@ func (b *bench) goBenchmarks(ctx context.Context) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -43,13 +45,16 @@ func (b *bench) addResults(pkg, out string) error {
 		}
 		seconds[m[1]] = append(seconds[m[1]], nanoseconds/1e9)
 	}
+
 	if len(names) == 0 {
 		b.report.note("%s has no Go benchmark", pkg)
 	}
+
 	for _, name := range names {
 		times := seconds[name]
 		slices.Sort(times)
 		b.report.add(row{Group: "go benchmarks of " + pkg, Name: name, Median: median(times), Min: times[0], Max: times[len(times)-1]})
 	}
+
 	return nil
 }

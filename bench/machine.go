@@ -34,6 +34,7 @@ func describeMachine(o options) machine {
 	var memory unix.Sysinfo_t
 	_ = unix.Sysinfo(&memory)
 	load, _ := os.ReadFile("/proc/loadavg")
+
 	return machine{
 		CPU:        field("/proc/cpuinfo", "model name", ":"),
 		Cores:      runtime.NumCPU(),

@@ -64,11 +64,13 @@ func parseFlags() options {
 	flag.BoolVar(&o.json, "json", false, "print JSON")
 	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, memory, search, peers, go)")
 	flag.Parse()
+
 	var err error
 	if o.only, err = regexp.Compile(*only); err != nil || flag.NArg() > 0 || o.rounds < 1 || o.peerRounds < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
+
 	return o
 }
 
@@ -80,11 +82,13 @@ func measureAll(o options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, free()) }()
+
 	b := &bench{options: o, report: &report{Machine: describeMachine(o), Rounds: o.rounds}}
 	defer func() { err = errors.Join(err, b.close()) }()
 	if err := b.run(ctx); err != nil {
 		return err
 	}
+
 	return b.report.print(os.Stdout, o.json)
 }
 
@@ -100,6 +104,7 @@ func claim(dir string) (free func() error, err error) {
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: another bench is running: %w", dir, err), lock.Close())
 	}
+
 	empty := func() error {
 		names, err := filepath.Glob(filepath.Join(dir, "*"))
 		for _, name := range names {
@@ -107,6 +112,7 @@ func claim(dir string) (free func() error, err error) {
 		}
 		return err
 	}
+
 	return func() error { return errors.Join(empty(), lock.Close(), os.Remove(dir)) }, empty()
 }
 
@@ -128,6 +134,7 @@ func (b *bench) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	for _, g := range []group{
 		{"null", jobs.measure("null")},
 		{"mirror", jobs.measure("mirror")},
@@ -144,6 +151,7 @@ func (b *bench) run(ctx context.Context) error {
 			return fmt.Errorf("measure %s: %w", g.name, errors.Join(err, context.Cause(ctx)))
 		}
 	}
+
 	return nil
 }
 

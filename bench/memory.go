@@ -25,11 +25,13 @@ func (j *jobs) memory(ctx context.Context) error {
 			}
 			peaks = append(peaks, float64(peak)/(1<<20))
 		}
+
 		slices.Sort(peaks)
 		r := row{Group: "memory of a bake", Name: job + ", outside the script's own", PeakMiB: median(peaks)}
 		r.below(100)
 		j.report.add(r)
 	}
+
 	j.report.note("memory: median over %d bakes of the peak of the summed proportional set sizes (PSS), sampled every 5 ms", j.rounds)
 	return nil
 }
@@ -37,14 +39,17 @@ func (j *jobs) memory(ctx context.Context) error {
 func (j *jobs) peakOfBake(ctx context.Context, v *volume, job string) (peak int64, err error) {
 	cmd := command(ctx, j.bakeArgs(v, job)...)
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdout = &stdout
+	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
+
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
+
 	for {
 		select {
 		case <-tick.C:
@@ -73,6 +78,7 @@ func children() map[int][]int {
 			found[parent] = append(found[parent], pid)
 		}
 	}
+
 	return found
 }
 
@@ -87,10 +93,12 @@ func ours(pid int, children map[int][]int, inside bool) int64 {
 	if inside && !runner {
 		return 0
 	}
+
 	sum := proportional(pid)
 	for _, child := range children[pid] {
 		sum += ours(child, children, runner && !wraps(arguments))
 	}
+
 	return sum
 }
 

@@ -34,14 +34,17 @@ func (j *jobs) peers(ctx context.Context) error {
 		}
 		ready = append(ready, p.program)
 	}
+
 	if len(ready) == 0 {
 		return nil
 	}
+
 	for _, job := range []string{"null", "mirror"} {
 		if err := j.comparePeers(ctx, v, job, ready); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -59,12 +62,14 @@ func (j *jobs) comparePeers(ctx context.Context, v *volume, job string, programs
 		}
 		contestants = append(contestants, c)
 	}
+
 	samples, err := interleave(ctx, j.peerRounds, contestants)
 	if err != nil {
 		return err
 	}
 	j.report.note("other tools, %s job: %d rounds", job, j.peerRounds)
 	j.report.add(rows("other tools, "+job+" job on "+v.kind, contestants, samples)...)
+
 	return nil
 }
 
@@ -81,6 +86,7 @@ func (j *jobs) preparePeer(ctx context.Context, v *volume, program string) error
 	if _, err := write(work+".sh", string(recipe), 0o700); err != nil {
 		return err
 	}
+
 	_, err = j.runPeer(ctx, v, "null", program, "prepare")
 	return err
 }

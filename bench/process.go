@@ -27,10 +27,12 @@ func command(ctx context.Context, args ...string) *exec.Cmd {
 // timed runs a command to its end. What it wrote is part of the error only.
 func timed(cmd *exec.Cmd, accept ...int) (sample, string, error) {
 	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	cmd.Stdout = &stdout
+	cmd.Stderr = &stderr
 	start := time.Now()
 	err := cmd.Run()
 	s := sample{wall: time.Since(start)}
+
 	var status *exec.ExitError
 	if errors.As(err, &status) {
 		for _, code := range accept {
@@ -39,12 +41,15 @@ func timed(cmd *exec.Cmd, accept ...int) (sample, string, error) {
 			}
 		}
 	}
+
 	if err != nil {
 		return s, "", fmt.Errorf("%s: %w\n%s%s", strings.Join(cmd.Args, " "), err, tail(stdout.String()), tail(stderr.String()))
 	}
+
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		s.peak = usage.Maxrss << 10
 	}
+
 	return s, strings.TrimSpace(stdout.String()), nil
 }
 

@@ -35,7 +35,10 @@ func (r *row) atMost(bound float64)  { r.aim(fmt.Sprintf("≤ %.1f×", bound), r
 func (r *row) atLeast(bound float64) { r.aim(fmt.Sprintf("≥ %.1f×", bound), r.Ratio >= bound) }
 func (r *row) below(mib float64)     { r.aim(fmt.Sprintf("< %.0f MiB", mib), r.PeakMiB < mib) }
 
-func (r *row) aim(target string, met bool) { r.Target, r.Met = target, &met }
+func (r *row) aim(target string, met bool) {
+	r.Target = target
+	r.Met = &met
+}
 
 func (r *report) add(rows ...row) { r.Rows = append(r.Rows, rows...) }
 
@@ -52,6 +55,7 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 	}
 	fmt.Fprintf(w, "%s\n%d rounds, contestants interleaved, one round before them to warm up; wall seconds, median [min–max]\n\n", r.Machine, r.Rounds)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+
 	group := ""
 	for _, row := range r.Rows {
 		if row.Group != group {
@@ -60,12 +64,15 @@ func (r *report) print(w io.Writer, asJSON bool) error {
 		}
 		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\t%s\n", row.Name, row.times(), row.memory(), row.ratio(), row.verdict())
 	}
+
 	if err := table.Flush(); err != nil {
 		return err
 	}
+
 	for _, note := range r.Notes {
 		fmt.Fprintln(w, "-", note)
 	}
+
 	return nil
 }
 

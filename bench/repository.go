@@ -33,12 +33,14 @@ func (b *bench) makeRepository(ctx context.Context) (*repository, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	size, err := output(ctx, "du", "--summarize", "--human-readable", dir)
 	if err != nil {
 		return nil, err
 	}
 	b.report.note("repository of the mirror job: %d commits, %s packed", commits, strings.Fields(size)[0])
 	url, err := b.serve(ctx, filepath.Dir(dir))
+
 	return &repository{dir: dir, url: url + "/repository.git"}, err
 }
 
@@ -48,13 +50,16 @@ func writeHistory(w io.Writer) error {
 	out := bufio.NewWriterSize(w, 1<<20)
 	random := rand.NewChaCha8([32]byte{'b', 'e', 'n', 'c', 'h'})
 	noise := make([]byte, 19_500)
+
 	sources := map[int]string{}
 	for n := 1; n <= commits; n++ {
 		fmt.Fprintf(out, "commit refs/heads/main\nmark :%d\ncommitter Bench <bench@example.com> %d +0000\n", n, 1_600_000_000+n*900)
 		data(out, fmt.Sprintf("Change %d\n", n))
+
 		if n > 1 {
 			fmt.Fprintf(out, "from :%d\n", n-1)
 		}
+
 		_, _ = random.Read(noise)
 		fmt.Fprintf(out, "M 100644 inline assets/%02d/%d.txt\n", n%50, n)
 		data(out, base64.StdEncoding.EncodeToString(noise))
@@ -63,6 +68,7 @@ func writeHistory(w io.Writer) error {
 		fmt.Fprintf(out, "M 100644 inline src/file%d.go\n", file)
 		data(out, sources[file])
 	}
+
 	return out.Flush()
 }
 
@@ -76,6 +82,7 @@ func (b *bench) serve(ctx context.Context, dir string) (url string, err error) {
 	}
 	address := free.Addr().String()
 	_, port, _ := net.SplitHostPort(address)
+
 	if err := free.Close(); err != nil {
 		return "", err
 	}
@@ -83,11 +90,13 @@ func (b *bench) serve(ctx context.Context, dir string) (url string, err error) {
 	if err := daemon.Start(); err != nil {
 		return "", err
 	}
+
 	b.cleanup = append(b.cleanup, func() error {
 		_ = daemon.Cancel()
 		_ = daemon.Wait() // its status is that of the signal
 		return nil
 	})
+
 	return "git://" + address, reachable(ctx, address)
 }
 
@@ -95,6 +104,7 @@ func (b *bench) serve(ctx context.Context, dir string) (url string, err error) {
 func reachable(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+
 	for {
 		connection, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err == nil {

@@ -36,6 +36,7 @@ func interleave(ctx context.Context, rounds int, contestants []contestant) ([][]
 			}
 		}
 	}
+
 	return samples, nil
 }
 
@@ -62,13 +63,18 @@ func rows(group string, contestants []contestant, samples [][]sample) []row {
 			walls = append(walls, s.wall.Seconds())
 			peak = max(peak, s.peak)
 		}
+
 		slices.Sort(walls)
 		r := row{Group: group, Name: c.name, Median: median(walls), Min: walls[0], Max: walls[len(walls)-1], PeakMiB: float64(peak) / (1 << 20)}
+
 		if i > 0 {
-			r.Against, r.Ratio = contestants[0].name, r.Median/table[0].Median
+			r.Against = contestants[0].name
+			r.Ratio = r.Median / table[0].Median
 		}
+
 		table = append(table, r)
 	}
+
 	return table
 }
 

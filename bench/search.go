@@ -28,6 +28,7 @@ func searchOnce(disk, secrets string) error {
 		return err
 	}
 	defer file.Close()
+
 	search := secret.NewSet(loaded).Search()
 	hits, read, err := search.Disk(context.Background(), file)
 	fmt.Println(len(hits), "hits,", search.Patterns(), "patterns,", read, "bytes")
@@ -44,6 +45,7 @@ func (j *jobs) search(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	dense, err := j.writeDense()
 	if err != nil {
 		return err
@@ -52,11 +54,13 @@ func (j *jobs) search(ctx context.Context) error {
 	if _, err := output(ctx, j.floorArgs(j.volumes[0], "mirror", sparse)...); err != nil {
 		return err
 	}
+
 	for name, file := range map[string]string{"sparse disk": sparse, "dense file": dense} {
 		if err := j.searchFile(ctx, name, file, secrets, whole, all); err != nil {
 			return err
 		}
 	}
+
 	return errors.Join(os.Remove(sparse), os.Remove(dense))
 }
 
@@ -72,6 +76,7 @@ func (j *jobs) searchFile(ctx context.Context, name, file, secrets, whole, all s
 	if err != nil {
 		return err
 	}
+
 	j.report.note("%s: %.1f GiB, %s", name, float64(info.Size())/(1<<30), found)
 	contestants := []contestant{searcher("image-builder, every form", "/proc/self/exe", searchRole, file, secrets)}
 	for _, set := range []struct{ name, patterns string }{{"one line of each", whole}, {"every form", all}} {
@@ -82,6 +87,7 @@ func (j *jobs) searchFile(ctx context.Context, name, file, secrets, whole, all s
 				searcher("rg -F --no-mmap, "+set.name, "rg", "-a", "-c", "-F", "--no-mmap", "-f", set.patterns, file))
 		}
 	}
+
 	samples, err := interleave(ctx, j.rounds, contestants)
 	if err != nil {
 		return err
@@ -93,7 +99,9 @@ func (j *jobs) searchFile(ctx context.Context, name, file, secrets, whole, all s
 			fastest = r
 		}
 	}
-	table[0].Against, table[0].Ratio = "the fastest other", table[0].Median/fastest.Median
+
+	table[0].Against = "the fastest other"
+	table[0].Ratio = table[0].Median / fastest.Median
 	table[0].aim("≤ 1× and < 64 MiB", table[0].Ratio <= 1 && table[0].PeakMiB < 64)
 	j.report.add(table...)
 	return nil
@@ -118,16 +126,19 @@ func writePatterns(dir, secrets string) (whole, all string, err error) {
 		lines := strings.Split(strings.TrimSpace(string(one.Value)), "\n")
 		fmt.Fprintln(&values, lines[len(lines)/2])
 	}
+
 	for text := range secret.NewSet(loaded).Search().Texts() {
 		if !strings.Contains(text, "\n") {
 			fmt.Fprintln(&forms, text)
 		}
 	}
+
 	whole, err = write(filepath.Join(dir, "patterns-whole"), values.String(), 0o600)
 	if err != nil {
 		return "", "", err
 	}
 	all, err = write(filepath.Join(dir, "patterns-all"), forms.String(), 0o600)
+
 	return whole, all, err
 }
 
@@ -139,6 +150,7 @@ func (j *jobs) writeDense() (name string, err error) {
 		return "", err
 	}
 	out := bufio.NewWriterSize(file, 1<<20)
+
 	room := &io.LimitedReader{N: 1 << 30}
 	for room.N > 0 && err == nil {
 		before := room.N
@@ -149,6 +161,7 @@ func (j *jobs) writeDense() (name string, err error) {
 			err = errors.New("write dense file: nothing to fill it with")
 		}
 	}
+
 	return name, errors.Join(err, out.Flush(), file.Close())
 }
 
@@ -163,6 +176,7 @@ func appendTree(out io.Writer, room *io.LimitedReader, dir string) error {
 			return nil //nolint:nilerr // the same
 		}
 		defer file.Close()
+
 		room.R = file
 		_, err = io.Copy(out, room)
 		return err

@@ -15,6 +15,7 @@ func writeSecrets(dir string, count int) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
+
 	for i := range count {
 		value, err := newSecret(i)
 		if err == nil {
@@ -24,6 +25,7 @@ func writeSecrets(dir string, count int) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -38,10 +40,12 @@ func newSecret(i int) (string, error) {
 	case 3:
 		return `{"apiKey":"` + rand.Text() + `"}`, nil
 	}
+
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return "", err
 	}
 	encoded, err := x509.MarshalPKCS8PrivateKey(key)
+
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})), err
 }

@@ -25,11 +25,13 @@ func (b *bench) makeVolumes(ctx context.Context) ([]*volume, error) {
 	ext4 := &volume{kind: "ext4", dir: filepath.Join(b.work, "ext4")}
 	xfs := &volume{kind: "reflink xfs", dir: filepath.Join(b.work, "xfs")}
 	var err error
+
 	if filesystem(b.work) == "ext2/ext3" {
 		err = os.Mkdir(ext4.dir, 0o700)
 	} else {
 		err = b.makeVolume(ctx, ext4, "mkfs.ext4", "-q", "-F")
 	}
+
 	if err != nil {
 		return nil, err
 	}
@@ -37,6 +39,7 @@ func (b *bench) makeVolumes(ctx context.Context) ([]*volume, error) {
 		b.report.note("skipped reflink xfs: mkfs.xfs is not installed: apt-get install xfsprogs")
 		return []*volume{ext4}, nil
 	}
+
 	return []*volume{ext4, xfs}, b.makeVolume(ctx, xfs, "mkfs.xfs", "-q", "-m", "reflink=1")
 }
 
@@ -48,6 +51,7 @@ func (b *bench) makeVolume(ctx context.Context, v *volume, mkfs ...string) error
 			return err
 		}
 	}
+
 	b.cleanup = append(b.cleanup, func() error {
 		_, err := output(context.WithoutCancel(ctx), "umount", v.dir)
 		return err
@@ -64,6 +68,7 @@ func (b *bench) findBase(ctx context.Context) (string, error) {
 	if found, _ := filepath.Glob(pattern); len(found) > 0 {
 		return filepath.Abs(found[0])
 	}
+
 	say("building the base debian:bookworm (once; it stays in %s)", b.cache)
 	if _, err := output(ctx, b.program, "--data-dir", b.cache, "base", "build", "debian:bookworm"); err != nil {
 		return "", err
@@ -72,12 +77,14 @@ func (b *bench) findBase(ctx context.Context) (string, error) {
 	if len(found) == 0 {
 		return "", errors.Join(fmt.Errorf("find %s: no base was built", pattern), err)
 	}
+
 	return filepath.Abs(found[0])
 }
 
 // fill gives a volume its data directory with the base in it, and the secrets of the bakes.
 func (v *volume) fill(ctx context.Context, program, base string) error {
-	v.data, v.secrets = filepath.Join(v.dir, "data"), filepath.Join(v.dir, "secrets")
+	v.data = filepath.Join(v.dir, "data")
+	v.secrets = filepath.Join(v.dir, "secrets")
 	if _, err := output(ctx, program, "--data-dir", v.data, "base", "pull", "--name", baseName, base); err != nil {
 		return err
 	}
@@ -85,6 +92,7 @@ func (v *volume) fill(ctx context.Context, program, base string) error {
 	if err != nil || len(found) != 1 {
 		return errors.Join(fmt.Errorf("find the base in %s: %d disks", v.data, len(found)), err)
 	}
+
 	v.base = found[0]
 	return writeSecrets(v.secrets, 5)
 }
@@ -102,9 +110,11 @@ func rootPartition(ctx context.Context, disk string) (offset, size string, err e
 		var sector, bytes int64
 		if _, err := fmt.Sscan(line, &sector, &bytes); err == nil && bytes > largest {
 			largest = bytes
-			offset, size = fmt.Sprint(sector*512), fmt.Sprint(bytes)
+			offset = fmt.Sprint(sector * 512)
+			size = fmt.Sprint(bytes)
 		}
 	}
+
 	if largest == 0 {
 		return "", "", fmt.Errorf("find the root partition of %s: partx shows none", disk)
 	}

@@ -50,18 +50,22 @@ func run(ctx context.Context) (err error) {
 		return fmt.Errorf("make work directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(d.work)) }()
+
 	if d.server, err = gitserver.Start(ctx, d.work); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.server.Close()) }()
+
 	if err := d.prepare(); err != nil {
 		return fmt.Errorf("prepare recipe: %w", err)
 	}
+
 	for _, step := range []func(context.Context) error{d.base, d.bake, d.look, d.boot} {
 		if err := step(ctx); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -77,6 +81,7 @@ func (d demo) prepare() error {
 	if !found || !ended {
 		return fmt.Errorf("%s/bootstrap.sh names no repository", example)
 	}
+
 	script = fmt.Appendf(nil, "%s\nrepository=%s\n%s", before, d.server.URL, after)
 	text, err := os.ReadFile(filepath.Join(example, "recipe.yml"))
 	return errors.Join(err,

@@ -17,6 +17,7 @@ token = open("/tmp/secrets/token").read()
 with open("/var/lib/witness", "w") as file:
     file.write(f"{os.getuid()} {len(token)}")
 `)
+
 	m.bake("bootstrap.yml", parameters{"BootstrapScriptUrl": scriptURL})
 	if got := m.bash("cat /var/lib/witness"); got != "0 20" {
 		t.Errorf("the script wrote %q, want its user and the length of the secret, 0 20", got)
@@ -44,6 +45,7 @@ set -euo pipefail
 	if out, err := m.document("bootstrap.yml", "build,validate", parameters{"BootstrapScriptUrl": scriptURL, "SecretsBucket": "local/agents"}); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+
 	want := "tmpfs\n700 0\na-secret-of-the-test\n/tmp/secrets/deep/token"
 	if got := m.bash("cat /var/lib/witness"); got != want {
 		t.Errorf("the script saw\n%s\nwant\n%s", got, want)
@@ -58,6 +60,7 @@ func TestBootstrapFails(t *testing.T) {
 	m := start(t, options{noSecrets: true})
 	write(t, filepath.Join(m.bucket, "bootstrap"), "#!/bin/bash\necho doing\necho broken >&2\nexit 7\n")
 	write(t, filepath.Join(m.bucket, "token"), "a-secret-of-the-test")
+
 	for name, test := range map[string]struct {
 		values parameters
 		want   []string

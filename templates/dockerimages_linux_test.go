@@ -23,6 +23,7 @@ func publish(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
+
 	picture, err := mutate.AppendLayers(empty.Image, layer(t, "etc/kept", "etc/deleted"), layer(t, "etc/.wh.deleted"))
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +33,7 @@ func publish(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := remote.Write(tag, picture); err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +49,7 @@ func layer(t *testing.T, files ...string) v1.Layer {
 			t.Fatal(err)
 		}
 	}
+
 	if err := archive.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -54,6 +57,7 @@ func layer(t *testing.T, files ...string) v1.Layer {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return made
 }
 
@@ -72,7 +76,8 @@ func (m *machine) agentsDaemon(config string, client ...string) string {
 
 func TestDockerImages(t *testing.T) {
 	t.Parallel()
-	reference, m := publish(t), start(t, options{nesting: true})
+	reference := publish(t)
+	m := start(t, options{nesting: true})
 	values := parameters{"Images": reference}
 	contains(t, m.fails("docker-images.yml", "build", values), "docker-images needs Docker in the base", "docker.io")
 	m.bake("packages.yml", parameters{"Packages": "docker.io"})
@@ -92,6 +97,7 @@ func TestDockerImages(t *testing.T) {
 	if got := m.agentsDaemon("{}", "docker image ls --quiet"); got != "" {
 		t.Errorf("a daemon without remapping sees %s: the remapping was not used", got)
 	}
+
 	gid := m.bash("getent group docker | cut -d: -f3")
 	data := "/var/lib/docker/2000." + gid
 	if !m.exists(data + "/image/overlay2/repositories.json") {
@@ -101,6 +107,7 @@ func TestDockerImages(t *testing.T) {
 	if got := m.bash("cat /etc/subuid /etc/subgid"); got != want {
 		t.Errorf("IDs are mapped\n%s\nwant\n%s", got, want)
 	}
+
 	// Container root is the agent's user, and overlayfs' mark of the deleted file is one that the booted kernel knows.
 	files := m.bash("cd "+data+"/overlay2", "find */diff/etc -mindepth 1 -printf '%f %y %U:%G\\n' | sort")
 	if want := "deleted c 2000:" + gid + "\ndeleted f 2000:" + gid + "\nkept f 2000:" + gid; files != want {
@@ -112,6 +119,7 @@ func TestDockerImages(t *testing.T) {
 
 	values["UsernsRemap"] = ""
 	m.bake("docker-images.yml", values)
+
 	if got := m.agentsDaemon("{}", "docker image ls --format '{{.Repository}}:{{.Tag}}'"); got != reference {
 		t.Errorf("a daemon without remapping has the images %q, want %s", got, reference)
 	}

@@ -27,6 +27,7 @@ func serve(t *testing.T) *gitserver.Server {
 			t.Log(server.Log())
 		}
 	})
+
 	return server
 }
 
@@ -44,7 +45,8 @@ func (m *machine) onDisk(text string) string {
 
 func TestGitMirrors(t *testing.T) {
 	t.Parallel()
-	server, m := serve(t), start(t, options{})
+	server := serve(t)
+	m := start(t, options{})
 	m.secret("private_ssh_key", strings.ReplaceAll(strings.TrimSpace(string(server.PrivateKey)), "\n", "\r\n")) // as a web form leaves it
 	m.secret("known_hosts", string(server.KnownHosts))
 	m.bake("git-mirrors.yml", parameters{"Repositories": server.URL})
@@ -59,6 +61,7 @@ func TestGitMirrors(t *testing.T) {
 		"cut -d' ' -f2 packed-refs | grep ^refs",
 		"git -c safe.directory='*' rev-parse HEAD",
 	)
+
 	want := "buildkite-agent:buildkite-agent\nidx\npack\n" + server.URL +
 		"\nrefs/heads/main\nrefs/pull/7/head\nrefs/tags/v1.0\n" + server.Commit
 	if got != want {
@@ -68,6 +71,7 @@ func TestGitMirrors(t *testing.T) {
 	if found := m.onDisk(string(key)); found != "" {
 		t.Errorf("the deploy key is in %s", found)
 	}
+
 	if m.exists("/root/.ssh/known_hosts") {
 		t.Error("ssh left a known_hosts file")
 	}
@@ -75,17 +79,20 @@ func TestGitMirrors(t *testing.T) {
 
 func TestGitMirrorsFetchIntoWhatTheBaseHas(t *testing.T) {
 	t.Parallel()
-	server, m := serve(t), start(t, options{})
+	server := serve(t)
+	m := start(t, options{})
 	m.secret("id_ed25519", string(server.PrivateKey))
 	dir := mirrors + recipe.MirrorName(server.URL)
 	m.bash("export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b", "git init --quiet --bare "+dir, "cd "+dir, "git remote add origin https://elsewhere.example/x",
 		`git update-ref refs/heads/deleted "$(git commit-tree -m old "$(git hash-object -wt tree /dev/null)")"`,
 		"chown -R buildkite-agent: .", "touch "+dir+".clonelock")
+
 	out, err := m.document("git-mirrors.yml", "build,validate", parameters{"Repositories": server.URL})
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	contains(t, out, "host key is taken on trust")
+
 	got := m.bash("cd "+dir, "cut -d' ' -f2 packed-refs | grep ^refs; git --git-dir . config remote.origin.url")
 	if want := "refs/heads/main\nrefs/pull/7/head\nrefs/tags/v1.0\n" + server.URL; got != want {
 		t.Errorf("the mirror has\n%s\nwant\n%s", got, want)
@@ -97,7 +104,10 @@ func TestGitMirrorsFetchIntoWhatTheBaseHas(t *testing.T) {
 
 func TestGitMirrorsFail(t *testing.T) {
 	t.Parallel()
-	server, stranger, m := serve(t), serve(t), start(t, options{})
+	server := serve(t)
+	stranger := serve(t)
+
+	m := start(t, options{})
 	for _, test := range []struct {
 		name          string
 		key, known    []byte
@@ -113,12 +123,14 @@ func TestGitMirrorsFail(t *testing.T) {
 	} {
 		m.secret("private_ssh_key", string(test.key))
 		m.secret("known_hosts", string(test.known))
+
 		if test.values["Repositories"] == "" {
 			test.values = parameters{"Repositories": server.URL, "Owner": test.values["Owner"]}
 			if test.values["Owner"] == "" {
 				delete(test.values, "Owner")
 			}
 		}
+
 		out := m.fails("git-mirrors.yml", "build", test.values)
 		contains(t, out, test.want)
 		if test.without != "" && strings.Contains(strings.ReplaceAll(out, test.values["Repositories"], ""), test.without) {
@@ -132,11 +144,13 @@ func TestGitMirrorsFail(t *testing.T) {
 
 func TestGitMirrorsValidateFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	server, m := serve(t), start(t, options{})
+	server := serve(t)
+	m := start(t, options{})
 	m.secret("private_ssh_key", string(server.PrivateKey))
 	m.secret("known_hosts", string(server.KnownHosts))
 	values := parameters{"Repositories": server.URL}
 	m.bake("git-mirrors.yml", values)
+
 	dir := mirrors + recipe.MirrorName(server.URL)
 	for _, test := range []struct{ spoil, repair, want string }{
 		{"chown root packed-refs", "chown buildkite-agent packed-refs", "belongs to the user of the agent"},
@@ -150,6 +164,7 @@ func TestGitMirrorsValidateFindsWhatIsWrong(t *testing.T) {
 		contains(t, m.fails("git-mirrors.yml", "validate", values), test.want)
 		m.bash("cd "+dir, test.repair)
 	}
+
 	if out, err := m.document("git-mirrors.yml", "validate", values); err != nil {
 		t.Errorf("repaired: %v\n%s", err, out)
 	}

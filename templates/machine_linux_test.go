@@ -58,14 +58,17 @@ func start(t *testing.T, o options) *machine {
 	if err := disk.Clone(t.Context(), raw, basetest.Debian(t).Disk, nil); err != nil {
 		t.Fatal(err)
 	}
+
 	shares := []sandbox.Share{
 		{Source: programtest.Path(t), Target: "/run/image-builder/image-builder", ReadOnly: true},
 		{Source: m.control, Target: "/run/image-builder/control", ReadOnly: true},
 		{Source: m.bucket, Target: "/run/image-builder/bucket", ReadOnly: true},
 	}
+
 	if !o.noSecrets {
 		shares = append(shares, sandbox.Share{Source: m.secrets, Target: "/tmp/secrets"})
 	}
+
 	dir := filepath.Join(work, "machine")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -75,11 +78,13 @@ func start(t *testing.T, o options) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		if err := m.Stop(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})
+
 	return m
 }
 
@@ -97,6 +102,7 @@ func (m *machine) document(name, phases string, values parameters) (string, erro
 	for name, value := range values {
 		list = append(list, component.Parameter{Name: name, Value: value})
 	}
+
 	config, err := json.Marshal(map[string]any{
 		"phases":    phases,
 		"documents": []map[string]any{{"path": "/run/image-builder/control/" + name, "parameters": list}},
@@ -104,6 +110,7 @@ func (m *machine) document(name, phases string, values parameters) (string, erro
 	if err != nil {
 		m.t.Fatal(err)
 	}
+
 	write(m.t, filepath.Join(m.control, name), string(text))
 	write(m.t, filepath.Join(m.control, "run.json"), string(config))
 	return m.run("/run/image-builder/image-builder", "component", "run", "--config", "/run/image-builder/control/run.json",
@@ -113,6 +120,7 @@ func (m *machine) document(name, phases string, values parameters) (string, erro
 // bake runs the build and validate phases, as a bake does, then the test phase as on a machine that was just started.
 func (m *machine) bake(name string, values parameters) {
 	m.t.Helper()
+
 	for _, phases := range []string{"build,validate", "test"} {
 		begin := time.Now()
 		if out, err := m.document(name, phases, values); err != nil {

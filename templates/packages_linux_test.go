@@ -25,10 +25,12 @@ func TestSystemPackages(t *testing.T) {
 	if out, err := m.document("packages.yml", "validate", parameters{"Packages": "awk git:amd64 ripgrep=13.0.0-4"}); err != nil && m.bash("dpkg --print-architecture") == "amd64" {
 		t.Errorf("a virtual package, an architecture, a version: %v\n%s", err, out)
 	}
+
 	contains(t, m.bash("rg --version", "cat "+policy), "ripgrep", "of the image")
 	if got := m.bash("find /var/lib/apt/lists /var/cache/apt -type f -not -name lock; ls /tmp | grep packages || true"); got != "" {
 		t.Errorf("left behind:\n%s", got)
 	}
+
 	for _, test := range []struct{ packages, phase, want string }{
 		{"no-such-package-anywhere", "build", "no-such-package-anywhere"},
 		{"jq;reboot", "build", "is no package"},
@@ -38,6 +40,7 @@ func TestSystemPackages(t *testing.T) {
 	} {
 		contains(t, m.fails("packages.yml", test.phase, parameters{"Packages": test.packages}), test.want)
 	}
+
 	contains(t, m.bash("cat "+policy), "of the image")
 }
 
@@ -51,6 +54,7 @@ func TestNpmPackages(t *testing.T) {
 	if got := m.bash("greeter"); got != "hello from greeter 1.2.3" {
 		t.Errorf("greeter says %q", got)
 	}
+
 	contains(t, m.fails("packages.yml", "validate", parameters{"Packages": "npm:greeter npm:greeter@1.2.4"}), "not installed: npm:greeter@1.2.4")
 	if got := m.bash("ls -d /root/.npm /tmp/packages.* 2>/dev/null || true"); got != "" {
 		t.Errorf("npm left %s", got)
@@ -65,10 +69,12 @@ func npmRegistry(t *testing.T) string {
 		"package/package.json": `{"name": "greeter", "version": "1.2.3", "bin": {"greeter": "greeter.js"}}`,
 		"package/greeter.js":   "#!/usr/bin/env node\nconsole.log('hello from greeter ' + require('./package.json').version)\n",
 	})
+
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	sha1Sum, sha512Sum := sha1.Sum(tarball), sha512.Sum512(tarball)
+	sha1Sum := sha1.Sum(tarball)
+	sha512Sum := sha512.Sum512(tarball)
 	document, err := json.Marshal(map[string]any{
 		"name": "greeter", "dist-tags": map[string]string{"latest": "1.2.3"},
 		"versions": map[string]any{"1.2.3": map[string]any{
@@ -82,11 +88,13 @@ func npmRegistry(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	mux.HandleFunc("GET /greeter", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(document)
 	})
 	mux.HandleFunc("GET /greeter/-/greeter-1.2.3.tgz", func(w http.ResponseWriter, _ *http.Request) { w.Write(tarball) })
+
 	return server.URL
 }
 
@@ -103,12 +111,14 @@ func npmTarball(t *testing.T, files map[string]string) []byte {
 			t.Fatal(err)
 		}
 	}
+
 	if err := archive.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if err := zipped.Close(); err != nil {
 		t.Fatal(err)
 	}
+
 	return packed.Bytes()
 }
 
@@ -123,6 +133,7 @@ func TestGems(t *testing.T) {
   s.summary = "greets"; s.authors = ["Ada"]; s.files = ["greeter.rb"]; s.require_paths = ["."]
 }
 `)
+
 	write(t, filepath.Join(m.secrets, "greeter.rb"), "module Greeter; def self.greet = puts('hello'); end\n")
 	m.bake("packages.yml", parameters{"Packages": "ruby"})
 	m.bash("cd /tmp/secrets", "export HOME=/tmp", "gem build --quiet --output index/gems/greeter-1.2.3.gem greeter.gemspec", "gem generate_index --quiet --directory index",
@@ -131,6 +142,7 @@ func TestGems(t *testing.T) {
 	if got := m.bash("ruby -r greeter -e Greeter.greet"); got != "hello" {
 		t.Errorf("the gem says %q", got)
 	}
+
 	contains(t, m.fails("packages.yml", "validate", parameters{"Packages": "gem:greeter@1.2.4"}), "not installed: gem:greeter@1.2.4")
 	if got := m.bash("find $(gem env gemdir)/cache /root/.gem /root/.local -type f 2>/dev/null || true"); got != "" {
 		t.Errorf("gem left %s", got)

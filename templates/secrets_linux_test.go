@@ -32,6 +32,7 @@ set -euo pipefail
 cp -a /tmp/secrets /var/lib/witness
 { findmnt --noheadings --output FSTYPE,SOURCE --mountpoint /tmp/secrets; stat -c '%a %n' /tmp/secrets /tmp/secrets/binary; } >/var/lib/where
 `)
+
 	values := parameters{"SecretsBucket": "local/agents", "SecretNames": "team/private_ssh_key binary", "Region": "eu-central-1"}
 	contains(t, m.fails("secrets.yml", "build", values), "SecretNames needs the AWS CLI in the base")
 	m.bash("cat >/usr/local/bin/aws <<'END'\n"+awsCLI+"END", "chmod 755 /usr/local/bin/aws")
@@ -41,6 +42,7 @@ cp -a /tmp/secrets /var/lib/witness
 		t.Fatalf("%v\n%s", err, out)
 	}
 	got := m.bash("cat /var/lib/where; cd /var/lib/witness", "od -An -c private_ssh_key binary | tr -d ' \\n'", "echo; cat known_hosts; ls -A /tmp")
+
 	want := "tmpfs  bake-secrets\n700 /tmp/secrets\n600 /tmp/secrets/binary\n" + `akey\noftwolines\n\0001377\n` + "\nfrom the bucket"
 	if got != want {
 		t.Errorf("the script saw\n%s\nand /tmp holds afterwards what follows; want\n%s", got, want)
@@ -56,6 +58,7 @@ func (m *machine) together(phases string, names []string, values ...parameters) 
 			given = append(given, map[string]string{"name": name, "value": value})
 		}
 	}
+
 	documents := []map[string]any{}
 	for _, name := range names {
 		text, err := templates.Files.ReadFile("components/" + name)
@@ -65,11 +68,13 @@ func (m *machine) together(phases string, names []string, values ...parameters) 
 		write(m.t, filepath.Join(m.control, name), string(text))
 		documents = append(documents, map[string]any{"path": "/run/image-builder/control/" + name})
 	}
+
 	config, err := json.Marshal(map[string]any{"phases": phases, "parameters": given, "documents": documents})
 	if err != nil {
 		m.t.Fatal(err)
 	}
 	write(m.t, filepath.Join(m.control, "run.json"), string(config))
+
 	return m.run("/run/image-builder/image-builder", "component", "run", "--config", "/run/image-builder/control/run.json",
 		"--log-directory", "/run/log", "--bucket", "local=/run/image-builder/bucket", "--stream")
 }

@@ -34,6 +34,7 @@ func Stack() ([]byte, error) {
 		}
 		return fmt.Appendf(nil, "%sData: |\n%s", part[1], indented(document, string(part[1])+"  "))
 	})
+
 	return text, failed
 }
 

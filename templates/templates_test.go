@@ -36,6 +36,7 @@ func documents(t *testing.T) map[string]*component.Document {
 		}
 		found[entry.Name()] = doc
 	}
+
 	return found
 }
 
@@ -51,6 +52,7 @@ func script(t *testing.T, doc *component.Document, name string) string {
 	if text == "" {
 		t.Fatalf("%s has no step %s with commands", doc.File, name)
 	}
+
 	return text
 }
 
@@ -78,6 +80,7 @@ func TestScriptsAreBashAndStopAtErrors(t *testing.T) {
 			if !strings.HasPrefix(text, "set -euo pipefail\n") {
 				t.Errorf("%s: %s.%s goes on after an error", name, phase.Name.Value, step.Name.Value)
 			}
+
 			check := exec.Command("bash", "-n")
 			check.Stdin = strings.NewReader(text)
 			if out, err := check.CombinedOutput(); err != nil {
@@ -97,11 +100,13 @@ func TestWhatStandsTwiceIsTheSame(t *testing.T) {
 			t.Errorf("%s (-one +other):\n%s", what, diff)
 		}
 	}
+
 	same("preparing secrets", script(t, docs["bootstrap.yml"], "PrepareSecrets"), script(t, docs["git-mirrors.yml"], "PrepareSecrets"))
 	prepared := strings.ReplaceAll(script(t, docs["secrets.yml"], "PrepareSecrets"), "bake-secrets", "build-secrets")
 	same("preparing secrets for all", strings.Replace(prepared, "removed at the end", "removed here", 1), script(t, docs["bootstrap.yml"], "PrepareSecrets"))
 	same("checking packages", script(t, docs["packages.yml"], "PackagesAreInstalled"), script(t, docs["packages.yml"], "PackagesAreInTheImage"))
 	same("running Docker", strings.Replace(script(t, docs["docker-images.yml"], "Pull"), "task=pull", "task=check", 1), script(t, docs["docker-images.yml"], "ImagesAreThere"))
+
 	for _, step := range []string{"MirrorsAreWhole", "MirrorsAreThere"} {
 		same("naming mirrors", function(t, script(t, docs["git-mirrors.yml"], "Mirror"), "mirror_name"), function(t, script(t, docs["git-mirrors.yml"], step), "mirror_name"))
 	}
@@ -121,6 +126,7 @@ func function(t *testing.T, text, name string) string {
 func TestBashNamesMirrorsAsTheRecipeDoes(t *testing.T) {
 	t.Parallel()
 	naming := function(t, script(t, documents(t)["git-mirrors.yml"], "Mirror"), "mirror_name")
+
 	urls := []string{
 		"git@github.com:org/repo.git", "https://github.com/inc/p.git", "ssh://git@host:22/a/b", "https://user@host/A_b~c/",
 		"git@host:café/straße", "host:日本/😀/٣", "host:e\u0301/\u00a0", "/srv/git//x..y", "a%20b?c=d&e#f", `back\slash'"quote`, "-leading", "x", "%s%d",
@@ -151,6 +157,7 @@ func TestExampleNamesItsMirrorAsTheRecipeDoes(t *testing.T) {
 	if !found {
 		t.Fatal("the example does not name a mirror")
 	}
+
 	for _, url := range []string{"git@github.com:acme/monorepo.git", "ssh://root@127.0.0.1:40123/acme/monorepo.git"} {
 		out, err := exec.Command("bash", "-uc", "mirrors=/m repository=$1\nmirror="+line+"\nprintf '%s' \"$mirror\"", "bash", url).Output()
 		if err != nil {

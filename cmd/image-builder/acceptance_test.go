@@ -14,11 +14,13 @@ import (
 func TestPrivateRepositoryIsMirroredAndTheImageBoots(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
+
 	server, err := gitserver.Start(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer server.Close()
+
 	secrets := b.secrets(map[string]string{
 		"private_ssh_key": string(server.PrivateKey),
 		"known_hosts":     string(server.KnownHosts),
@@ -32,6 +34,7 @@ func TestPrivateRepositoryIsMirroredAndTheImageBoots(t *testing.T) {
 		`test "$(stat -c %U:%G "$mirror/HEAD")" = buildkite-agent:buildkite-agent`,
 		`test -z "$(find / -xdev -name 'image-builder*')"`,
 	)
+
 	b.run("bake", look, "--base", id)
 
 	if out := b.run("image", "boot", id); !strings.Contains(out, "login") {
@@ -44,6 +47,7 @@ func TestPrivateRepositoryIsMirroredAndTheImageBoots(t *testing.T) {
 func exampleScript(t *testing.T, url string) string {
 	t.Helper()
 	const theirs = "git@github.com:acme/monorepo.git"
+
 	text, err := os.ReadFile("../../examples/git-mirror/bootstrap.sh")
 	if err != nil {
 		t.Fatal(err)
@@ -51,9 +55,11 @@ func exampleScript(t *testing.T, url string) string {
 	if !strings.Contains(string(text), theirs) {
 		t.Fatalf("the example no longer mirrors %s", theirs)
 	}
+
 	path := filepath.Join(t.TempDir(), "bootstrap.sh")
 	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), theirs, url)), 0o755); err != nil {
 		t.Fatal(err)
 	}
+
 	return path
 }

@@ -40,11 +40,13 @@ func TestScriptsThatMisbehave(t *testing.T) {
 			if code != test.code || !strings.Contains(text, test.says) {
 				t.Errorf("exit status %d, want %d and the words %q:\n%s", code, test.code, test.says, text)
 			}
+
 			if after := listing(t, "/etc"); before != after {
 				t.Errorf("/etc of the host changed:\n%s\n%s", before, after)
 			}
 		})
 	}
+
 	t.Cleanup(b.checkHostClean)
 }
 
@@ -81,23 +83,28 @@ func smallFilesystem(t *testing.T, mebibytes int) string {
 	if os.Geteuid() != 0 {
 		t.Skip("mounts a file system: run as root")
 	}
-	file, dir := filepath.Join(t.TempDir(), "small.img"), t.TempDir()
+	file := filepath.Join(t.TempDir(), "small.img")
+	dir := t.TempDir()
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	if err := os.Truncate(file, int64(mebibytes)<<20); err != nil {
 		t.Fatal(err)
 	}
+
 	for _, command := range [][]string{{"mkfs.ext4", "-q", "-F", file}, {"mount", "-o", "loop", file, dir}} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %v\n%s", command, err, out)
 		}
 	}
+
 	t.Cleanup(func() {
 		if out, err := exec.Command("umount", dir).CombinedOutput(); err != nil {
 			t.Errorf("umount: %v\n%s", err, out)
 		}
 	})
+
 	return dir
 }
 

@@ -62,12 +62,15 @@ func (b builder) try(args ...string) (stdout string, code int, stderr string) {
 	b.t.Helper()
 	cmd := b.command(args...)
 	var out, text bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &text
+	cmd.Stdout = &out
+	cmd.Stderr = &text
 	err := cmd.Run()
+
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		b.t.Fatal(err)
 	}
+
 	return strings.TrimSuffix(out.String(), "\n"), cmd.ProcessState.ExitCode(), text.String()
 }
 
@@ -110,17 +113,20 @@ func (b builder) checkHostClean() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+
 	for line := range strings.Lines(string(mounts)) {
 		if strings.Contains(line, b.dir+"/") {
 			b.t.Errorf("still mounted: %s", line)
 		}
 	}
+
 	backing, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	for _, name := range backing {
 		if text, err := os.ReadFile(name); err == nil && strings.Contains(string(text), b.dir) {
 			b.t.Errorf("still attached: %s: %s", name, text)
 		}
 	}
+
 	if left, _ := os.ReadDir(filepath.Join(b.dir, "runs")); len(left) > 0 {
 		b.t.Errorf("runs left behind: %v", left)
 	}
@@ -141,6 +147,7 @@ func TestBakeMakesImageParameterAndEvent(t *testing.T) {
 		`echo "using tok_2f6b1c0d9e8a7765 now"`,
 		`echo baked > /etc/baked`,
 	)
+
 	id := b.run("bake", script, "--base", "debian:bookworm", "--output", "/buildkite/agent-ami",
 		"--secrets", b.secrets(map[string]string{"token": "tok_2f6b1c0d9e8a7765\n"}))
 
@@ -151,10 +158,12 @@ func TestBakeMakesImageParameterAndEvent(t *testing.T) {
 	if got := b.run("events"); got != want {
 		t.Errorf("event is %s, want %s", got, want)
 	}
+
 	img := b.show(id)
 	if img.Searched == nil || img.Searched.Patterns == 0 {
 		t.Errorf("image records no search for secrets: %+v", img.Searched)
 	}
+
 	for _, step := range img.Steps {
 		log, err := os.ReadFile(step.Log)
 		if err != nil && !os.IsNotExist(err) {
@@ -164,6 +173,7 @@ func TestBakeMakesImageParameterAndEvent(t *testing.T) {
 			t.Errorf("log of step %s holds the secret", step.Name)
 		}
 	}
+
 	b.checkHostClean()
 }
 
@@ -180,6 +190,7 @@ func TestBakeThatLeaksKeepsNothing(t *testing.T) {
 	if got := b.run("image", "list"); strings.Contains(got, "img-") {
 		t.Errorf("an image was kept:\n%s", got)
 	}
+
 	b.run("bake", leak, "--base", "debian:bookworm", "--secrets", secrets, "--allow-leak", "/etc/leaked")
 	b.checkHostClean()
 }
@@ -193,6 +204,7 @@ func TestKillAtAnyMoment(t *testing.T) {
 		"--base", "debian:bookworm", "--output", "/agent",
 		"--secrets", b.secrets(map[string]string{"token": "tok_0badc0ffee0ddf00d\n"}),
 	}
+
 	start := time.Now()
 	current := b.run(bake...)
 	whole := time.Since(start)
@@ -217,9 +229,11 @@ func TestKillAtAnyMoment(t *testing.T) {
 		if !strings.Contains(images, parameter) {
 			t.Errorf("killed at moment %d: parameter names %s, which is not in the store:\n%s", i, parameter, images)
 		}
+
 		current = parameter
 		b.checkHostClean()
 	}
+
 	if id := b.run(bake...); id == current {
 		t.Errorf("a bake after the kills yielded the old image %s", id)
 	}
@@ -230,6 +244,7 @@ func TestEightBakesOfOneBaseAtOnce(t *testing.T) {
 	b := newBuilder(t)
 	base := b.run("--json", "base", "list")
 	var all sync.WaitGroup
+
 	ids := make([]string, 8)
 	for i := range ids {
 		script := b.script(fmt.Sprintf("echo %d > /etc/number", i))
@@ -241,11 +256,13 @@ func TestEightBakesOfOneBaseAtOnce(t *testing.T) {
 			ids[i] = out
 		})
 	}
+
 	all.Wait()
 	distinct := map[string]bool{}
 	for _, id := range ids {
 		distinct[id] = true
 	}
+
 	if len(distinct) != len(ids) {
 		t.Errorf("8 bakes yielded %d images: %v", len(distinct), ids)
 	}
@@ -255,5 +272,6 @@ func TestEightBakesOfOneBaseAtOnce(t *testing.T) {
 	if got := b.run("--json", "base", "list"); got != base {
 		t.Errorf("the base changed:\n%s\n%s", base, got)
 	}
+
 	b.checkHostClean()
 }

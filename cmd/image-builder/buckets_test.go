@@ -24,6 +24,7 @@ var bucketContent = map[string]string{
 func TestBucketsThatAreDirectories(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
+
 	bucket := t.TempDir()
 	for key, text := range bucketContent {
 		path := filepath.Join(bucket, key)
@@ -34,6 +35,7 @@ func TestBucketsThatAreDirectories(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	args := []string{"bake", "--base", "debian:bookworm", "--bootstrap", "s3://acme/scripts/bootstrap.sh", "--secrets", "s3://acme/secrets"}
 	b.run(append(args, "--bucket", "acme="+bucket)...)
 
@@ -47,19 +49,23 @@ func TestBucketsThatAreDirectories(t *testing.T) {
 func TestBucketsOfS3(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
+
 	backend := s3mem.New()
 	if err := backend.CreateBucket("acme"); err != nil {
 		t.Fatal(err)
 	}
+
 	for key, text := range bucketContent {
 		if _, err := backend.PutObject("acme", key, nil, strings.NewReader(text), int64(len(text)), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	server := httptest.NewServer(gofakes3.New(backend).Server())
 	defer server.Close()
 	const key = "wJalrXUtnFEMIK7MDENGbPxRfiCYzzTESTKEY"
 	component := filepath.Join(t.TempDir(), "credentials.yml")
+
 	text := `schemaVersion: 1.0
 phases:
   - name: build
@@ -74,20 +80,24 @@ phases:
 	if err := os.WriteFile(component, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	cmd := b.command("bake", "--base", "debian:bookworm", "--bootstrap", "s3://acme/scripts/bootstrap.sh", "--secrets", "s3://acme/secrets",
 		"--components", component)
 	cmd.Env = append(cmd.Env, "AWS_ENDPOINT_URL="+server.URL, "AWS_REGION=eu-west-1", "AWS_ACCESS_KEY_ID=AKIATEST", "AWS_SECRET_ACCESS_KEY="+key,
 		"AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null")
 	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Stdout = &out
+	cmd.Stderr = &out
 	if err := cmd.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
+
 	for _, value := range []string{key, "tok_99887766554433aa", "key_0a1b2c3d4e5f6071"} {
 		if strings.Contains(out.String(), value) {
 			t.Errorf("the output shows %s:\n%s", value, out.String())
 		}
 	}
+
 	if !strings.Contains(out.String(), "the key is ***") || !strings.Contains(out.String(), "found ***") {
 		t.Errorf("the steps' output is missing:\n%s", out.String())
 	}
@@ -98,6 +108,7 @@ func TestRebootInABake(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
 	component := filepath.Join(t.TempDir(), "reboots.yml")
+
 	text := `schemaVersion: 1.0
 phases:
   - name: build
@@ -126,6 +137,7 @@ phases:
 	if err := os.WriteFile(component, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	id := b.run("bake", "--base", "debian:bookworm", "--components", component,
 		"--secrets", b.secrets(map[string]string{"token": "tok_aabbccddeeff0011\n"}))
 	b.run("bake", b.script(`test "$(tr '\n' ' ' </var/steps)" = "before again again again after before "`), "--base", id)

@@ -42,12 +42,14 @@ func buildVerbs() map[string]verb {
 				Name: args[0], Base: "ssm:/buildkite/base-ami", Output: "/buildkite/agent-ami", LogGroup: images, PipelineLogs: runs,
 				Schedule: "cron(0 0 * * ? *)", TimeZone: "Europe/Berlin", DisableAfter: 3,
 			}
+
 			switch strings.Join(args[1:], "") {
 			case "manual":
 				p.Schedule = ""
 			case "disabled":
 				p.Disabled = true
 			}
+
 			arn := cloud.ImageBuilder.AddPipeline(p)
 			_, err := cloud.Do("cloudformation", "CreateStack", awstest.Values{
 				"StackName": args[0], "TemplateBody": fmt.Sprintf(ownStack, arn, images, runs),
@@ -136,7 +138,9 @@ func buildVerbs() map[string]verb {
 			arity(ts, args, 1, 1)
 			n, err := strconv.ParseInt(args[0], 10, 64)
 			ts.Check(err)
-			cloud.ImageBuilder.PageSize, cloud.Logs.PageSize, cloud.Logs.EmptyPages = n, n, 3
+			cloud.ImageBuilder.PageSize = n
+			cloud.Logs.PageSize = n
+			cloud.Logs.EmptyPages = 3
 		},
 	}
 }
@@ -164,18 +168,21 @@ func script(ts *testscript.TestScript, args []string) awstest.Script {
 			s.Reason = strings.Join(lines(ts, value), " ")
 		case "component":
 			s.Component = value
+
 		case "step":
 			s.Step = value
 		case "error":
 			s.Error = value
 		case "lines":
 			s.Lines = lines(ts, value)
+
 		case "stay":
 			s.Polls[value] = 1 << 30
 		default:
 			ts.Fatalf("next: there is no field %s", field)
 		}
 	}
+
 	return s
 }
 

@@ -85,12 +85,14 @@ func deployVerbs() map[string]verb {
 			arity(ts, args, 2, 2)
 			out, err := cloud.Do("cloudformation", "ListChangeSets", awstest.Values{"StackName": args[0]})
 			ts.Check(err)
+
 			waiting := 0
 			for _, summary := range out["Summaries"].([]any) {
 				if summary.(awstest.Values)["ExecutionStatus"] == "AVAILABLE" {
 					waiting++
 				}
 			}
+
 			if strconv.Itoa(waiting) != args[1] {
 				ts.Fatalf("stack %s has %d change sets, not %s", args[0], waiting, args[1])
 			}

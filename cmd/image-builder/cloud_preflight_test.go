@@ -55,11 +55,14 @@ func preflightVerbs() map[string]verb {
 		// endpoints SUBNET SERVICE…: the VPC of a subnet reaches these services
 		"endpoints": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
 			arity(ts, args, 2, 10)
-			vpc, table := strings.Replace(args[0], "subnet-", "vpc-", 1), strings.Replace(args[0], "subnet-", "rtb-", 1)
+			vpc := strings.Replace(args[0], "subnet-", "vpc-", 1)
+
+			table := strings.Replace(args[0], "subnet-", "rtb-", 1)
 			for _, service := range args[1:] {
 				e := awstest.Endpoint{VPC: vpc, Service: "com.amazonaws." + awstest.Region + "." + service}
 				if service == "s3" {
-					e.Type, e.Tables = "Gateway", []string{table}
+					e.Type = "Gateway"
+					e.Tables = []string{table}
 				}
 				cloud.EC2.AddEndpoint(e)
 			}
@@ -98,13 +101,16 @@ func amiOf(ts *testscript.TestScript, id string, values map[string]string) awste
 		case "name":
 			ami.Name = value
 		case "owner":
-			ami.Owner, ami.Public = value, true
+			ami.Owner = value
+			ami.Public = true
+
 		case "arch":
 			ami.Architecture = value
 		case "root":
 			ami.RootDevice = value
 		case "state":
 			ami.State = value
+
 		case "size":
 			ami.RootSize = int64(number(ts, value))
 		case "age":
@@ -113,6 +119,7 @@ func amiOf(ts *testscript.TestScript, id string, values map[string]string) awste
 			ts.Fatalf("an AMI has no %s", key)
 		}
 	}
+
 	return ami
 }
 

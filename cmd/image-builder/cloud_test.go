@@ -80,17 +80,20 @@ func generalVerbs() map[string]verb {
 		"fail": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
 			arity(ts, args, 3, 4)
 			times := 1
+
 			if len(args) == 4 {
 				var err error
 				times, err = strconv.Atoi(args[3])
 				ts.Check(err)
 			}
+
 			fault, known := map[string]awstest.Fault{
 				"throttled": awstest.Throttled, "expired": awstest.ExpiredToken, "cut": awstest.Cut, "cut-late": awstest.CutLate,
 			}[args[2]]
 			if !known {
 				fault = awstest.Fault{Code: args[2], Message: "no " + args[1] + " today"}
 			}
+
 			cloud.Fail(args[0], args[1], fault, times)
 		},
 		// calls SERVICE OPERATION N: so many were made

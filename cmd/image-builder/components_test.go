@@ -20,13 +20,16 @@ import (
 func TestReadyMadeComponents(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
+
 	server, err := gitserver.Start(t.Context(), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer server.Close()
+
 	secrets := b.secrets(map[string]string{"private_ssh_key": string(server.PrivateKey), "known_hosts": string(server.KnownHosts)})
 	recipe := filepath.Join(t.TempDir(), "recipe.yml")
+
 	text := fmt.Sprintf(`name: everything
 base: debian:bookworm
 disk: 4GiB
@@ -38,6 +41,7 @@ docker-images: [%s]
 	if err := os.WriteFile(recipe, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	b.run("lint", recipe)
 	id := b.run("bake", recipe)
 
@@ -47,6 +51,7 @@ docker-images: [%s]
 		"ls -d /var/lib/docker/2000.990/image/overlay2/imagedb/content/sha256/*",
 		`test "$(df --output=size -B1 / | tail -1)" -gt 3500000000`,
 	)
+
 	b.run("bake", look, "--base", id)
 	b.checkHostClean()
 }
@@ -56,6 +61,7 @@ func pushRandomImage(t *testing.T) string {
 	t.Helper()
 	server := httptest.NewServer(registry.New())
 	t.Cleanup(server.Close)
+
 	img, err := random.Image(64<<10, 2)
 	if err != nil {
 		t.Fatal(err)
@@ -65,6 +71,7 @@ func pushRandomImage(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := remote.Write(tag, img, remote.WithContext(t.Context())); err != nil {
 		t.Fatal(err)
 	}

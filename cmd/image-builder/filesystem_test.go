@@ -45,9 +45,11 @@ mount -o "ro,loop,offset=$((start*512)),sizelimit=$((sectors*512))" "$1" "$3/fro
 mount -o loop "$2" "$3/to"
 cp -a "$3/from/." "$3/to/"
 umount "$3/from" "$3/to"`
+
 	cmd := exec.Command("unshare", "--mount", "bash", "-c", script, "bash", basetest.Debian(b.t).Disk, disk, b.t.TempDir())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.t.Fatalf("make xfs disk: %v\n%s", err, out)
 	}
+
 	return disk
 }

@@ -17,17 +17,20 @@ func TestCtrlCWhileReading(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+
 	cmd := exec.CommandContext(ctx, programtest.Path(t), "lint", "-")
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer stdin.Close()
+
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
+
 	for tick := time.NewTicker(50 * time.Millisecond); ; {
 		select {
 		case err := <-ended:
@@ -40,6 +43,7 @@ func TestCtrlCWhileReading(t *testing.T) {
 				t.Errorf("it ended so: %v", err)
 			}
 			return
+
 		case <-tick.C:
 			if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 				t.Fatal(err)

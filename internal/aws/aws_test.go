@@ -23,6 +23,7 @@ import (
 func TestMain(m *testing.M) {
 	store := s3mem.New()
 	s3 := httptest.NewServer(gofakes3.New(store).Server())
+
 	services := httptest.NewServer(http.HandlerFunc(serve))
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": s3.URL, "AWS_ENDPOINT_URL_SSM": services.URL, "AWS_ENDPOINT_URL_SECRETS_MANAGER": services.URL,
@@ -31,9 +32,11 @@ func TestMain(m *testing.M) {
 	} {
 		os.Setenv(name, value)
 	}
+
 	if err := store.CreateBucket("bucket"); err != nil {
 		panic(err)
 	}
+
 	code := m.Run()
 	s3.Close()
 	services.Close()
@@ -50,6 +53,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		fmt.Fprintf(w, `{"__type":%q,"message":"no"}`, code)
 	}
+
 	if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/") {
 		fault("UnrecognizedClientException")
 		return
@@ -58,6 +62,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		fault("SerializationException")
 		return
 	}
+
 	switch operation := r.Header.Get("X-Amz-Target"); {
 	case operation == "AmazonSSM.GetParameter" && in.Name == "/a/key" && in.WithDecryption:
 		fmt.Fprint(w, `{"Parameter":{"Name":"/a/key","Type":"SecureString","Value":"sesame"}}`)
@@ -65,12 +70,14 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		fault("AccessDeniedException")
 	case operation == "AmazonSSM.GetParameter":
 		fault("ParameterNotFound")
+
 	case operation == "AmazonSSM.GetParametersByPath" && in.Recursive && in.WithDecryption && in.NextToken == "":
 		fmt.Fprintf(w, `{"Parameters":[{"Name":"%s/one","Value":"1"}],"NextToken":"more"}`, in.Path)
 	case operation == "AmazonSSM.GetParametersByPath":
 		fmt.Fprintf(w, `{"Parameters":[{"Name":"%s/deep/two","Value":"2"}]}`, in.Path)
 	case operation == "secretsmanager.GetSecretValue" && in.SecretID == "text":
 		fmt.Fprint(w, `{"SecretString":"sesame"}`)
+
 	case operation == "secretsmanager.GetSecretValue" && in.SecretID == "binary":
 		fmt.Fprint(w, `{"SecretBinary":"AAEC"}`)
 	default:
@@ -81,6 +88,7 @@ func serve(w http.ResponseWriter, r *http.Request) {
 func TestObjectsComeBackAsTheyWent(t *testing.T) {
 	t.Parallel()
 	store := &S3{Session: &Session{}}
+
 	large := bytes.Repeat([]byte("0123456789abcdef"), 20<<20/16)
 	for _, test := range []struct {
 		name, key string
@@ -101,6 +109,7 @@ func TestObjectsComeBackAsTheyWent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			got, err := io.ReadAll(body)
 			if err := errors.Join(err, body.Close()); err != nil || !bytes.Equal(got, test.want) {
 				t.Errorf("got %d bytes, %v; want %d", len(got), err, len(test.want))
@@ -112,6 +121,7 @@ func TestObjectsComeBackAsTheyWent(t *testing.T) {
 func TestListStopsAtItsLimit(t *testing.T) {
 	t.Parallel()
 	store := &S3{Session: &Session{}}
+
 	var want []string
 	for i := range 1005 {
 		key := fmt.Sprintf("many/%04d", i)
@@ -120,6 +130,7 @@ func TestListStopsAtItsLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	for _, limit := range []int{1, 1001, 2000} {
 		got, err := store.List(t.Context(), "bucket", "many/", "", limit)
 		if diff := cmp.Diff(want[:min(limit, len(want))], got); err != nil || diff != "" {
@@ -156,6 +167,7 @@ func TestBucketElsewhere(t *testing.T) {
 		fmt.Fprint(w, "content")
 	}))
 	defer server.Close()
+
 	t.Setenv("AWS_ENDPOINT_URL", server.URL)
 	store := &S3{Session: &Session{}}
 	for range 2 {
@@ -165,6 +177,7 @@ func TestBucketElsewhere(t *testing.T) {
 		}
 		body.Close()
 	}
+
 	if diff := cmp.Diff([]string{"eu-west-1", "ap-south-1", "ap-south-1"}, regions); diff != "" {
 		t.Error(diff)
 	}
@@ -176,23 +189,29 @@ func TestBrokenConnections(t *testing.T) {
 	stuck := false
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from := 0
+
 		if given := r.Header.Get("Range"); given != "" {
 			if _, err := fmt.Sscanf(given, "bytes=%d-", &from); err != nil || r.Header.Get("If-Match") != `"tag"` {
 				w.WriteHeader(http.StatusPreconditionFailed)
 				return
 			}
 		}
+
 		w.Header().Set("ETag", `"tag"`)
 		w.Header().Set("Content-Length", fmt.Sprint(len(content)-from))
+
 		if from > 0 {
 			w.WriteHeader(http.StatusPartialContent)
 		}
+
 		if !stuck {
 			fmt.Fprint(w, content[from:min(from+300_000, len(content))])
 		}
 	}))
 	defer server.Close()
+
 	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+
 	for _, stuck = range []bool{false, true} {
 		body, err := (&S3{Session: &Session{}}).Get(t.Context(), "bucket", "key", "")
 		if err != nil {
@@ -205,6 +224,7 @@ func TestBrokenConnections(t *testing.T) {
 		if stuck && (err == nil || len(got) > 0) {
 			t.Errorf("got %d bytes, %v from a server that sends none", len(got), err)
 		}
+
 		body.Close()
 	}
 }
@@ -219,6 +239,7 @@ func TestParameters(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{"/app/one": "1", "/app/deep/two": "2"}, got); err != nil || diff != "" {
 		t.Errorf("%v\n%s", err, diff)
 	}
+
 	for name, want := range map[string]string{"/none": "check its name and the region", "/denied": "allow the action in the IAM policy"} {
 		if _, err := parameters.Parameter(t.Context(), name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error is %v, want %q", name, err, want)
@@ -243,6 +264,7 @@ func TestWithoutRegionOrCredentials(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_ACCESS_KEY_ID", "")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+
 	_, err := (&Parameters{Session: &Session{}}).Parameter(t.Context(), "/a")
 	if err == nil || !strings.Contains(err.Error(), "set AWS_REGION") {
 		t.Errorf("without a region: %v", err)
@@ -265,6 +287,7 @@ func TestEnvironment(t *testing.T) {
 			}
 		}
 	})
+
 	t.Run("a profile of the shared files", func(t *testing.T) {
 		file := t.TempDir() + "/credentials"
 		if err := os.WriteFile(file, []byte("[work]\naws_access_key_id = AKIDWORK\naws_secret_access_key = x\n"), 0o600); err != nil {
@@ -274,6 +297,7 @@ func TestEnvironment(t *testing.T) {
 		t.Setenv("AWS_SECRET_ACCESS_KEY", "")
 		t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
 		t.Setenv("AWS_PROFILE", "work")
+
 		got, err := (&Credentials{}).Environment(t.Context())
 		if err != nil || !slices.Contains(got, "AWS_ACCESS_KEY_ID=AKIDWORK") {
 			t.Errorf("got %q, %v", got, err)

@@ -35,14 +35,17 @@ func (s *S3) CreateBucket(ctx context.Context, bucket string) error {
 		return err
 	}
 	in := &s3.CreateBucketInput{Bucket: &bucket}
+
 	if region := client.Options().Region; region != "us-east-1" { // which must not be named
 		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
 	}
+
 	_, err = client.CreateBucket(ctx, in)
 	var own *types.BucketAlreadyOwnedByYou
 	if errors.As(err, &own) {
 		return nil
 	}
+
 	return s.explain(ctx, "make bucket "+bucket, err)
 }
 
@@ -61,6 +64,7 @@ func (s *S3) Withdraw(ctx context.Context, bucket, owner string, keys []string) 
 		_, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket, ExpectedBucketOwner: optional(owner)})
 		return err
 	})
+
 	return s.explain(ctx, "remove bucket "+bucket, err)
 }
 
@@ -84,7 +88,8 @@ func (s *S3) Address(ctx context.Context, bucket, key string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	region, suffix := client.Options().Region, "amazonaws.com"
+	region := client.Options().Region
+	suffix := "amazonaws.com"
 	if strings.HasPrefix(region, "cn-") {
 		suffix = "amazonaws.com.cn"
 	}

@@ -11,13 +11,16 @@ import (
 
 func TestBuckets(t *testing.T) {
 	t.Parallel()
-	store, ctx := &S3{Session: &Session{}}, t.Context()
+	store := &S3{Session: &Session{}}
+
+	ctx := t.Context()
 	if err := store.CheckBucket(ctx, "fresh", "123456789012"); !errors.Is(err, fs.ErrNotExist) {
 		t.Fatalf("before it is made: %v", err)
 	}
 	if err := store.CreateBucket(ctx, "fresh"); err != nil {
 		t.Fatal(err)
 	}
+
 	keys := []string{"a/1", "b/2"}
 	for _, key := range append(keys, "c/somebody's") {
 		if there, err := store.Has(ctx, "fresh", key, ""); there || err != nil {
@@ -30,6 +33,7 @@ func TestBuckets(t *testing.T) {
 			t.Errorf("%s is there: %v, %v", key, there, err)
 		}
 	}
+
 	if err := store.Withdraw(ctx, "fresh", "", keys); err != nil {
 		t.Error(err)
 	}
@@ -40,6 +44,7 @@ func TestBuckets(t *testing.T) {
 	if err := store.Withdraw(ctx, "fresh", "", left); err != nil {
 		t.Error(err)
 	}
+
 	if err := store.CheckBucket(ctx, "fresh", ""); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("after it was removed: %v", err)
 	}

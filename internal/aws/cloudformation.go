@@ -49,6 +49,7 @@ func (c *CloudFormation) Stack(ctx context.Context, name string) (stack.Stack, e
 	if len(out.Stacks) != 1 {
 		return stack.Stack{}, fmt.Errorf("look at stack %s: CloudFormation shows %d", name, len(out.Stacks))
 	}
+
 	return stackOf(out.Stacks[0]), nil
 }
 
@@ -60,6 +61,7 @@ func (c *CloudFormation) Ours(ctx context.Context) ([]stack.Stack, error) {
 		return nil, err
 	}
 	var ours []stack.Stack
+
 	pages := cloudformation.NewDescribeStacksPaginator(client, &cloudformation.DescribeStacksInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -72,6 +74,7 @@ func (c *CloudFormation) Ours(ctx context.Context) ([]stack.Stack, error) {
 			}
 		}
 	}
+
 	return ours, nil
 }
 
@@ -84,6 +87,7 @@ func (c *CloudFormation) Events(ctx context.Context, id string) iter.Seq2[stack.
 			yield(stack.Event{}, err)
 			return
 		}
+
 		pages := cloudformation.NewDescribeStackEventsPaginator(client, &cloudformation.DescribeStackEventsInput{StackName: &id})
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(ctx)
@@ -143,9 +147,11 @@ func stackOf(s types.Stack) stack.Stack {
 	for _, parameter := range s.Parameters {
 		read.Parameters[aws.ToString(parameter.ParameterKey)] = aws.ToString(parameter.ParameterValue)
 	}
+
 	for _, output := range s.Outputs {
 		read.Outputs[aws.ToString(output.OutputKey)] = aws.ToString(output.OutputValue)
 	}
+
 	return read
 }
 

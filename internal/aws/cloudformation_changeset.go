@@ -29,9 +29,11 @@ func (c *CloudFormation) CreateChangeSet(ctx context.Context, wanted deploy.Want
 		Capabilities: []types.Capability{types.CapabilityCapabilityIam}, Parameters: parametersOf(wanted),
 		Description: aws.String("made by image-builder deploy"),
 	}
+
 	if wanted.Update {
 		in.ChangeSetType = types.ChangeSetTypeUpdate
 	}
+
 	out, err := client.CreateChangeSet(ctx, in)
 	if err != nil {
 		var exists *types.AlreadyExistsException
@@ -40,6 +42,7 @@ func (c *CloudFormation) CreateChangeSet(ctx context.Context, wanted deploy.Want
 		}
 		return "", c.explain(ctx, "make a change set for stack "+wanted.Stack, err)
 	}
+
 	return aws.ToString(out.Id), nil
 }
 
@@ -49,15 +52,18 @@ func parametersOf(wanted deploy.Wanted) []types.Parameter {
 	for name, value := range wanted.Parameters {
 		parameters = append(parameters, types.Parameter{ParameterKey: &name, ParameterValue: &value})
 	}
+
 	for _, name := range wanted.Keep {
 		parameters = append(parameters, types.Parameter{ParameterKey: &name, UsePreviousValue: aws.Bool(true)})
 	}
+
 	slices.SortFunc(parameters, func(a, b types.Parameter) int {
 		if *a.ParameterKey < *b.ParameterKey {
 			return -1
 		}
 		return 1
 	})
+
 	return parameters
 }
 
@@ -70,6 +76,7 @@ func (c *CloudFormation) ChangeSet(ctx context.Context, stackID, name string) (s
 		return stack.ChangeSet{}, err
 	}
 	read := stack.ChangeSet{Changes: []stack.Change{}}
+
 	pages := cloudformation.NewDescribeChangeSetPaginator(client, &cloudformation.DescribeChangeSetInput{
 		StackName: &stackID, ChangeSetName: &name, IncludePropertyValues: aws.Bool(true),
 	})
@@ -78,7 +85,9 @@ func (c *CloudFormation) ChangeSet(ctx context.Context, stackID, name string) (s
 		if err != nil {
 			return stack.ChangeSet{}, c.explain(ctx, "look at the change set of stack "+nameOf(stackID), err)
 		}
-		read.ID, read.Name, read.StackID = aws.ToString(page.ChangeSetId), aws.ToString(page.ChangeSetName), aws.ToString(page.StackId)
+		read.ID = aws.ToString(page.ChangeSetId)
+		read.Name = aws.ToString(page.ChangeSetName)
+		read.StackID = aws.ToString(page.StackId)
 		read.Status, read.Execution, read.Reason = stack.Status(page.Status), stack.Status(page.ExecutionStatus), aws.ToString(page.StatusReason)
 		for _, change := range page.Changes {
 			if change.ResourceChange != nil {
@@ -86,6 +95,7 @@ func (c *CloudFormation) ChangeSet(ctx context.Context, stackID, name string) (s
 			}
 		}
 	}
+
 	return read, nil
 }
 
@@ -97,6 +107,7 @@ func (c *CloudFormation) ChangeSetNames(ctx context.Context, stackID string) ([]
 		return nil, err
 	}
 	var names []string
+
 	pages := cloudformation.NewListChangeSetsPaginator(client, &cloudformation.ListChangeSetsInput{StackName: &stackID})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -107,6 +118,7 @@ func (c *CloudFormation) ChangeSetNames(ctx context.Context, stackID string) ([]
 			names = append(names, aws.ToString(summary.ChangeSetName))
 		}
 	}
+
 	return names, nil
 }
 
@@ -146,11 +158,14 @@ func changeOf(r *types.ResourceChange) stack.Change {
 	for _, d := range r.Details {
 		detail := stack.Detail{Source: string(d.ChangeSource), Cause: aws.ToString(d.CausingEntity)}
 		if t := d.Target; t != nil {
-			detail.Path, detail.Before, detail.After = pathOf(t), aws.ToString(t.BeforeValue), aws.ToString(t.AfterValue)
+			detail.Path = pathOf(t)
+			detail.Before = aws.ToString(t.BeforeValue)
+			detail.After = aws.ToString(t.AfterValue)
 			detail.Recreation = string(t.RequiresRecreation)
 		}
 		change.Details = append(change.Details, detail)
 	}
+
 	return change
 }
 

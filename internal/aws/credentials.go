@@ -26,11 +26,14 @@ func (c *Credentials) Environment(ctx context.Context) ([]string, error) {
 			env = append(env, name+"="+value)
 		}
 	}
+
 	add("AWS_REGION", cfg.Region)
 	add("AWS_DEFAULT_REGION", cfg.Region)
+
 	for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL_SECRETS_MANAGER"} {
 		add(name, os.Getenv(name))
 	}
+
 	if cfg.Credentials == nil {
 		return env, nil
 	}
@@ -38,6 +41,7 @@ func (c *Credentials) Environment(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return env, nil // no credentials: what needs them says so
 	}
+
 	add("AWS_ACCESS_KEY_ID", found.AccessKeyID)
 	add("AWS_SECRET_ACCESS_KEY", found.SecretAccessKey)
 	add("AWS_SESSION_TOKEN", found.SessionToken)

@@ -42,6 +42,7 @@ func (e *EC2) AMI(ctx context.Context, id string) (image.AMI, error) {
 	if err == nil && len(out.Images) == 0 {
 		return image.AMI{}, fmt.Errorf("look at %s: %w", id, fs.ErrNotExist)
 	}
+
 	if err != nil {
 		return image.AMI{}, e.explain(ctx, "look at "+id, err)
 	}
@@ -58,6 +59,7 @@ func amiOf(i types.Image) image.AMI {
 			ami.RootSize = int64(aws.ToInt32(mapping.Ebs.VolumeSize))
 		}
 	}
+
 	ami.Deprecated, _ = time.Parse(time.RFC3339, aws.ToString(i.DeprecationTime)) // without one it is not deprecated
 	return ami
 }
@@ -73,6 +75,7 @@ func (e *EC2) Architectures(ctx context.Context, instanceType string) ([]string,
 	if err != nil {
 		return nil, e.explain(ctx, "look at instance type "+instanceType, err)
 	}
+
 	var architectures []string
 	for _, one := range out.InstanceTypes {
 		if one.ProcessorInfo == nil {
@@ -82,6 +85,7 @@ func (e *EC2) Architectures(ctx context.Context, instanceType string) ([]string,
 			architectures = append(architectures, string(architecture))
 		}
 	}
+
 	return architectures, nil
 }
 
@@ -114,6 +118,7 @@ func (e *EC2) SourceAMIs(ctx context.Context, amis []string) (map[string]string,
 		return nil, fmt.Errorf("describe AMIs: %w", err)
 	}
 	sources := map[string]string{}
+
 	if len(amis) == 0 {
 		return sources, nil
 	}
@@ -125,12 +130,15 @@ func (e *EC2) SourceAMIs(ctx context.Context, amis []string) (map[string]string,
 		if err != nil {
 			return nil, e.explain(ctx, "describe AMIs", err)
 		}
+
 		for _, one := range page.Images {
 			if source := aws.ToString(one.SourceImageId); source != "" {
 				sources[aws.ToString(one.ImageId)] = source
 			}
 		}
+
 		return page.NextToken, nil
 	})
+
 	return sources, err
 }

@@ -63,6 +63,7 @@ func (s *Session) explain(ctx context.Context, what string, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
+
 	if s.config.Credentials != nil {
 		if _, absent := s.config.Credentials.Retrieve(ctx); absent != nil {
 			return &callError{
@@ -71,6 +72,7 @@ func (s *Session) explain(ctx context.Context, what string, err error) error {
 			}
 		}
 	}
+
 	cause, next := why(err)
 	return &callError{what: what, cause: cause, next: next, err: err}
 }
@@ -81,19 +83,24 @@ func why(err error) (cause, next string) {
 	var unreached *url.Error
 	var unknown *net.DNSError
 	var exceeded *retry.MaxAttemptsError
+
 	switch {
 	case errors.As(err, &api):
-		cause, next = said(api), advice(api.ErrorCode(), api.ErrorMessage())
+		cause = said(api)
+		next = advice(api.ErrorCode(), api.ErrorMessage())
 	case errors.As(err, &unknown) && unknown.IsNotFound:
 		return "there is no host " + unknown.Name, "check AWS_REGION, and this machine's name resolution"
 	case errors.As(err, &unreached):
-		cause, next = "no answer from "+host(unreached.URL)+": "+bare(unreached.Err), "check the connection, then run the same command again"
+		cause = "no answer from " + host(unreached.URL) + ": " + bare(unreached.Err)
+		next = "check the connection, then run the same command again"
 	default:
 		cause = bare(err)
 	}
+
 	if errors.As(err, &exceeded) && exceeded.Attempt > 1 {
 		cause += fmt.Sprintf(", %d times", exceeded.Attempt)
 	}
+
 	return cause, next
 }
 
@@ -111,9 +118,11 @@ func bare(err error) string {
 	var system *os.SyscallError
 	var operation *smithy.OperationError
 	through := ""
+
 	if errors.As(err, &broken) && broken.Op == "proxyconnect" {
 		through = "the proxy of HTTPS_PROXY: "
 	}
+
 	switch {
 	case errors.As(err, &system):
 		err = system.Err
@@ -122,6 +131,7 @@ func bare(err error) string {
 	case errors.As(err, &operation):
 		err = operation.Err
 	}
+
 	return through + err.Error()
 }
 
@@ -137,6 +147,7 @@ func advice(code, message string) string {
 	if strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current") {
 		code = "RequestTimeTooSkewed" // a refused signature is what most services call it
 	}
+
 	switch code {
 	case "AccessDenied", "AccessDeniedException", "Forbidden", "ForbiddenException", "UnauthorizedOperation":
 		return "allow the action in the IAM policy of these credentials, or use others"
@@ -144,28 +155,33 @@ func advice(code, message string) string {
 		return "the credentials have expired: get new ones"
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidSignatureException", "UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure":
 		return "the credentials are not valid: check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN"
+
 	case "NoSuchBucket":
 		return "check the bucket's name, or give a directory for it with --bucket NAME=DIR"
 	case "NoSuchKey":
 		return "there is no such object: check the key"
 	case "ParameterNotFound":
 		return "check its name and the region"
+
 	case "RequestTimeTooSkewed":
 		return "set this machine's clock"
 	case "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException", "SlowDown", "RequestThrottled":
 		return "wait a minute, then run the same command again"
 	case "InternalFailure", "InternalError", "ServiceUnavailable", "InternalServerError":
 		return "AWS has trouble of its own: run the same command again in a while"
+
 	case "InvalidChangeSetStatus":
 		return "the stack was changed meanwhile: run the same command again"
 	case "OperationAborted":
 		return "S3 is still busy with that bucket: run the same command again in a minute"
 	case "ServiceQuotaExceededException", "LimitExceededException", "LimitExceeded":
 		return "wait for what is under way, or have the quota raised in Service Quotas"
+
 	case "IncompleteSignature":
 		return "check AWS_REGION"
 	case "OptInRequired":
 		return "enable the region for the account, or use another"
 	}
+
 	return ""
 }

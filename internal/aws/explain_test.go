@@ -29,6 +29,7 @@ func TestSaid(t *testing.T) {
 			}
 		})
 	}
+
 	proxy := &url.Error{URL: "https://sts", Err: &net.OpError{Op: "proxyconnect", Err: &net.OpError{Op: "dial", Err: &os.SyscallError{Err: syscall.ECONNREFUSED}}}}
 	if cause, _ := why(proxy); cause != "no answer from sts: the proxy of HTTPS_PROXY: connection refused" {
 		t.Error(cause)
@@ -55,15 +56,18 @@ func TestExplain(t *testing.T) {
 				fmt.Fprintf(w, `<ErrorResponse><Error><Code>%s</Code><Message>no more of that</Message></Error></ErrorResponse>`, test.code)
 			}))
 			defer server.Close()
+
 			t.Setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", server.URL)
 			t.Setenv("AWS_MAX_ATTEMPTS", "2")
 			_, err := (&CloudFormation{Session: &Session{}}).Stack(t.Context(), "s")
+
 			var call *callError
 			if !errors.As(err, &call) || err.Error() != test.want || call.Passing() != test.passing {
 				t.Errorf("got %q, passing: %v; want %q", err, call.Passing(), test.want)
 			}
 		})
 	}
+
 	for name, test := range map[string]struct{ variable, value, want string }{
 		"no such host":    {"AWS_ENDPOINT_URL_CLOUDFORMATION", "http://nowhere.invalid", "look at stack s: there is no host nowhere.invalid: check AWS_REGION, and this machine's name resolution"},
 		"nobody listens":  {"AWS_ENDPOINT_URL_CLOUDFORMATION", "http://127.0.0.1:1", "look at stack s: no answer from 127.0.0.1:1: connection refused: check the connection, then run the same command again"},
@@ -79,6 +83,7 @@ func TestExplain(t *testing.T) {
 			}
 		})
 	}
+
 	t.Run("nobody there", func(t *testing.T) {
 		server := httptest.NewServer(nil)
 		server.Close()

@@ -45,6 +45,7 @@ func (b *ImageBuilder) StartBuild(ctx context.Context, pipeline, token string) (
 	if err != nil {
 		return "", b.Session.explain(ctx, "start build", err)
 	}
+
 	return aws.ToString(out.ImageBuildVersionArn), nil
 }
 
@@ -68,12 +69,15 @@ func pipelineOf(p *types.ImagePipeline) imagepipeline.Pipeline {
 		Failures: int(aws.ToInt32(p.ConsecutiveFailures)), NextRun: timeOf(p.DateNextRun),
 		FailureLimit: defaultFailureLimit,
 	}
+
 	if s := p.Schedule; s != nil {
-		found.Expression, found.Zone = aws.ToString(s.ScheduleExpression), aws.ToString(s.Timezone)
+		found.Expression = aws.ToString(s.ScheduleExpression)
+		found.Zone = aws.ToString(s.Timezone)
 		if s.AutoDisablePolicy != nil {
 			found.FailureLimit = int(aws.ToInt32(s.AutoDisablePolicy.FailureCount))
 		}
 	}
+
 	return found
 }
 
@@ -88,6 +92,7 @@ func (b *ImageBuilder) Enable(ctx context.Context, pipeline, token string) error
 	if err != nil {
 		return b.Session.explain(ctx, "get image pipeline "+nameInARN(pipeline), err)
 	}
+
 	p := out.ImagePipeline
 	_, err = client.UpdateImagePipeline(ctx, &imagebuilder.UpdateImagePipelineInput{
 		ImagePipelineArn: p.Arn, ClientToken: &token, Status: types.PipelineStatusEnabled,
@@ -100,6 +105,7 @@ func (b *ImageBuilder) Enable(ctx context.Context, pipeline, token string) error
 	if err != nil {
 		return b.Session.explain(ctx, "enable image pipeline "+nameInARN(pipeline), err)
 	}
+
 	return nil
 }
 
@@ -115,6 +121,7 @@ func (b *ImageBuilder) Images(ctx context.Context, pipeline string) ([]imagepipe
 		return nil, fmt.Errorf("list images: %w", err)
 	}
 	pages := imagebuilder.NewListImagePipelineImagesPaginator(client, &imagebuilder.ListImagePipelineImagesInput{ImagePipelineArn: &pipeline})
+
 	var found []imagepipeline.Image
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -125,6 +132,7 @@ func (b *ImageBuilder) Images(ctx context.Context, pipeline string) ([]imagepipe
 			found = append(found, imageOf(one.Arn, one.State, one.DateCreated, one.BuildType, one.OutputResources))
 		}
 	}
+
 	return found, nil
 }
 
@@ -148,12 +156,15 @@ func imageOf(name *string, state *types.ImageState, created *string, build types
 		ARN: aws.ToString(name), Version: imagepipeline.VersionOf(aws.ToString(name)), Created: timeOf(created),
 		Scheduled: build == types.BuildTypeScheduled,
 	}
+
 	if state != nil {
 		image.State, image.Reason = imagepipeline.State(state.Status), aws.ToString(state.Reason)
 	}
+
 	if outputs != nil {
 		image.AMI = ownAMI(image.ARN, outputs.Amis)
 	}
+
 	return image
 }
 
@@ -183,6 +194,7 @@ func (b *ImageBuilder) Running(ctx context.Context, pipeline string) ([]string, 
 			running = append(running, one.ARN)
 		}
 	}
+
 	return running, nil
 }
 
@@ -194,6 +206,7 @@ func (b *ImageBuilder) Workflows(ctx context.Context, image string) ([]imagepipe
 		return nil, fmt.Errorf("list workflows: %w", err)
 	}
 	pages := imagebuilder.NewListWorkflowExecutionsPaginator(client, &imagebuilder.ListWorkflowExecutionsInput{ImageBuildVersionArn: &image})
+
 	var found []imagepipeline.Workflow
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -207,6 +220,7 @@ func (b *ImageBuilder) Workflows(ctx context.Context, image string) ([]imagepipe
 			})
 		}
 	}
+
 	return found, nil
 }
 
@@ -227,6 +241,7 @@ func (b *ImageBuilder) Steps(ctx context.Context, workflow string) ([]imagepipel
 		return nil, fmt.Errorf("list steps: %w", err)
 	}
 	pages := imagebuilder.NewListWorkflowStepExecutionsPaginator(client, &imagebuilder.ListWorkflowStepExecutionsInput{WorkflowExecutionId: &workflow})
+
 	var found []imagepipeline.Step
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -241,6 +256,7 @@ func (b *ImageBuilder) Steps(ctx context.Context, workflow string) ([]imagepipel
 			})
 		}
 	}
+
 	return found, nil
 }
 

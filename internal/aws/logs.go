@@ -40,9 +40,11 @@ func (l *Logs) Lines(ctx context.Context, group, stream, place string) (imagepip
 		return imagepipeline.Page{}, fmt.Errorf("read log: %w", err)
 	}
 	in := &cloudwatchlogs.GetLogEventsInput{LogGroupName: &group, LogStreamName: &stream, StartFromHead: aws.Bool(true)}
+
 	if place != "" {
 		in.NextToken = &place
 	}
+
 	out, err := client.GetLogEvents(ctx, in)
 	if absent := (*types.ResourceNotFoundException)(nil); errors.As(err, &absent) {
 		return imagepipeline.Page{Next: place, Missing: true}, nil
@@ -50,6 +52,7 @@ func (l *Logs) Lines(ctx context.Context, group, stream, place string) (imagepip
 	if err != nil {
 		return imagepipeline.Page{}, l.Session.explain(ctx, "read log "+group+" "+stream, err)
 	}
+
 	page := imagepipeline.Page{Next: aws.ToString(out.NextForwardToken)}
 	for _, event := range out.Events {
 		at := time.UnixMilli(aws.ToInt64(event.Timestamp)).UTC()
@@ -57,6 +60,7 @@ func (l *Logs) Lines(ctx context.Context, group, stream, place string) (imagepip
 			page.Lines = append(page.Lines, imagepipeline.Line{Time: at, Text: strings.TrimRight(text, "\r\n")})
 		}
 	}
+
 	return page, nil
 }
 
@@ -68,6 +72,7 @@ func (l *Logs) Streams(ctx context.Context, group string) ([]string, error) {
 		return nil, fmt.Errorf("list log streams: %w", err)
 	}
 	pages := cloudwatchlogs.NewDescribeLogStreamsPaginator(client, &cloudwatchlogs.DescribeLogStreamsInput{LogGroupName: &group})
+
 	var names []string
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -81,5 +86,6 @@ func (l *Logs) Streams(ctx context.Context, group string) ([]string, error) {
 			names = append(names, aws.ToString(stream.LogStreamName))
 		}
 	}
+
 	return names, nil
 }

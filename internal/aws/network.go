@@ -28,6 +28,7 @@ func (e *EC2) Subnet(ctx context.Context, id string) (preflight.Subnet, error) {
 	if err != nil {
 		return preflight.Subnet{}, e.explain(ctx, "look at "+id, err)
 	}
+
 	found := out.Subnets[0]
 	return preflight.Subnet{ID: id, VPC: aws.ToString(found.VpcId), Public: aws.ToBool(found.MapPublicIpOnLaunch)}, nil
 }
@@ -39,6 +40,7 @@ func (e *EC2) Table(ctx context.Context, subnet preflight.Subnet) (preflight.Tab
 	if err != nil {
 		return preflight.Table{}, err
 	}
+
 	for _, filters := range [][]types.Filter{
 		{filter("association.subnet-id", subnet.ID)},
 		{filter("vpc-id", subnet.VPC), filter("association.main", "true")},
@@ -51,6 +53,7 @@ func (e *EC2) Table(ctx context.Context, subnet preflight.Subnet) (preflight.Tab
 			return tableOf(out.RouteTables[0]), nil
 		}
 	}
+
 	return preflight.Table{}, fmt.Errorf("look at the routes of %s: it has no route table", subnet.ID)
 }
 
@@ -69,6 +72,7 @@ func tableOf(t types.RouteTable) preflight.Table {
 			aws.ToString(route.NetworkInterfaceId), aws.ToString(route.InstanceId), aws.ToString(route.VpcPeeringConnectionId),
 			aws.ToString(route.LocalGatewayId), aws.ToString(route.CarrierGatewayId), aws.ToString(route.CoreNetworkArn), "somewhere")
 	}
+
 	return table
 }
 
@@ -85,6 +89,7 @@ func (e *EC2) Endpoints(ctx context.Context, vpc string) ([]preflight.Endpoint, 
 		if err != nil {
 			return nil, e.explain(ctx, "look at the endpoints of "+vpc, err)
 		}
+
 		for _, endpoint := range page.VpcEndpoints {
 			if !strings.EqualFold(string(endpoint.State), string(types.StateAvailable)) { // the service writes both forms
 				continue
@@ -94,7 +99,9 @@ func (e *EC2) Endpoints(ctx context.Context, vpc string) ([]preflight.Endpoint, 
 				Service: name[strings.LastIndex(name, ".")+1:], Tables: endpoint.RouteTableIds, Gateway: endpoint.VpcEndpointType == types.VpcEndpointTypeGateway,
 			})
 		}
+
 		return page.NextToken, nil
 	})
+
 	return endpoints, err
 }

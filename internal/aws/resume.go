@@ -36,15 +36,18 @@ func newResuming(ctx context.Context, client *s3.Client, in s3.GetObjectInput) (
 func (r *resuming) Read(p []byte) (int, error) {
 	n, err := r.body.Read(p)
 	r.offset += int64(n)
+
 	if n > 0 {
 		r.failed = 0
 	}
+
 	if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || r.ctx.Err() != nil {
 		return n, err
 	}
 	if r.failed++; r.failed > resumptions {
 		return n, fmt.Errorf("read s3://%s/%s: %w", aws.ToString(r.in.Bucket), aws.ToString(r.in.Key), err)
 	}
+
 	return n, r.again(err)
 }
 

@@ -42,6 +42,7 @@ func (s *S3) Get(ctx context.Context, bucket, key, owner string) (body io.ReadCl
 	if err != nil {
 		return nil, s.explain(ctx, fmt.Sprintf("get s3://%s/%s", bucket, key), err)
 	}
+
 	return body, nil
 }
 
@@ -61,11 +62,13 @@ func (s *S3) List(ctx context.Context, bucket, prefix, owner string, limit int) 
 				keys = append(keys, aws.ToString(object.Key))
 			}
 		}
+
 		return nil
 	})
 	if err != nil {
 		return nil, s.explain(ctx, fmt.Sprintf("list s3://%s/%s", bucket, prefix), err)
 	}
+
 	return keys[:min(len(keys), limit)], nil
 }
 
@@ -105,12 +108,14 @@ func (s *S3) in(ctx context.Context, bucket string, do func(*s3.Client) error) e
 	if region == "" || region == client.Options().Region {
 		return err
 	}
+
 	s.mu.Lock()
 	s.regions[bucket] = region
 	s.mu.Unlock()
 	if client, err = s.client(ctx, bucket); err != nil {
 		return err
 	}
+
 	return do(client)
 }
 
@@ -130,16 +135,21 @@ func (s *S3) client(ctx context.Context, bucket string) (*s3.Client, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	if s.clients == nil {
-		s.clients, s.regions = map[string]*s3.Client{}, map[string]string{}
+		s.clients = map[string]*s3.Client{}
+		s.regions = map[string]string{}
 	}
+
 	region := s.regions[bucket]
 	if region == "" {
 		region = cfg.Region
 	}
+
 	if region == "" {
 		region = anyRegion
 	}
+
 	if s.clients[region] == nil {
 		s.clients[region] = s3.NewFromConfig(cfg, func(o *s3.Options) {
 			o.Region = region
@@ -147,6 +157,7 @@ func (s *S3) client(ctx context.Context, bucket string) (*s3.Client, error) {
 			o.DisableLogOutputChecksumValidationSkipped = true // objects without a checksum are none of the user's concern
 		})
 	}
+
 	return s.clients[region], nil
 }
 

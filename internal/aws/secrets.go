@@ -24,5 +24,6 @@ func (s *Secrets) Secret(ctx context.Context, name string) ([]byte, error) {
 	if out.SecretString != nil {
 		return []byte(aws.ToString(out.SecretString)), nil
 	}
+
 	return out.SecretBinary, nil
 }

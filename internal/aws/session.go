@@ -47,13 +47,16 @@ func (s *Session) load(ctx context.Context) (aws.Config, error) {
 			s.err = misconfigured(s.err)
 			return
 		}
+
 		if s.Region != "" {
 			s.config.Region = s.Region
 		}
+
 		if s.config.Region == "" {
 			s.config.Region = instanceRegion(ctx, s.config)
 		}
 	})
+
 	return s.config, s.err
 }
 

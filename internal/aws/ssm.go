@@ -55,6 +55,7 @@ func (p *Parameters) Under(ctx context.Context, path string) (map[string]string,
 	pages := ssm.NewGetParametersByPathPaginator(client, &ssm.GetParametersByPathInput{
 		Path: &path, Recursive: aws.Bool(true), WithDecryption: aws.Bool(true),
 	})
+
 	values := map[string]string{}
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(ctx)
@@ -65,6 +66,7 @@ func (p *Parameters) Under(ctx context.Context, path string) (map[string]string,
 			values[aws.ToString(parameter.Name)] = aws.ToString(parameter.Value)
 		}
 	}
+
 	return values, nil
 }
 
@@ -83,6 +85,7 @@ func (p *Parameters) Look(ctx context.Context, name string) (image.Parameter, er
 		}
 		return image.Parameter{}, p.Session.explain(ctx, "look at parameter "+name, err)
 	}
+
 	return image.Parameter{
 		Name: name, Value: aws.ToString(out.Parameter.Value), Type: string(out.Parameter.Type), DataType: aws.ToString(out.Parameter.DataType),
 	}, nil

@@ -80,6 +80,7 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 		ctx, cancel = context.WithTimeoutCause(ctx, d.Timeout, timeoutError(d.Timeout))
 		defer cancel()
 	}
+
 	start := b.Now()
 	if err := d.check(); err != nil {
 		return image.Image{}, err
@@ -88,6 +89,7 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	if err := b.clone(ctx, d); err != nil {
 		return image.Image{}, err
 	}
+
 	steps, failed := b.build(ctx, d)
 	if failed != nil && (!d.KeepFailed || !isStepError(failed)) {
 		return image.Image{}, failed
@@ -96,8 +98,10 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	if err != nil {
 		return image.Image{}, errors.Join(failed, err)
 	}
+
 	img, err := b.record(d, steps, search, failed)
-	img.Created, img.Elapsed = start.UTC(), image.Duration(b.Now().Sub(start))
+	img.Created = start.UTC()
+	img.Elapsed = image.Duration(b.Now().Sub(start))
 	return img, errors.Join(failed, err)
 }
 
@@ -136,6 +140,7 @@ func (b Bake) clone(ctx context.Context, d Definition) error {
 	if d.DiskSize == 0 {
 		return nil
 	}
+
 	if err := disk.Grow(ctx, d.disk(), d.DiskSize); err != nil {
 		return fmt.Errorf("grow disk: %w", err)
 	}
@@ -152,8 +157,11 @@ func (b Bake) record(d Definition, steps []image.Step, search *image.Search, fai
 		Arch: d.Base.Arch, Firmware: d.Base.Firmware, Size: size, Data: data, Disk: d.disk(),
 		Parameter: d.Parameter, Steps: steps, Searched: search,
 	}
+
 	if failed != nil {
-		img.Failed, img.Parameter = failed.Error(), ""
+		img.Failed = failed.Error()
+		img.Parameter = ""
 	}
+
 	return img, nil
 }

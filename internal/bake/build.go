@@ -44,6 +44,7 @@ func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err 
 		return nil, fmt.Errorf("keep secrets in memory: %w", err)
 	}
 	defer func() { err = errors.Join(err, memory.Close()) }()
+
 	if err := d.fill(memory); err != nil {
 		return nil, err
 	}
@@ -56,11 +57,13 @@ func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err 
 		defer cancel()
 		err = errors.Join(err, machine.Stop(ctx), os.Remove(d.workDir())) // never into a mount that Stop could not end
 	}()
+
 	journal, err := newJournal(d.Logs, d.hidden, b.Report)
 	if err != nil {
 		return nil, err
 	}
 	err = b.execute(ctx, machine, d, journal)
+
 	return journal.close(err)
 }
 
@@ -87,6 +90,7 @@ func (b Bake) execute(ctx context.Context, machine sandbox.Machine, d Definition
 			return fmt.Errorf("reboot sandbox: %w", err)
 		}
 	}
+
 	return fmt.Errorf("reboot sandbox: the documents asked for more than %d reboots: a step that exits with %d must stop doing so once its work is done", rebootLimit, rebootAsked)
 }
 
@@ -116,6 +120,7 @@ func (b Bake) shares(d Definition) []sandbox.Share {
 	for name, dir := range d.Buckets {
 		shares = append(shares, sandbox.Share{Source: dir, Target: inside + "/bucket/" + name, ReadOnly: true})
 	}
+
 	return shares
 }
 
@@ -141,6 +146,7 @@ func (d Definition) fill(memory *secret.Memory) error {
 		}
 		run.Documents = append(run.Documents, configDocument{Path: inside + "/control/" + name, Parameters: document.Parameters})
 	}
+
 	text, err := json.Marshal(run)
 	if err != nil {
 		return fmt.Errorf("encode run configuration: %w", err)
@@ -148,6 +154,7 @@ func (d Definition) fill(memory *secret.Memory) error {
 	if err := memory.Write("control/run.json", text); err != nil {
 		return err
 	}
+
 	return d.fillShares(memory)
 }
 
@@ -158,15 +165,18 @@ func (d Definition) fillShares(memory *secret.Memory) error {
 			return fmt.Errorf("make shared directory: %w", err)
 		}
 	}
+
 	if d.Script != nil {
 		if err := memory.Write("bucket/bootstrap", d.Script); err != nil {
 			return err
 		}
 	}
+
 	for _, s := range d.Secrets {
 		if err := memory.Write("secrets/"+s.Name, s.Value); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }

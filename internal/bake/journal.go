@@ -47,6 +47,7 @@ func (j *journal) Write(p []byte) (int, error) {
 		}
 		rest = after
 	}
+
 	return len(p), nil
 }
 
@@ -63,11 +64,13 @@ func (j *journal) event(line []byte) {
 		j.failure = j.secrets.Mask(message.FailureMessage)
 		return
 	}
+
 	event := message.Event
 	event.Text = j.secrets.Mask(event.Text)
 	if event.Step != nil {
 		j.follow(event)
 	}
+
 	j.report.Report(event)
 }
 
@@ -110,6 +113,7 @@ func (j *journal) close(err error) ([]image.Step, error) {
 		}
 		steps = append(steps, log.step)
 	}
+
 	return steps, j.explain(err, first)
 }
 

@@ -58,11 +58,13 @@ func TestJournalMasksAndExplains(t *testing.T) {
 		progress.Event{Kind: progress.StepOutput, Step: run("Loud/../one"), Text: "the token is " + token},
 		progress.Event{Kind: progress.StepDone, Step: run("Loud/../one"), Status: progress.Failed, Text: "said " + token},
 	)
+
 	for _, event := range *seen {
 		if strings.Contains(event.Text, token) {
 			t.Errorf("an event shows the secret: %+v", event)
 		}
 	}
+
 	steps, err := j.close(errors.New("exit status 1"))
 	var failed *StepError
 	if !errors.As(err, &failed) {
@@ -74,6 +76,7 @@ func TestJournalMasksAndExplains(t *testing.T) {
 	if want := "run step Loud/../one of d.yml (build): said ***"; failed.Error() != want {
 		t.Errorf("error reads %q, want %q", failed, want)
 	}
+
 	if steps[0].Log != "" {
 		t.Errorf("a step that said nothing has the log %s", steps[0].Log)
 	}
@@ -91,6 +94,7 @@ func TestJournalKeepsTheLastLinesAndOneLogAStep(t *testing.T) {
 		step.Iteration = i
 		j.tell(t, progress.Event{Kind: progress.StepOutput, Step: step, Text: fmt.Sprint("line ", i)})
 	}
+
 	steps, err := j.close(errors.New("killed"))
 	var failed *StepError
 	if !errors.As(err, &failed) || len(failed.Tail) != tailLines || failed.Tail[0] != fmt.Sprint("line ", 2*tailLines) {

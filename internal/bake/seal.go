@@ -26,6 +26,7 @@ func (b Bake) seal(ctx context.Context, d Definition) (*image.Search, error) {
 	if err := proofs.Wait(); err != nil {
 		return nil, fmt.Errorf("seal disk: %w", err)
 	}
+
 	// Mirrors of private repositories may be in it: nobody but root reads it unless root says so.
 	if err := os.Chmod(d.disk(), 0o400); err != nil {
 		return nil, fmt.Errorf("make disk read-only: %w", err)
@@ -51,11 +52,13 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 		return nil, nil
 	}
 	start := b.Now()
+
 	file, err := os.Open(d.disk())
 	if err != nil {
 		return nil, fmt.Errorf("search disk: %w", err)
 	}
 	defer file.Close()
+
 	known, err := d.ofBase(file)
 	if err != nil {
 		return nil, fmt.Errorf("search disk: %w", err)
@@ -64,6 +67,7 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	if err != nil {
 		return nil, fmt.Errorf("search disk: %w", err)
 	}
+
 	leaks, err := b.leaks(ctx, d, patterns, hits)
 	if err != nil {
 		return nil, err
@@ -71,6 +75,7 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	if len(leaks) > 0 {
 		return nil, &LeakError{Leaks: leaks}
 	}
+
 	proof := &image.Search{
 		Patterns: patterns.Patterns(), Bytes: read, Allowed: d.AllowLeak,
 		Elapsed: image.Duration(b.Now().Sub(start)),
@@ -78,6 +83,7 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	for _, extent := range known {
 		proof.Shared += extent.Length
 	}
+
 	return proof, nil
 }
 
@@ -89,11 +95,13 @@ func (d Definition) ofBase(file *os.File) ([]secret.Range, error) {
 		return nil, err
 	}
 	defer base.Close()
+
 	shared, err := disk.Shared(file, base)
 	known := make([]secret.Range, len(shared))
 	for i, extent := range shared {
 		known[i] = secret.Range(extent)
 	}
+
 	return known, err
 }
 
@@ -107,6 +115,7 @@ func (b Bake) leaks(ctx context.Context, d Definition, patterns *secret.Search, 
 		return nil, fmt.Errorf("search base: %w", err)
 	}
 	defer base.Close()
+
 	if hits, err = patterns.Except(ctx, base, hits); err != nil {
 		return nil, fmt.Errorf("search base: %w", err)
 	}
@@ -114,6 +123,7 @@ func (b Bake) leaks(ctx context.Context, d Definition, patterns *secret.Search, 
 	for i, hit := range hits {
 		offsets[i] = hit.Offset
 	}
+
 	places, err := disk.Locate(ctx, d.disk(), offsets)
 	if err != nil {
 		return nil, fmt.Errorf("locate secret on disk: %w", err)
@@ -125,6 +135,7 @@ func (b Bake) leaks(ctx context.Context, d Definition, patterns *secret.Search, 
 			leaks = append(leaks, Leak{Secret: hit.Secret, Form: hit.Form, Offset: hit.Offset, File: place.Path, FileOffset: place.Offset})
 		}
 	}
+
 	return leaks, nil
 }
 

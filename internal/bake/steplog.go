@@ -71,6 +71,7 @@ func newStepLog(dir string, number int, step progress.Step) *stepLog {
 	if len(name) > 60 {
 		name = name[:60]
 	}
+
 	path := filepath.Join(dir, fmt.Sprintf("%02d-%s.log", number, name))
 	return &stepLog{step: image.Step{Step: step}, path: path}
 }

@@ -20,6 +20,7 @@ func (m Maker) aptArguments(ctx context.Context, d Debian) ([]string, error) {
 	case len(sources) > 0:
 		args = append(args, sources...)
 	}
+
 	options := hostOptions(ctx)
 	if options == "" {
 		return args, nil
@@ -28,6 +29,7 @@ func (m Maker) aptArguments(ctx context.Context, d Debian) ([]string, error) {
 	if err := os.WriteFile(config, []byte(options), 0o600); err != nil {
 		return nil, fmt.Errorf("build base: %w", err)
 	}
+
 	// the options serve this machine's network: they must not stay in the image
 	return append([]string{"--aptopt=" + config, `--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"`}, args...), nil
 }
@@ -53,6 +55,7 @@ func hostSources(ctx context.Context, suite string) []string {
 			lines = append(lines, source)
 		}
 	}
+
 	// without the suite itself, its updates are of no use
 	if !slices.ContainsFunc(lines, func(line string) bool { return slices.Contains(strings.Fields(line), suite) }) {
 		return nil
@@ -88,5 +91,6 @@ func hostOptions(ctx context.Context) string {
 			}
 		}
 	}
+
 	return kept.String()
 }

@@ -46,10 +46,13 @@ func (m Maker) finish(ctx context.Context, name, origin string) (image.Base, err
 	if err != nil {
 		return image.Base{}, err
 	}
-	base.Name, base.Origin, base.Created = name, origin, m.Now()
+	base.Name = name
+	base.Origin = origin
+	base.Created = m.Now()
 	if base.SHA256, err = m.digest(ctx, path); err != nil {
 		return image.Base{}, err
 	}
+
 	if err := os.Chmod(path, 0o444); err != nil {
 		return image.Base{}, fmt.Errorf("protect base: %w", err)
 	}
@@ -65,11 +68,13 @@ func (m Maker) digest(ctx context.Context, path string) (string, error) {
 		return "", fmt.Errorf("read disk: %w", err)
 	}
 	defer f.Close()
+
 	info, err := f.Stat()
 	if err != nil {
 		return "", fmt.Errorf("read disk: %w", err)
 	}
-	sum, at := sha256.New(), int64(0)
+	sum := sha256.New()
+	at := int64(0)
 	moved := m.bytes("checksum", info.Size())
 	feed := func(r io.Reader, n int64) error {
 		start := at
@@ -89,6 +94,7 @@ func (m Maker) digest(ctx context.Context, path string) (string, error) {
 			return "", fmt.Errorf("read disk: %w", err)
 		}
 	}
+
 	if err := feed(zeroes{}, info.Size()-at); err != nil {
 		return "", fmt.Errorf("read disk: %w", err)
 	}
@@ -149,6 +155,7 @@ func describe(ctx context.Context, path string) (image.Base, error) {
 	if err != nil {
 		return image.Base{}, err
 	}
+
 	if base.Firmware, err = firmware(path); err != nil {
 		return image.Base{}, err
 	}
@@ -156,6 +163,7 @@ func describe(ctx context.Context, path string) (image.Base, error) {
 	if err != nil {
 		return image.Base{}, fmt.Errorf("measure disk: %w", err)
 	}
+
 	base.Size = info.Size()
 	base.Data, err = disk.Data(path)
 	return base, err

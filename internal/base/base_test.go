@@ -34,25 +34,30 @@ func TestDebianIsAnAgentOfTheStack(t *testing.T) {
 		if err != nil || !strings.Contains(string(group), "\ndocker:x:990:buildkite-agent\n") {
 			t.Errorf("no docker group in %s, %v", group, err)
 		}
+
 		for _, dir := range []string{"etc/buildkite-agent/hooks", "var/lib/buildkite-agent", "var/lib/buildkite-agent/git-mirrors", "var/lib/buildkite-agent/builds", "var/lib/buildkite-agent/plugins"} {
 			info, err := tree.Stat(dir)
 			if err != nil || info.Sys().(*syscall.Stat_t).Uid != 2000 || info.Sys().(*syscall.Stat_t).Gid != 2000 {
 				t.Errorf("%s: %+v, %v", dir, info, err)
 			}
 		}
+
 		for _, program := range []string{"usr/bin/git", "usr/bin/ssh", "usr/bin/cloud-init", "usr/bin/jq", "usr/bin/curl", "usr/bin/sudo", "vmlinuz", "initrd.img", "boot/grub/grub.cfg"} {
 			if _, err := tree.Stat(program); err != nil {
 				t.Error(err)
 			}
 		}
+
 		if id, err := tree.ReadFile("etc/machine-id"); err == nil && len(id) > len("uninitialized\n") {
 			t.Errorf("every machine would have the ID %s", id)
 		}
+
 		for _, left := range []string{"etc/apt/apt.conf.d/99mmdebstrap", "etc/ssh/ssh_host_ed25519_key", "tmp/early.cfg"} {
 			if _, err := tree.Stat(left); err == nil {
 				t.Errorf("%s was left in the base", left)
 			}
 		}
+
 		return nil
 	})
 	if err != nil {

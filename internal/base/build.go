@@ -79,9 +79,11 @@ func (m Maker) Build(ctx context.Context, d Debian) (image.Base, error) {
 	if d.Mirror != "" && hasUser(d.Mirror) {
 		return image.Base{}, errors.New("build base: the mirror's address must be a URL without user and password: they would stay in the base; put them into /etc/apt/auth.conf")
 	}
+
 	if d.Size == 0 {
 		d.Size = DefaultSize
 	}
+
 	if d.Size < minSize {
 		return image.Base{}, fmt.Errorf("build base: %d bytes is too small for a disk: give it at least 1GiB", d.Size)
 	}
@@ -92,6 +94,7 @@ func (m Maker) Build(ctx context.Context, d Debian) (image.Base, error) {
 	if err := BuildPreflight(); err != nil {
 		return image.Base{}, err
 	}
+
 	id := identityOf(d.Name())
 	if err := m.installTree(ctx, d, id, p); err != nil {
 		return image.Base{}, err
@@ -99,6 +102,7 @@ func (m Maker) Build(ctx context.Context, d Debian) (image.Base, error) {
 	if err := m.makeDisk(ctx, d, id, p); err != nil {
 		return image.Base{}, err
 	}
+
 	return m.finish(ctx, d.Name(), "mmdebstrap "+d.Suite)
 }
 
@@ -113,6 +117,7 @@ func (m Maker) installTree(ctx context.Context, d Debian, id identity, p platfor
 	if err := errors.Join(os.WriteFile(script, []byte(customize), 0o700), os.Mkdir(m.path("tmp"), 0o700)); err != nil {
 		return fmt.Errorf("build base: %w", err)
 	}
+
 	packages := strings.Join([]string{contents, p.kernel, "grub-common", p.grub, p.grubBIO}, ",")
 	// the mounts and processes of a build live in namespaces that end with it, also when this process is killed; what is
 	// unmounted outside must go inside too, or it would stay in use for as long as this takes
@@ -123,12 +128,14 @@ func (m Maker) installTree(ctx context.Context, d Debian, id identity, p platfor
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
 		`--customize-hook="$IMAGE_BUILDER_CUSTOMIZE" "$1"`,
 	}, args...)
+
 	env := append(os.Environ(), "TMPDIR="+m.path("tmp"), "LC_ALL=C", "IMAGE_BUILDER_CUSTOMIZE="+script,
 		"ROOT_UUID="+id.filesystem.String(), "ROOT_PARTUUID="+id.root.String(), "BOOT="+m.path("boot"),
 		"EFI="+p.efi, "BIOS="+p.bios, "CONSOLE="+p.console)
 	if err := m.run(ctx, env, "unshare", args...); err != nil {
 		return fmt.Errorf("build base %s: %w", d.Name(), err)
 	}
+
 	return nil
 }
 
@@ -142,6 +149,7 @@ func (m Maker) makeDisk(ctx context.Context, d Debian, id identity, p platform) 
 	if err := os.WriteFile(config, []byte(ext4Config), 0o600); err != nil {
 		return fmt.Errorf("make root filesystem: %w", err)
 	}
+
 	blocks := (d.Size - rest - rootStart) / 4096
 	err := m.run(ctx, append(os.Environ(), "LC_ALL=C", "MKE2FS_CONFIG="+config), "mke2fs", "-q", "-F", "-t", "ext4", "-b", "4096",
 		"-L", "root", "-U", id.filesystem.String(), "-d", m.path("tree"),
@@ -152,17 +160,21 @@ func (m Maker) makeDisk(ctx context.Context, d Debian, id identity, p platform) 
 	if err := installUEFI(path, m.path("boot"), p); err != nil {
 		return err
 	}
+
 	if p.bios != "" {
 		if err := installBIOS(path, m.path("boot")); err != nil {
 			return err
 		}
 	}
+
 	if err := disk.Check(ctx, path); err != nil {
 		return err
 	}
+
 	for _, part := range []string{"tree", "boot", "tmp", "customize.sh", "mke2fs.conf", "apt.conf"} {
 		err = errors.Join(err, os.RemoveAll(m.path(part)))
 	}
+
 	return err
 }
 

@@ -33,6 +33,7 @@ func architecture(tree *os.Root) (image.Arch, error) {
 		}
 		return "", fmt.Errorf("its programs are for %s: use a disk for x86_64 or arm64", machine)
 	}
+
 	return "", errors.New("its root holds no program that tells its architecture (systemd, env, sh): is it an operating system's disk?")
 }
 
@@ -55,6 +56,7 @@ func openRegular(tree *os.Root, path string) (*os.File, error) {
 	if target, err := tree.Readlink(path); err == nil && strings.HasPrefix(target, "/") {
 		path = strings.TrimLeft(target, "/")
 	}
+
 	info, err := tree.Stat(path)
 	if err != nil {
 		return nil, err
@@ -62,6 +64,7 @@ func openRegular(tree *os.Root, path string) (*os.File, error) {
 	if !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("open %s: not a regular file", path)
 	}
+
 	return tree.Open(path)
 }
 
@@ -80,14 +83,17 @@ func systemName(tree *os.Root) string {
 				values[key] = printable(strings.Trim(value, `"'`))
 			}
 		}
+
 		f.Close()
 		break
 	}
+
 	for _, key := range []string{"PRETTY_NAME", "ID"} {
 		if values[key] != "" {
 			return values[key]
 		}
 	}
+
 	return "unknown"
 }
 
@@ -114,6 +120,7 @@ func firmware(path string) ([]image.Firmware, error) {
 		return nil, fmt.Errorf("read disk: %w", err)
 	}
 	defer f.Close()
+
 	found := []image.Firmware{}
 	stage2 := false
 	for _, p := range list {
@@ -124,9 +131,11 @@ func firmware(path string) ([]image.Firmware, error) {
 		// a GPT has a partition for the second stage, an MBR a gap before its first partition
 		stage2 = stage2 || p.Type == string(gpt.BIOSBoot) || (len(p.Type) <= 2 && p.Number > 0)
 	}
+
 	if stage2 && hasBootCode(f) {
 		found = append(found, image.BIOS)
 	}
+
 	return found, nil
 }
 
@@ -138,6 +147,7 @@ func hasLoader(f *os.File, p disk.Partition) (found bool) {
 			found = false
 		}
 	}()
+
 	if p.Size > 4<<30 {
 		return false
 	}
@@ -145,16 +155,19 @@ func hasLoader(f *os.File, p disk.Partition) (found bool) {
 	if err != nil {
 		return false
 	}
+
 	entries, err := esp.ReadDir("EFI/BOOT")
 	if err != nil {
 		return false
 	}
+
 	for _, entry := range entries {
 		name := strings.ToUpper(entry.Name())
 		if strings.HasPrefix(name, "BOOT") && strings.HasSuffix(name, ".EFI") {
 			return true
 		}
 	}
+
 	return false
 }
 

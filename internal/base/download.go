@@ -37,6 +37,7 @@ func parseURL(location string) (*url.URL, string, error) {
 	if digits, err := hex.DecodeString(sum); !ok || err != nil || len(digits) != sha256.Size {
 		return nil, "", fmt.Errorf("read URL: its SHA-256 is missing: %s", right)
 	}
+
 	parsed.Fragment = ""
 	return parsed, sum, nil
 }
@@ -51,11 +52,13 @@ func (m Maker) download(ctx context.Context, location, path string) (string, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, downloadTimeout, errors.New("it took more than 8 hours"))
 	defer cancel()
+
 	response, err := m.get(ctx, from)
 	if err != nil {
 		return "", err
 	}
 	defer response.Body.Close()
+
 	got, err := m.save(ctx, response, path)
 	origin := publicURL(from)
 	if err != nil {
@@ -64,6 +67,7 @@ func (m Maker) download(ctx context.Context, location, path string) (string, err
 	if got != sum {
 		return "", &disk.Unusable{Path: origin, Reason: fmt.Sprintf("its SHA-256 is %s, not %s: fetch the right file, or correct the digest if the publisher changed it", got, sum)}
 	}
+
 	return origin, nil
 }
 
@@ -74,12 +78,14 @@ func (m Maker) get(ctx context.Context, from *url.URL) (*http.Response, error) {
 	if m.transport != nil {
 		transport.TLSClientConfig = m.transport.TLSClientConfig.Clone()
 	}
+
 	client := &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
 		if r.URL.Scheme != "https" || len(via) > 10 {
 			return errors.New("it redirects to something else than https, or without end")
 		}
 		return nil
 	}}
+
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, from.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("download %s: %w", publicURL(from), err)
@@ -91,6 +97,7 @@ func (m Maker) get(ctx context.Context, from *url.URL) (*http.Response, error) {
 		}
 		return nil, fmt.Errorf("download %s: %w", publicURL(from), err)
 	}
+
 	if response.StatusCode != http.StatusOK {
 		return nil, errors.Join(&disk.Unusable{Path: publicURL(from), Reason: "the server answers " + response.Status}, response.Body.Close())
 	}
@@ -104,6 +111,7 @@ func (m Maker) save(ctx context.Context, response *http.Response, path string) (
 		return "", err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
+
 	hash := sha256.New()
 	in := &reader{ctx: ctx, r: io.LimitReader(response.Body, maxDownload+1), moved: m.bytes("download", max(response.ContentLength, 0))}
 	n, err := io.CopyBuffer(io.MultiWriter(hash, out), in, make([]byte, 1<<20))
@@ -113,6 +121,7 @@ func (m Maker) save(ctx context.Context, response *http.Response, path string) (
 	if n > maxDownload {
 		return "", errors.New("it is larger than 256 GiB")
 	}
+
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 

@@ -66,6 +66,7 @@ func divide(path string, size int64, id identity, p platform) error {
 		return fmt.Errorf("make disk: %w", err)
 	}
 	defer f.Close()
+
 	if err := f.Truncate(size); err != nil {
 		return fmt.Errorf("make disk: %w", err)
 	}
@@ -75,6 +76,7 @@ func divide(path string, size int64, id identity, p platform) error {
 			Start: uint64(start / 512), End: uint64(end/512 - 1), Size: uint64(end - start),
 		}
 	}
+
 	table := &gpt.Table{
 		LogicalSectorSize: 512, PhysicalSectorSize: 512, ProtectiveMBR: true, GUID: id.disk.String(),
 		Partitions: []*gpt.Partition{
@@ -86,6 +88,7 @@ func divide(path string, size int64, id identity, p platform) error {
 	if err := table.Write(f, size); err != nil {
 		return fmt.Errorf("write partition table: %w", err)
 	}
+
 	return nil
 }
 
@@ -100,15 +103,18 @@ func installUEFI(path, boot string, p platform) (err error) {
 		return fmt.Errorf("install UEFI loader: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+
 	esp, err := fat32.Create(file.New(f, false), rootStart-espStart, espStart, 512, "ESP", true)
 	if err != nil {
 		return fmt.Errorf("make ESP: %w", err)
 	}
+
 	for _, dir := range []string{"EFI", "EFI/BOOT"} {
 		if err := esp.Mkdir(dir); err != nil {
 			return fmt.Errorf("make ESP: %w", err)
 		}
 	}
+
 	out, err := esp.OpenFile("EFI/BOOT/"+p.loader, os.O_CREATE|os.O_RDWR)
 	if err != nil {
 		return fmt.Errorf("install UEFI loader: %w", err)
@@ -116,6 +122,7 @@ func installUEFI(path, boot string, p platform) (err error) {
 	if _, err := out.Write(loader); err != nil {
 		return fmt.Errorf("install UEFI loader: %w", err)
 	}
+
 	return errors.Join(out.Close(), esp.Close())
 }
 
@@ -141,22 +148,26 @@ func installBIOS(path, boot string) (err error) {
 	if len(first) != 512 || len(core) < 1024 || len(core) > espStart-biosStart {
 		return fmt.Errorf("install BIOS loader: GRUB's images have unexpected sizes: %d and %d bytes", len(first), len(core))
 	}
+
 	le := binary.LittleEndian
 	le.PutUint64(first[bootKernelSector:], biosStart/512)
 	copy(first[bootDriveCheck:], []byte{0x90, 0x90})
 	le.PutUint64(core[coreBlockList:], biosStart/512+1)
 	le.PutUint16(core[coreBlockList+8:], uint16((len(core)+511)/512-1))
 	le.PutUint16(core[coreBlockList+10:], coreSegment)
+
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("install BIOS loader: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+
 	if _, err := f.WriteAt(first[:440], 0); err != nil {
 		return fmt.Errorf("install BIOS loader: %w", err)
 	}
 	if _, err := f.WriteAt(core, biosStart); err != nil {
 		return fmt.Errorf("install BIOS loader: %w", err)
 	}
+
 	return nil
 }

@@ -28,12 +28,15 @@ type Source struct {
 func (m Maker) Pull(ctx context.Context, s Source) (image.Base, error) {
 	origin, err := m.fetch(ctx, s.Location)
 	var made image.Base
+
 	if err == nil {
 		made, err = m.finish(ctx, s.Name, origin)
 	}
+
 	if err == nil {
 		err = disk.Check(ctx, made.Disk)
 	}
+
 	if err != nil {
 		return image.Base{}, fmt.Errorf("pull base %s: %w", s.Name, named(err, m.path(diskFile), s.Location))
 	}
@@ -58,10 +61,12 @@ func (m Maker) fetch(ctx context.Context, location string) (string, error) {
 		}
 		return origin, errors.Join(m.convert(ctx, part), removeIf(part))
 	}
+
 	origin, err := originOf(location)
 	if err != nil {
 		return "", err
 	}
+
 	return origin, m.convert(ctx, location)
 }
 
@@ -79,6 +84,7 @@ func originOf(path string) (string, error) {
 	if !info.Mode().IsRegular() {
 		return "", &disk.Unusable{Path: path, Reason: "it is not a regular file: name a raw or qcow2 disk image"}
 	}
+
 	return fmt.Sprintf("%s (%d bytes, changed %s)", absolute, info.Size(), info.ModTime().UTC().Format("2006-01-02T15:04:05.000000000Z")), nil
 }
 
@@ -88,12 +94,14 @@ func (m Maker) convert(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+
 	switch format {
 	case "raw":
 		return m.copyRaw(ctx, path)
 	case "qcow2":
 		return m.convertQcow2(ctx, path)
 	}
+
 	return &disk.Unusable{Path: path, Reason: fmt.Sprintf("it is a %s file, not a disk: decompress or convert it first, to raw or qcow2", format)}
 }
 
@@ -105,10 +113,12 @@ func formatOf(path string) (string, error) {
 		return "", fmt.Errorf("read disk: %w", err)
 	}
 	defer f.Close()
+
 	head := make([]byte, 16)
 	if _, err := io.ReadFull(f, head); err != nil {
 		return "", &disk.Unusable{Path: path, Reason: "it is not a disk: it has less than 16 bytes"}
 	}
+
 	for magic, format := range map[string]string{
 		"QFI\xfb": "qcow2", "\x1f\x8b": "gzip", "\xfd7zXZ": "xz", "\x28\xb5\x2f\xfd": "zstd", "BZh": "bzip2",
 		"PK\x03\x04": "zip", "KDMV": "VMDK", "vhdxfile": "VHDX", "conectix": "VHD", "<html": "HTML", "<!DOCT": "HTML",
@@ -117,6 +127,7 @@ func formatOf(path string) (string, error) {
 			return format, nil
 		}
 	}
+
 	return "raw", nil
 }
 
@@ -128,6 +139,7 @@ func (m Maker) copyRaw(ctx context.Context, path string) (err error) {
 		return fmt.Errorf("read disk: %w", err)
 	}
 	defer in.Close()
+
 	info, err := in.Stat()
 	if err != nil {
 		return fmt.Errorf("read disk: %w", err)
@@ -137,6 +149,7 @@ func (m Maker) copyRaw(ctx context.Context, path string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, out.Close()) }()
+
 	moved := m.bytes("copy disk", info.Size())
 	for extent, err := range disk.Extents(in) {
 		if err != nil {
@@ -148,6 +161,7 @@ func (m Maker) copyRaw(ctx context.Context, path string) (err error) {
 			return fmt.Errorf("copy disk: %w", err)
 		}
 	}
+
 	out.at = info.Size()
 	return nil
 }
@@ -183,6 +197,7 @@ func (s *sparse) Write(p []byte) (int, error) {
 		s.at += int64(len(block))
 		written += len(block)
 	}
+
 	return written, nil
 }
 

@@ -42,7 +42,9 @@ func needRoot(tb testing.TB) {
 // wholeDisk is a file with an ext4 that looks like a system's: /etc/os-release, and a program of this machine.
 func wholeDisk(tb testing.TB) string {
 	tb.Helper()
-	tree, path := tb.TempDir(), filepath.Join(tb.TempDir(), "disk.raw")
+	tree := tb.TempDir()
+	path := filepath.Join(tb.TempDir(), "disk.raw")
+
 	program, err := os.ReadFile("/usr/bin/env")
 	if err != nil {
 		tb.Fatal(err)
@@ -54,6 +56,7 @@ func wholeDisk(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	run(tb, "mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, path)
 	return path
 }
@@ -72,18 +75,22 @@ func TestPullTakesDisksOfEveryKind(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	raw := wholeDisk(t)
-	qcow2, divided := filepath.Join(t.TempDir(), "disk.img"), filepath.Join(t.TempDir(), "mbr.raw")
+	qcow2 := filepath.Join(t.TempDir(), "disk.img")
+	divided := filepath.Join(t.TempDir(), "mbr.raw")
 	run(t, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", raw, qcow2)
 	run(t, "dd", "if="+raw, "of="+divided, "bs=1M", "seek=1") // zeroes written out
+
 	f, err := os.OpenFile(divided, os.O_RDWR, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
+
 	table := &mbr.Table{Partitions: []*mbr.Partition{{Type: mbr.Linux, Start: 2048, Size: 64 << 11}}}
 	if err := table.Write(f, 65<<20); err != nil {
 		t.Fatal(err)
 	}
+
 	for name, c := range map[string]struct {
 		path string
 		size int64
@@ -95,6 +102,7 @@ func TestPullTakesDisksOfEveryKind(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			text, err := os.ReadFile(got.Disk)
 			if err != nil {
 				t.Fatal(err)
@@ -108,6 +116,7 @@ func TestPullTakesDisksOfEveryKind(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
+
 			if got.Data > 16<<20 {
 				t.Errorf("%d bytes of data: zeroes did not become holes", got.Data)
 			}
@@ -136,7 +145,8 @@ func hostArch(tb testing.TB) image.Arch {
 func TestPullRefusesWhatIsNoDisk(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	raw, dir := wholeDisk(t), t.TempDir()
+	raw := wholeDisk(t)
+	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -144,15 +154,19 @@ func TestPullRefusesWhatIsNoDisk(t *testing.T) {
 		}
 		return path
 	}
-	backed, external := filepath.Join(dir, "backed.qcow2"), filepath.Join(dir, "external.qcow2")
+
+	backed := filepath.Join(dir, "backed.qcow2")
+	external := filepath.Join(dir, "external.qcow2")
 	run(t, "qemu-img", "create", "-q", "-f", "qcow2", "-b", "/etc/passwd", "-F", "raw", backed)
 	run(t, "qemu-img", "create", "-q", "-f", "qcow2", "-o", "data_file="+filepath.Join(dir, "data"), external, "64M")
 	disguised := file("disguised.raw", "QFI\xfb"+strings.Repeat("\x00", 200))
+
 	damaged := filepath.Join(dir, "damaged.raw")
 	if err := disk.Clone(t.Context(), damaged, raw, nil); err != nil {
 		t.Fatal(err)
 	}
 	run(t, "debugfs", "-w", "-R", "clri <12>", damaged)
+
 	for name, c := range map[string]struct{ path, reason string }{
 		"with a backing file":  {backed, "backing file"},
 		"with external data":   {external, "external file"},
@@ -195,11 +209,13 @@ func serve(tb testing.TB, path string) (string, Maker) {
 			http.NotFound(w, r)
 		}
 	}))
+
 	tb.Cleanup(server.Close)
 	pool := x509.NewCertPool()
 	pool.AddCert(server.Certificate())
 	m := maker(tb)
 	m.transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool}}
+
 	return server.URL, m
 }
 
@@ -211,8 +227,11 @@ func TestDownloadIsCheckedBeforeItIsUsed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	digest := sha256.Sum256(text)
-	right, wrong := hex.EncodeToString(digest[:]), strings.Repeat("0", 64)
+	right := hex.EncodeToString(digest[:])
+
+	wrong := strings.Repeat("0", 64)
 	for name, c := range map[string]struct{ path, sum, reason string }{
 		"right":              {"/disk.raw?token=hush", right, ""},
 		"another file":       {"/disk.raw?token=hush", wrong, "its SHA-256 is " + right},
@@ -225,6 +244,7 @@ func TestDownloadIsCheckedBeforeItIsUsed(t *testing.T) {
 			moved := int64(0)
 			m.Progress = func(e progress.Event) { moved = max(moved, e.Done) }
 			got, err := pull(t, m, url+c.path+"#sha256="+c.sum)
+
 			if c.reason == "" {
 				if err != nil || got.SHA256 != right || got.Origin != url+"/disk.raw" || moved != 64<<20 {
 					t.Errorf("got %+v, %v, %d bytes reported", got, err, moved)
@@ -259,11 +279,13 @@ func TestLinksOfAHostileDiskAreNotFollowed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	tree, err := os.OpenRoot(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tree.Close()
+
 	if got := systemName(tree); got != "unknown" {
 		t.Errorf("it read %q of the host", got)
 	}
@@ -279,12 +301,14 @@ func TestBlocksOfZeroesBecomeHoles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	want := bytes.Join([][]byte{{1, 2, 3}, make([]byte, 1<<20), {4}, make([]byte, 100_000)}, nil)
 	for part := range bytes.Lines(want) { // pieces of odd lengths
 		if _, err := out.Write(part); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}

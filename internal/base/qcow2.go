@@ -29,6 +29,7 @@ func (m Maker) convertQcow2(ctx context.Context, path string) error {
 	if _, err := exec.LookPath("qemu-img"); err != nil {
 		return &disk.Missing{Program: "qemu-img", Package: "qemu-utils"}
 	}
+
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return fmt.Errorf("read disk: %w", err)
@@ -38,6 +39,7 @@ func (m Maker) convertQcow2(ctx context.Context, path string) error {
 	if err != nil {
 		return fmt.Errorf("convert %s: %w", path, err)
 	}
+
 	return nil
 }
 
@@ -49,6 +51,7 @@ func standsAlone(path string) error {
 		return fmt.Errorf("read disk: %w", err)
 	}
 	defer f.Close()
+
 	header := make([]byte, 104)
 	if _, err := io.ReadFull(f, header); err != nil {
 		return &disk.Unusable{Path: path, Reason: "its qcow2 header is cut short"}
@@ -56,9 +59,11 @@ func standsAlone(path string) error {
 	be := binary.BigEndian
 	version := be.Uint32(header[4:])
 	features := uint64(0)
+
 	if version >= 3 {
 		features = be.Uint64(header[72:])
 	}
+
 	reason := ""
 	switch {
 	case version != 2 && version != 3:
@@ -67,14 +72,17 @@ func standsAlone(path string) error {
 		reason = "it has a backing file: flatten it with qemu-img convert -O qcow2"
 	case features&(1<<2) != 0:
 		reason = "it keeps its data in an external file: flatten it with qemu-img convert -O qcow2"
+
 	case be.Uint32(header[32:]) != 0:
 		reason = "it is encrypted: decrypt it with qemu-img convert"
 	case features&^uint64(readableFeatures) != 0:
 		reason = fmt.Sprintf("it is marked corrupt or uses qcow2 features that are not known (%#x): repair it with qemu-img check -r all", features)
 	case be.Uint64(header[24:]) > maxVirtual:
 		reason = fmt.Sprintf("it claims a disk of %d bytes, more than 16 TiB", be.Uint64(header[24:]))
+
 	default:
 		return nil
 	}
+
 	return &disk.Unusable{Path: path, Reason: reason}
 }

@@ -48,6 +48,7 @@ func (r Resolver) Resolve(ctx context.Context, reference string) (image.Base, er
 		}
 		reference = value
 	}
+
 	if image.IsAMI(reference) {
 		return image.Base{}, &Unresolved{reference, errors.New("an AMI cannot be read on this machine: copy its root volume into a raw file and name that file, or use debian:bookworm")}
 	}
@@ -55,6 +56,7 @@ func (r Resolver) Resolve(ctx context.Context, reference string) (image.Base, er
 	if err != nil {
 		return image.Base{}, &Unresolved{reference, err}
 	}
+
 	return base, nil
 }
 
@@ -84,11 +86,13 @@ func (r Resolver) resolve(ctx context.Context, reference string) (image.Base, er
 	if wanted.make == nil {
 		return image.Base{}, errAbsent
 	}
+
 	unlock, err := r.lock(ctx)
 	if err != nil {
 		return image.Base{}, err
 	}
 	defer unlock()
+
 	if found, ok, err := r.find(ctx, wanted); ok || err != nil {
 		return found, err // another process made it meanwhile
 	}
@@ -112,6 +116,7 @@ func (r Resolver) plan(reference string) (wanted, error) {
 			return m.Pull(ctx, Source{Location: reference, Name: name})
 		}
 	}
+
 	isPath := strings.Contains(reference, "/") || slices.Contains([]string{".raw", ".qcow2", ".img"}, filepath.Ext(reference))
 	if !isPath {
 		return wanted{name: reference}, nil
@@ -120,6 +125,7 @@ func (r Resolver) plan(reference string) (wanted, error) {
 	if err != nil || isURL(reference) {
 		return wanted{name: name, make: pull(name)}, err
 	}
+
 	origin, err := originOf(name)
 	return wanted{name: name, origin: origin, make: pull(name)}, err
 }
@@ -134,10 +140,12 @@ func PulledName(location string) (string, error) {
 		}
 		return path, nil
 	}
+
 	from, sum, err := parseURL(location)
 	if err != nil {
 		return "", err
 	}
+
 	return publicURL(from) + "#sha256=" + sum, nil
 }
 
@@ -147,11 +155,13 @@ func (r Resolver) find(ctx context.Context, w wanted) (image.Base, bool, error) 
 	if err != nil {
 		return image.Base{}, false, err
 	}
+
 	for _, base := range bases {
 		if base.Name == w.name && (w.origin == "" || base.Origin == w.origin) {
 			return base, true, nil
 		}
 	}
+
 	images, err := r.Catalog.Images(ctx)
 	if err != nil || w.make != nil {
 		return image.Base{}, false, err
@@ -163,6 +173,7 @@ func (r Resolver) find(ctx context.Context, w wanted) (image.Base, bool, error) 
 			found = i
 		}
 	}
+
 	if found < 0 {
 		return image.Base{}, false, nil
 	}
@@ -199,6 +210,7 @@ func (r Resolver) lock(ctx context.Context) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("wait for other bases being made: %w", err)
 	}
+
 	for {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
@@ -207,6 +219,7 @@ func (r Resolver) lock(ctx context.Context) (unlock func(), err error) {
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
 			return nil, errors.Join(fmt.Errorf("wait for other bases being made: %w", err), file.Close())
 		}
+
 		select {
 		case <-ctx.Done():
 			return nil, errors.Join(context.Cause(ctx), file.Close())

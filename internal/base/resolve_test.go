@@ -21,6 +21,7 @@ func resolver(tb testing.TB) (Resolver, *local.Store) {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { store.Close() })
+
 	return Resolver{
 		Catalog: store, Parameters: store, Now: time.Now, Lock: filepath.Join(store.Dir(), "lock"),
 		NewRun: func(ctx context.Context) (Run, string, error) {
@@ -38,6 +39,7 @@ func TestAPathIsPulledOnceAndAgainWhenItChanged(t *testing.T) {
 	needRoot(t)
 	path := wholeDisk(t)
 	r, store := resolver(t)
+
 	var group sync.WaitGroup
 	for range 3 {
 		group.Go(func() {
@@ -46,6 +48,7 @@ func TestAPathIsPulledOnceAndAgainWhenItChanged(t *testing.T) {
 			}
 		})
 	}
+
 	group.Wait()
 	first, err := r.Resolve(t.Context(), path)
 	if err != nil {
@@ -57,6 +60,7 @@ func TestAPathIsPulledOnceAndAgainWhenItChanged(t *testing.T) {
 	if got, err := r.Resolve(t.Context(), "ssm:/buildkite/base"); err != nil || got.Disk != first.Disk {
 		t.Errorf("by parameter: got %+v, %v", got, err)
 	}
+
 	later := time.Now().Add(time.Hour)
 	if err := os.Chtimes(path, later, later); err != nil {
 		t.Fatal(err)
@@ -75,6 +79,7 @@ func TestReferencesThatMeanNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	for reference, reason := range map[string]string{
 		"nothing":                "base list",
 		"ami-0123456789abcdef0":  "cannot be read on this machine",
@@ -88,6 +93,7 @@ func TestReferencesThatMeanNothing(t *testing.T) {
 			t.Errorf("%s: got %v, want one that says %q", reference, err, reason)
 		}
 	}
+
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := r.Resolve(ctx, "debian:bookworm"); !errors.Is(err, context.Canceled) {

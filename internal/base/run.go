@@ -21,12 +21,16 @@ func (m Maker) run(ctx context.Context, env []string, program string, args ...st
 	if program == "unshare" {
 		step.Name = "mmdebstrap"
 	}
+
 	m.Progress.Report(progress.Event{Kind: progress.StepStarted, Step: &step})
-	start, status := time.Now(), progress.Success
+	start := time.Now()
+	status := progress.Success
+
 	err := m.start(ctx, &step, env, program, args...)
 	if err != nil {
 		status = progress.Failed
 	}
+
 	m.Progress.Report(progress.Event{Kind: progress.StepDone, Step: &step, Status: status, Elapsed: time.Since(start)})
 	return err
 }
@@ -40,18 +44,22 @@ func (m Maker) start(ctx context.Context, step *progress.Step, env []string, pro
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	cmd.WaitDelay = 10 * time.Second
 	in, out := io.Pipe()
-	cmd.Stdout, cmd.Stderr = out, out
+	cmd.Stdout = out
+	cmd.Stderr = out
 	tail := make(chan []string)
+
 	go func() { tail <- m.relay(in, step) }()
 	err := cmd.Run()
 	_ = out.Close() // of a pipe in memory: always nil
 	lines := <-tail
+
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	if err != nil {
 		return fmt.Errorf("run %s: %w:\n%s", step.Name, err, strings.Join(lines, "\n"))
 	}
+
 	return nil
 }
 
@@ -60,6 +68,7 @@ func (m Maker) relay(in io.Reader, step *progress.Step) []string {
 	var last []string
 	lines := bufio.NewScanner(in)
 	lines.Split(scanLines)
+
 	for lines.Scan() {
 		text := strings.TrimSpace(lines.Text())
 		if text == "" {
@@ -68,6 +77,7 @@ func (m Maker) relay(in io.Reader, step *progress.Step) []string {
 		last = append(last[max(0, len(last)-14):], text)
 		m.Progress.Report(progress.Event{Kind: progress.StepOutput, Step: step, Stream: "stderr", Text: text})
 	}
+
 	// a line too long for the scanner must not block the program
 	_, _ = io.Copy(io.Discard, in)
 	return last

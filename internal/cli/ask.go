@@ -27,6 +27,7 @@ func (e *Env) agree(ctx context.Context, question string) error {
 		line, _ := bufio.NewReader(file).ReadString('\n') // no answer is no
 		answer <- line
 	}()
+
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(e.Stderr)

@@ -48,12 +48,14 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 	if unready != nil {
 		return &ExitError{Code: BadMachine, Err: unready}
 	}
+
 	watch := newWatcher(env)
 	img, err := c.bake(ctx, env, definition, watch)
 	watch.Close()
 	if err != nil {
 		return c.failed(env, img, err)
 	}
+
 	return env.result(img, img.ID, func() { fmt.Fprint(env.Stderr, Summary(img)) })
 }
 
@@ -74,9 +76,11 @@ func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
 	if r != nil {
 		found = append(found, r.Override(c.Override)...)
 	}
+
 	if found.Errors() == 0 {
 		found = append(found, r.Complete()...)
 	}
+
 	if found.Errors() > 0 {
 		return nil, env.showFindings(found)
 	}
@@ -86,6 +90,7 @@ func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
 	if warnings > 0 && !env.JSON {
 		fmt.Fprintf(env.Stderr, "image-builder: %s: image-builder lint shows them\n", count(warnings, "warning"))
 	}
+
 	return r, env.showFindings(slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity != finding.Error }))
 }
 

@@ -35,10 +35,12 @@ func (c *BaseListCmd) Run(ctx context.Context, env *Env) error {
 		if env.JSON {
 			return env.object(map[string][]image.Base{"bases": append([]image.Base{}, bases...)})
 		}
+
 		var rows [][]string
 		for _, b := range bases {
 			rows = append(rows, []string{harmless(b.Name), string(b.Arch), harmless(b.OS), b.Filesystem, size(b.Size), size(b.Data), harmless(b.Origin)})
 		}
+
 		return env.columns([]string{"NAME", "ARCH", "OS", "ROOT", "SIZE", "DATA", "ORIGIN"}, rows)
 	})
 }
@@ -72,6 +74,7 @@ func (c *BaseBuildCmd) Run(ctx context.Context, env *Env) error {
 	if err := base.BuildPreflight(); err != nil {
 		return &ExitError{Code: BadMachine, Err: err}
 	}
+
 	wanted := base.Debian{Suite: suite, Mirror: c.Mirror, Size: int64(bytes)}
 	return makeBase(ctx, env, func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Build(ctx, wanted) })
 }
@@ -109,16 +112,19 @@ func makeBase(ctx context.Context, env *Env, create func(context.Context, base.M
 	}
 	watch := newWatcher(env)
 	defer watch.Close()
+
 	w, err := wire(ctx, env, watch.Report)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
+
 	made, err := w.bases().Make(ctx, create)
 	watch.Close()
 	if err != nil {
 		return err
 	}
+
 	return env.result(made, made.Name, func() {
 		fmt.Fprintf(env.Stderr, "%s, %s, %s of data on a disk of %s\n", harmless(made.OS), made.Arch, size(made.Data), size(made.Size))
 	})

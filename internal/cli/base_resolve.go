@@ -57,9 +57,11 @@ func (c *BaseResolveCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+
 	if err := c.check(ctx, session, wanted, &r); err != nil {
 		return err
 	}
+
 	if c.Write != "" {
 		writer := release.Writer{Parameters: &aws.Parameters{Session: session}, Wait: pause}
 		change, err := writer.Write(ctx, c.Write, r.AMI)
@@ -68,6 +70,7 @@ func (c *BaseResolveCmd) Run(ctx context.Context, env *Env) error {
 		}
 		r.Parameter = &change
 	}
+
 	return env.result(r, r.AMI, func() { c.explain(env, r) })
 }
 
@@ -80,6 +83,7 @@ func (c *BaseResolveCmd) checkWrite() error {
 	if err == nil && strings.Contains(c.Write, "/") && !strings.HasPrefix(c.Write, "/") {
 		err = fmt.Errorf("check parameter name %q: one with levels begins with a slash", c.Write)
 	}
+
 	if err != nil {
 		return &ExitError{Code: BadInput, Err: err, Next: "give it like --write /buildkite/base-ami"}
 	}
@@ -91,18 +95,22 @@ func (c *BaseResolveCmd) find(ctx context.Context, session *aws.Session, wanted 
 	if r.Region, err = (&aws.Identity{Session: session}).Where(ctx); err != nil {
 		return r, err
 	}
+
 	if r.Mappings = c.Mappings; r.Mappings == "" {
 		if r.Mappings, err = release.Location(c.Release); err != nil {
 			return r, err
 		}
 	}
+
 	mappings, err := release.Fetch(ctx, r.Mappings)
 	if err != nil && !isA[*release.Unusable](err) {
 		return r, &ExitError{Code: AWSRefused, Err: err, Next: "check the connection; or fetch the file otherwise, and name it with --mappings FILE"}
 	}
+
 	if err == nil {
 		r.AMI, err = mappings.Find(r.Region, wanted)
 	}
+
 	return r, err
 }
 
@@ -123,6 +131,7 @@ func (c *BaseResolveCmd) check(ctx context.Context, session *aws.Session, wanted
 	default:
 		r.Image = &ami
 	}
+
 	return nil
 }
 
@@ -133,9 +142,11 @@ func (c *BaseResolveCmd) explain(env *Env, r resolved) {
 		return
 	}
 	fmt.Fprintf(env.Stderr, "%s, %s, of Buildkite, in %s\n", harmless(r.Image.Name), r.Image.Arch, r.Region)
+
 	if !r.Image.Deprecated.IsZero() && r.Image.Deprecated.Before(env.Now()) {
 		fmt.Fprintf(env.Stderr, "warning: deprecated since %s: name a newer release\n", r.Image.Deprecated.Format("2006-01-02"))
 	}
+
 	switch p := r.Parameter; {
 	case p == nil:
 	case p.Old == p.New:

@@ -54,10 +54,13 @@ func (b *builds) pipeline() (string, error) {
 	if arn := b.stack.Outputs["Pipeline"]; arn != "" {
 		return arn, nil
 	}
-	status, next := b.stack.Status, "image-builder deploy RECIPE --stack "+b.stack.Name
+	status := b.stack.Status
+	next := "image-builder deploy RECIPE --stack " + b.stack.Name
+
 	if status.Busy() {
 		next = b.command("status") + " tells when it is done"
 	}
+
 	return "", &ExitError{
 		Code: NotUsable, Err: fmt.Errorf("use stack %s: it has no pipeline: it is in %s", b.stack.Name, status), Next: next,
 	}
@@ -101,13 +104,16 @@ func (b *builds) explain(err error) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
+
 	next := b.command("logs " + failed.Build.Version)
 	if advice := imagepipeline.Advice(failed.Build.Why()); advice != "" {
 		next = advice + "; " + next
 	}
+
 	if failed.Build.State == imagepipeline.Cancelled {
 		next = b.command("start --follow") + " starts another one"
 	}
+
 	return &ExitError{Code: StepFailed, Err: err, Next: next}
 }
 

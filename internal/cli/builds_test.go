@@ -23,6 +23,7 @@ func nightly() (*builds, shownStatus) {
 	pipeline := &imagepipeline.Pipeline{
 		Name: "nightly", Enabled: true, FailureLimit: 5, Expression: "cron(0 0 * * ? *)", Zone: "Europe/Berlin", NextRun: noon().Add(11 * time.Hour),
 	}
+
 	newest := imagepipeline.Built{
 		Image:   imagepipeline.Image{Version: "1.0.4/1", State: imagepipeline.Available, Created: noon().Add(-13 * time.Hour), AMI: "ami-0new", Scheduled: true},
 		Elapsed: image.Duration(18 * time.Minute), Base: "ami-0base",
@@ -40,6 +41,7 @@ func nightly() (*builds, shownStatus) {
 func TestStatusText(t *testing.T) {
 	t.Parallel()
 	b, shown := nightly()
+
 	want := `stack     nightly, UPDATE_COMPLETE, last deployed 2026-03-03 12:00 UTC
 pipeline  ENABLED
 schedule  every day at 00:00, Europe/Berlin: cron(0 0 * * ? *)
@@ -57,10 +59,15 @@ output    /out = ami-0new, of the newest image 1.0.4/1
 func TestStatusTextAlarms(t *testing.T) {
 	t.Parallel()
 	b, shown := nightly()
-	shown.Stack.Status, shown.Stack.Reason = stack.UpdateRollbackFailed, "no\x1b[2J role"
-	shown.Pipeline.Enabled, shown.Failures = false, 6
-	shown.Images[0].State, shown.Images[0].Why = imagepipeline.Failed, "Document \x1b]0;x\x07failed!"
-	shown.Published, shown.Output.AMI = false, "ami-\x1b[31m0old"
+	shown.Stack.Status = stack.UpdateRollbackFailed
+	shown.Stack.Reason = "no\x1b[2J role"
+	shown.Pipeline.Enabled = false
+	shown.Failures = 6
+	shown.Images[0].State = imagepipeline.Failed
+	shown.Images[0].Why = "Document \x1b]0;x\x07failed!"
+	shown.Published = false
+	shown.Output.AMI = "ami-\x1b[31m0old"
+
 	shown.Schedule = scheduled(shown.Pipeline, noon())
 	want := `THE LAST UPDATE OF THE STACK FAILED: it is in UPDATE_ROLLBACK_FAILED
   why   no role
@@ -104,7 +111,8 @@ func TestIn(t *testing.T) {
 func TestStatusTextNewerBase(t *testing.T) {
 	t.Parallel()
 	b, shown := nightly()
-	shown.NewerBase, shown.Base.AMI = true, "ami-0base2"
+	shown.NewerBase = true
+	shown.Base.AMI = "ami-0base2"
 	want := "base      /base = ami-0base2\n          a newer base waits for the next build: the newest image was made from ami-0base\noutput"
 	if text := (statusText{shownStatus: shown, builds: b, now: noon()}).String(); !strings.Contains(text, want) {
 		t.Error(text)
@@ -138,6 +146,7 @@ func TestErrorsOfBuilds(t *testing.T) {
 	b, _ := nightly()
 	b.flag.Stack = "nightly"
 	one := imagepipeline.Image{ARN: "arn:x/1.0.4/1", Version: "1.0.4/1", State: "BUILDING"}
+
 	late := &imagepipeline.LateError{State: "BUILDING"}
 	for name, test := range map[string]struct {
 		err  error
@@ -167,6 +176,7 @@ func TestErrorsOfBuilds(t *testing.T) {
 func TestBuiltSummary(t *testing.T) {
 	t.Parallel()
 	b, _ := nightly()
+
 	build := imagepipeline.Build{Image: imagepipeline.Image{Version: "1.0.5/1", AMI: "ami-0new"}, Elapsed: image.Duration(18 * time.Minute)}
 	for name, test := range map[string]struct {
 		holds     string

@@ -45,6 +45,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	if err != nil {
 		return fail(stderr, err)
 	}
+
 	parsed, err := parser.Parse(args)
 	if stopped {
 		return 0
@@ -54,11 +55,13 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 		DataDir: commands.DataDir, JSON: commands.JSON,
 		Terminal: isTerminal(stderr), Now: time.Now,
 	}
+
 	if err != nil {
 		env.JSON = slices.Contains(args, "--json") // no flag has its value yet
 		return env.fail(usageError(err))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
+
 	if err := parsed.Run(env); err != nil {
 		return env.fail(err)
 	}

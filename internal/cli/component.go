@@ -53,25 +53,30 @@ func (c *ComponentRunCmd) Run(ctx context.Context, env *Env) (err error) {
 	if err := c.complete(ctx, action.Library{Objects: objects}, c.Paths); err != nil {
 		return &ExitError{Code: BadInput, Err: err}
 	}
+
 	jobs, copies, err := c.open(ctx, action.Library{Objects: objects})
 	if err != nil {
 		return c.unusable(env, err)
 	}
 	watch := c.watch(env)
 	defer watch.Close()
+
 	run := c.run(jobs, objects, watch.Report)
 	run.Now = env.Now
 	result, dir, err := c.logged(ctx, env, run, copies)
 	watch.Close()
+
 	if c.LogS3BucketName != "" && dir != "" {
 		err = errors.Join(err, c.upload(context.WithoutCancel(ctx), objects, dir))
 	}
+
 	return c.conclude(ctx, env, result, dir, err)
 }
 
 // logged executes the run and keeps its log folder, whose path it returns.
 func (c *ComponentRunCmd) logged(ctx context.Context, env *Env, run *component.Run, copies []logfolder.Document) (component.Result, string, error) {
 	var log *logfolder.Log
+
 	if !c.NoLog {
 		var err error
 		if log, err = logfolder.Open(c.LogDirectory, c.ExecutionID, copies, env.Now); err != nil {
@@ -79,13 +84,16 @@ func (c *ComponentRunCmd) logged(ctx context.Context, env *Env, run *component.R
 		}
 		run.Observer = log
 	}
+
 	if c.Trace {
 		run.Observer = traced{run.Observer, env.Stderr}
 	}
+
 	result, err := run.Execute(ctx)
 	if log == nil {
 		return result, "", err
 	}
+
 	return result, log.Dir, errors.Join(err, log.Close(&result))
 }
 
@@ -105,6 +113,7 @@ func (c *ComponentRunCmd) open(ctx context.Context, library action.Library) ([]c
 		jobs = append(jobs, component.Job{Document: document, Path: d.Path, Parameters: d.Parameters})
 		copies = append(copies, logfolder.Document{Path: d.Path, Text: text})
 	}
+
 	return jobs, copies, nil
 }
 

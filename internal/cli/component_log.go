@@ -21,12 +21,14 @@ func (c *ComponentRunCmd) upload(ctx context.Context, objects objectStores, dir 
 	if err != nil {
 		return fmt.Errorf("upload logs: %w", err)
 	}
+
 	for _, entry := range entries {
 		key := path.Join(c.LogS3KeyPrefix, filepath.Base(dir), entry.Name())
 		if err := c.uploadFile(ctx, objects, filepath.Join(dir, entry.Name()), key); err != nil {
 			return fmt.Errorf("upload logs: %w", err)
 		}
 	}
+
 	return nil
 }
 

@@ -80,13 +80,16 @@ type runResult struct {
 // conclude prints the result, and turns it into the exit status.
 func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result component.Result, dir string, err error) error {
 	if err != nil && result.FailureMessage == "" {
-		result.Status, result.FailureMessage = component.Failed, err.Error()
+		result.Status = component.Failed
+		result.FailureMessage = err.Error()
 	}
+
 	if printed := c.print(env, runResult{
 		result.ExecutionID, result.Status, result.Failed, result.Executed, result.Ignored, result.FailureMessage, dir,
 	}); printed != nil {
 		err = errors.Join(err, printed)
 	}
+
 	env.JSON = false // the result was the one object
 	bad := component.Unusable{}
 	switch {
@@ -95,6 +98,7 @@ func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result compone
 	case errors.As(err, &bad):
 		_ = env.showFindings(bad.Findings) // the status is awstoe's, not lint's
 		return &ExitError{Code: StepFailed}
+
 	case err != nil:
 		return &ExitError{Code: StepFailed, Err: err}
 	case result.Reboot != nil:
@@ -106,6 +110,7 @@ func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result compone
 		}
 		return &ExitError{Code: StepFailed, Err: failedStep(result), Next: next}
 	}
+
 	return nil
 }
 
@@ -142,10 +147,12 @@ func (c *ComponentRunCmd) rebooting(ctx context.Context, env *Env, delay time.Du
 	fmt.Fprintln(env.Stderr, "image-builder: reboot this machine, then run the same command again: it goes on where it stopped")
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
+
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+
 	return &ExitError{Code: wantsReboot}
 }
 

@@ -65,18 +65,22 @@ func (s *runSettings) complete(ctx context.Context, library action.Library, path
 	case s.Config != "" && (len(paths) > 0 || len(s.Parameters) > 0):
 		return errors.New("give documents and parameters either in the file of --config or on the command line, not both")
 	}
+
 	for _, path := range paths {
 		s.jobs = append(s.jobs, configJob{Path: path})
 	}
+
 	var err error
 	if s.parameters, err = parseParameters(s.Parameters); err != nil {
 		return err
 	}
+
 	if s.Config != "" {
 		if err := s.read(ctx, library); err != nil {
 			return err
 		}
 	}
+
 	if s.CWLogGroup+s.CWLogStream+s.CWLogRegion != "" || s.CWIgnoreFailures {
 		return errors.New("logs cannot be sent to CloudWatch from here: leave the cw settings away and read console.log in the log folder, or upload that with --log-s3-bucket-name")
 	}
@@ -88,22 +92,28 @@ func (s *runSettings) identify() (err error) {
 	if s.LogDirectory == "" {
 		s.LogDirectory = "."
 	}
+
 	if s.LogDirectory, err = filepath.Abs(s.LogDirectory); err != nil {
 		return err
 	}
+
 	if s.StateDirectory == "" {
 		s.StateDirectory = filepath.Join(s.LogDirectory, "TOE_STATE")
 	}
+
 	pending, err := component.Pending(s.StateDirectory)
 	if err != nil {
 		return err
 	}
+
 	if pending != "" {
 		s.ExecutionID = pending
 	}
+
 	if s.ExecutionID == "" {
 		s.ExecutionID, err = newExecutionID()
 	}
+
 	if strings.ContainsAny(s.ExecutionID, "/*?[") {
 		return fmt.Errorf("execution ID %q: it is part of a file name: use letters, digits and hyphens", s.ExecutionID)
 	}
@@ -123,7 +133,9 @@ func (s *runSettings) read(ctx context.Context, library action.Library) error {
 	if len(file.Documents) == 0 {
 		return fmt.Errorf("read configuration %s: it names no documents", s.Config)
 	}
-	s.jobs, s.parameters = file.Documents, file.Parameters
+
+	s.jobs = file.Documents
+	s.parameters = file.Parameters
 	if len(s.Phases) == 0 {
 		for phase := range strings.SplitSeq(file.Phases, ",") {
 			if phase = strings.TrimSpace(phase); phase != "" {
@@ -131,6 +143,7 @@ func (s *runSettings) read(ctx context.Context, library action.Library) error {
 			}
 		}
 	}
+
 	first(&s.ExecutionID, file.ExecutionID)
 	first(&s.ExecutionID, file.ExecutonID)
 	first(&s.LogDirectory, file.LogDirectory)
@@ -141,6 +154,7 @@ func (s *runSettings) read(ctx context.Context, library action.Library) error {
 	first(&s.StateDirectory, file.StateDirectory)
 	first(&s.CWLogGroup, file.CWLogGroup)
 	first(&s.CWLogStream, file.CWLogStream)
+
 	first(&s.CWLogRegion, file.CWLogRegion)
 	s.CWIgnoreFailures = s.CWIgnoreFailures || file.CWIgnoreFailures
 	s.Trace = s.Trace || file.Trace
@@ -168,5 +182,6 @@ func parseParameters(given []string) ([]component.Parameter, error) {
 			return nil, fmt.Errorf("read parameter %q: write name=value, both not empty", text)
 		}
 	}
+
 	return parameters, nil
 }

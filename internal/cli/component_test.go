@@ -27,14 +27,17 @@ func awstoe(ctx context.Context, t *testing.T, args ...string) (stdout, stderr s
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	parsed, err := parser.Parse(append([]string{"component"}, args...))
 	if err != nil {
 		return "", err.Error(), fail(&log, usageError(err))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
+
 	if err := parsed.Run(&Env{Stdout: &out, Stderr: &log, Now: time.Now}); err != nil {
 		status = fail(&log, err)
 	}
+
 	return out.String(), log.String(), status
 }
 
@@ -78,13 +81,15 @@ func decodeResult(t *testing.T, text string) runResult {
 
 func TestComponentRun(t *testing.T) {
 	t.Parallel()
-	file, logs := save(t, "greeting.yml", greeting), t.TempDir()
+	file := save(t, "greeting.yml", greeting)
+	logs := t.TempDir()
 	stdout, stderr, status := awstoe(t.Context(), t, "run", "-d", file, "--parameters", "Whom=moon, mars,Other=x", "-l", logs, "-i", "run-1")
 	got := decodeResult(t, stdout)
 	want := runResult{ExecutionID: "run-1", Status: "success", ExecutedStepCount: 2, LogURL: got.LogURL}
 	if status != 0 || got != want {
 		t.Errorf("status %d, got %+v, want %+v\n%s", status, got, want, stderr)
 	}
+
 	if dir, name := filepath.Split(got.LogURL); filepath.Clean(dir) != logs || !strings.HasPrefix(name, "TOE_") || !strings.HasSuffix(name, "_UTC-0_run-1") {
 		t.Errorf("logs are in %s", got.LogURL)
 	}
@@ -92,11 +97,13 @@ func TestComponentRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, line := range []string{"Z Document " + file, "Z Phase build", "Z Step Hello", "Z Stdout: hello moon, mars", "Z Stderr: |/tmp", "Z TOE has completed execution successfully"} {
 		if !strings.Contains(string(console), line+"\n") {
 			t.Errorf("console.log lacks %q:\n%s", line, console)
 		}
 	}
+
 	if left, _ := filepath.Glob(logs + "/TOE_STATE*"); len(left) > 0 {
 		t.Errorf("left behind: %s", left)
 	}
@@ -105,6 +112,7 @@ func TestComponentRun(t *testing.T) {
 func TestComponentRunFails(t *testing.T) {
 	t.Parallel()
 	file := save(t, "greeting.yml", greeting)
+
 	for _, test := range []struct {
 		name    string
 		args    []string
@@ -144,7 +152,10 @@ func TestComponentRunFails(t *testing.T) {
 
 func TestComponentRunWithConfig(t *testing.T) {
 	t.Parallel()
-	file, logs, bucket := save(t, "greeting.yml", greeting), t.TempDir(), t.TempDir()
+	file := save(t, "greeting.yml", greeting)
+	logs := t.TempDir()
+	bucket := t.TempDir()
+
 	config, err := json.Marshal(map[string]any{
 		"documents":  []any{map[string]any{"path": file, "parameters": []any{map[string]string{"name": "Whom", "value": "moon, mars"}}}},
 		"parameters": []any{map[string]string{"name": "Whom", "value": "sun"}},
@@ -153,11 +164,13 @@ func TestComponentRunWithConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	stdout, stderr, status := awstoe(t.Context(), t, "run", "-c", save(t, "c.json", string(config)), "--bucket", "logs="+bucket)
 	result := decodeResult(t, stdout)
 	if status != 0 || result.ExecutionID != "run-2" || result.ExecutedStepCount != 2 {
 		t.Errorf("status %d, %+v\n%s", status, result, stderr)
 	}
+
 	for _, name := range []string{"console.log", "application.log", "detailedoutput.json", "chaining.json", "D0__greeting.yml"} {
 		uploaded, err := os.ReadFile(filepath.Join(bucket, "some/where", filepath.Base(result.LogURL), name))
 		here, err2 := os.ReadFile(filepath.Join(result.LogURL, name))
@@ -175,6 +188,7 @@ func TestComponentRunStreams(t *testing.T) {
 	if status != 1 || result.FailedStepCount != 1 || result.ExecutedStepCount != 2 {
 		t.Errorf("status %d, %+v\n%s", status, result, stderr)
 	}
+
 	var seen []string
 	for _, line := range lines[:len(lines)-1] {
 		var event progress.Event
@@ -183,6 +197,7 @@ func TestComponentRunStreams(t *testing.T) {
 		}
 		seen = append(seen, strings.Join([]string{string(event.Kind), event.Step.Name, event.Stream, event.Text, string(event.Status)}, "|"))
 	}
+
 	want := []string{
 		"step-started|Hello|||", "step-output|Hello|stdout|hello world|", "step-output|Hello|stderr|/root\\|/tmp|", "step-done|Hello|||success",
 		"step-started|Check|||", "step-done|Check||exit status 1|failed",
@@ -210,9 +225,11 @@ phases:
 `
 
 func TestComponentRunReboots(t *testing.T) {
-	trace, logs := filepath.Join(t.TempDir(), "trace"), t.TempDir()
+	trace := filepath.Join(t.TempDir(), "trace")
+	logs := t.TempDir()
 	t.Setenv("TRACE", trace)
 	file := save(t, "reboot.yml", rebooting)
+
 	var folders []string
 	for i, want := range []int{194, 194, 0} {
 		stdout, stderr, status := awstoe(t.Context(), t, "run", "-d", file, "-l", logs)
@@ -221,12 +238,14 @@ func TestComponentRunReboots(t *testing.T) {
 		}
 		folders = append(folders, decodeResult(t, stdout).LogURL)
 	}
+
 	if folders[0] != folders[2] {
 		t.Errorf("logs are in %q", folders)
 	}
 	if got, err := os.ReadFile(trace); err != nil || string(got) != "once\nonce\nafter\n" {
 		t.Errorf("steps did %q, %v", got, err)
 	}
+
 	var details struct {
 		Documents []struct {
 			Phases []struct {
@@ -234,10 +253,12 @@ func TestComponentRunReboots(t *testing.T) {
 			}
 		}
 	}
+
 	text, err := os.ReadFile(filepath.Join(folders[0], "detailedoutput.json"))
 	if err := errors.Join(err, json.Unmarshal(text, &details)); err != nil {
 		t.Fatal(err)
 	}
+
 	for _, step := range details.Documents[0].Phases[0].Steps {
 		if step.Status != "success" || step.Inputs == "" {
 			t.Errorf("detailedoutput.json says %+v", step)
@@ -247,7 +268,9 @@ func TestComponentRunReboots(t *testing.T) {
 
 func TestComponentRunTraces(t *testing.T) {
 	t.Parallel()
-	dir, file := t.TempDir(), save(t, "greeting.yml", greeting)
+	dir := t.TempDir()
+
+	file := save(t, "greeting.yml", greeting)
 	for _, args := range [][]string{{"--no-log"}, {"-l", dir}} {
 		stdout, stderr, status := awstoe(t.Context(), t, append([]string{"run", "--trace", "-s", dir, "-p", "build", file}, args...)...)
 		if status != 0 || !strings.Contains(stderr, "Stdout: hello world\n") {
@@ -271,7 +294,9 @@ func TestComponentRunInterrupted(t *testing.T) {
 
 func TestComponentValidate(t *testing.T) {
 	t.Parallel()
-	good, bad := save(t, "good.yml", greeting), save(t, "bad.yml", strings.Replace(greeting, "commands", "command", 1))
+	good := save(t, "good.yml", greeting)
+
+	bad := save(t, "bad.yml", strings.Replace(greeting, "commands", "command", 1))
 	for _, test := range []struct {
 		name           string
 		args           []string

@@ -41,6 +41,7 @@ func (c *ComponentValidateCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	documents := append(c.Paths, c.Documents...)
+
 	var found finding.List
 	for _, path := range documents {
 		text, err := (action.Library{Objects: objects}).Document(ctx, path, c.DocumentS3BucketOwner)
@@ -49,18 +50,22 @@ func (c *ComponentValidateCmd) Run(ctx context.Context, env *Env) error {
 		}
 		found = append(found, c.check(path, text)...)
 	}
+
 	names := strings.Join(documents, ",")
 	verdict := validation{"success", fmt.Sprintf("Document(s) [%s] is/are valid.", names)}
+
 	if found.Errors() > 0 {
 		verdict = validation{"failed", fmt.Sprintf("Document(s) [%s] is/are not valid.", names)}
 		_ = env.showFindings(found) // its status is lint's
 	}
+
 	if err := json.NewEncoder(env.Stdout).Encode(verdict); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
 	if found.Errors() > 0 {
 		return &ExitError{Code: StepFailed}
 	}
+
 	return nil
 }
 
@@ -69,9 +74,11 @@ func (c *ComponentValidateCmd) check(path string, text []byte) finding.List {
 	if document == nil {
 		return found
 	}
+
 	for _, platform := range c.platforms() {
 		found = append(found, component.Check(document, action.All(action.Ports{}), component.Options{Platform: platform})...)
 	}
+
 	if c.Trace {
 		return found
 	}
@@ -81,6 +88,7 @@ func (c *ComponentValidateCmd) check(path string, text []byte) finding.List {
 			errors = append(errors, f)
 		}
 	}
+
 	return errors
 }
 
@@ -95,6 +103,7 @@ func (c *ComponentValidateCmd) platforms() []component.Platform {
 			"linux": component.Linux, "windows": component.Windows, "darwin": component.MacOS,
 		}[name])
 	}
+
 	return platforms
 }
 

@@ -35,10 +35,12 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	stacks := &aws.CloudFormation{Session: session}
 	watch := newWatcher(env)
 	defer func() { watch.Close() }()
+
 	remover := &deploy.Delete{
 		Stacks: stacks, Waiting: stacks, Builds: &aws.ImageBuilder{Session: session},
 		Report: func(e progress.Event) { watch.Report(e) }, Wait: pause,
 	}
+
 	name, err := c.name(ctx, stacks)
 	if err != nil {
 		return err
@@ -48,6 +50,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return unchanged(err)
 	}
+
 	if s.Status != stack.DeleteComplete {
 		if err := c.agreed(ctx, env, s); err != nil {
 			return unchanged(err)
@@ -59,6 +62,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 			return err
 		}
 	}
+
 	return env.result(map[string]any{"stack": s.Name, "id": s.ID, "status": stack.DeleteComplete}, s.Name, nil)
 }
 
@@ -88,11 +92,13 @@ func farewell(s stack.Stack) string {
 	if !s.Status.Dead() {
 		goes = parts(s)
 	}
+
 	stays := []string{
 		"the AMIs that were baked, with their snapshots and Image Builder's records of them; nothing deletes old ones any more",
 		fmt.Sprintf("the parameter %s, which goes on naming the last AMI", cmp.Or(harmless(s.Parameters["OutputAmiParameter"]), "that receives the AMI's ID")),
 		"what deploy put into its bucket: templates, scripts, documents",
 	}
+
 	return fmt.Sprintf("stack %s: to be deleted (%s)\n  goes\n    %s\n  stays\n    %s\n",
 		s.Name, s.Status, strings.Join(goes, "\n    "), strings.Join(stays, "\n    "))
 }

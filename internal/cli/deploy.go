@@ -78,12 +78,14 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 	}
 	d := &deployment{command: c, env: env, session: &aws.Session{}, watch: newWatcher(env)}
 	defer func() { d.watch.Close() }()
+
 	plan, err := d.prepare(ctx, name, wanted)
 	if err != nil {
 		return unchanged(err)
 	}
 	d.watch.Close()
 	d.showPlan(plan)
+
 	if plan.Unchanged {
 		return d.result(plan, plan.Standing.Stack)
 	}
@@ -96,6 +98,7 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 		}
 		return d.result(plan, plan.Standing.Stack)
 	}
+
 	return d.execute(ctx, plan)
 }
 
@@ -113,19 +116,23 @@ func (c *DeployCmd) wanted(env *Env) (name string, wanted preflight.Wanted, err 
 	if r != nil {
 		found = append(found, r.Override(c.Override)...)
 	}
+
 	if found.Errors() == 0 {
 		linter := &lint.Linter{Modules: action.All(action.Ports{}), Platform: component.Linux}
 		found = append(found, faults(linter.Named(r))...)
 	}
+
 	if found.Errors() == 0 {
 		var more, misnamed finding.List
 		wanted, more = preflight.Plan(r, c.given())
 		name, misnamed = preflight.StackName(r, c.Stack)
 		found = append(append(found, more...), misnamed...)
 	}
+
 	if env.JSON {
 		found = faults(found)
 	}
+
 	return name, wanted, env.showFindings(found)
 }
 
@@ -140,6 +147,7 @@ func (d *deployment) prepare(ctx context.Context, name string, wanted preflight.
 		return nil, err
 	}
 	d.wire()
+
 	standing, err := d.deploy.Look(ctx, name)
 	if err != nil {
 		return nil, err
@@ -147,18 +155,22 @@ func (d *deployment) prepare(ctx context.Context, name string, wanted preflight.
 	if wanted, err = d.check(ctx, wanted, standing); err != nil {
 		return nil, err
 	}
+
 	template, err := templates.Stack()
 	if err != nil {
 		return nil, err
 	}
 	bucket := deploy.Bucket{Name: d.command.UploadBucket, Owner: d.who.Account}
 	if bucket.Name == "" {
-		bucket.Name, bucket.Make = fmt.Sprintf("image-builder-%s-%s", d.who.Account, d.who.Region), true
+		bucket.Name = fmt.Sprintf("image-builder-%s-%s", d.who.Account, d.who.Region)
+		bucket.Make = true
 	}
+
 	request := deploy.Request{Template: template, Parameters: wanted.In(bucket.Name), Keep: wanted.Keep, Bucket: bucket}
 	for _, u := range wanted.Uploads {
 		request.Uploads = append(request.Uploads, deploy.Upload{Key: u.Key, Body: u.Body(bucket.Name)})
 	}
+
 	return d.deploy.Prepare(ctx, standing, request)
 }
 
@@ -180,18 +192,22 @@ func (d *deployment) check(ctx context.Context, wanted preflight.Wanted, standin
 	if standing.Kind == deploy.Recreate {
 		existing = stack.Stack{}
 	}
+
 	checks := newChecks(d.session, d.env, d.report)
 	results, wanted, err := checks.Run(ctx, wanted, existing)
 	if err != nil {
 		return wanted, err
 	}
-	d.checks, d.wanted = results, wanted
+	d.checks = results
+	d.wanted = wanted
+
 	failed := slices.DeleteFunc(slices.Clone(results), func(r preflight.Result) bool { return r.Status != preflight.Failed })
 	if len(failed) == 0 {
 		return wanted, nil
 	}
 	d.watch.Close()
 	d.showChecks()
+
 	return wanted, notReady(failed)
 }
 
@@ -205,10 +221,12 @@ func notReady(failed []preflight.Result) error {
 		}
 		all = errors.Join(all, errors.New(text))
 	}
+
 	refusal := &ExitError{Code: NotUsable, Err: all}
 	if len(failed) == 1 {
 		refusal.Next = failed[0].Next
 	}
+
 	return refusal
 }
 
@@ -226,9 +244,11 @@ func (d *deployment) execute(ctx context.Context, plan *deploy.Plan) error {
 	d.watch = newWatcher(d.env)
 	after, err := d.deploy.Execute(ctx, plan)
 	d.watch.Close()
+
 	if err != nil && !recreated {
 		err = unchanged(err)
 	}
+
 	if err != nil {
 		return err
 	}
@@ -253,10 +273,12 @@ func (d *deployment) result(plan *deploy.Plan, s stack.Stack) error {
 	if d.command.Plan || len(s.Outputs) == 0 {
 		return nil
 	}
+
 	var rows [][]string
 	for _, name := range slices.Sorted(maps.Keys(s.Outputs)) {
 		rows = append(rows, []string{name, harmless(s.Outputs[name])})
 	}
+
 	return d.env.columns([]string{"OUTPUT", "VALUE"}, rows)
 }
 

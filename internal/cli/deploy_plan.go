@@ -30,9 +30,11 @@ func (d *deployment) showPlan(plan *deploy.Plan) {
 	case s.Kind == deploy.Recreate:
 		d.say("%s: to be deleted and created anew, since nothing of it works (%s): %s", where, s.Stack.Status, harmless(s.Why))
 	}
+
 	if plan.NewBucket != "" {
 		d.say("  bucket %s: new, for the template and what the recipe names", plan.NewBucket)
 	}
+
 	d.showSettings(plan.Settings, s.Kind == deploy.Update)
 	d.showChanges(plan.ChangeSet)
 }
@@ -72,9 +74,11 @@ func (d *deployment) showSettings(settings []deploy.Setting, update bool) {
 		rows = append(rows, [2]string{s.Name, d.transition(s, update)})
 		width = max(width, len(s.Name))
 	}
+
 	if len(rows) > 0 {
 		d.say("  parameters")
 	}
+
 	for _, row := range rows {
 		d.say("    %-*s  %s", width, row[0], row[1])
 	}
@@ -108,6 +112,7 @@ func (d *deployment) showChanges(set stack.ChangeSet) {
 	if d.env.JSON {
 		return
 	}
+
 	for _, group := range stack.Groups(set.Changes) {
 		d.say("  %s", group.Title)
 		if action := group.Changes[0].Action; action == "Add" || action == "Remove" {
@@ -118,6 +123,7 @@ func (d *deployment) showChanges(set stack.ChangeSet) {
 			d.say("    %s", harmless(change.Sentence()))
 		}
 	}
+
 	for _, change := range set.Changes {
 		if warning := change.Warning(); warning != "" {
 			d.say("  warning: %s", harmless(warning))
@@ -127,7 +133,10 @@ func (d *deployment) showChanges(set stack.ChangeSet) {
 
 // showTypes lists resources by type, in the order of their names.
 func (d *deployment) showTypes(changes []stack.Change) {
-	names, types, width := map[string][]string{}, []string{}, 0
+	names := map[string][]string{}
+	types := []string{}
+
+	width := 0
 	for _, change := range changes {
 		noun := stack.Noun(change.Type)
 		if names[noun] == nil {
@@ -136,6 +145,7 @@ func (d *deployment) showTypes(changes []stack.Change) {
 		names[noun] = append(names[noun], change.LogicalID)
 		width = max(width, len(noun))
 	}
+
 	slices.Sort(types)
 	for _, noun := range types {
 		slices.Sort(names[noun])

@@ -44,5 +44,6 @@ func (s *deploySettings) given() preflight.Settings {
 			given[name] = *value
 		}
 	}
+
 	return given
 }

@@ -58,15 +58,20 @@ func flagsOf(t *testing.T, flags any) map[string]string {
 // TestEachStackParameterIsSetByOneFieldOrFlag holds template, recipe and flags of deploy together.
 func TestEachStackParameterIsSetByOneFieldOrFlag(t *testing.T) {
 	t.Parallel()
-	fields, flags := flagsOf(t, &recipe.Override{}), flagsOf(t, &struct{ deploySettings }{})
+	fields := flagsOf(t, &recipe.Override{})
+	flags := flagsOf(t, &struct{ deploySettings }{})
+
 	unused := map[string]bool{}
 	for field := range fields {
 		unused[field] = notOfTheStack[field] == ""
 	}
+
 	parameters := stackParameters(t)
 	for name := range parameters {
-		field, flag := preflight.Field(name), strings.TrimPrefix(preflight.Flag(name), "--")
+		field := preflight.Field(name)
+		flag := strings.TrimPrefix(preflight.Flag(name), "--")
 		_, hasFlag := flags[flag]
+
 		_, isField := fields[field]
 		switch {
 		case field == "" && !hasFlag:
@@ -76,12 +81,15 @@ func TestEachStackParameterIsSetByOneFieldOrFlag(t *testing.T) {
 		case field != "" && !isField:
 			t.Errorf("%s is to be set by %s, which is no field of a recipe: correct fields (internal/preflight/wanted.go)", name, field)
 		}
+
 		delete(unused, field)
 		delete(flags, flag)
 	}
+
 	for flag := range flags {
 		t.Errorf("--%s sets no parameter of the template: remove it from deploySettings (internal/cli/deploy_settings.go), or add the parameter to templates/stack.yml", flag)
 	}
+
 	for field, isUnused := range unused {
 		if isUnused {
 			t.Errorf("the recipe's field %s sets no parameter: name it in fields (internal/preflight/wanted.go), or say in notOfTheStack what becomes of it", field)
@@ -104,6 +112,7 @@ func TestDeployTakesThem(t *testing.T) {
 			}
 		}
 	}
+
 	for name := range stackParameters(t) {
 		if flag := cmp.Or(preflight.Field(name), preflight.Flag(name)[2:]); !taken[flag] {
 			t.Errorf("deploy has no --%s for %s: embed deploySettings and recipe.Override in DeployCmd (internal/cli/deploy.go)", flag, name)
@@ -117,6 +126,7 @@ func TestFlagsSayWhatTheTemplateSays(t *testing.T) {
 	t.Parallel()
 	parameters := stackParameters(t)
 	flags := flagsOf(t, &struct{ deploySettings }{})
+
 	word := regexp.MustCompile(`\b[A-Z][A-Za-z]+\b`)
 	for name, body := range parameters {
 		description, _ := body.(map[string]any)["Description"].(string)
@@ -143,13 +153,16 @@ func TestGivenSettingsHaveTheirParameter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, args := preflight.Settings{}, []string{}
+
+	want := preflight.Settings{}
+	args := []string{}
 	for name := range stackParameters(t) {
 		if preflight.Field(name) == "" {
 			want[name] = "value of " + name
 			args = append(args, preflight.Flag(name)+"="+want[name])
 		}
 	}
+
 	if _, err := parser.Parse(nil); err != nil || len(command.given()) > 0 {
 		t.Errorf("without flags: %v, %v", command.given(), err)
 	}
@@ -159,6 +172,7 @@ func TestGivenSettingsHaveTheirParameter(t *testing.T) {
 	if found := diff.Diff(want, command.given()); found != "" {
 		t.Errorf("settings (-want +got): correct given (internal/cli/deploy_settings.go)\n%s", found)
 	}
+
 	if n := reflect.TypeOf(command.deploySettings).NumField(); n != len(want) {
 		t.Errorf("%d flags, %d parameters that flags set", n, len(want))
 	}
@@ -171,6 +185,7 @@ func TestDocsNameTheRulesOfAStack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	lines := strings.Split(string(page), "\n")
 	for _, rule := range finding.Rules() {
 		if rule.Code < finding.StackName {

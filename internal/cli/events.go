@@ -49,11 +49,13 @@ func (c *EventsCmd) list(ctx context.Context, env *Env, store *local.Store) erro
 	if env.JSON {
 		return env.object(map[string][]local.Event{"events": append([]local.Event{}, events...)})
 	}
+
 	for _, event := range events {
 		if err := env.event(event); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -65,12 +67,14 @@ func (c *EventsCmd) follow(ctx context.Context, env *Env, store *local.Store) er
 		if err != nil {
 			return err
 		}
+
 		for _, event := range events {
 			if err := env.event(event); err != nil {
 				return err
 			}
 			after = event.Number
 		}
+
 		select {
 		case <-ctx.Done():
 			return nil

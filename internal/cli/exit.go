@@ -86,7 +86,8 @@ func fail(stderr io.Writer, err error) int {
 
 // told is what an error says, and what to do next.
 func told(err error) (text, hint string) {
-	text, hint = err.Error(), hintOf(err)
+	text = err.Error()
+	hint = hintOf(err)
 	if last := adviser(nil); hint == "" && errors.As(err, &last) && last.Advice() != "" {
 		if cause, ends := strings.CutSuffix(text, ": "+last.Advice()); ends {
 			return cause, last.Advice()
@@ -114,14 +115,17 @@ func (e *Env) fail(err error) int {
 	case !e.JSON || silent && len(exit.Found) == 0:
 		return fail(e.Stderr, err)
 	case silent:
-		said.Error, said.Findings = "check recipe and flags: "+count(exit.Found.Errors(), "error"), exit.Found
+		said.Error = "check recipe and flags: " + count(exit.Found.Errors(), "error")
+		said.Findings = exit.Found
 	default:
 		said.Error, said.Hint = told(err)
 	}
+
 	said.Log, said.Tail = stepLog(err)
 	if build := (*imagepipeline.FailedError)(nil); errors.As(err, &build) {
 		said.Tail = build.Build.Tail
 	}
+
 	_ = json.NewEncoder(e.Stdout).Encode(said) // stderr has it too
 	return fail(e.Stderr, err)
 }
@@ -147,15 +151,18 @@ func codeOf(err error) Code {
 		return Interrupted
 	case errors.As(err, &exit):
 		return exit.Code
+
 	case ofBake:
 		return baked
 	case errors.Is(err, context.DeadlineExceeded):
 		return TimedOut
 	case isA[*kong.ParseError](err), isA[finding.Finding](err):
 		return BadInput
+
 	case isA[awsCall](err), isA[*aws.ConfigError](err):
 		return AWSRefused
 	}
+
 	return codeOfNoun(err)
 }
 

@@ -29,6 +29,7 @@ import (
 func TestFail(t *testing.T) {
 	t.Parallel()
 	step := &bake.StepError{Step: image.Step{Step: progress.Step{Name: "Run", Document: "d", Phase: "build"}, Message: "exit status 3", Log: "/l.log"}, Cause: errors.New("x")}
+
 	for name, test := range map[string]struct {
 		err  error
 		code Code
@@ -90,6 +91,7 @@ func TestExitCodesPage(t *testing.T) {
 	for _, row := range exitCodes {
 		want += fmt.Sprintf("| %d | %s |\n", row.Code, row.Meaning)
 	}
+
 	_, table, _ := strings.Cut(string(page), "| code |")
 	table, _, _ = strings.Cut("| code |"+table, "\n\n")
 	if diff := cmp.Diff(want, strings.TrimRight(table, "\n")+"\n"); diff != "" {

@@ -33,6 +33,7 @@ Examples:
 // Run boots.
 func (c *ImageBootCmd) Run(ctx context.Context, env *Env) error {
 	config := qemu.BootConfig{Disk: c.Disk, Timeout: c.Timeout}
+
 	if info, err := os.Stat(c.Disk); err != nil || !info.Mode().IsRegular() {
 		img, err := env.image(ctx, c.Disk)
 		if err != nil {
@@ -40,10 +41,12 @@ func (c *ImageBootCmd) Run(ctx context.Context, env *Env) error {
 		}
 		config.Disk, config.Arch = img.Disk, img.Arch
 	}
+
 	result, err := env.boot(ctx, config)
 	if err != nil {
 		return err
 	}
+
 	return env.result(map[string]any{
 		"disk": config.Disk, "prompt": result.Prompt, "seconds": result.Elapsed.Seconds(),
 		"accelerator": result.Accel, "why": result.Why, "firmware": result.Firmware,
@@ -76,15 +79,21 @@ func bootDisk(ctx context.Context, config qemu.BootConfig, report progress.Func)
 	config.Console = &consoleLines{func(line string) {
 		report.Report(progress.Event{Kind: progress.StepOutput, Step: &step, Stream: "stdout", Text: line})
 	}, nil}
+
 	result, err := qemu.Boot(ctx, config)
-	status, text := progress.Success, ""
+	status := progress.Success
+	text := ""
+
 	if err != nil {
-		status, text = progress.Failed, "no login prompt"
+		status = progress.Failed
+		text = "no login prompt"
 	}
+
 	report.Report(progress.Event{Kind: progress.StepDone, Step: &step, Status: status, Text: text, Elapsed: time.Since(start)})
 	if isA[*qemu.BootError](err) {
 		err = &ExitError{Code: NotUsable, Err: err}
 	}
+
 	return result, err
 }
 

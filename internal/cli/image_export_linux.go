@@ -42,12 +42,14 @@ func (c *ImageExportCmd) Run(ctx context.Context, env *Env) error {
 		if err := c.check(); err != nil {
 			return err
 		}
+
 		watch := newWatcher(env)
 		err = c.export(ctx, img, watch.Report)
 		watch.Close()
 		if err != nil {
 			return err
 		}
+
 		return env.result(map[string]string{"id": img.ID, "file": c.File, "format": c.Format}, c.File, nil)
 	})
 }
@@ -65,6 +67,7 @@ func (c *ImageExportCmd) check() error {
 	case !c.Force:
 		return &ExitError{Code: BadInput, Err: fmt.Errorf("export to %s: it exists", c.File), Next: "name another file, or replace it with --force"}
 	}
+
 	return nil
 }
 
@@ -76,17 +79,21 @@ func (c *ImageExportCmd) export(ctx context.Context, img image.Image, report pro
 		return fmt.Errorf("export disk: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
 	written := filepath.Join(dir, "disk")
 	write := disk.Clone
+
 	if c.Format == "qcow2" {
 		write = disk.ExportQCOW2
 	}
+
 	err = write(ctx, written, img.Disk, func(done, total int64) {
 		report.Report(progress.Event{Kind: progress.Bytes, Stage: "export", Done: done, Total: total})
 	})
 	if err != nil {
 		return err
 	}
+
 	return c.place(written)
 }
 
@@ -97,9 +104,11 @@ func (c *ImageExportCmd) place(written string) error {
 	if !c.Force {
 		err = os.Link(written, c.File)
 	}
+
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		err = os.Rename(written, c.File)
 	}
+
 	if err != nil {
 		return fmt.Errorf("export disk: %w", err)
 	}

@@ -45,6 +45,7 @@ func (c *ImageListCmd) Run(ctx context.Context, env *Env) error {
 		if env.JSON {
 			return env.object(map[string][]image.Image{"images": append([]image.Image{}, images...)})
 		}
+
 		current, err := currentImages(ctx, store)
 		if err != nil {
 			return err
@@ -53,10 +54,12 @@ func (c *ImageListCmd) Run(ctx context.Context, env *Env) error {
 			fmt.Fprintln(env.Stderr, "no images yet: image-builder bake RECIPE makes one")
 			return nil
 		}
+
 		var rows [][]string
 		for _, img := range images {
 			rows = append(rows, imageRow(img, env.Now(), current[img.ID] != nil))
 		}
+
 		return env.columns([]string{"ID", "NAME", "BASE", "SIZE", "DATA", "BAKED", "STATE"}, rows)
 	})
 }
@@ -69,6 +72,7 @@ func imageRow(img image.Image, now time.Time, current bool) []string {
 	case current:
 		state = "current"
 	}
+
 	return []string{
 		img.ID, harmless(img.Name), harmless(img.Base), size(img.Size), size(img.Data),
 		humanize.RelTime(img.Created, now, "ago", "from now"), state,
@@ -118,6 +122,7 @@ func (c *ImageRemoveCmd) Run(ctx context.Context, env *Env) error {
 			}
 			removed = append(removed, img.ID)
 		}
+
 		return errors.Join(c.print(env, removed), failed)
 	})
 }

@@ -38,11 +38,13 @@ func (c *ImageShellCmd) Run(ctx context.Context, env *Env) (err error) {
 	if err := nspawn.Preflight(ctx); err != nil {
 		return &ExitError{Code: BadMachine, Err: err}
 	}
+
 	store, err := local.Open(ctx, env.DataDir, env.Now)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
+
 	img, err := store.Image(ctx, c.ID)
 	if err != nil {
 		return err
@@ -52,6 +54,7 @@ func (c *ImageShellCmd) Run(ctx context.Context, env *Env) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
+
 	return openShell(ctx, img.Disk, run.Dir)
 }
 
@@ -70,10 +73,12 @@ func openShell(ctx context.Context, source, dir string) (err error) {
 		defer cancel()
 		err = errors.Join(err, machine.Stop(ctx))
 	}()
+
 	err = machine.Shell(ctx, []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8"})
 	var exit sandbox.ExitError
 	if errors.As(err, &exit) {
 		return nil
 	}
+
 	return err
 }

@@ -57,6 +57,7 @@ func (c *ImageShowCmd) Run(ctx context.Context, env *Env) error {
 		if err != nil {
 			return err
 		}
+
 		seen := shown{Image: img, Current: append([]string{}, current[img.ID]...)}
 		if seen.Access, err = diskAccess(img.Disk, store.Dir()); err != nil {
 			return err
@@ -67,6 +68,7 @@ func (c *ImageShowCmd) Run(ctx context.Context, env *Env) error {
 		if _, err := fmt.Fprint(env.Stdout, details(seen)); err != nil {
 			return fmt.Errorf("print result: %w", err)
 		}
+
 		return env.steps(img.Steps)
 	})
 }
@@ -86,13 +88,16 @@ func details(s shown) string {
 		{"secrets", searched(s.Searched)},
 		{"output", output(s)},
 	}
+
 	if s.Failed != "" {
 		facts = append(facts, [2]string{"failed", harmless(s.Failed)})
 	}
+
 	var text strings.Builder
 	for _, fact := range facts {
 		fmt.Fprintf(&text, "%-9s %s\n", fact[0], fact[1])
 	}
+
 	return text.String()
 }
 
@@ -126,6 +131,7 @@ func (e *Env) steps(steps []image.Step) error {
 	for _, step := range steps {
 		rows = append(rows, []string{label(step.Step), string(step.Status), took(time.Duration(step.Elapsed)), cmp.Or(step.Log, "printed nothing")})
 	}
+
 	if _, err := fmt.Fprintln(e.Stdout); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
@@ -146,6 +152,7 @@ func diskAccess(disk, dataDir string) (access, error) {
 		}
 		readable &^= hidden(above.Mode().Perm())
 	}
+
 	found := access{Owner: ownerOf(info), Mode: fmt.Sprintf("%04o", info.Mode().Perm())}
 	switch {
 	case readable&0o004 != 0:
@@ -155,6 +162,7 @@ func diskAccess(disk, dataDir string) (access, error) {
 	default:
 		found.Who = found.Owner + " only"
 	}
+
 	return found, nil
 }
 

@@ -54,9 +54,11 @@ func (c *LintCmd) Run(ctx context.Context, env *Env) error {
 		}
 		c.lint(linter, env, path, all)
 	}
+
 	if c.ErrorsOnly {
 		all.found = slices.DeleteFunc(all.found, func(f finding.Finding) bool { return f.Severity != finding.Error })
 	}
+
 	if err := c.print(env, all); err != nil {
 		return err
 	}
@@ -72,6 +74,7 @@ func (c *LintCmd) lint(linter *lint.Linter, env *Env, path string, all *linted) 
 		all.unusable = appendError(all.unusable, err)
 		return
 	}
+
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		all.unusable = appendError(all.unusable, all.walk(linter, path))
 		return
@@ -80,6 +83,7 @@ func (c *LintCmd) lint(linter *lint.Linter, env *Env, path string, all *linted) 
 	if err == nil {
 		err = all.add(linter, path, text)
 	}
+
 	all.unusable = appendError(all.unusable, err)
 }
 
@@ -103,6 +107,7 @@ func (all *linted) add(linter *lint.Linter, path string, text []byte) error {
 			all.found = append(all.found, f)
 		}
 	}
+
 	return nil
 }
 
@@ -118,15 +123,18 @@ func (all *linted) walk(linter *lint.Linter, dir string) error {
 		if !entry.Type().IsRegular() || !slices.Contains([]string{".yml", ".yaml", ".json"}, filepath.Ext(path)) {
 			return nil
 		}
+
 		text, err := lint.Read(path)
 		if err != nil || !lint.Certain(lint.KindOf(path, text), text) {
 			return nil
 		}
+
 		return all.add(linter, path, text)
 	})
 	if err != nil {
 		return fmt.Errorf("lint: %w", err)
 	}
+
 	return nil
 }
 
@@ -135,6 +143,7 @@ func (c *LintCmd) print(env *Env, all *linted) error {
 	if env.JSON {
 		format = "json"
 	}
+
 	switch format {
 	case "json":
 		return finding.WriteJSON(env.Stdout, all.found)
@@ -143,6 +152,7 @@ func (c *LintCmd) print(env *Env, all *linted) error {
 	case "github":
 		return finding.WriteGitHub(env.Stdout, all.found)
 	}
+
 	return finding.WriteText(env.Stdout, all.found, all.source)
 }
 

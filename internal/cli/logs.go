@@ -55,6 +55,7 @@ func (c *LogsCmd) Run(ctx context.Context, env *Env) error {
 	if c.Pipeline {
 		return c.pipelineLog(ctx, env, b)
 	}
+
 	images, err := b.list(ctx)
 	if err != nil {
 		return err
@@ -66,12 +67,14 @@ func (c *LogsCmd) Run(ctx context.Context, env *Env) error {
 	if c.Follow {
 		return c.follow(ctx, env, b, image)
 	}
+
 	printed, err := env.printLog(image, env.logLine, func(line func(imagepipeline.Line) error) (int, error) {
 		return b.log("ImageLogs").Image(ctx, image.Version, line)
 	})
 	if err == nil && printed == 0 {
 		return c.noLog(ctx, env, b, image)
 	}
+
 	return err
 }
 
@@ -92,9 +95,11 @@ func (e *Env) printLog(image imagepipeline.Image, print func(imagepipeline.Line)
 		return read(print)
 	}
 	shown := shownLog{Lines: []imagepipeline.Line{}}
+
 	if image.ARN != "" {
 		shown.Image = &image
 	}
+
 	count, err := read(func(line imagepipeline.Line) error {
 		shown.Lines = append(shown.Lines, line)
 		return nil
@@ -102,6 +107,7 @@ func (e *Env) printLog(image imagepipeline.Image, print func(imagepipeline.Line)
 	if err != nil || count == 0 {
 		return count, err
 	}
+
 	return count, e.object(shown)
 }
 
@@ -148,6 +154,7 @@ func (c *LogsCmd) pipelineLog(ctx context.Context, env *Env, b *builds) error {
 			Next: b.command("status") + " tells when the next build is due",
 		}
 	}
+
 	return err
 }
 
@@ -159,6 +166,7 @@ func (c *LogsCmd) noImage(ctx context.Context, env *Env, b *builds, images []ima
 			Next: b.command("status --images "+strconv.Itoa(len(images))) + " lists them",
 		}
 	}
+
 	b.showPipelineLog(ctx, env)
 	return &ExitError{
 		Code: NotUsable, Err: fmt.Errorf("find an image: stack %s has not built any yet", b.stack.Name),
@@ -170,6 +178,7 @@ func (c *LogsCmd) noImage(ctx context.Context, env *Env, b *builds, images []ima
 func (c *LogsCmd) noLog(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
 	err := fmt.Errorf("read the log of %s: it has no line", image.Version)
 	days, _ := strconv.Atoi(b.stack.Parameters["LogRetentionDays"])
+
 	age := env.Now().Sub(image.Created)
 	switch {
 	case image.State.Building():
@@ -180,10 +189,12 @@ func (c *LogsCmd) noLog(ctx context.Context, env *Env, b *builds, image imagepip
 			Next: "deploy with a higher --log-retention-days to keep those of later builds longer",
 		}
 	}
+
 	b.showPipelineLog(ctx, env)
 	if image.State == imagepipeline.Failed {
 		err = fmt.Errorf("%w: the build failed before its instance wrote any: %s", err, imagepipeline.Build{Image: image}.Why())
 	}
+
 	return &ExitError{Code: NotUsable, Err: err, Next: imagepipeline.Advice(image.Reason)}
 }
 

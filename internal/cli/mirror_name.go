@@ -28,10 +28,12 @@ func (c *MirrorNameCmd) Run(env *Env) error {
 		}
 		return json.NewEncoder(env.Stdout).Encode(names)
 	}
+
 	for _, url := range c.URLs {
 		if _, err := fmt.Fprintln(env.Stdout, recipe.MirrorName(url)); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }

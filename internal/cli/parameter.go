@@ -89,10 +89,12 @@ func (c *ParameterListCmd) Run(ctx context.Context, env *Env) error {
 			fmt.Fprintln(env.Stderr, "no parameters yet: image-builder parameter put NAME VALUE makes one, as does a bake with an output")
 			return nil
 		}
+
 		var rows [][]string
 		for _, one := range parameters {
 			rows = append(rows, []string{one.Name, harmless(one.Value), strconv.Itoa(one.Version), one.Changed.Format(time.RFC3339)})
 		}
+
 		return env.columns([]string{"NAME", "VALUE", "VERSION", "CHANGED"}, rows)
 	})
 }

@@ -34,5 +34,6 @@ func (e *Env) showFindings(found finding.List) error {
 	if found.Errors() > 0 {
 		return &ExitError{Code: BadInput, Found: found}
 	}
+
 	return nil
 }

@@ -51,10 +51,12 @@ func (s sources) read(ctx context.Context, bucket, key string) ([]byte, error) {
 		return nil, err
 	}
 	defer body.Close()
+
 	text, err := io.ReadAll(io.LimitReader(body, secret.LoadLimit+1))
 	if err == nil && len(text) > secret.LoadLimit {
 		err = fmt.Errorf("the object is larger than %d bytes", secret.LoadLimit)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("read s3://%s/%s: %w", bucket, key, err)
 	}
@@ -73,6 +75,7 @@ func (s sources) Secrets(ctx context.Context, reference string) ([]secret.Secret
 	case "ssm":
 		return s.parameterSecrets(ctx, name)
 	}
+
 	return secret.Load(reference)
 }
 
@@ -81,6 +84,7 @@ func (s sources) bucketSecrets(ctx context.Context, place string) ([]secret.Secr
 	if prefix != "" && !strings.HasSuffix(prefix, "/") {
 		prefix += "/"
 	}
+
 	keys, err := s.of(bucket).List(ctx, bucket, prefix, "", most+1)
 	if err != nil {
 		return nil, err
@@ -88,6 +92,7 @@ func (s sources) bucketSecrets(ctx context.Context, place string) ([]secret.Secr
 	if len(keys) > most {
 		return nil, fmt.Errorf("s3://%s holds more than %d objects: name a prefix", place, most)
 	}
+
 	var secrets []secret.Secret
 	for _, key := range keys {
 		name := strings.TrimPrefix(key, prefix)
@@ -100,6 +105,7 @@ func (s sources) bucketSecrets(ctx context.Context, place string) ([]secret.Secr
 		}
 		secrets = append(secrets, secret.Secret{Name: name, Value: value})
 	}
+
 	return secrets, nil
 }
 
@@ -131,5 +137,6 @@ func buckets(given map[string]string) (local.Buckets, error) {
 		}
 		checked[name] = absolute
 	}
+
 	return checked, nil
 }

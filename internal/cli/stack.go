@@ -40,6 +40,7 @@ func (f stackFlag) find(ctx context.Context, stacks *aws.CloudFormation) (stack.
 	if err := f.check(); err != nil {
 		return stack.Stack{}, err
 	}
+
 	s, err := stacks.Stack(ctx, f.Stack)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -52,6 +53,7 @@ func (f stackFlag) find(ctx context.Context, stacks *aws.CloudFormation) (stack.
 			Code: NotUsable, Err: fmt.Errorf("use stack %s: it was not made by image-builder", f.Stack), Next: "name another one with --stack",
 		}
 	}
+
 	return s, err
 }
 
@@ -70,10 +72,12 @@ func onlyStack(ctx context.Context, stacks *aws.CloudFormation) (stack.Stack, er
 			Next: "image-builder deploy RECIPE makes one; or check AWS_REGION and the account",
 		}
 	}
+
 	var names []string
 	for _, s := range ours {
 		names = append(names, s.Name)
 	}
+
 	return stack.Stack{}, &ExitError{
 		Code: BadInput, Err: fmt.Errorf("find the stack: this region has %d of image-builder: %s", len(ours), strings.Join(names, ", ")),
 		Next: "name one with --stack",

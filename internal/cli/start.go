@@ -53,11 +53,13 @@ func (c *StartCmd) Run(ctx context.Context, env *Env) error {
 	if err := c.schedule(ctx, env, b); err != nil {
 		return err
 	}
+
 	if !c.Follow {
 		return env.result(image, image.ARN, func() {
 			fmt.Fprintf(env.Stderr, "started build %s of %s; %s follows it\n", image.Version, b.stack.Name, b.command("logs "+image.Version+" --follow"))
 		})
 	}
+
 	return c.follow(ctx, env, b, image)
 }
 
@@ -72,6 +74,7 @@ func (c *StartCmd) start(ctx context.Context, b *builds) (imagepipeline.Image, e
 			Next: "start again when it is done: " + b.command("status"),
 		}
 	}
+
 	start := &imagepipeline.Start{Images: b.images, Starter: b.images, Wait: pause, Pace: c.Poll}
 	image, err := start.Run(ctx, arn, rand.Text(), c.Again)
 	if busy := (*imagepipeline.UnderWayError)(nil); errors.As(err, &busy) {
@@ -80,6 +83,7 @@ func (c *StartCmd) start(ctx context.Context, b *builds) (imagepipeline.Image, e
 			Next: b.command("logs "+busy.Images[0].Version+" --follow") + " follows it; start --again starts another one beside it",
 		}
 	}
+
 	return image, err
 }
 
@@ -92,16 +96,20 @@ func (c *StartCmd) schedule(ctx context.Context, env *Env, b *builds) error {
 	if err != nil || p.Enabled {
 		return nil // the build was started, whatever may not be read
 	}
+
 	said := fmt.Sprintf("note: the schedule of %s is off: %s says why", b.stack.Name, b.command("status"))
+
 	if c.Enable {
 		if err := b.images.Enable(ctx, p.ARN, rand.Text()); err != nil {
 			return err
 		}
 		said = fmt.Sprintf("the schedule of %s is on again", b.stack.Name)
 	}
+
 	if !env.JSON {
 		fmt.Fprintln(env.Stderr, said)
 	}
+
 	return nil
 }
 
@@ -127,11 +135,13 @@ func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagep
 			Next: "aws imagebuilder get-image --image-build-version-arn " + build.ARN,
 		}
 	}
+
 	done := followed{Build: build, Parameter: imagepipeline.Parameter{Name: b.stack.Parameters["OutputAmiParameter"]}}
 	output := &imagepipeline.Output{Parameters: b.parameters, Wait: pause, Pace: c.Poll}
 	done.Parameter.AMI, err = output.Holds(ctx, done.Parameter.Name, build.AMI)
 	done.Published = done.Parameter.AMI == build.AMI
 	watch.Close()
+
 	return env.result(done, build.AMI, func() { fmt.Fprint(env.Stderr, builtSummary(b, done, err)) })
 }
 
@@ -151,6 +161,7 @@ func builtSummary(b *builds, done followed, unread error) string {
 	default:
 		lines = append(lines, fmt.Sprintf("  parameter  %s holds ANOTHER AMI: %s", done.Parameter.Name, harmless(done.Parameter.AMI)))
 	}
+
 	lines = append(lines, "  next       "+b.command("status"))
 	return strings.Join(lines, "\n") + "\n"
 }

@@ -62,6 +62,7 @@ func (c *StatusCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+
 	shown := shownStatus{Status: status, Schedule: scheduled(status.Pipeline, env.Now())}
 	if env.JSON {
 		return env.object(shown)
@@ -72,6 +73,7 @@ func (c *StatusCmd) Run(ctx context.Context, env *Env) error {
 	if _, err := fmt.Fprint(env.Stdout, text.String()); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
+
 	return c.table(env, status)
 }
 
@@ -81,16 +83,20 @@ func scheduled(p *imagepipeline.Pipeline, now time.Time) *shownSchedule {
 		return nil
 	}
 	shown := &shownSchedule{Expression: p.Expression, TimeZone: p.Zone, Next: p.NextRun}
+
 	parsed, err := schedule.Parse(p.Expression, p.Zone)
 	if err == nil {
 		shown.Words = parsed.Words()
 	}
+
 	if err == nil && shown.Next.IsZero() {
 		shown.Next, _ = parsed.Next(now)
 	}
+
 	if !p.Enabled {
 		shown.Next = time.Time{}
 	}
+
 	return shown
 }
 
@@ -105,22 +111,26 @@ func (c *StatusCmd) table(env *Env, status imagepipeline.Status) error {
 			one.Version, string(one.State), utc(one.Created), tookOr(time.Duration(one.Elapsed), "-"), orDash(one.AMI), orUnknown(one.Base, one.AMI), trigger(one.Image),
 		})
 	}
+
 	if isTerminal(env.Stdout) {
 		columns, _ := terminalSize(env.Stdout)()
 		rows = narrowed(rows, columns)
 	}
+
 	if _, err := fmt.Fprintln(env.Stdout); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
 	if err := env.columns(rows[0], rows[1:]); err != nil {
 		return err
 	}
+
 	return c.reasons(env, status)
 }
 
 // narrowed leaves out the last columns of a table that is wider than the window, but for the first five.
 func narrowed(rows [][]string, columns int) [][]string {
-	wide, fit := 0, 0
+	wide := 0
+	fit := 0
 	for i := range rows[0] {
 		most := 0
 		for _, row := range rows {
@@ -130,10 +140,12 @@ func narrowed(rows [][]string, columns int) [][]string {
 			fit = i + 1
 		}
 	}
+
 	var narrow [][]string
 	for _, row := range rows {
 		narrow = append(narrow, row[:max(5, fit)])
 	}
+
 	return narrow
 }
 
@@ -148,19 +160,23 @@ func (c *StatusCmd) reasons(env *Env, status imagepipeline.Status) error {
 		}
 		failed[one.Why] = append(failed[one.Why], one.Version)
 	}
+
 	var lines []string
 	for _, reason := range why {
 		lines = append(lines, fmt.Sprintf("%s failed: %s", strings.Join(failed[reason], ", "), harmless(reason)))
 	}
+
 	if rest := status.Total - len(status.Images); rest > 0 {
 		lines = append(lines, fmt.Sprintf("%s: --images %d", count(rest, "older image"), status.Total))
 	}
+
 	if len(lines) == 0 {
 		return nil
 	}
 	if _, err := fmt.Fprintln(env.Stdout, "\n"+strings.Join(lines, "\n")); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
+
 	return nil
 }
 

@@ -51,15 +51,19 @@ func (s statusText) alarms() []alarm {
 	if one, bad := s.stackAlarm(); bad {
 		found = append(found, one)
 	}
+
 	if s.Pipeline != nil && !s.Pipeline.Enabled {
 		found = append(found, s.offAlarm())
 	}
+
 	if s.Base.Missing {
 		found = append(found, s.baseAlarm())
 	}
+
 	if s.Newest != nil && !s.Published && (s.Output.AMI != "" || s.Output.Missing) {
 		found = append(found, s.unpublishedAlarm())
 	}
+
 	return found
 }
 
@@ -70,14 +74,18 @@ func (s statusText) stackAlarm() (alarm, bool) {
 		return alarm{}, false
 	}
 	why := cmp.Or(st.Reason, "CloudFormation gives no reason")
+
 	if first := s.FirstFailure; first != nil {
 		why = fmt.Sprintf("%s: %s: %s", first.Subject(), first.Status, first.Why())
 	}
+
 	next := "image-builder deploy RECIPE --stack " + st.Name + " says what can be done"
 	what := fmt.Sprintf("THE LAST UPDATE OF THE STACK FAILED: it is in %s", st.Status)
+
 	if st.Status.Dead() {
 		what = fmt.Sprintf("THE STACK IS NOT USABLE: it is in %s", st.Status)
 	}
+
 	return alarm{what, [][2]string{{"why", harmless(why)}, {"next", next}}}, true
 }
 
@@ -85,15 +93,19 @@ func (s statusText) stackAlarm() (alarm, bool) {
 func (s statusText) offAlarm() alarm {
 	p := s.Pipeline
 	why := fmt.Sprintf("somebody disabled the pipeline %s", p.Name)
+
 	if s.Failures >= p.FailureLimit {
 		why = fmt.Sprintf("%s failed in a row: after %d of them Image Builder disables the pipeline", count(s.Failures, "scheduled build"), p.FailureLimit)
 	}
+
 	found := alarm{"THE SCHEDULE IS OFF: no image is built until it is switched on", [][2]string{{"why", why}}}
 	next := s.builds.command("start --enable --follow") + " builds now, and switches it on"
+
 	if last := s.lastFailure(); last != nil {
 		found.facts = append(found.facts, [2]string{"last", fmt.Sprintf("%s on %s: %s", last.Version, utc(last.Created), harmless(last.Why))})
 		next = s.builds.command("logs "+last.Version) + "; when it is corrected, " + next
 	}
+
 	found.facts = append(found.facts, [2]string{"next", next})
 	return found
 }
@@ -125,6 +137,7 @@ func (s statusText) unpublishedAlarm() alarm {
 	if s.Output.AMI != "" {
 		holds = "which names " + harmless(s.Output.AMI)
 	}
+
 	return alarm{
 		"THE NEWEST AMI IS NOT IN THE OUTPUT PARAMETER",
 		[][2]string{
@@ -138,20 +151,24 @@ func (s statusText) unpublishedAlarm() alarm {
 // lines are the facts.
 func (s statusText) lines() [][2]string {
 	lines := [][2]string{{"stack", s.stackLine()}}
+
 	if s.Pipeline == nil {
 		lines = append(lines, [2]string{"pipeline", "none"})
 	} else {
 		lines = append(lines, [2]string{"pipeline", s.pipelineLine()}, [2]string{"schedule", s.scheduleLine()},
 			[2]string{"next run", s.nextLine()}, [2]string{"last run", s.lastLine()})
 	}
+
 	lines = append(lines, [2]string{"base", named(s.Base)})
 	if s.NewerBase {
 		lines = append(lines, [2]string{"", "a newer base waits for the next build: the newest image was made from " + harmless(s.Newest.Base)})
 	}
+
 	lines = append(lines, [2]string{"output", s.outputLine()})
 	for _, gap := range s.Unread {
 		lines = append(lines, [2]string{"not read", harmless(gap)})
 	}
+
 	return lines
 }
 
@@ -186,6 +203,7 @@ func (s statusText) scheduleLine() string {
 	if zone == "" {
 		zone = "UTC"
 	}
+
 	if s.Schedule.Words == "" {
 		return s.Schedule.Expression + " in " + zone
 	}
@@ -222,11 +240,14 @@ func (s statusText) lastLine() string {
 	if len(s.Images) == 0 {
 		return count(s.Total, "image")
 	}
+
 	last := s.Images[0]
 	text := fmt.Sprintf("%s %s, started %s", last.Version, last.State, utc(last.Created))
+
 	if last.State.Building() {
 		text += "; " + s.builds.command("logs "+last.Version+" --follow") + " follows it"
 	}
+
 	return text
 }
 

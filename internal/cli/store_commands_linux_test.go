@@ -39,6 +39,7 @@ func try(ctx context.Context, t *testing.T, dataDir string, args ...string) said
 	t.Helper()
 	var commands storeCommands
 	var out, complaints bytes.Buffer
+
 	parser, err := kong.New(&commands, kong.Name("image-builder"), kong.Exit(func(int) {}))
 	if err != nil {
 		t.Fatal(err)
@@ -48,12 +49,15 @@ func try(ctx context.Context, t *testing.T, dataDir string, args ...string) said
 		code := fail(&complaints, usageError(err))
 		return said{err: complaints.String(), code: code}
 	}
+
 	env := &Env{Stdout: &out, Stderr: &complaints, DataDir: dataDir, JSON: commands.JSON, Now: noon}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	code := 0
+
 	if err := parsed.Run(env); err != nil {
 		code = fail(&complaints, err)
 	}
+
 	return said{out.String(), complaints.String(), code}
 }
 
@@ -68,6 +72,7 @@ func bakeLike(t *testing.T, dataDir string, change func(*image.Image)) image.Ima
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	img := image.Image{
 		ID: run.ID, Name: "agent-linux", Base: "debian:bookworm", BaseSHA256: strings.Repeat("ab", 32), RecipeDigest: strings.Repeat("cd", 32),
 		Arch: image.X86_64, Firmware: []image.Firmware{image.UEFI, image.BIOS}, Size: 4 << 20, Data: 4 << 10,
@@ -78,9 +83,11 @@ func bakeLike(t *testing.T, dataDir string, change func(*image.Image)) image.Ima
 		}},
 		Searched: &image.Search{Patterns: 7, Bytes: 4 << 10, Elapsed: image.Duration(300 * time.Millisecond)},
 	}
+
 	if change != nil {
 		change(&img)
 	}
+
 	err = os.WriteFile(img.Disk, []byte(strings.Repeat("x", 4<<10)), 0o600)
 	err = errors.Join(err, os.Truncate(img.Disk, img.Size), os.Chmod(img.Disk, 0o400))
 	if err != nil {
@@ -90,6 +97,7 @@ func bakeLike(t *testing.T, dataDir string, change func(*image.Image)) image.Ima
 	if err := errors.Join(err, run.Close(), store.Close()); err != nil {
 		t.Fatal(err)
 	}
+
 	return img
 }
 
@@ -99,7 +107,9 @@ func TestImageList(t *testing.T) {
 	if got := try(t.Context(), t, dir, "image", "list"); got.out != "" || got.code != 0 || !strings.Contains(got.err, "no images yet") {
 		t.Errorf("an empty store: %+v", got)
 	}
-	old, failed, current := bakeLike(t, dir, nil), bakeLike(t, dir, func(i *image.Image) { i.Failed = "exit status 1" }), bakeLike(t, dir, nil)
+	old := bakeLike(t, dir, nil)
+	failed := bakeLike(t, dir, func(i *image.Image) { i.Failed = "exit status 1" })
+	current := bakeLike(t, dir, nil)
 	want := "ID                     NAME         BASE             SIZE     DATA     BAKED        STATE\n" +
 		old.ID + "  agent-linux  debian:bookworm  4.0 MiB  4.0 KiB  2 hours ago  -\n" +
 		failed.ID + "  agent-linux  debian:bookworm  4.0 MiB  4.0 KiB  2 hours ago  failed\n" +
@@ -107,6 +117,7 @@ func TestImageList(t *testing.T) {
 	if diff := cmp.Diff(said{out: want}, try(t.Context(), t, dir, "image", "list"), cmp.AllowUnexported(said{})); diff != "" {
 		t.Error(diff)
 	}
+
 	var listed struct{ Images []image.Image }
 	if err := json.Unmarshal([]byte(try(t.Context(), t, dir, "image", "list", "--json").out), &listed); err != nil {
 		t.Fatal(err)
@@ -119,8 +130,10 @@ func TestImageList(t *testing.T) {
 func TestImageShow(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	old, img := bakeLike(t, dir, nil), bakeLike(t, dir, nil)
+	old := bakeLike(t, dir, nil)
+	img := bakeLike(t, dir, nil)
 	got := try(t.Context(), t, dir, "image", "show", "latest")
+
 	owner := ownerName(t, img.Disk)
 	for _, want := range []string{
 		"image     " + img.ID + "\n", "baked     2026-03-04T10:00:00Z, in 1m23s\n", "base      debian:bookworm (sha256 abab",
@@ -133,6 +146,7 @@ func TestImageShow(t *testing.T) {
 			t.Errorf("image show lacks %q:\n%s", want, got.out)
 		}
 	}
+
 	if got := try(t.Context(), t, dir, "image", "show", old.ID); !strings.Contains(got.out, "which names another image by now") {
 		t.Errorf("image show of an old image: %+v", got)
 	}
@@ -140,6 +154,7 @@ func TestImageShow(t *testing.T) {
 	if err := json.Unmarshal([]byte(try(t.Context(), t, dir, "image", "show", img.ID[:12], "--json").out), &seen); err != nil {
 		t.Fatal(err)
 	}
+
 	want := shown{Image: img, Access: access{Owner: owner, Mode: "0400", Who: owner + " only"}, Current: []string{"/out"}}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Error(diff)
@@ -185,8 +200,10 @@ func TestDiskAccess(t *testing.T) {
 func TestImageRemove(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	old, current := bakeLike(t, dir, nil), bakeLike(t, dir, nil)
+	old := bakeLike(t, dir, nil)
+	current := bakeLike(t, dir, nil)
 	got := try(t.Context(), t, dir, "image", "remove", old.ID, current.ID)
+
 	want := said{
 		out: old.ID + "\n", code: int(NotUsable),
 		err: "image-builder: error: remove image " + current.ID + ": it is the current value of parameter /out\n" +
@@ -198,6 +215,7 @@ func TestImageRemove(t *testing.T) {
 	if got := try(t.Context(), t, dir, "image", "remove", "--force", "--json", current.ID); got.code != 0 || !strings.Contains(got.out, current.ID) {
 		t.Errorf("image remove --force: %+v", got)
 	}
+
 	if got := try(t.Context(), t, dir, "image", "show", current.ID); got.code != int(NotUsable) {
 		t.Errorf("image show of what was removed: %+v", got)
 	}
@@ -205,13 +223,15 @@ func TestImageRemove(t *testing.T) {
 
 func TestImageExport(t *testing.T) {
 	t.Parallel()
-	dir, files := t.TempDir(), t.TempDir()
+	dir := t.TempDir()
+	files := t.TempDir()
 	img := bakeLike(t, dir, nil)
 	file := filepath.Join(files, "agent.raw")
 	got := try(t.Context(), t, dir, "image", "export", img.ID, file)
 	if got.code != 0 || got.out != file+"\n" {
 		t.Fatalf("image export: %+v", got)
 	}
+
 	before, err := os.ReadFile(img.Disk)
 	after, err2 := os.ReadFile(file)
 	if err != nil || err2 != nil || !bytes.Equal(before, after) {
@@ -220,6 +240,7 @@ func TestImageExport(t *testing.T) {
 	if data, err := disk.Data(file); err != nil || data > 64<<10 {
 		t.Errorf("the copy has %d bytes of data, %v; the disk has %d", data, err, img.Data)
 	}
+
 	got = try(t.Context(), t, dir, "image", "export", img.ID, file)
 	if got.code != int(BadInput) || !strings.Contains(got.err, "it exists") || !strings.Contains(got.err, "--force") {
 		t.Errorf("image export over a file: %+v", got)
@@ -231,6 +252,7 @@ func TestImageExport(t *testing.T) {
 	if got := try(t.Context(), t, dir, "image", "export", img.ID, files); got.code != int(BadInput) {
 		t.Errorf("image export to a directory: %+v", got)
 	}
+
 	if left, err := os.ReadDir(files); len(left) != 1 || err != nil {
 		t.Errorf("beside the file lies %v, %v", left, err)
 	}
@@ -239,6 +261,7 @@ func TestImageExport(t *testing.T) {
 func TestParameterCommands(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+
 	for _, test := range []struct {
 		args []string
 		want said
@@ -262,14 +285,18 @@ func TestParameterCommands(t *testing.T) {
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	one, two := bakeLike(t, dir, nil), bakeLike(t, dir, nil)
-	first, second := `{"event": "NewImage", "NewImage": {"ami": "`+one.ID+`"}}`, `{"event": "NewImage", "NewImage": {"ami": "`+two.ID+`"}}`
+	one := bakeLike(t, dir, nil)
+	two := bakeLike(t, dir, nil)
+	first := `{"event": "NewImage", "NewImage": {"ami": "` + one.ID + `"}}`
+
+	second := `{"event": "NewImage", "NewImage": {"ami": "` + two.ID + `"}}`
 	if got := try(t.Context(), t, dir, "events"); got.out != first+"\n"+second+"\n" || got.code != 0 {
 		t.Errorf("events: %+v", got)
 	}
 	if got := try(t.Context(), t, dir, "events", "--after", "1"); got.out != second+"\n" {
 		t.Errorf("events --after: %+v", got)
 	}
+
 	var listed struct{ Events []local.Event }
 	if err := json.Unmarshal([]byte(try(t.Context(), t, dir, "events", "--json").out), &listed); err != nil {
 		t.Fatal(err)
@@ -299,11 +326,13 @@ func TestEventsFollow(t *testing.T) {
 	if line := <-out.lines; !strings.Contains(line, first.ID) {
 		t.Errorf("events --follow begins with %s", line)
 	}
+
 	second := bakeLike(t, dir, nil)
 	if line := <-out.lines; line != `{"event": "NewImage", "NewImage": {"ami": "`+second.ID+`"}}`+"\n" {
 		t.Errorf("events --follow goes on with %s", line)
 	}
 	interrupt()
+
 	if err := <-ended; err != nil {
 		t.Errorf("interrupting events --follow is a failure: %v", err)
 	}

@@ -23,9 +23,11 @@ func Summary(img image.Image) string {
 		fmt.Sprintf("  steps      %s", tally(img.Steps)),
 		fmt.Sprintf("  secrets    %s", searched(img.Searched)),
 	}
+
 	if img.Parameter != "" {
 		lines = append(lines, fmt.Sprintf("  parameter  %s = %s", img.Parameter, img.ID))
 	}
+
 	lines = append(lines, fmt.Sprintf("  next       image-builder image show %s; image-builder image boot %s", img.ID, img.ID))
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -40,6 +42,7 @@ func failedSummary(img image.Image) string {
 			lines = append(lines, fmt.Sprintf("  log   %s", step.Log))
 		}
 	}
+
 	lines = append(lines, fmt.Sprintf("  next  image-builder image shell %s", img.ID))
 	return strings.Join(lines, "\n") + "\n"
 }
@@ -50,12 +53,14 @@ func tally(steps []image.Step) string {
 	for _, step := range steps {
 		count[step.Status]++
 	}
+
 	parts := []string{fmt.Sprintf("%d done", count[progress.Success])}
 	for _, status := range []progress.Status{progress.Failed, progress.IgnoredFailure, progress.Skipped} {
 		if count[status] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", count[status], status))
 		}
 	}
+
 	return strings.Join(parts, ", ")
 }
 
@@ -65,12 +70,15 @@ func searched(search *image.Search) string {
 		return "the bake had none"
 	}
 	text := "none on the disk"
+
 	if len(search.Allowed) > 0 {
 		text = fmt.Sprintf("none but in %s, as allowed", harmless(strings.Join(search.Allowed, ", ")))
 	}
+
 	text += fmt.Sprintf(": %s searched for %d patterns in %s", size(search.Bytes), search.Patterns, took(time.Duration(search.Elapsed)))
 	if search.Shared > 0 {
 		text += fmt.Sprintf("; %s are the base's own blocks", size(search.Shared))
 	}
+
 	return text
 }

@@ -78,6 +78,7 @@ func harmless(line string) string {
 	}
 	line = line[strings.LastIndexByte(line, '\r')+1:]
 	line = strings.ToValidUTF8(ansi.Strip(line), "\uFFFD")
+
 	var text []rune
 	for _, r := range line {
 		switch {
@@ -87,6 +88,7 @@ func harmless(line string) string {
 			text = append(text, r)
 		}
 	}
+
 	return string(text)
 }
 

@@ -71,15 +71,19 @@ func (l *live) draw(frame []string, cursor string) {
 	columns, _ := l.size()
 	var text strings.Builder
 	text.WriteString(ansi.SetModeSynchronizedOutput + cursor)
+
 	if rows := occupied(l.drawn, columns); rows > 0 {
 		text.WriteString("\r" + ansi.CursorUp(rows))
 	}
+
 	// Lines are written over what was there: where a terminal cannot take a drawing as a whole, nothing blinks.
 	for _, line := range slices.Concat(l.finished, frame) {
 		text.WriteString(line + ansi.EraseLineRight + "\n")
 	}
+
 	text.WriteString(ansi.EraseScreenBelow + ansi.ResetModeSynchronizedOutput)
-	l.finished, l.drawn = nil, frame
+	l.finished = nil
+	l.drawn = frame
 	_, _ = io.WriteString(l.out, text.String()) // a terminal that went away must not fail the bake
 }
 

@@ -35,17 +35,20 @@ func (p *plain) line(e progress.Event) string {
 		return fmt.Sprintf("%s: ended after %s", harmless(e.Stage), took(e.Elapsed))
 	case e.Kind == progress.Bytes:
 		return p.moved(e)
+
 	case e.Kind == progress.Note:
 		return "note: " + harmless(e.Text)
 	case e.Step == nil:
 		return ""
 	case e.Kind == progress.StepStarted:
 		return label(*e.Step) + ": started"
+
 	case e.Kind == progress.StepOutput:
 		return "  | " + harmless(e.Text)
 	case e.Kind == progress.StepDone:
 		return label(*e.Step) + ": " + outcome(e)
 	}
+
 	return ""
 }
 
@@ -58,12 +61,15 @@ func (p *plain) moved(e progress.Event) string {
 	if quarter == 0 {
 		delete(p.quarter, e.Stage) // it begins again
 	}
+
 	if quarter <= p.quarter[e.Stage] {
 		return ""
 	}
+
 	if p.quarter == nil {
 		p.quarter = make(map[string]int64)
 	}
+
 	p.quarter[e.Stage] = quarter
 	return fmt.Sprintf("%s: %d%% of %s", harmless(e.Stage), 25*quarter, size(e.Total))
 }

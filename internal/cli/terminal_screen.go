@@ -60,9 +60,11 @@ func (s *screen) apply(e progress.Event) []string {
 	case progress.Note:
 		return []string{s.paint.bold("note: ") + harmless(e.Text)}
 	}
+
 	if e.Step == nil {
 		return nil
 	}
+
 	switch e.Kind {
 	case progress.StepStarted:
 		s.steps = append(s.steps, &activity{step: *e.Step, since: s.now()})
@@ -71,6 +73,7 @@ func (s *screen) apply(e progress.Event) []string {
 	case progress.StepDone:
 		return s.endStep(e)
 	}
+
 	return nil
 }
 
@@ -83,7 +86,8 @@ func (s *screen) endStage(e progress.Event) []string {
 func (s *screen) move(e progress.Event) {
 	for _, one := range s.stages {
 		if one.name == e.Stage {
-			one.done, one.total = e.Done, e.Total
+			one.done = e.Done
+			one.total = e.Total
 		}
 	}
 }
@@ -107,14 +111,17 @@ func (s *screen) endStep(e progress.Event) []string {
 		tail = s.steps[at].tail
 		s.steps = slices.Delete(s.steps, at, at+1)
 	}
+
 	line := s.mark(e.Status) + " " + label(*e.Step) + s.paint.faint("  "+took(e.Elapsed))
 	if e.Status == progress.Success {
 		return []string{line}
 	}
 	line += "  " + string(e.Status)
+
 	if why := harmless(e.Text); why != "" {
 		line += ": " + why
 	}
+
 	if e.Status != progress.Failed {
 		return []string{line}
 	}
@@ -132,6 +139,7 @@ func (s *screen) mark(status progress.Status) string {
 	case progress.Rebooting:
 		return "↻"
 	}
+
 	return s.paint.faint("–")
 }
 
@@ -147,18 +155,22 @@ func (s *screen) quote(lines []string) []string {
 func (s *screen) frame(columns, rows int) []string {
 	wheel := s.paint.bold(string([]rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")[s.frames%10]))
 	s.frames++
+
 	var lines []string
 	for _, one := range s.stages {
 		lines = append(lines, wheel+" "+harmless(one.name)+"  "+took(s.now().Sub(one.since))+s.bytes(one, columns))
 	}
+
 	for _, one := range s.steps {
 		lines = append(lines, "  "+wheel+" "+label(one.step)+"  "+took(s.now().Sub(one.since)))
 		lines = append(lines, s.quote(one.tail[max(0, len(one.tail)-tailRunning):])...)
 	}
+
 	lines = lines[max(0, len(lines)-rows+1):]
 	for i := range lines {
 		lines[i] = ansi.Truncate(lines[i], columns-1, "…")
 	}
+
 	return lines
 }
 
@@ -168,12 +180,15 @@ func (s *screen) bytes(one *stage, columns int) string {
 		return ""
 	}
 	text := "  " + size(one.done)
+
 	if one.total > 0 {
 		text = fmt.Sprintf("  %s %3d%%  %s of %s", s.bar(one, columns), 100*one.done/one.total, size(one.done), size(one.total))
 	}
+
 	if seconds := s.now().Sub(one.since).Seconds(); seconds >= 1 {
 		text += "  " + size(int64(float64(one.done)/seconds)) + "/s"
 	}
+
 	return text
 }
 

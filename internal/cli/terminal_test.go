@@ -77,7 +77,9 @@ func TestTook(t *testing.T) {
 
 // story is a bake as its events tell it: a clone with bytes, a step that prints, one that fails.
 func story() []progress.Event {
-	download, run := step("Download"), step("Run")
+	download := step("Download")
+	run := step("Run")
+
 	return []progress.Event{
 		{Kind: progress.StageStarted, Stage: "clone"},
 		{Kind: progress.Bytes, Stage: "clone", Done: 512 << 20, Total: 1 << 30},
@@ -106,6 +108,7 @@ func TestPlain(t *testing.T) {
 	for _, event := range story() {
 		printer.Report(event)
 	}
+
 	printer.Close()
 	want := `clone: started
 clone: 50% of 1.0 GiB
@@ -131,6 +134,7 @@ func TestScreen(t *testing.T) {
 	t.Parallel()
 	now := noon()
 	screen := newScreen(func() time.Time { return now }, paint{})
+
 	var told strings.Builder
 	for _, event := range story() {
 		now = now.Add(time.Second)
@@ -143,6 +147,7 @@ func TestScreen(t *testing.T) {
 		told.WriteString("\n")
 		screen.frames = 0
 	}
+
 	want := `| ⠋ clone  0ms
 
 | ⠋ clone  1.0s  ━━━━━━━───────  50%  512 MiB of 1.0 GiB  512 MiB/s
@@ -194,9 +199,11 @@ func TestFrameFitsTheWindow(t *testing.T) {
 	for _, event := range story()[:11] {
 		screen.apply(event)
 	}
+
 	for range 50 {
 		screen.apply(progress.Event{Kind: progress.StepOutput, Step: step("Run"), Text: strings.Repeat("日本語🚀", 40)})
 	}
+
 	for _, window := range [][2]int{{200, 50}, {80, 24}, {40, 4}, {12, 3}, {2, 2}} {
 		lines := screen.frame(window[0], window[1])
 		if len(lines) >= window[1] {
@@ -219,15 +226,19 @@ func TestLiveLeavesTheTerminalAsItWas(t *testing.T) {
 		display.Report(event)
 		display.draw(display.screen.frame(60, 24), ansi.HideCursor)
 	}
+
 	display.Close()
 	display.Close()
+
 	text := out.String()
 	if !strings.HasSuffix(text, ansi.EraseScreenBelow+ansi.ResetModeSynchronizedOutput) || strings.LastIndex(text, ansi.ShowCursor) < strings.LastIndex(text, ansi.HideCursor) {
 		t.Errorf("the end is %q", text[len(text)-40:])
 	}
+
 	for _, sequence := range []string{ansi.SetModeSynchronizedOutput, ansi.ResetModeSynchronizedOutput, ansi.HideCursor, ansi.ShowCursor, ansi.EraseLineRight, ansi.EraseScreenBelow, ansi.CursorUp(1), ansi.CursorUp(2), ansi.CursorUp(3), ansi.CursorUp(4)} {
 		text = strings.ReplaceAll(text, sequence, "")
 	}
+
 	if strings.Contains(text, "\x1b") {
 		t.Errorf("other escape sequences: %q", text)
 	}
@@ -250,6 +261,7 @@ func TestSummary(t *testing.T) {
 		Elapsed: image.Duration(2 * time.Second), Steps: []image.Step{{Status: progress.Success}, {Status: progress.Skipped}},
 		Searched: &image.Search{Patterns: 3, Bytes: 700 << 20, Elapsed: image.Duration(time.Second), Allowed: []string{"/etc/key"}},
 	}
+
 	want := `baked img-1 in 2.0s
   base       debian:bookworm
   disk       /data/images/img-1/disk.raw
@@ -262,6 +274,7 @@ func TestSummary(t *testing.T) {
 	if diff := cmp.Diff(want, Summary(img)); diff != "" {
 		t.Error(diff)
 	}
+
 	img.Failed, img.Steps = "exit status 1", []image.Step{{Status: progress.Failed, Log: "/l.log"}}
 	want = `kept img-1, whose bake failed after 2.0s
   why   exit status 1

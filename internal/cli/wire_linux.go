@@ -80,6 +80,7 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 			env = append(env, name+"="+value)
 		}
 	}
+
 	credentials, err := (&aws.Credentials{}).Environment(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("find AWS credentials: %w", err)
@@ -90,6 +91,7 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 			secrets = append(secrets, secret.Secret{Name: name, Value: []byte(value)})
 		}
 	}
+
 	return slices.Concat(env, credentials), secrets, nil
 }
 
@@ -104,11 +106,13 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 	if err := nspawn.Preflight(ctx); err != nil {
 		return image.Image{}, &ExitError{Code: BadMachine, Err: err}
 	}
+
 	if c.Boot {
 		if err := qemu.Preflight(image.HostArch()); err != nil {
 			return image.Image{}, &ExitError{Code: BadMachine, Err: err}
 		}
 	}
+
 	stand, err := buckets(c.Bucket)
 	if err != nil {
 		return image.Image{}, err
@@ -117,12 +121,15 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 	if err != nil {
 		return image.Image{}, err
 	}
+
 	p, err := w.pipeline(r, stand)
 	if err != nil {
 		return image.Image{}, err
 	}
+
 	if c.Boot {
 		p.Boot = w.boot
 	}
+
 	return p.Run(ctx, r, pipeline.Options{Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed})
 }

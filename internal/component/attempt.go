@@ -16,17 +16,22 @@ import (
 func (s *stepRun) attempts(ctx context.Context) error {
 	var err error
 	first := 1
+
 	if s.resumed != nil {
 		first = max(1, s.resumed.Attempt)
 	}
+
 	for attempt := first; attempt <= s.step.MaxAttempts; attempt++ {
-		s.result.Attempts, s.named.Attempt = attempt, attempt
+		s.result.Attempts = attempt
+		s.named.Attempt = attempt
+
 		if attempt > first {
 			s.sink.event(progress.Event{
 				Kind: progress.Note, Step: s.name(),
 				Text: fmt.Sprintf("attempt %d of %d, after: %v", attempt, s.step.MaxAttempts, err),
 			})
 		}
+
 		err = s.attempt(ctx)
 		var reboot Reboot
 		if err == nil || errors.As(err, &reboot) || ctx.Err() != nil {
@@ -34,6 +39,7 @@ func (s *stepRun) attempts(ctx context.Context) error {
 		}
 		s.resumed = nil
 	}
+
 	return err
 }
 
@@ -45,6 +51,7 @@ func (s *stepRun) attempt(parent context.Context) error {
 		ctx, cancel = context.WithTimeout(parent, timeout)
 		defer cancel()
 	}
+
 	err := s.once(ctx)
 	var reboot Reboot
 	if err != nil && !errors.As(err, &reboot) && parent.Err() == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
@@ -54,6 +61,7 @@ func (s *stepRun) attempt(parent context.Context) error {
 		}
 		return fmt.Errorf("run %s: timed out after %d seconds", what, s.step.Timeout)
 	}
+
 	return err
 }
 
@@ -68,7 +76,9 @@ func (s *stepRun) timeout() time.Duration {
 
 // once makes one attempt: the action, or all iterations of the loop.
 func (s *stepRun) once(ctx context.Context) error {
-	s.inputs, s.outputs, s.stderr = nil, nil, nil
+	s.inputs = nil
+	s.outputs = nil
+	s.stderr = nil
 	if s.step.Loop != nil {
 		return s.iterate(ctx)
 	}
@@ -84,7 +94,9 @@ func (s *stepRun) iterate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	joined, from := make(map[string]*strings.Builder), uint64(0)
+	joined := make(map[string]*strings.Builder)
+	from := uint64(0)
+
 	if s.resumed != nil {
 		from = s.resumed.Iteration
 		join(joined, s.resumed.Outputs)
@@ -96,12 +108,14 @@ func (s *stepRun) iterate(ctx context.Context) error {
 		}
 		s.outputs = []Outputs{out}
 	}()
+
 	for n := from; n < items.count; n++ {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		s.named.Iteration = int(n)
 		outputs, err := s.act(ctx, &iteration{loop: s.step.Loop.Name.Value, index: n, value: items.value(n)})
+
 		var reboot Reboot
 		switch {
 		case errors.As(err, &reboot):
@@ -110,10 +124,12 @@ func (s *stepRun) iterate(ctx context.Context) error {
 		case err != nil:
 			return fmt.Errorf("run loop: iteration %d failed: %w", n, err)
 		}
+
 		for _, out := range outputs {
 			join(joined, out)
 		}
 	}
+
 	s.named.Iteration = -1
 	return nil
 }
@@ -154,6 +170,7 @@ func (s *stepRun) items(ctx context.Context) (items, error) {
 		return items{loop.For.count(), loop.For.value}, nil
 	}
 	var texts []string
+
 	if loop.List != nil {
 		list, err := s.scope.text(ctx, loop.List.Text, nil)
 		if err != nil {
@@ -161,6 +178,7 @@ func (s *stepRun) items(ctx context.Context) (items, error) {
 		}
 		texts = split(list, loop.Delimiter)
 	}
+
 	for _, item := range loop.Each {
 		text, err := s.scope.text(ctx, item.Text, nil)
 		if err != nil {
@@ -168,6 +186,7 @@ func (s *stepRun) items(ctx context.Context) (items, error) {
 		}
 		texts = append(texts, text)
 	}
+
 	return items{uint64(len(texts)), func(n uint64) string { return texts[n] }}, nil
 }
 
@@ -180,16 +199,20 @@ func (s *stepRun) act(ctx context.Context, at *iteration) ([]Outputs, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if at == nil || at.index == 0 {
 		s.inputs = inputs
 	}
+
 	calls := [][]Inputs{inputs}
+
 	if schema.List && len(schema.Outputs) > 0 && len(inputs) > 1 {
 		calls = calls[:0]
 		for i := range inputs {
 			calls = append(calls, inputs[i:i+1])
 		}
 	}
+
 	var outputs []Outputs
 	for _, call := range calls {
 		out, err := s.call(ctx, module, call)
@@ -200,6 +223,7 @@ func (s *stepRun) act(ctx context.Context, at *iteration) ([]Outputs, error) {
 			return outputs, err
 		}
 	}
+
 	return outputs, nil
 }
 
@@ -212,11 +236,13 @@ func (s *stepRun) resolve(ctx context.Context, schema Schema, at *iteration) ([]
 	}
 	d := &decoder{final: true}
 	inputs := d.inputs(schema, &step)
+
 	for _, f := range d.findings {
 		if f.Severity == finding.Error {
 			return nil, fmt.Errorf("read inputs of %s: line %d: %s", schema.Action, f.Line, f.Message)
 		}
 	}
+
 	return inputs, nil
 }
 
@@ -233,6 +259,7 @@ func (s *stepRun) call(ctx context.Context, module Module, inputs []Inputs) (Out
 		},
 		Nested: s.runNested,
 	})
+
 	stdout.flush()
 	stderr.flush()
 	s.stderr = stderr.tail

@@ -15,6 +15,7 @@ func typical() []byte {
 	var b strings.Builder
 	b.WriteString("name: Typical\ndescription: Installs a few things\nschemaVersion: 1.0\nparameters:\n  - Version:\n      type: string\n      default: \"1.2\"\n" +
 		"phases:\n  - name: build\n    steps:\n")
+
 	for i := range 9 {
 		fmt.Fprintf(&b, `      - name: Step%d
         action: ExecuteBash
@@ -29,6 +30,7 @@ func typical() []byte {
             - echo "installed"
 `, i)
 	}
+
 	b.WriteString(`  - name: validate
     steps:
       - name: Check
@@ -37,20 +39,24 @@ func typical() []byte {
           commands:
             - test "{{ build.Step1.outputs.stdout }}" = installed
 `)
+
 	return []byte(b.String())
 }
 
 // BenchmarkCheck parses and checks a typical document. Target: 1,000 a second on one core.
 func BenchmarkCheck(b *testing.B) {
-	text, all := typical(), modules()
+	text := typical()
+	all := modules()
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()
+
 	for b.Loop() {
 		doc, list := component.Parse("typical.yml", text)
 		if list = append(list, component.Check(doc, all, component.Options{})...); list.Errors() > 0 {
 			b.Fatal(list)
 		}
 	}
+
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "docs/s")
 }
 
@@ -67,12 +73,15 @@ func BenchmarkSteps(b *testing.B) {
 			}
 		}
 	})
+
 	b.Run("steps", func(b *testing.B) {
 		var text strings.Builder
 		text.WriteString("schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n")
+
 		for i := range n {
 			fmt.Fprintf(&text, "      - {name: s%d, action: ExecuteBash, inputs: {commands: ['true']}}\n", i)
 		}
+
 		run := &component.Run{Documents: []component.Job{{Document: parse(b, "steps.yml", text.String())}}, Modules: modules(), Env: os.Environ()}
 		for b.Loop() {
 			if result, err := run.Execute(b.Context()); err != nil || result.Executed != n {
@@ -80,6 +89,7 @@ func BenchmarkSteps(b *testing.B) {
 			}
 		}
 	})
+
 	b.Run("executor", func(b *testing.B) {
 		all := make([]string, n)
 		for i := range all {

@@ -40,12 +40,14 @@ func Check(doc *Document, modules Modules, options Options) finding.List {
 	c := &checker{report: report{file: doc.File}, doc: doc, modules: modules, options: options, steps: newIndex(doc)}
 	c.names()
 	c.size()
+
 	for i, phase := range doc.Phases {
 		for j, step := range phase.Steps {
 			c.step(step)
 			c.references(coordinates{i, j})
 		}
 	}
+
 	c.platforms()
 	return sortFindings(c.findings)
 }
@@ -80,6 +82,7 @@ func (c *checker) names() {
 func (c *checker) size() {
 	start := &Value{At: finding.Position{File: c.file, Line: 1, Column: 1}}
 	text := c.doc.source.text
+
 	if c.options.Here {
 		return
 	}
@@ -87,8 +90,10 @@ func (c *checker) size() {
 		c.fault(finding.TooLarge, start, fmt.Sprintf("the document has %d bytes", len(text)), "keep it below 64 KB, for example by moving scripts to S3")
 		return
 	}
+
 	if n := utf8.RuneCountInString(text); n > maxInline {
-		message, right := fmt.Sprintf("the document has %d characters", n), "pass it by uri (S3): inline data may have 16,000"
+		message := fmt.Sprintf("the document has %d characters", n)
+		right := "pass it by uri (S3): inline data may have 16,000"
 		if c.options.Inline {
 			c.fault(finding.TooLargeInline, start, message, right)
 		} else {
@@ -107,11 +112,13 @@ func (c *checker) step(step *Step) {
 			didYouMean(step.Action.Value, c.modules.names()))
 		return
 	}
+
 	schema := module.Schema()
 	d := &decoder{report: report{file: c.file}}
 	d.inputs(schema, step)
 	c.findings = append(c.findings, d.findings...)
 	c.fixed(step)
+
 	if c.options.Platform != "" && !slices.Contains(schema.Platforms, c.options.Platform) {
 		c.fault(finding.WrongPlatform, place(step.Action), fmt.Sprintf("%s does not run on %s", schema.Action, c.options.Platform),
 			"it runs on "+platformNames(schema.Platforms))
@@ -121,6 +128,7 @@ func (c *checker) step(step *Step) {
 // fixed wants the settings that an action does not let a document change.
 func (c *checker) fixed(step *Step) {
 	given := step.timeoutGiven.At.Line > 0
+
 	switch step.Action.Value {
 	case executeDocument:
 		if given && step.Timeout != -1 {
@@ -149,7 +157,9 @@ func (c *checker) platforms() {
 	if c.options.Platform != "" {
 		return
 	}
-	shared, told := []Platform{Linux, Windows, MacOS}, false
+
+	shared := []Platform{Linux, Windows, MacOS}
+	told := false
 	c.doc.Steps(func(_ *Phase, step *Step) {
 		module, ok := c.modules[step.Action.Value]
 		if !ok || told {
@@ -162,6 +172,7 @@ func (c *checker) platforms() {
 				platformNames(here), platformNames(shared)), "keep one document per platform")
 			told = true
 		}
+
 		shared = left
 	})
 }

@@ -66,11 +66,13 @@ func (c *checker) at(here spot) *Value {
 // scalar checks the references in one text. Loop is the loop whose index and value may be used there.
 func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
 	c.unclosed(v)
+
 	for ref := range references(v.Text) {
 		if len(c.findings) >= maxFindings {
 			return
 		}
 		here := spot{v, ref}
+
 		switch p := parseReference(ref.body); p.meaning {
 		case malformed:
 			if strings.Contains(v.Text[ref.start:ref.end], "\n") {
@@ -78,17 +80,20 @@ func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
 			}
 			c.fault(finding.BadReference, c.at(here), fmt.Sprintf("{{ %s }} is no reference", cut(ref.body, 80)),
 				"write {{ Name }} or {{ phase.step.outputs.name }}; braces meant as text go into the value of a constant")
+
 		case plainText:
 			if p.name != "" || ref.body == "" {
 				c.warn(finding.BadReference, c.at(here), fmt.Sprintf("{{%s}} is no reference of this language", cut(ref.body, 80)),
 					"whatever is meant must replace it before the document is run")
 			}
+
 		case variableName:
 			c.variable(p.name, here)
 		case parameterNamed:
 			if p.inner.meaning == variableName {
 				c.variable(p.inner.name, here)
 			}
+
 		case loopPart:
 			c.loopPart(p, here, loop)
 		case chained:
@@ -154,6 +159,7 @@ func (c *checker) chained(at coordinates, p parsed, here spot) {
 		c.warn(finding.StageCrossed, c.at(here), fmt.Sprintf("phase %s runs in another stage, on another machine: nothing is handed over", phase),
 			"write the value to a file of the image, or refer to a step of the same stage")
 	}
+
 	if module, ok := c.modules[c.steps.step(target).Action.Value]; ok {
 		c.part(p, here, c.steps.step(target), module.Schema())
 	}
@@ -175,6 +181,7 @@ func (c *checker) unknownStep(p parsed, here spot) {
 // part checks that the step has the input or output, and the element of the list.
 func (c *checker) part(p parsed, here spot, target *Step, schema Schema) {
 	known := schema.Outputs
+
 	if p.side == "inputs" {
 		known = nil
 		for _, field := range schema.Fields {
@@ -184,6 +191,7 @@ func (c *checker) part(p parsed, here spot, target *Step, schema Schema) {
 			return
 		}
 	}
+
 	if !slices.Contains(known, p.key) {
 		message := fmt.Sprintf("%s has no %s %q", schema.Action, strings.TrimSuffix(p.side, "s"), p.key)
 		if len(known) == 0 {
@@ -193,10 +201,12 @@ func (c *checker) part(p parsed, here spot, target *Step, schema Schema) {
 		c.fault(finding.UnknownOutput, c.at(here), message, didYouMean(p.key, known))
 		return
 	}
+
 	elements := 1
 	if target.Inputs != nil && target.Inputs.Shape == List {
 		elements = max(1, len(target.Inputs.Items))
 	}
+
 	if p.index >= elements {
 		c.fault(finding.UnknownOutput, c.at(here), fmt.Sprintf("%s has no element %d, only %d", p.prefix, p.index, elements), "count from 0")
 	}

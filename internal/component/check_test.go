@@ -25,6 +25,7 @@ func TestFindings(t *testing.T) {
 	if err != nil || len(archives) == 0 {
 		t.Fatalf("no golden files: %v", err)
 	}
+
 	for _, path := range archives {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			t.Parallel()
@@ -32,8 +33,10 @@ func TestFindings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			for i := 0; i+1 < len(archive.Files); i += 2 {
-				document, want := archive.Files[i], &archive.Files[i+1]
+				document := archive.Files[i]
+				want := &archive.Files[i+1]
 				if document.Name+".want" != want.Name {
 					t.Fatalf("after %s comes %s, not its findings", document.Name, want.Name)
 				}
@@ -44,6 +47,7 @@ func TestFindings(t *testing.T) {
 					t.Errorf("%s: -want +got\n%s", document.Name, diff)
 				}
 			}
+
 			if *update {
 				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
 					t.Fatal(err)
@@ -64,11 +68,13 @@ func findings(name string, text []byte) string {
 			options.Platform = platform
 		}
 	}
+
 	list = append(list, component.Check(doc, modules(), options)...)
 	var lines strings.Builder
 	for _, f := range list {
 		fmt.Fprintf(&lines, "%d:%d %s %s %s: %s\n", f.Line, f.Column, f.Severity, f.Code, f.Message, f.Right)
 	}
+
 	return lines.String()
 }
 
@@ -78,6 +84,7 @@ func modules() component.Modules { return action.All(action.Ports{}) }
 func TestGoldenFilesCoverEveryRule(t *testing.T) {
 	t.Parallel()
 	archives, _ := filepath.Glob("testdata/check/*.txtar")
+
 	var all strings.Builder
 	for _, path := range archives {
 		text, err := os.ReadFile(path)
@@ -86,6 +93,7 @@ func TestGoldenFilesCoverEveryRule(t *testing.T) {
 		}
 		all.Write(text)
 	}
+
 	for _, rule := range finding.Rules() {
 		sized := rule.Code == finding.TooLarge || rule.Code == finding.TooLargeInline || rule.Code == finding.TooDeep
 		document := rule.Code < "IB400"

@@ -61,6 +61,7 @@ func (p *report) condition(v *Value, top bool) *Condition {
 	if v.Shape == List && len(v.Items) == 1 {
 		v = v.Items[0]
 	}
+
 	if v.Shape != Map {
 		p.fault(finding.BadCondition, v, "a condition is "+v.Shape.String()+", not a map", "write one operator, for example fileExists: /path")
 		return nil
@@ -70,6 +71,7 @@ func (p *report) condition(v *Value, top bool) *Condition {
 	if !ok {
 		return nil
 	}
+
 	if operators[c.Operator] == takesConditions {
 		return p.operands(c, argument)
 	}
@@ -77,11 +79,13 @@ func (p *report) condition(v *Value, top bool) *Condition {
 		p.notText(argument.Value, "the argument of "+c.Operator)
 		return nil
 	}
+
 	c.Baseline = argument.Value
 	if !p.second(c, v, argument.Key) {
 		return nil
 	}
 	p.literals(c)
+
 	return c
 }
 
@@ -93,6 +97,7 @@ func (p *report) operator(c *Condition, v *Value, top bool) (argument Entry, ok 
 		if canonical, variant := spellings[name]; variant {
 			name = canonical
 		}
+
 		_, known := operators[name]
 		switch {
 		case name == "then" || name == "else":
@@ -101,17 +106,21 @@ func (p *report) operator(c *Condition, v *Value, top bool) (argument Entry, ok 
 		case !known:
 			p.fault(finding.BadCondition, entry.Key, fmt.Sprintf("there is no operator %q", keyText(entry.Key)), operatorAdvice(name))
 			ok = false
+
 		case c.Operator != "":
 			p.fault(finding.BadCondition, entry.Key, fmt.Sprintf("a second operator, %s, beside %s", name, c.Operator), "join them with and: or or:")
 			ok = false
 		default:
-			c.Operator, argument = name, entry
+			c.Operator = name
+			argument = entry
 		}
 	}
+
 	if c.Operator == "" && ok {
 		p.fault(finding.BadCondition, v, "the condition has no operator", "add one, for example stringEquals")
 		ok = false
 	}
+
 	return argument, ok
 }
 
@@ -135,6 +144,7 @@ func (p *report) outcome(c *Condition, entry Entry, top bool) {
 		p.fault(finding.BadCondition, entry.Value, fmt.Sprintf("%s is %q", entry.Key.Text, entry.Value.Text), didYouMean(entry.Value.Text, allowed))
 		return
 	}
+
 	if entry.Key.Text == "then" {
 		c.Then = entry.Value.Text
 	} else {
@@ -144,21 +154,25 @@ func (p *report) outcome(c *Condition, entry Entry, top bool) {
 
 func (p *report) operands(c *Condition, argument Entry) *Condition {
 	items := []*Value{argument.Value}
+
 	if argument.Value.Shape == List {
 		items = argument.Value.Items
 	} else if c.Operator != "not" {
 		p.fault(finding.BadCondition, argument.Value, c.Operator+" takes a list of conditions", "start each with -")
 		return nil
 	}
+
 	if len(items) == 0 || c.Operator == "not" && len(items) > 1 {
 		p.fault(finding.BadCondition, argument.Key, fmt.Sprintf("%s has %d conditions", c.Operator, len(items)), "not takes one, and and or at least one")
 		return nil
 	}
+
 	for _, item := range items {
 		if operand := p.condition(item, false); operand != nil {
 			c.Operands = append(c.Operands, operand)
 		}
 	}
+
 	if len(c.Operands) < len(items) {
 		return nil
 	}
@@ -178,6 +192,7 @@ func (p *report) second(c *Condition, v, key *Value) bool {
 			return false
 		}
 	}
+
 	if wanted == "" {
 		return true
 	}
@@ -190,6 +205,7 @@ func (p *report) second(c *Condition, v, key *Value) bool {
 		p.notText(tested, wanted)
 		return false
 	}
+
 	c.Tested = tested
 	return true
 }

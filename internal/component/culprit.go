@@ -25,6 +25,7 @@ func culpritOf(lines []string, load *yaml.LoadError, at finding.Position) (culpr
 	if c, ok := oddSpace(lines, at.Line); ok {
 		return c, true
 	}
+
 	switch {
 	case strings.Contains(load.Message, "mapping values are not allowed"):
 		return lostColon(lines, at.Line)
@@ -33,6 +34,7 @@ func culpritOf(lines []string, load *yaml.LoadError, at finding.Position) (culpr
 	case strings.Contains(load.Message, "did not find expected ',' or"):
 		return lostComma(lines, load)
 	}
+
 	return culprit{}, false
 }
 
@@ -74,18 +76,23 @@ func lostColon(lines []string, failed int) (culprit, bool) {
 		if content == "" || content[0] == '#' {
 			continue
 		}
+
 		if keyWithoutColon.MatchString(text) || next && bareWord.MatchString(text) && !shellWord.MatchString(text) {
-			message, right := "this line has no colon", "write a colon after the key"
+			message := "this line has no colon"
+			right := "write a colon after the key"
 			if strings.Contains("<=>", content[:1]) {
-				message, right = "this is a conflict marker of git", "resolve the conflict"
+				message = "this is a conflict marker of git"
+				right = "resolve the conflict"
 			}
 			return culprit{n, utf8.RuneCountInString(text[:strings.Index(text, content)]) + 1, message, right}, true
 		}
+
 		if keyLine.MatchString(text) {
 			break
 		}
 		next = false
 	}
+
 	return culprit{}, false
 }
 
@@ -106,6 +113,7 @@ func lostDash(lines []string, failed int) (culprit, bool) {
 		}
 		first = n
 	}
+
 	if first == 0 || strings.HasPrefix(strings.TrimSpace(lines[first-1]), "-") {
 		return culprit{}, false
 	}
@@ -115,15 +123,18 @@ func lostDash(lines []string, failed int) (culprit, bool) {
 
 // lostComma finds the line of a map or list in brackets that lacks its comma, if the brackets are closed further on.
 func lostComma(lines []string, load *yaml.LoadError) (culprit, bool) {
-	open, failed := load.ContextMark, load.Mark
+	open := load.ContextMark
+	failed := load.Mark
 	if open.Line < 1 || failed.Line <= open.Line || failed.Line > len(lines) || !balanced(lines, open.Line, open.Column) {
 		return culprit{}, false
 	}
+
 	for n := failed.Line - 1; n >= open.Line; n-- {
 		if text := strings.TrimRight(lines[n-1], " \t\r"); strings.TrimSpace(text) != "" {
 			return culprit{n, max(1, utf8.RuneCountInString(text)), "there is no comma between this and the next line", "end this line with a comma"}, true
 		}
 	}
+
 	return culprit{}, false
 }
 
@@ -131,6 +142,7 @@ func lostComma(lines []string, load *yaml.LoadError) (culprit, bool) {
 func balanced(lines []string, line, column int) bool {
 	var open []byte
 	quote := byte(0)
+
 	text := strings.Join(lines[line-1:], "\n")
 	for i := byteColumn(text, column); i < len(text); i++ {
 		switch c := text[i]; {
@@ -140,6 +152,7 @@ func balanced(lines []string, line, column int) bool {
 			if c == quote {
 				quote = 0
 			}
+
 		case c == '"' || c == '\'':
 			quote = c
 		case c == '[' || c == '{':
@@ -153,5 +166,6 @@ func balanced(lines []string, line, column int) bool {
 			}
 		}
 	}
+
 	return false
 }

@@ -23,6 +23,7 @@ func (p *parser) variables(entry Entry, constant bool) []Variable {
 		p.doc.looseNames = true
 		return nil
 	}
+
 	var variables []Variable
 	for _, item := range entry.Value.Items {
 		if v, ok := p.variable(item, kindOf(constant), constant); ok {
@@ -31,6 +32,7 @@ func (p *parser) variables(entry Entry, constant bool) []Variable {
 			p.doc.looseNames = true
 		}
 	}
+
 	return variables
 }
 
@@ -46,29 +48,39 @@ func (p *parser) variable(item *Value, kind string, constant bool) (Variable, bo
 		p.fault(finding.BadDeclaration, item, "a "+kind+" is not declared as one name with a map below it", declarationAdvice(item))
 		return Variable{}, false
 	}
-	key, body := item.Entries[0].Key, item.Entries[0].Value
+	key := item.Entries[0].Key
+	body := item.Entries[0].Value
 	v := Variable{Name: textOf(key), Constant: constant}
+
 	if !goodVariableName(key.Text) {
 		p.fault(finding.BadDeclaration, key, fmt.Sprintf("the %s name %q is not allowed", kind, key.Text),
 			"use 3 to 128 letters, digits, - and _")
 		p.doc.looseNames = true
 	}
-	known, value := parameterKeys, "default"
+
+	known := parameterKeys
+	value := "default"
+
 	if constant {
-		known, value = constantKeys, "value"
+		known = constantKeys
+		value = "value"
 	}
+
 	var required []string
 	if constant {
 		required = []string{value}
 	}
+
 	keys := p.keys(body, "a "+kind, finding.UnknownKey, known, required...)
 	p.variableType(&v, kind, key, keys["type"])
 	v.Description, _ = p.text(keys["description"], "description")
+
 	if given := keys[value]; given.Key != nil {
 		v.Value, v.Given = p.text(given, value)
 	} else if constant {
 		p.fault(finding.MissingKey, key, fmt.Sprintf("the constant %s has no value", key.Text), "add value")
 	}
+
 	p.allowed(&v, keys["allowedValues"])
 	return v, true
 }
@@ -108,11 +120,13 @@ func (p *parser) allowed(v *Variable, entry Entry) {
 		p.fault(finding.WrongType, entry.Value, "allowedValues is "+entry.Value.Shape.String()+", not a list", "write [a, b]")
 		return
 	}
+
 	for _, item := range entry.Value.Items {
 		if text, ok := p.text(Entry{entry.Key, item}, "an allowed value"); ok {
 			v.Allowed = append(v.Allowed, text)
 		}
 	}
+
 	if v.Given && !v.allows(v.Value.Value) {
 		p.warn(finding.BadDeclaration, place(v.Value), fmt.Sprintf("the default of %s is not one of its allowedValues", v.Name.Value),
 			"add it, or choose another default")
@@ -141,10 +155,12 @@ func (p *parser) uniqueVariables() {
 			first[v.Name.Value] = v.Name
 		}
 	}
+
 	if len(p.doc.Parameters) > maxParameters {
 		p.fault(finding.TooManyVariable, place(p.doc.Parameters[maxParameters].Name),
 			fmt.Sprintf("%d parameters are declared", len(p.doc.Parameters)), fmt.Sprintf("the service takes %d", maxParameters))
 	}
+
 	for _, v := range p.doc.Parameters {
 		if len([]rune(v.Value.Value)) > maxParameterValue {
 			p.warn(finding.LongDefault, place(v.Value), fmt.Sprintf("the default of %s is longer than %d characters", v.Name.Value, maxParameterValue),

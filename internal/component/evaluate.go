@@ -47,13 +47,16 @@ func (c *Condition) holds(ctx context.Context, around surroundings) (bool, error
 		holds, err := c.Operands[0].holds(ctx, around)
 		return !holds && err == nil, err
 	}
+
 	baseline := c.Baseline.Text
+
 	switch operators[c.Operator] {
 	case takesValue:
 		return compare(c.Operator, c.Tested.Text, baseline)
 	case takesPath:
 		return hashEquals(ctx, c.Operator, around.path(c.Tested.Text), baseline)
 	}
+
 	switch c.Operator {
 	case "stringIsEmpty":
 		return baseline == "", nil
@@ -62,6 +65,7 @@ func (c *Condition) holds(ctx context.Context, around surroundings) (bool, error
 	case "binaryExists":
 		return around.binary(baseline), nil
 	}
+
 	info, err := os.Stat(around.path(baseline))
 	return err == nil && info.IsDir() == (c.Operator == "folderExists"), nil
 }
@@ -87,17 +91,20 @@ func (a surroundings) binary(name string) bool {
 	if strings.Contains(name, "/") {
 		return executable(a.path(name))
 	}
+
 	search := "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	for _, variable := range a.env {
 		if value, ok := strings.CutPrefix(variable, "PATH="); ok {
 			search = value
 		}
 	}
+
 	for _, dir := range filepath.SplitList(search) {
 		if name != "" && executable(filepath.Join(a.path(dir), name)) {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -115,6 +122,7 @@ func compare(operator, tested, baseline string) (bool, error) {
 		}
 		return pattern.MatchString(tested), nil
 	}
+
 	var order int
 	relation, isNumber := strings.CutPrefix(operator, "number")
 	if isNumber {
@@ -131,6 +139,7 @@ func compare(operator, tested, baseline string) (bool, error) {
 		relation = strings.TrimPrefix(operator, "string")
 		order = cmp.Compare(strings.ToLower(tested), strings.ToLower(baseline))
 	}
+
 	switch relation {
 	case "LessThan":
 		return order < 0, nil
@@ -141,6 +150,7 @@ func compare(operator, tested, baseline string) (bool, error) {
 	case "GreaterThanEquals":
 		return order >= 0, nil
 	}
+
 	return order == 0, nil
 }
 
@@ -174,6 +184,7 @@ func hashEquals(ctx context.Context, operator, file, want string) (bool, error) 
 	sum := map[string]func() hash.Hash{
 		"fileMD5Equals": md5.New, "fileSHA1Equals": sha1.New, "fileSHA256Equals": sha256.New, "fileSHA512Equals": sha512.New,
 	}[operator]()
+
 	f, err := os.Open(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -182,12 +193,14 @@ func hashEquals(ctx context.Context, operator, file, want string) (bool, error) 
 		return false, fmt.Errorf("hash file: %w", err)
 	}
 	defer f.Close()
+
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return false, errors.Join(fmt.Errorf("hash file %s: not a regular file", file), err)
 	}
 	if _, err := io.Copy(sum, contextReader{ctx, f}); err != nil {
 		return false, fmt.Errorf("hash file %s: %w", file, err)
 	}
+
 	return strings.EqualFold(hex.EncodeToString(sum.Sum(nil)), strings.TrimSpace(want)), nil
 }
 

@@ -39,11 +39,13 @@ func (s *script) Run(ctx context.Context, call *component.Call) (component.Outpu
 	line := call.Inputs[0].Text("do")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+
 	s.done = append(s.done, line)
 	verb, rest, _ := strings.Cut(line, " ")
 	var n int
 	_, _ = fmt.Sscan(rest, &n)
 	out := component.Outputs{"stdout": rest}
+
 	switch verb {
 	case "fail":
 		fmt.Fprint(call.Stderr, "why it failed")
@@ -52,18 +54,21 @@ func (s *script) Run(ctx context.Context, call *component.Call) (component.Outpu
 		if s.once(line, n) {
 			return nil, errors.New("exit status 1")
 		}
+
 	case "reboot":
 		return nil, component.Reboot{Again: true}
 	case "reboot-times":
 		if s.once(line, n) {
 			return nil, component.Reboot{Again: true}
 		}
+
 	case "next":
 		return nil, component.Reboot{Delay: time.Second}
 	case "hang":
 		<-ctx.Done()
 		return nil, context.Cause(ctx)
 	}
+
 	fmt.Fprintln(call.Stdout, rest)
 	return out, nil
 }
@@ -84,6 +89,7 @@ func steps(steps ...string) string {
 	var b strings.Builder
 	b.WriteString("schemaVersion: 1.0\nname: Test\nparameters: [{Par: {type: string, default: dflt, allowedValues: [dflt, other]}}, {Empty: {type: string}}]\n" +
 		"constants: [{Braces: {type: string, value: '{{ Par }}'}}]\nphases:\n  - name: build\n    steps:\n")
+
 	for i, step := range steps {
 		if strings.HasPrefix(step, "phase ") {
 			fmt.Fprintf(&b, "  - name: %s\n    steps:\n", strings.TrimPrefix(step, "phase "))
@@ -91,6 +97,7 @@ func steps(steps ...string) string {
 		}
 		fmt.Fprintf(&b, "      - {name: s%d, action: Script, %s}\n", i, step)
 	}
+
 	return b.String()
 }
 
@@ -125,6 +132,7 @@ func statuses(result component.Result) string {
 		}
 		fmt.Fprintf(&b, "%s ", d.Status)
 	}
+
 	fmt.Fprintf(&b, "| %s executed %d failed %d ignored %d", result.Status, result.Executed, result.Failed, result.Ignored)
 	return b.String()
 }
@@ -225,6 +233,7 @@ func TestExecute(t *testing.T) {
 			done: []string{"say 05", "say 12", "say <05>", "say <12>", "say a", "fail", "say a"},
 		},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -238,6 +247,7 @@ func TestExecute(t *testing.T) {
 			if diff := cmp.Diff(test.want, statuses(result)); diff != "" {
 				t.Errorf("statuses: -want +got\n%s", diff)
 			}
+
 			if diff := cmp.Diff(test.done, s.done); diff != "" {
 				t.Errorf("what ran: -want +got\n%s", diff)
 			}
@@ -255,6 +265,7 @@ func TestFirstFailure(t *testing.T) {
 	if diff := cmp.Diff(want, result.FirstFailure); diff != "" {
 		t.Error(diff)
 	}
+
 	if want := "Document d0.yml failed!"; result.FailureMessage != want {
 		t.Errorf("failure message %q, want %q", result.FailureMessage, want)
 	}
@@ -265,6 +276,7 @@ func TestTimeoutBoundsTheLoop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &script{}
 		start := time.Now()
+
 		result, err := newRun(t, s, steps(`timeoutSeconds: 7, maxAttempts: 2, loop: {forEach: [say a, hang]}, inputs: {do: '{{ loop.value }}'}`)).Execute(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -295,6 +307,7 @@ func TestFaultsStopTheRunBeforeItStarts(t *testing.T) {
 	s := &script{}
 	run := newRun(t, s, steps(`inputs: {do: say a}`), steps(`inputs: {do: '{{ Undeclared }}'}`))
 	result, err := run.Execute(t.Context())
+
 	var unusable component.Unusable
 	if !errors.As(err, &unusable) || unusable.Path != "d1.yml" || result.Status != component.Failed || len(s.done) > 0 {
 		t.Errorf("got %v, ran %v", err, s.done)
@@ -304,6 +317,7 @@ func TestFaultsStopTheRunBeforeItStarts(t *testing.T) {
 	if _, err := run.Execute(t.Context()); err == nil || !strings.Contains(err.Error(), "choose one of dflt, other") {
 		t.Errorf("a value that is not allowed: %v", err)
 	}
+
 	run = newRun(t, s, steps(`inputs: {do: say a}`))
 	run.Blocked = []string{"Script"}
 	if _, err := run.Execute(t.Context()); err == nil || !strings.Contains(err.Error(), "blocked") {
@@ -351,10 +365,13 @@ func (l *listener) Stepped(r *component.Result, at component.Place) error {
 
 func TestLookedUpValuesAreSecret(t *testing.T) {
 	t.Parallel()
-	s, heard, events := &script{}, &listener{}, []string{}
+	s := &script{}
+	heard := &listener{}
+	events := []string{}
 	run := newRun(t, s, steps(`inputs: {do: 'say {{ aws:ssm:/password }} {{ aws:ssm:resolve(Empty) }}'}`,
 		`inputs: {do: 'say chained {{ build.s0.outputs.stdout }}'}`, `disableLogging: true, inputs: {do: say private}`,
 		`onFailure: Ignore, inputs: {do: '{{ aws:ssm:/none }}'}`))
+
 	run.Values = values{"/password": "pa{{ Par }}ss\"word", "/name": "longer-secret"}
 	run.Documents[0].Parameters = []component.Parameter{{Name: "Empty", Value: "/name"}}
 	run.Observer = heard
@@ -363,6 +380,7 @@ func TestLookedUpValuesAreSecret(t *testing.T) {
 	if _, err := run.Execute(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	want := []string{`say pa{{ Par }}ss"word longer-secret`, `say chained pa{{ Par }}ss"word longer-secret`, "say private"}
 	if diff := cmp.Diff(want, s.done); diff != "" {
 		t.Errorf("what ran: -want +got\n%s", diff)
@@ -373,6 +391,7 @@ func TestLookedUpValuesAreSecret(t *testing.T) {
 			t.Errorf("%q is told: %s", secret, told)
 		}
 	}
+
 	if got := heard.steps[0].Inputs; got != `[{"do":"say *** ***","mode":"plain","note":""}]` {
 		t.Errorf("inputs in the log: %s", got)
 	}
@@ -391,6 +410,7 @@ func TestNestedDocuments(t *testing.T) {
 		}
 		return path
 	}
+
 	call := func(path, more string) string {
 		return fmt.Sprintf("schemaVersion: 1.0\nparameters: [{Par: {type: string, default: x}}]\nphases:\n  - name: build\n    steps:\n"+
 			"      - {name: call, action: ExecuteDocument, inputs: {document: '%s'%s}}\n", path, more)
@@ -401,6 +421,7 @@ func TestNestedDocuments(t *testing.T) {
 	write("l1.yml", call("l2.yml", ""))
 	write("cycle.yml", call("cycle.yml", ""))
 	write("fail.yml", steps(`inputs: {do: fail}`))
+
 	tests := []struct {
 		name, document, status, message string
 		done                            []string
@@ -422,6 +443,7 @@ func TestNestedDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			step := result.Documents[0].Phases[0].Steps[0]
 			if string(step.Status) != test.status || step.FailureMessage != test.message {
 				t.Errorf("got %s %q, want %s %q", step.Status, step.FailureMessage, test.status, test.message)

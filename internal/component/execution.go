@@ -35,15 +35,18 @@ func (e *execution) documents(ctx context.Context) error {
 		if d < e.saved.Next.Document || e.stop {
 			continue
 		}
+
 		if err := e.document(ctx, d); err != nil {
 			if errors.Is(err, errReboot) {
 				e.result.Status = Rebooting
 				return nil
 			}
-			e.result.Status, e.result.End = Failed, e.now()
+			e.result.Status = Failed
+			e.result.End = e.now()
 			return err
 		}
 	}
+
 	e.finish()
 	return nil
 }
@@ -51,9 +54,12 @@ func (e *execution) documents(ctx context.Context) error {
 func (e *execution) document(ctx context.Context, d int) error {
 	result := e.result.Documents[d]
 	if result.Start.IsZero() {
-		result.Start, result.Status = e.now(), Running
+		result.Start = e.now()
+		result.Status = Running
 	}
+
 	e.sink.console("Document " + result.Path)
+
 	for p, phase := range result.Phases {
 		if !phase.Selected || e.stop || e.passed(Place{d, p, len(phase.Steps)}) {
 			continue
@@ -63,6 +69,7 @@ func (e *execution) document(ctx context.Context, d int) error {
 			return err
 		}
 	}
+
 	result.End = e.now()
 	result.Status, result.FailureMessage = summary("Phase", result.Phases, func(p *PhaseResult) (string, Status) { return p.Name, p.Status })
 	return nil
@@ -85,9 +92,12 @@ func (e *execution) passed(at Place) bool {
 func (e *execution) phase(ctx context.Context, d, p int) error {
 	result := e.result.Documents[d].Phases[p]
 	if result.Start.IsZero() {
-		result.Start, result.Status = e.now(), Running
+		result.Start = e.now()
+		result.Status = Running
 	}
+
 	e.sink.console("Phase " + result.Name)
+
 	for s := range result.Steps {
 		at := Place{d, p, s}
 		if e.stop || e.passed(at) {
@@ -98,6 +108,7 @@ func (e *execution) phase(ctx context.Context, d, p int) error {
 			return err
 		}
 	}
+
 	result.End = e.now()
 	result.Status, result.FailureMessage = summary("Step", result.Steps, func(s *StepResult) (string, Status) { return s.Name, s.Status })
 	return nil
@@ -121,8 +132,10 @@ func (e *execution) finish() {
 	e.result.End = e.now()
 	e.result.Status = Success
 	if status, message := summary("Document", e.result.Documents, func(d *DocumentResult) (string, Status) { return d.Path, d.Status }); status == Failed {
-		e.result.Status, e.result.FailureMessage = Failed, message
+		e.result.Status = Failed
+		e.result.FailureMessage = message
 	}
+
 	if len(e.chain) > 0 {
 		return
 	}
@@ -130,6 +143,7 @@ func (e *execution) finish() {
 		e.sink.console("TOE has completed execution successfully")
 		return
 	}
+
 	e.failureContext()
 	e.sink.console("TOE has completed execution with failure - Execution failed!")
 }
@@ -141,6 +155,7 @@ func (e *execution) failureContext() {
 	if f == nil {
 		return
 	}
+
 	for _, line := range [][2]string{
 		{"Document", f.Document},
 		{"Phase", f.Phase},

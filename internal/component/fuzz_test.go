@@ -17,6 +17,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+
 	for _, path := range archives {
 		archive, err := txtar.ParseFile(path)
 		if err != nil {
@@ -26,6 +27,7 @@ func FuzzParse(f *testing.F) {
 			f.Add(archive.Files[i].Data)
 		}
 	}
+
 	f.Add([]byte(strings.Repeat("[", 200)))
 	f.Add([]byte("a: &a [*a, *a]\n"))
 	all := modules()
@@ -35,6 +37,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("no document and no error")
 		}
 		list = append(list, component.Check(doc, all, component.Options{Platform: component.Linux})...)
+
 		lines := strings.Split(string(text), "\n")
 		for _, finding := range list {
 			if finding.Message == "" || finding.Code == "" || !utf8.ValidString(finding.Error()) && utf8.Valid(text) {
@@ -55,6 +58,7 @@ func FuzzExpression(f *testing.F) {
 	} {
 		f.Add(text)
 	}
+
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := component.Expand(t.Context(), text, map[string]string{"Par": "{{ Par }}", "Other": "o"}, values{"/x": "{{ Par }}"})
 		if err != nil {

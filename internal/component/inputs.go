@@ -45,6 +45,7 @@ func (d *decoder) inputs(schema Schema, step *Step) []Inputs {
 		}
 		decoded = append(decoded, in)
 	}
+
 	return decoded
 }
 
@@ -59,11 +60,13 @@ func (d *decoder) elements(schema Schema, step *Step) []*Value {
 	case v == nil:
 		d.fault(finding.MissingInput, place(step.Action), fmt.Sprintf("action %s has no inputs", schema.Action), "add inputs with "+required(schema))
 		return nil
+
 	case v.Shape == Map:
 		if schema.List {
 			d.warn(finding.InputShape, v, schema.Action+" takes a list of inputs, this is one map", "put - before its first key")
 		}
 		return []*Value{v}
+
 	case v.Shape == List && len(v.Items) == 0 && !schema.Bare:
 		d.fault(finding.MissingInput, v, "the inputs of "+schema.Action+" are empty", "add an entry with "+required(schema))
 		return nil
@@ -71,6 +74,7 @@ func (d *decoder) elements(schema Schema, step *Step) []*Value {
 		d.fault(finding.InputShape, v, "inputs is "+v.Shape.String(), "write "+required(schema)+" below it")
 		return nil
 	}
+
 	return d.listed(schema, v)
 }
 
@@ -79,9 +83,11 @@ func (d *decoder) listed(schema Schema, v *Value) []*Value {
 		d.fault(finding.InputShape, v, schema.Action+" takes one map of inputs, this is a list", "remove the - before its keys")
 		return nil
 	}
+
 	if !schema.List {
 		d.warn(finding.InputShape, v, schema.Action+" takes one map of inputs, this is a list", "remove the - before its keys")
 	}
+
 	var elements []*Value
 	for _, item := range v.Items {
 		if item.Shape != Map {
@@ -90,6 +96,7 @@ func (d *decoder) listed(schema Schema, v *Value) []*Value {
 		}
 		elements = append(elements, item)
 	}
+
 	return elements
 }
 
@@ -113,14 +120,17 @@ func (d *decoder) element(schema Schema, v *Value) Inputs {
 		}
 		return nil
 	}
+
 	names := make([]string, len(schema.Fields))
 	for i, field := range schema.Fields {
 		names[i] = field.Name
 	}
+
 	before := len(d.findings)
 	keys := d.keys(v, schema.Action, finding.UnknownInput, names)
 	// An unknown input is most likely the missing one by a wrong name: one fault, not two.
 	excused := len(d.findings) - before
+
 	in := make(Inputs, len(schema.Fields))
 	for _, field := range schema.Fields {
 		entry, given := keys[field.Name]
@@ -131,6 +141,7 @@ func (d *decoder) element(schema Schema, v *Value) Inputs {
 			}
 		case field.Required && given:
 			d.fault(finding.MissingInput, entry.Key, fmt.Sprintf("%s of %s is empty", field.Name, schema.Action), "give it a value")
+
 		case field.Required && excused > 0:
 			excused--
 		case field.Required:
@@ -139,6 +150,7 @@ func (d *decoder) element(schema Schema, v *Value) Inputs {
 			in[field.Name] = defaultOf(field)
 		}
 	}
+
 	return in
 }
 
@@ -168,6 +180,7 @@ func (d *decoder) field(field Field, v *Value) (any, bool) {
 			return d.texts(field, v)
 		}
 	}
+
 	if v.Shape != Scalar {
 		d.notText(v, field.Name)
 		return nil, false
@@ -175,6 +188,7 @@ func (d *decoder) field(field Field, v *Value) (any, bool) {
 	if !d.final && HasReference(v.Text) {
 		return v.Text, true
 	}
+
 	d.literal(field, v)
 	return d.scalar(field, v)
 }
@@ -187,6 +201,7 @@ func (d *decoder) scalar(field Field, v *Value) (any, bool) {
 			d.fault(finding.WrongType, v, fmt.Sprintf("%s is %q", field.Name, v.Text), "write true or false")
 		}
 		return on, ok
+
 	case Int:
 		n, err := strconv.Atoi(v.Text)
 		if err != nil {
@@ -194,6 +209,7 @@ func (d *decoder) scalar(field Field, v *Value) (any, bool) {
 		}
 		return n, err == nil
 	}
+
 	return v.Text, true
 }
 
@@ -206,10 +222,12 @@ func (d *decoder) literal(field Field, v *Value) {
 	if field.Check == nil {
 		return
 	}
+
 	err := field.Check(v.Text)
 	if left := placeholder.FindString(v.Text); err != nil && left != "" && excused(field, v.Text) {
 		err = Fault{Warning: true, Message: field.Name + " still holds the placeholder " + left, Right: "put a value there before the document is used"}
 	}
+
 	d.rule(err, v, v)
 }
 
@@ -228,6 +246,7 @@ func (d *decoder) rule(err error, element, at *Value) {
 		return
 	}
 	f := finding.Finding{Code: finding.InputValue, Message: err.Error()}
+
 	var fault Fault
 	if errors.As(err, &fault) {
 		f.Right = fault.Right
@@ -238,6 +257,7 @@ func (d *decoder) rule(err error, element, at *Value) {
 			at = field
 		}
 	}
+
 	f.Position, f.Length = at.At, at.Length
 	d.add(f)
 }

@@ -13,6 +13,7 @@ func (d *decoder) texts(field Field, v *Value) (any, bool) {
 		d.fault(finding.WrongType, v, field.Name+" is "+v.Shape.String()+", not a list", right)
 		return nil, false
 	}
+
 	if len(v.Items) == 0 && field.Required {
 		d.fault(finding.MissingInput, v, field.Name+" is empty", "add an entry")
 		return nil, false
@@ -29,6 +30,7 @@ func (d *decoder) texts(field Field, v *Value) (any, bool) {
 		}
 		texts = append(texts, item.Text)
 	}
+
 	return texts, true
 }
 
@@ -44,6 +46,7 @@ func (d *decoder) textMap(field Field, v *Value) (any, bool) {
 		}
 		texts[entry.Key.Text] = entry.Value.Text
 	}
+
 	return texts, true
 }
 
@@ -60,6 +63,7 @@ func (d *decoder) pairs(field Field, v *Value) (any, bool) {
 			continue
 		}
 		keys := d.keys(item, "an entry of "+field.Name, finding.UnknownInput, []string{"name", "value"})
+
 		var given [2]string
 		for i, name := range []string{"name", "value"} {
 			entry := keys[name]
@@ -73,7 +77,9 @@ func (d *decoder) pairs(field Field, v *Value) (any, bool) {
 			text, _ := d.text(entry, name)
 			given[i] = text.Value
 		}
+
 		parameters = append(parameters, Parameter{Name: given[0], Value: given[1]})
 	}
+
 	return parameters, true
 }

@@ -19,19 +19,25 @@ func (p *report) keys(v *Value, where string, code finding.Code, known []string,
 			unknown = append(unknown, entry)
 		}
 	}
+
 	for _, entry := range unknown {
 		if p.full() {
 			break
 		}
-		meant, right := finding.Nearest(entry.Key.Text, known), didYouMean(entry.Key.Text, known)
+		meant := finding.Nearest(entry.Key.Text, known)
+		right := didYouMean(entry.Key.Text, known)
+
 		if missing := absent(entries, required); meant == "" && len(unknown) == 1 && len(missing) == 1 && fits(missing[0], entry.Value) {
-			meant, right = missing[0], "did you mean "+missing[0]+"?"
+			meant = missing[0]
+			right = "did you mean " + missing[0] + "?"
 		}
+
 		p.fault(code, entry.Key, fmt.Sprintf("%s has no %q", where, keyText(entry.Key)), right)
 		if meant != "" && entries[meant].Key == nil {
 			entries[meant] = entry
 		}
 	}
+
 	return entries
 }
 

@@ -25,6 +25,7 @@ func TestSizes(t *testing.T) {
 	for c := 'b'; c <= 'i'; c++ {
 		bomb += fmt.Sprintf("%c: &%c [%s]\n", c, c, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*%c,", c-1), 9), ","))
 	}
+
 	tests := []struct {
 		name, text string
 		inline     bool
@@ -49,6 +50,7 @@ func TestSizes(t *testing.T) {
 			t.Parallel()
 			doc, list := component.Parse("a.yml", []byte(test.text))
 			list = append(list, component.Check(doc, modules(), component.Options{Inline: test.inline})...)
+
 			if test.want == "" {
 				if len(list) > 0 {
 					t.Errorf("got %v", list)
@@ -72,6 +74,7 @@ func TestHostileTexts(t *testing.T) {
 		}
 		return b.String()
 	}
+
 	for name, text := range map[string]string{
 		"undeclared":     shell(many("{{ x%d }}")),
 		"unknown steps":  shell(many("{{ build.x%d.outputs.y }}\n")),
@@ -110,6 +113,7 @@ func TestFlood(t *testing.T) {
 	if err != nil || result.Status != component.Success {
 		t.Fatalf("got %v %s", err, result.FailureMessage)
 	}
+
 	if heard.bytes < size || heard.longest > 70<<10 || longest > 4<<10 {
 		t.Errorf("%d bytes in the log, lines of %d bytes, events of %d", heard.bytes, heard.longest, longest)
 	}
@@ -182,6 +186,7 @@ func TestGrowingReferences(t *testing.T) {
 		ref := fmt.Sprintf("{{ build.s%d.inputs.do }}", i)
 		chain = append(chain, fmt.Sprintf(`if: {stringIsEmpty: x}, inputs: {do: '%s%s'}`, ref, ref))
 	}
+
 	chain = append(chain, `inputs: {do: '{{ build.s40.inputs.do }}'}`)
 	result, err := newRun(t, &script{}, steps(chain...)).Execute(t.Context())
 	if err != nil || result.FirstFailure == nil || !strings.Contains(result.FirstFailure.Message, "beyond 1 MiB") {

@@ -28,7 +28,9 @@ func (p *parser) loop(entry Entry) *Loop {
 	strange := len(p.findings) > before // it may be what stands for one of the two
 	loop := &Loop{At: entry.Key.At}
 	loop.Name, _ = p.text(keys["name"], "the name of the loop")
-	counted, each := keys["for"], keys["forEach"]
+
+	counted := keys["for"]
+	each := keys["forEach"]
 	switch {
 	case counted.Key == nil && each.Key == nil && strange:
 	case counted.Key == nil && each.Key == nil:
@@ -40,6 +42,7 @@ func (p *parser) loop(entry Entry) *Loop {
 	default:
 		p.each(loop, each)
 	}
+
 	return loop
 }
 
@@ -49,6 +52,7 @@ func (p *parser) counted(entry Entry) *For {
 		return nil
 	}
 	keys := p.keys(entry.Value, "for", finding.UnknownKey, forKeys, forKeys...)
+
 	bounds := make(map[string]int64, 3)
 	for _, name := range forKeys {
 		bound := keys[name]
@@ -60,6 +64,7 @@ func (p *parser) counted(entry Entry) *For {
 		if !ok {
 			continue
 		}
+
 		n, err := strconv.ParseInt(text.Value, 10, 64)
 		if err != nil {
 			p.fault(finding.BadLoop, place(text), fmt.Sprintf("%s is %q, not a whole number", name, text.Value), "write digits; references are not expanded here")
@@ -67,6 +72,7 @@ func (p *parser) counted(entry Entry) *For {
 		}
 		bounds[name] = n
 	}
+
 	if len(bounds) < len(forKeys) {
 		return nil
 	}
@@ -78,6 +84,7 @@ func (p *parser) counted(entry Entry) *For {
 		p.fault(finding.BadLoop, keys["updateBy"].Value,
 			fmt.Sprintf("counting from %d by %d never reaches %d", count.Start, count.UpdateBy, count.End), "change the sign of updateBy")
 	}
+
 	return count
 }
 
@@ -94,12 +101,14 @@ func (p *parser) each(loop *Loop, entry Entry) {
 			p.warn(finding.BadLoop, entry.Key, "forEach is empty: the step never runs", "add items")
 		}
 		loop.Each = v.Items
+
 	case Map:
 		if holdsBraces(v) {
 			p.notText(v, "forEach")
 			return
 		}
 		p.delimited(loop, entry)
+
 	default:
 		p.fault(finding.BadLoop, entry.Key, "forEach is "+v.Shape.String()+", not a list", "write a list, or list: and delimiter: below it")
 	}
@@ -108,6 +117,7 @@ func (p *parser) each(loop *Loop, entry Entry) {
 func (p *parser) delimited(loop *Loop, entry Entry) {
 	keys := p.keys(entry.Value, "forEach", finding.UnknownKey, eachKeys, "list")
 	loop.Delimiter = ","
+
 	if delimiter := keys["delimiter"]; delimiter.Key != nil {
 		text, ok := p.text(delimiter, "delimiter")
 		if ok && !slices.Contains(delimiters, text.Value) {
@@ -116,11 +126,13 @@ func (p *parser) delimited(loop *Loop, entry Entry) {
 		}
 		loop.Delimiter = text.Value
 	}
+
 	list := keys["list"]
 	if list.Key == nil {
 		p.fault(finding.BadLoop, entry.Key, "forEach has no list", "add list")
 		return
 	}
+
 	if text, ok := p.text(list, "list"); ok {
 		loop.List = place(text)
 		loop.List.Shape, loop.List.Style = Scalar, list.Value.Style

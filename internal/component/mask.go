@@ -29,14 +29,17 @@ func (m *masker) learn(secret string) {
 			m.replacer = nil
 		}
 	}
+
 	if m.replacer != nil || len(m.secrets) == 0 {
 		return
 	}
 	slices.SortFunc(m.secrets, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+
 	pairs := make([]string, 0, 2*len(m.secrets))
 	for _, s := range m.secrets {
 		pairs = append(pairs, s, "***")
 	}
+
 	m.replacer = strings.NewReplacer(pairs...)
 }
 
@@ -64,12 +67,14 @@ func (m *masker) inputs(list []Inputs, schema Schema) []map[string]any {
 			}
 			masked[i][name] = m.value(value)
 		}
+
 		for _, field := range schema.Fields {
 			if !in.Has(field.Name) && field.Kind == Text {
 				masked[i][field.Name] = ""
 			}
 		}
 	}
+
 	return masked
 }
 
@@ -83,12 +88,14 @@ func (m *masker) value(value any) any {
 			masked[i] = m.mask(text)
 		}
 		return masked
+
 	case map[string]string:
 		masked := make(map[string]string, len(value))
 		for key, text := range value {
 			masked[key] = m.mask(text)
 		}
 		return masked
+
 	case []Parameter:
 		masked := make([]Parameter, len(value))
 		for i, p := range value {
@@ -96,12 +103,14 @@ func (m *masker) value(value any) any {
 		}
 		return masked
 	}
+
 	return value
 }
 
 // condition writes a condition as the document does, masked.
 func (m *masker) condition(c *Condition) map[string]any {
 	object := map[string]any{}
+
 	if c.Baseline != nil {
 		object[c.Operator] = m.mask(c.Baseline.Text)
 	} else {
@@ -111,9 +120,11 @@ func (m *masker) condition(c *Condition) map[string]any {
 		}
 		object[c.Operator] = operands
 	}
+
 	if c.Tested != nil {
 		object[secondKeys[operators[c.Operator]]] = m.mask(c.Tested.Text)
 	}
+
 	return object
 }
 

@@ -25,12 +25,14 @@ func (s *stepRun) runNested(ctx context.Context, nested Nested) (Outputs, error)
 	case len(chain) >= maxNesting:
 		return nil, fmt.Errorf("run document %s: documents nest at most %d levels below the first", nested.Document, maxNesting-1)
 	}
+
 	child, err := s.child(ctx, nested, location, chain)
 	if err != nil {
 		return nil, err
 	}
 	err = child.documents(ctx)
 	s.nested = child.result
+
 	if err == nil && child.result.Reboot != nil {
 		if s.resumed == nil {
 			s.resumed = &interrupted{}
@@ -38,9 +40,11 @@ func (s *stepRun) runNested(ctx context.Context, nested Nested) (Outputs, error)
 		s.resumed.Nested = child.snapshot()
 		return nil, Reboot{Again: true, Delay: child.result.Reboot.Delay}
 	}
+
 	if err == nil && child.result.Status == Failed {
 		err = errors.New(child.result.FailureMessage)
 	}
+
 	return child.result.outputs(), err
 }
 
@@ -54,6 +58,7 @@ func (s *stepRun) child(ctx context.Context, nested Nested, location string, cha
 	if document == nil {
 		return nil, Unusable{Path: location, Findings: findings}
 	}
+
 	run := *s.run
 	run.ID, run.Phases, run.Parameters = uuid.NewString(), nested.Phases, nil
 	run.Documents = []Job{{Document: document, Path: location, Parameters: nested.Parameters}}
@@ -61,9 +66,11 @@ func (s *stepRun) child(ctx context.Context, nested Nested, location string, cha
 	if err != nil {
 		return nil, err
 	}
+
 	child.mask, child.sink, child.chain = s.mask, s.sink, chain
 	child.scopes[0].learn = s.mask.learn
 	child.saved.Reboots = s.saved.Reboots
+
 	if saved := s.resumed.nested(); saved != nil {
 		saved.Result.Reboot = nil
 		s.resumed.Nested = nil
@@ -71,6 +78,7 @@ func (s *stepRun) child(ctx context.Context, nested Nested, location string, cha
 			return nil, err
 		}
 	}
+
 	return child, nil
 }
 

@@ -66,6 +66,7 @@ func (s *stream) Write(p []byte) (int, error) {
 		s.tail = append(s.tail, p[max(0, len(p)-s.keep):]...)
 		s.tail = s.tail[max(0, len(s.tail)-s.keep):]
 	}
+
 	for rest := p; len(rest) > 0; {
 		end := bytes.IndexByte(rest[:min(len(rest), longestLine)], '\n')
 		if end < 0 {
@@ -79,6 +80,7 @@ func (s *stream) Write(p []byte) (int, error) {
 		s.held, rest = append(s.held, rest[:end]...), rest[end+1:]
 		s.emit()
 	}
+
 	return len(p), nil
 }
 

@@ -20,7 +20,9 @@ func Parse(file string, text []byte) (*Document, finding.List) {
 	p.doc = &Document{File: file, source: newSource(text)}
 	// What was given twice hides something: a step, a name.
 	twice := slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Code == finding.DuplicateKey })
-	p.doc.looseNames, p.doc.looseSteps = twice, twice
+	p.doc.looseNames = twice
+	p.doc.looseSteps = twice
+
 	if root.Shape != Map {
 		p.fault(finding.WrongType, root, "the document is "+root.Shape.String()+", not a map",
 			"write schemaVersion and phases as keys at the top")
@@ -28,6 +30,7 @@ func Parse(file string, text []byte) (*Document, finding.List) {
 	}
 	p.document(root)
 	p.doc.faults = sortFindings(p.findings)
+
 	return p.doc, slices.Clone(p.doc.faults)
 }
 
@@ -55,6 +58,7 @@ func (p *report) text(entry Entry, what string) (Literal, bool) {
 	case v.Shape == Null:
 		return Literal{At: entry.Key.At, Length: entry.Key.Length}, true
 	}
+
 	p.notText(v, what)
 	return Literal{}, false
 }
@@ -111,6 +115,7 @@ func (p *parser) phases(root *Value, entry Entry) {
 		p.fault(finding.WrongType, entry.Value, "phases is "+entry.Value.Shape.String()+", not a list", "start each phase with - name:")
 		return
 	}
+
 	before := len(p.findings)
 	names := make(map[string]Literal)
 	for _, item := range entry.Value.Items {
@@ -120,6 +125,7 @@ func (p *parser) phases(root *Value, entry Entry) {
 			p.doc.Phases = append(p.doc.Phases, phase)
 		}
 	}
+
 	p.knownPhase(len(p.findings) > before)
 }
 
@@ -132,6 +138,7 @@ func (p *parser) knownPhase(doubtful bool) {
 		}
 		names = append(names, phase.Name.Value)
 	}
+
 	if len(names) == 0 || doubtful && slices.Contains(names, "") {
 		return
 	}
@@ -141,6 +148,7 @@ func (p *parser) knownPhase(doubtful bool) {
 			right = "did you mean " + near + "?"
 		}
 	}
+
 	p.fault(finding.NoKnownPhase, place(p.doc.Phases[0].Name), fmt.Sprintf("the service runs none of the phases here (%s)", strings.Join(names, ", ")), right)
 }
 
@@ -152,6 +160,7 @@ func (p *parser) phase(v *Value) *Phase {
 	}
 	keys := p.keys(v, "a phase", finding.UnknownKey, phaseKeys, "name", "steps")
 	phase := &Phase{At: v.At, Name: p.name(v, keys["name"], "the phase")}
+
 	steps := keys["steps"]
 	switch {
 	case steps.Key == nil:
@@ -165,6 +174,7 @@ func (p *parser) phase(v *Value) *Phase {
 	default:
 		p.steps(phase, steps.Value)
 	}
+
 	return phase
 }
 
@@ -177,16 +187,20 @@ func (p *parser) steps(phase *Phase, list *Value) {
 			p.doc.looseSteps = true
 			continue
 		}
+
 		if first, again := names[step.Name.Value]; again {
 			p.doc.looseSteps = p.unique("step", step.Name, first) || p.doc.looseSteps
 		}
+
 		names[step.Name.Value] = step.Name
+
 		if step.Loop != nil && step.Loop.Name.Value != "" {
 			if first, again := loops[step.Loop.Name.Value]; again {
 				p.unique("loop", step.Loop.Name, first)
 			}
 			loops[step.Loop.Name.Value] = step.Loop.Name
 		}
+
 		phase.Steps = append(phase.Steps, step)
 	}
 }
@@ -218,5 +232,6 @@ func (p *parser) name(v *Value, entry Entry, what string) Literal {
 		p.warn(finding.OddName, place(name), fmt.Sprintf("the name %q holds a dot or a brace", name.Value),
 			"use letters, digits, - and _, so that references can address it")
 	}
+
 	return name
 }

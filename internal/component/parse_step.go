@@ -19,16 +19,20 @@ func (p *parser) step(v *Value) *Step {
 	keys := p.keys(v, "a step", finding.UnknownKey, stepKeys, "name", "action")
 	step.Name = p.name(v, keys["name"], "the step")
 	p.action(step, v, keys["action"])
+
 	if inputs := keys["inputs"]; inputs.Key != nil && inputs.Value.Shape != Null {
 		step.Inputs = inputs.Value
 	}
+
 	p.settings(step, keys)
 	if loop := keys["loop"]; loop.Key != nil && loop.Value.Shape != Null {
 		step.Loop = p.loop(loop)
 	}
+
 	if condition := keys["if"]; condition.Key != nil && condition.Value.Shape != Null {
 		step.If = p.condition(condition.Value, true)
 	}
+
 	return step
 }
 
@@ -43,7 +47,9 @@ func (p *parser) stray(v *Value) (*Value, bool) {
 			return v, false
 		}
 	}
-	rest, found := *v, false
+
+	rest := *v
+	found := false
 	rest.Entries = slices.DeleteFunc(slices.Clone(v.Entries), func(entry Entry) bool {
 		if slices.Contains(stepKeys, entry.Key.Text) || finding.Nearest(entry.Key.Text, stepKeys) != "" {
 			return false
@@ -55,6 +61,7 @@ func (p *parser) stray(v *Value) (*Value, bool) {
 		found = true
 		return true
 	})
+
 	return &rest, found
 }
 
@@ -74,19 +81,24 @@ func (p *parser) settings(step *Step, keys map[string]Entry) {
 		if n < 1 && n != -1 {
 			p.fault(finding.BadValue, place(given), fmt.Sprintf("timeoutSeconds is %d", n), "write a number of seconds above 0, or -1 for no limit")
 		} else {
-			step.Timeout, step.timeoutGiven = n, given
+			step.Timeout = n
+			step.timeoutGiven = given
 		}
 	}
+
 	if n, given, ok := p.number(keys["maxAttempts"], "maxAttempts", "a number of attempts above 0"); ok {
 		if n < 1 {
 			p.fault(finding.BadValue, place(given), fmt.Sprintf("maxAttempts is %d", n), "write 1 or more; the first attempt counts")
 		} else {
-			step.MaxAttempts, step.attemptsGiven = n, given
+			step.MaxAttempts = n
+			step.attemptsGiven = given
 		}
 	}
+
 	if choice, ok := p.choice(keys["onFailure"], "onFailure", []string{string(Abort), string(Continue), string(Ignore)}); ok {
 		step.OnFailure = OnFailure(choice)
 	}
+
 	if entry := keys["disableLogging"]; entry.Key != nil && entry.Value.Shape != Null {
 		if text, ok := p.text(entry, "disableLogging"); ok {
 			on, ok := parseBool(text.Value)
@@ -109,9 +121,11 @@ func (p *parser) number(entry Entry, what, right string) (int, Literal, bool) {
 		p.fault(finding.WrongType, place(text), fmt.Sprintf("%s is %q, not a whole number", what, text.Value), "write "+right)
 		return 0, text, false
 	}
+
 	if entry.Value.Style != 0 {
 		p.warn(finding.WrongType, entry.Value, what+" is quoted", "write the number without quotes")
 	}
+
 	return n, text, true
 }
 

@@ -17,6 +17,7 @@ func TestUnclosedQuoteIsFoundWhereItOpens(t *testing.T) {
 		{"a text over two lines is fine", "schemaVersion: 1.0\ndescription: \"a\n  b\"\nphases: [\n", 5, 1},
 		{"an escaped quote does not close", "name: \"a \\\" b\nschemaVersion: \"1.0\"\n", 1, 7},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -69,6 +69,7 @@ func TestReboot(t *testing.T) {
 			strings.Split(strings.TrimSuffix(strings.Repeat("reboot,", 16), ","), ","),
 		},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -82,6 +83,7 @@ func TestReboot(t *testing.T) {
 			if diff := cmp.Diff(test.want, statuses(result)); diff != "" {
 				t.Errorf("statuses: -want +got\n%s", diff)
 			}
+
 			if diff := cmp.Diff(test.done, s.done); diff != "" {
 				t.Errorf("what ran: -want +got\n%s", diff)
 			}
@@ -95,16 +97,20 @@ func TestReboot(t *testing.T) {
 func TestRebootInsideNestedDocuments(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+
 	inner := steps(`inputs: {do: say first}`, `inputs: {do: reboot-times 1}`, `inputs: {do: 'say {{ build.s0.outputs.stdout }} {{ Par }}'}`)
 	if err := os.WriteFile(filepath.Join(dir, "inner.yml"), []byte(inner), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	outer := strings.Replace(steps(`loop: {forEach: [dflt, other]}, inputs: {document: inner.yml, parameters: [{name: Par, value: '{{ loop.value }}'}]}`),
 		"action: Script", "action: ExecuteDocument", 1)
+
 	s := &script{}
 	run := newRun(t, s, outer)
-	run.Dir, run.StateDir = dir, filepath.Join(dir, "state")
+	run.Dir = dir
+	run.StateDir = filepath.Join(dir, "state")
 	result, n := reboots(t, run)
+
 	want := []string{"say first", "reboot-times 1", "reboot-times 1", "say first dflt", "say first", "reboot-times 1", "say first other"}
 	if diff := cmp.Diff(want, s.done); diff != "" || n != 1 || result.Status != component.Success {
 		t.Errorf("after %d reboots %s: -want +got\n%s", n, result.Status, diff)
@@ -130,16 +136,19 @@ func TestStateOfAnotherRun(t *testing.T) {
 	if id, err := component.Pending(dir); id != "test" || err != nil {
 		t.Errorf("pending is %q, %v", id, err)
 	}
+
 	other := newRun(t, &script{}, steps(`inputs: {do: say else}`))
 	other.StateDir = dir
 	if _, err := other.Execute(t.Context()); err == nil || !strings.Contains(err.Error(), "holds execution test of other documents") {
 		t.Errorf("another document: %v", err)
 	}
 	phases := newRun(t, &script{}, steps(`inputs: {do: next}`, `inputs: {do: say a}`))
-	phases.StateDir, phases.Phases = dir, []string{"build"}
+	phases.StateDir = dir
+	phases.Phases = []string{"build"}
 	if _, err := phases.Execute(t.Context()); err == nil {
 		t.Error("other phases resume the run")
 	}
+
 	if err := os.WriteFile(filepath.Join(dir, "state.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}

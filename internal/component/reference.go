@@ -25,6 +25,7 @@ func references(text string) iter.Seq[reference] {
 			if j < 0 {
 				return
 			}
+
 			end := start + 2 + j
 			if strings.HasPrefix(text[end:], "}}") {
 				if !yield(reference{start, end + 2, strings.TrimSpace(text[start+2 : end])}) {
@@ -33,6 +34,7 @@ func references(text string) iter.Seq[reference] {
 				from = end + 2
 				continue
 			}
+
 			from = start + 1
 			if text[end] == '}' {
 				from = end
@@ -57,6 +59,7 @@ func openings(text string) iter.Seq[reference] {
 			if body == "" || strings.HasPrefix(after, "}}") {
 				continue
 			}
+
 			if !yield(reference{start, len(text) - len(rest) + len(body), body}) {
 				return
 			}
@@ -109,19 +112,23 @@ func parseReference(body string) parsed {
 	if isWord(body) {
 		return parsed{meaning: variableName, name: body}
 	}
+
 	if p, ok := parseChained(body); ok {
 		return p
 	}
+
 	if i := strings.LastIndexByte(body, '.'); i > 0 {
 		if key := body[i+1:]; key == "index" || key == "value" || body[:i] == "loop" {
 			return parsed{meaning: loopPart, name: body[:i], key: key}
 		}
 	}
+
 	for _, prefix := range []string{"resolve:ssm:", "resolve:ssm-secure:", "resolve:secretsmanager:"} {
 		if strings.HasPrefix(body, prefix) {
 			return parsed{meaning: plainText, name: prefix}
 		}
 	}
+
 	return parsed{meaning: malformed}
 }
 
@@ -133,11 +140,13 @@ func parseParameter(name string) parsed {
 		}
 		return parsed{meaning: parameterOf, name: name}
 	}
+
 	inner, closed := strings.CutSuffix(inner, ")")
 	of := parseReference(strings.TrimSpace(inner))
 	if !closed || of.meaning != variableName && of.meaning != parameterOf {
 		return parsed{meaning: malformed}
 	}
+
 	return parsed{meaning: parameterNamed, inner: &of}
 }
 
@@ -147,7 +156,9 @@ func parseChained(body string) (parsed, bool) {
 	if last < 0 {
 		return parsed{}, false
 	}
-	head, key := body[:last], body[last+1:]
+	head := body[:last]
+	key := body[last+1:]
+
 	i := strings.LastIndexByte(head, '.')
 	if i < 0 {
 		return parsed{}, false
@@ -160,6 +171,7 @@ func parseChained(body string) (parsed, bool) {
 		}
 		p.side, p.index = p.side[:open], n
 	}
+
 	if p.side != "inputs" && p.side != "outputs" || !strings.Contains(p.prefix, ".") || key == "" {
 		return parsed{}, false
 	}
@@ -168,7 +180,8 @@ func parseChained(body string) (parsed, bool) {
 
 func isWord(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		letter, digit := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z', r >= '0' && r <= '9'
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		digit := r >= '0' && r <= '9'
 		return !letter && !digit && r != '-' && r != '_'
 	})
 }

@@ -122,6 +122,7 @@ func (l *Loop) json() json.RawMessage {
 		}
 		object["forEach"] = items
 	}
+
 	text, _ := json.Marshal(object) // maps of texts and numbers always marshal
 	return text
 }

@@ -80,15 +80,18 @@ func (r *Run) Execute(ctx context.Context) (Result, error) {
 	if err := e.recover(r.StateDir); err != nil {
 		return *e.result, err
 	}
+
 	if r.Observer != nil {
 		if err := r.Observer.Planned(e.result); err != nil {
 			return *e.result, fmt.Errorf("write log: %w", err)
 		}
 	}
+
 	err = e.documents(ctx)
 	if err == nil {
 		err = e.settle(r.StateDir)
 	}
+
 	return *e.result, err
 }
 
@@ -103,11 +106,13 @@ func (r *Run) prepare() (*execution, error) {
 	if e.now == nil {
 		e.now = time.Now
 	}
+
 	if err := e.plan(r.Documents); err != nil {
 		return nil, err
 	}
 	e.result.Start = e.now()
 	e.saved.ExecutionID = r.ID
+
 	return e, nil
 }
 
@@ -117,6 +122,7 @@ func (e *execution) plan(jobs []Job) error {
 		if job.Path == "" {
 			job.Path = job.Document.File
 		}
+
 		if err := e.run.usable(job); err != nil {
 			return err
 		}
@@ -124,12 +130,14 @@ func (e *execution) plan(jobs []Job) error {
 		if err != nil {
 			return err
 		}
+
 		scope := newScope(job.Document, e.run.Modules, variables)
 		scope.values, scope.learn = e.run.Values, e.mask.learn
 		e.jobs = append(e.jobs, job)
 		e.scopes = append(e.scopes, scope)
 		e.result.Documents = append(e.result.Documents, e.run.blank(job))
 	}
+
 	return nil
 }
 
@@ -144,6 +152,7 @@ func (r *Run) usable(job Job) error {
 			err = fmt.Errorf("check document %s: step %s uses %s, which is blocked", job.Path, step.Name, step.Action)
 		}
 	})
+
 	return err
 }
 
@@ -169,6 +178,7 @@ func (r *Run) variables(job Job) (map[string]string, error) {
 			given[p.Name] = p.Value
 		}
 	}
+
 	values := make(map[string]string)
 	for name, v := range job.Document.variables() {
 		values[name] = v.Value.Value
@@ -181,6 +191,7 @@ func (r *Run) variables(job Job) (map[string]string, error) {
 		}
 		values[name] = value
 	}
+
 	return values, nil
 }
 
@@ -224,5 +235,6 @@ func (r *Run) blank(job Job) *DocumentResult {
 		}
 		document.Phases = append(document.Phases, p)
 	}
+
 	return document
 }

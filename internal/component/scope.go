@@ -44,6 +44,7 @@ func newScope(doc *Document, modules Modules, variables map[string]string) *scop
 			}
 		}
 	}
+
 	doc.Steps(func(_ *Phase, step *Step) {
 		step.Inputs.Scalars(note)
 		step.If.texts(note)
@@ -54,6 +55,7 @@ func newScope(doc *Document, modules Modules, variables map[string]string) *scop
 			}
 		}
 	})
+
 	return s
 }
 
@@ -82,13 +84,16 @@ func (s *scope) text(ctx context.Context, text string, at *iteration) (string, e
 		if !ok {
 			continue
 		}
+
 		expanded.WriteString(text[done:ref.start])
 		expanded.WriteString(value)
 		done = ref.end
+
 		if expanded.Len() > maxText {
 			return "", errors.New("resolve references: the text grows beyond 1 MiB")
 		}
 	}
+
 	if done == 0 {
 		return text, nil
 	}
@@ -105,6 +110,7 @@ func (s *scope) lookUp(ctx context.Context, p parsed, at *iteration) (value stri
 	case parameterOf:
 		value, err = s.parameter(ctx, p.name)
 		return value, true, err
+
 	case parameterNamed:
 		name, _, err := s.lookUp(ctx, *p.inner, at)
 		if err != nil {
@@ -112,6 +118,7 @@ func (s *scope) lookUp(ctx context.Context, p parsed, at *iteration) (value stri
 		}
 		value, err = s.parameter(ctx, name)
 		return value, true, err
+
 	case loopPart:
 		if at == nil || p.name != "loop" && p.name != at.loop {
 			return "", false, nil
@@ -120,10 +127,12 @@ func (s *scope) lookUp(ctx context.Context, p parsed, at *iteration) (value stri
 			return strconv.FormatUint(at.index, 10), true, nil
 		}
 		return at.value, p.key == "value", nil
+
 	case chained:
 		value, err = s.chained(ctx, p)
 		return value, true, err
 	}
+
 	return "", false, nil
 }
 
@@ -136,9 +145,11 @@ func (s *scope) parameter(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("look up parameter: %w", err)
 	}
+
 	if s.learn != nil {
 		s.learn(value)
 	}
+
 	return value, nil
 }
 
@@ -149,16 +160,19 @@ func (s *scope) chained(ctx context.Context, p parsed) (string, error) {
 		return s.input(ctx, p)
 	}
 	outputs := s.outputs[p.prefix]
+
 	if p.index >= 0 {
 		if p.index < len(outputs) {
 			return outputs[p.index][p.key], nil
 		}
 		return "", nil
 	}
+
 	values := make([]string, 0, len(outputs))
 	for _, out := range outputs {
 		values = append(values, out[p.key])
 	}
+
 	return strings.Join(values, "\n"), nil
 }
 
@@ -172,6 +186,7 @@ func (s *scope) input(ctx context.Context, p parsed) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("there is no step %s", p.prefix)
 	}
+
 	step := s.steps.step(at)
 	element := step.Inputs
 	if element != nil && element.Shape == List {
@@ -180,7 +195,9 @@ func (s *scope) input(ctx context.Context, p parsed) (string, error) {
 			element = step.Inputs.Items[i]
 		}
 	}
+
 	text := ""
+
 	if given := element.Get(p.key); given != nil {
 		resolved, err := s.value(ctx, given, nil)
 		if err != nil {
@@ -190,6 +207,7 @@ func (s *scope) input(ctx context.Context, p parsed) (string, error) {
 	} else if module, ok := s.modules[step.Action.Value]; ok {
 		text = defaultText(module.Schema(), p.key)
 	}
+
 	s.inputs[key] = text
 	return text, nil
 }
@@ -221,6 +239,7 @@ func (s *scope) value(ctx context.Context, v *Value, at *iteration) (*Value, err
 		return v, nil
 	}
 	resolved := *v
+
 	var err error
 	if resolved.Text, err = s.text(ctx, v.Text, at); err != nil {
 		return nil, err
@@ -231,6 +250,7 @@ func (s *scope) value(ctx context.Context, v *Value, at *iteration) (*Value, err
 			return nil, err
 		}
 	}
+
 	resolved.Entries = make([]Entry, len(v.Entries))
 	for i, entry := range v.Entries {
 		resolved.Entries[i].Key = entry.Key
@@ -238,6 +258,7 @@ func (s *scope) value(ctx context.Context, v *Value, at *iteration) (*Value, err
 			return nil, err
 		}
 	}
+
 	return &resolved, nil
 }
 
@@ -251,11 +272,13 @@ func (s *scope) condition(ctx context.Context, c *Condition) (*Condition, error)
 	if resolved.Tested, err = s.value(ctx, c.Tested, nil); err != nil {
 		return nil, err
 	}
+
 	resolved.Operands = make([]*Condition, len(c.Operands))
 	for i, operand := range c.Operands {
 		if resolved.Operands[i], err = s.condition(ctx, operand); err != nil {
 			return nil, err
 		}
 	}
+
 	return &resolved, nil
 }

@@ -79,10 +79,12 @@ func readState(dir string) (*state, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
 	}
+
 	var s state
 	if err := json.Unmarshal(text, &s); err != nil || s.Version != stateVersion || s.Result == nil {
 		return nil, fmt.Errorf("read state: %s is not a state file of this version: remove it to start anew", filepath.Join(dir, stateFile))
 	}
+
 	return &s, nil
 }
 
@@ -93,6 +95,7 @@ func (e *execution) recover(dir string) error {
 		return err
 	}
 	e.saved.Digest, e.saved.Start = digest, e.result.Start
+
 	if dir == "" {
 		return nil
 	}
@@ -104,6 +107,7 @@ func (e *execution) recover(dir string) error {
 		return fmt.Errorf("resume run: %s holds execution %s of other documents, phases or parameters, started %s: run those again to finish it, "+
 			"or remove the directory", dir, s.ExecutionID, s.Start.Format(time.RFC3339))
 	}
+
 	return e.resume(s)
 }
 
@@ -112,6 +116,7 @@ func (e *execution) resume(s *state) error {
 	if len(s.Outputs) != len(e.scopes) || len(s.Result.Documents) != len(e.jobs) {
 		return errors.New("resume run: the state does not fit the documents: remove the state directory to start anew")
 	}
+
 	for d, document := range s.Result.Documents {
 		if len(document.Phases) != len(e.result.Documents[d].Phases) {
 			return errors.New("resume run: the state does not fit the documents: remove the state directory to start anew")
@@ -121,7 +126,9 @@ func (e *execution) resume(s *state) error {
 			e.scopes[d].outputs = make(map[string][]Outputs)
 		}
 	}
-	e.saved, e.result = s, s.Result
+
+	e.saved = s
+	e.result = s.Result
 	e.result.Status = Running
 	e.sink.console("Executor: System has rebooted successfully")
 	return nil
@@ -136,6 +143,7 @@ func (e *execution) digest() (string, error) {
 			return "", fmt.Errorf("digest documents: %w", err)
 		}
 	}
+
 	if err := encoder.Encode([]any{e.run.Phases, e.run.Parameters}); err != nil {
 		return "", fmt.Errorf("digest documents: %w", err)
 	}
@@ -153,6 +161,7 @@ func (s *stepRun) interrupt(reboot Reboot) error {
 	again := reboot.Again || s.step.Loop != nil
 	e.saved.Reboots++
 	e.saved.Next = s.at
+
 	if again {
 		progressed := s.resumed
 		if progressed == nil {
@@ -170,6 +179,7 @@ func (s *stepRun) interrupt(reboot Reboot) error {
 			return err
 		}
 	}
+
 	e.result.Reboot = &reboot
 	return errReboot
 }
@@ -216,6 +226,7 @@ func (s *state) write(dir string) (err error) {
 			err = fmt.Errorf("write state: %w", err)
 		}
 	}()
+
 	text, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -223,16 +234,19 @@ func (s *state) write(dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+
 	file, err := os.CreateTemp(dir, stateFile+".*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name())
+
 	if _, err := file.Write(text); err != nil {
 		return errors.Join(err, file.Close())
 	}
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
 		return err
 	}
+
 	return os.Rename(file.Name(), filepath.Join(dir, stateFile))
 }

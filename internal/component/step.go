@@ -38,6 +38,7 @@ func (e *execution) step(ctx context.Context, at Place) error {
 		execution: e, at: at, step: phase.Steps[at.Step], scope: e.scopes[at.Document],
 		result: e.result.Step(at), resumed: e.saved.take(at),
 	}
+
 	s.named = progress.Step{
 		Document: filepath.Base(e.jobs[at.Document].Path), Phase: phase.Name.Value, Name: s.step.Name.Value,
 		Action: s.step.Action.Value, Attempt: 1, Iteration: -1,
@@ -45,15 +46,18 @@ func (e *execution) step(ctx context.Context, at Place) error {
 	if s.result.Start.IsZero() {
 		s.result.Start = e.now()
 	}
+
 	s.result.Status = Running
 	e.sink.console("Step " + s.step.Name.Value)
 	e.sink.event(progress.Event{Kind: progress.StepStarted, Step: s.name()})
 	err := s.perform(ctx)
+
 	var reboot Reboot
 	if errors.As(err, &reboot) {
 		return s.interrupt(reboot)
 	}
 	s.end(err)
+
 	return errors.Join(s.record(), ctx.Err())
 }
 
@@ -85,16 +89,19 @@ func (s *stepRun) decide(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("evaluate condition: %w", err)
 	}
+
 	outcome := s.step.If.Else
 	if holds {
 		outcome = s.step.If.Then
 	}
+
 	switch outcome {
 	case "Skip":
 		return errSkip
 	case "Abort":
 		return errors.New("evaluate condition: its outcome is Abort")
 	}
+
 	return nil
 }
 
@@ -106,24 +113,31 @@ func (s *stepRun) end(err error) {
 	case err == nil:
 		s.result.Status = Success
 	case errors.Is(err, errSkip):
-		s.result.Status, status = Skipped, progress.Skipped
+		s.result.Status = Skipped
+		status = progress.Skipped
+
 	case s.step.OnFailure == Ignore:
-		s.result.Status, status = IgnoredFailure, progress.IgnoredFailure
+		s.result.Status = IgnoredFailure
+		status = progress.IgnoredFailure
 		s.execution.result.Ignored++
 	default:
-		s.result.Status, status = Failed, progress.Failed
+		s.result.Status = Failed
+		status = progress.Failed
 		s.execution.result.Failed++
 		s.stop = s.step.OnFailure == Abort
 	}
+
 	text := ""
 	if status != progress.Skipped {
 		s.execution.result.Executed++
 	}
+
 	if status == progress.Failed || status == progress.IgnoredFailure {
 		text = s.mask.mask(err.Error())
 		s.result.FailureMessage = text
 		s.failed(text, status)
 	}
+
 	s.sink.event(progress.Event{Kind: progress.StepDone, Step: s.name(), Status: status, Elapsed: s.result.End.Sub(s.result.Start), Text: text})
 }
 
@@ -136,9 +150,11 @@ func (s *stepRun) failed(message string, status progress.Status) {
 	f := &Failure{
 		Document: s.jobs[s.at.Document].Path, Phase: s.named.Phase, Step: s.named.Name, Action: s.named.Action, Message: message,
 	}
+
 	if !s.step.DisableLogging {
 		f.Stderr = s.mask.mask(string(bytes.ToValidUTF8(bytes.TrimSpace(s.stderr), nil)))
 	}
+
 	s.execution.result.FirstFailure = f
 }
 
@@ -147,19 +163,27 @@ func (s *stepRun) record() error {
 	if s.result.Status == Success || s.step.Loop != nil {
 		s.scope.keep(s.named.Phase+"."+s.named.Name, s.outputs)
 	}
+
 	s.result.Nested = s.nested
 	if !s.step.DisableLogging {
-		s.result.Inputs, s.result.Outputs = encode(s.mask.inputs(s.inputs, s.run.Modules[s.step.Action.Value].Schema())), encode(s.mask.outputs(s.outputs))
+		s.result.Inputs = encode(s.mask.inputs(s.inputs, s.run.Modules[s.step.Action.Value].Schema()))
+		s.result.Outputs = encode(s.mask.outputs(s.outputs))
 	}
+
 	if s.run.Observer != nil && len(s.chain) == 0 {
 		if err := s.sink.stepped(s.execution.result, s.at); err != nil {
 			return fmt.Errorf("write log: %w", err)
 		}
-		s.result.Inputs, s.result.Outputs, s.result.Nested = "", "", nil
+		s.result.Inputs = ""
+		s.result.Outputs = ""
+		s.result.Nested = nil
 	}
+
 	if s.kept += len(s.result.Inputs) + len(s.result.Outputs); s.kept > keepAtMost {
-		s.result.Inputs, s.result.Outputs = "", ""
+		s.result.Inputs = ""
+		s.result.Outputs = ""
 	}
+
 	return nil
 }
 

@@ -13,32 +13,41 @@ import (
 
 // syntax turns an error of the YAML library into a finding at the line a person has to change.
 func (r *reader) syntax(text []byte, err error) {
-	at, message := finding.Position{File: r.file, Line: 1, Column: 1}, err.Error()
+	at := finding.Position{File: r.file, Line: 1, Column: 1}
+	message := err.Error()
+
 	var load *yaml.LoadError
 	if errors.As(err, &load) {
 		message = load.Message
 		mark := load.Mark
+
 		if opened(load) {
 			mark = load.ContextMark
 			message = strings.TrimPrefix(load.ContextMsg, "while ") + ": " + message
 		}
+
 		if mark.Line > 0 {
 			at.Line, at.Column = r.line(mark.Line), mark.Column
 		} else if line, column, ok := badByte(text); ok {
-			at.Line, at.Column = line, column
+			at.Line = line
+			at.Column = column
 		}
 	}
+
 	lines := strings.Split(string(text), "\n")
 	if line, column, ok := unclosedQuote(lines, at.Line); ok {
-		at.Line, at.Column = line, column
+		at.Line = line
+		at.Column = column
 		r.errorAt(finding.Syntax, at, "YAML: this quote is not closed: "+message, "close the quote")
 		return
 	}
 	if c, ok := culpritOf(lines, load, at); ok {
-		at.Line, at.Column = c.line, c.column
+		at.Line = c.line
+		at.Column = c.column
 		r.errorAt(finding.Syntax, at, "YAML: "+c.message, c.right)
 		return
 	}
+
 	r.errorAt(finding.Syntax, at, "YAML: "+message, syntaxAdvice(line(text, at.Line), message))
 }
 
@@ -57,7 +66,8 @@ func opened(err *yaml.LoadError) bool {
 
 // badByte finds what the reader refuses: bytes that are not UTF-8, and control characters.
 func badByte(text []byte) (line, column int, found bool) {
-	line, column = 1, 1
+	line = 1
+	column = 1
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		control := r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f
@@ -70,6 +80,7 @@ func badByte(text []byte) (line, column int, found bool) {
 		}
 		text = text[size:]
 	}
+
 	return 0, 0, false
 }
 
@@ -95,16 +106,19 @@ func syntaxAdvice(line, message string) string {
 		return "put quotes around a value that starts with {{"
 	case strings.Contains(message, "mapping values are not allowed"):
 		return "put quotes around a value that contains \": \", or check the indentation"
+
 	case strings.Contains(message, "end of stream"):
 		return "close the quote"
 	case strings.Contains(message, "cannot start any token"):
 		return "put quotes around a value that starts with @, ` or %"
 	case strings.Contains(message, "incompatible YAML"):
 		return "remove the %YAML line, or write 1.1 in it"
+
 	case strings.Contains(message, "unknown anchor"):
 		return "put quotes around a value that starts with *"
 	case strings.Contains(message, "escape character"):
 		return "use single quotes, or double the backslash"
 	}
+
 	return "check the indentation and the quotes around this line"
 }

@@ -58,12 +58,15 @@ func (v *Value) Scalars(visit func(*Value)) {
 	if v == nil {
 		return
 	}
+
 	if v.Shape == Scalar {
 		visit(v)
 	}
+
 	for _, item := range v.Items {
 		item.Scalars(visit)
 	}
+
 	for _, entry := range v.Entries {
 		entry.Value.Scalars(visit)
 	}
@@ -106,6 +109,7 @@ func (s *source) locate(v *Value, offset int) finding.Position {
 	if at, ok := s.find(v, snippet, strings.Count(v.Text[:offset], snippet)); ok {
 		return at
 	}
+
 	return v.At
 }
 
@@ -123,16 +127,20 @@ func (s *source) locateLiteral(v *Value, offset int) finding.Position {
 			at.Column = utf8.RuneCountInString(written[:i]) + utf8.RuneCountInString(before[start:]) + 1
 		}
 	}
+
 	return at
 }
 
 // find looks for the nth (from 0) snippet at or after the start of v.
 func (s *source) find(v *Value, snippet string, n int) (finding.Position, bool) {
 	for i := v.At.Line - 1; i >= 0 && i < len(s.lines); i++ {
-		line, from := s.lines[i], 0
+		line := s.lines[i]
+		from := 0
+
 		if i == v.At.Line-1 {
 			from = byteColumn(line, v.At.Column)
 		}
+
 		for {
 			j := strings.Index(line[from:], snippet)
 			if j < 0 {
@@ -140,13 +148,16 @@ func (s *source) find(v *Value, snippet string, n int) (finding.Position, bool) 
 			}
 			if n == 0 {
 				at := v.At
-				at.Line, at.Column = i+1, utf8.RuneCountInString(line[:from+j])+1
+				at.Line = i + 1
+				at.Column = utf8.RuneCountInString(line[:from+j]) + 1
 				return at, true
 			}
+
 			n--
 			from += j + len(snippet)
 		}
 	}
+
 	return finding.Position{}, false
 }
 
@@ -169,9 +180,11 @@ func snippetAt(text string, offset int) string {
 			return rest[:end+2]
 		}
 	}
+
 	end := strings.IndexAny(rest, "\n\"'\\")
 	if end < 0 {
 		end = len(rest)
 	}
+
 	return rest[:min(end, 80)]
 }

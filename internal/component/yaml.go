@@ -38,6 +38,7 @@ func readYAML(file string, text []byte) (*Value, finding.List) {
 			fmt.Sprintf("the document has %d bytes and is not read", len(text)), "keep documents below 64 KB")
 		return nil, r.findings
 	}
+
 	node, err := r.decode(text)
 	if err != nil {
 		r.syntax(text, err)
@@ -48,10 +49,12 @@ func readYAML(file string, text []byte) (*Value, finding.List) {
 			"start with schemaVersion and phases")
 		return nil, r.findings
 	}
+
 	value := r.value(node, 0)
 	if r.tooMuch {
 		return nil, r.findings[len(r.findings)-1:]
 	}
+
 	return value, r.findings
 }
 
@@ -62,6 +65,7 @@ func (r *reader) decode(text []byte) (root *yaml.Node, err error) {
 			err = fmt.Errorf("read YAML: %v", p)
 		}
 	}()
+
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var first, second yaml.Node
 	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
@@ -69,6 +73,7 @@ func (r *reader) decode(text []byte) (root *yaml.Node, err error) {
 	} else if err != nil {
 		return nil, err
 	}
+
 	switch err := decoder.Decode(&second); {
 	case errors.Is(err, io.EOF):
 	case err != nil:
@@ -77,6 +82,7 @@ func (r *reader) decode(text []byte) (root *yaml.Node, err error) {
 		r.errorAt(finding.SeveralDocs, r.position(second.Content[0]), "a second YAML document starts here",
 			"keep one component document per file")
 	}
+
 	if len(first.Content) == 0 {
 		return nil, nil
 	}
@@ -106,7 +112,9 @@ func fileLines(text string) []int {
 	if !strings.ContainsAny(plain, "\r\u0085\u2028\u2029") {
 		return nil
 	}
-	lines, line := []int{1}, 1
+	lines := []int{1}
+
+	line := 1
 	for _, r := range plain {
 		switch r {
 		case '\n':
@@ -116,6 +124,7 @@ func fileLines(text string) []int {
 			lines = append(lines, line)
 		}
 	}
+
 	return lines
 }
 
@@ -131,6 +140,7 @@ func (r *reader) value(n *yaml.Node, depth int) *Value {
 		}
 		return &Value{At: r.position(n)}
 	}
+
 	switch n.Kind {
 	case yaml.AliasNode:
 		return r.value(n.Alias, depth+1)
@@ -143,6 +153,7 @@ func (r *reader) value(n *yaml.Node, depth int) *Value {
 	case yaml.MappingNode:
 		return r.mapping(n, depth)
 	}
+
 	return r.scalar(n)
 }
 
@@ -158,14 +169,17 @@ func (r *reader) scalar(n *yaml.Node) *Value {
 	case n.Style&yaml.SingleQuotedStyle != 0:
 		v.Style = '\''
 	case isNull(n):
-		v.Shape, v.Text = Null, ""
+		v.Shape = Null
+		v.Text = ""
 	}
+
 	if v.Style != '|' && v.Style != '>' && !strings.Contains(n.Value, "\n") {
 		v.Length = utf8.RuneCountInString(n.Value)
 		if v.Style != 0 {
 			v.Length += 2
 		}
 	}
+
 	return v
 }
 
@@ -173,13 +187,16 @@ func (r *reader) mapping(n *yaml.Node, depth int) *Value {
 	v := &Value{Shape: Map, At: r.position(n), Entries: make([]Entry, 0, len(n.Content)/2)}
 	seen := make(map[string]int, len(n.Content)/2)
 	var merged []*yaml.Node
+
 	var again []*Value
 	for i := 0; i+1 < len(n.Content); i += 2 {
-		key, node := n.Content[i], n.Content[i+1]
+		key := n.Content[i]
+		node := n.Content[i+1]
 		if key.Kind == yaml.ScalarNode && key.Style == 0 && key.Value == "<<" {
 			merged = append(merged, node)
 			continue
 		}
+
 		entry := Entry{Key: r.value(key, depth+1), Value: r.value(node, depth+1)}
 		if _, twice := seen[entry.Key.Text]; twice && entry.Key.Shape == Scalar {
 			again = append(again, entry.Key)
@@ -188,10 +205,12 @@ func (r *reader) mapping(n *yaml.Node, depth int) *Value {
 		seen[entry.Key.Text] = entry.Key.At.Line
 		v.Entries = append(v.Entries, entry)
 	}
+
 	r.duplicates(again, seen)
 	for _, node := range merged {
 		r.merge(v, r.value(node, depth+1), seen)
 	}
+
 	return v
 }
 
@@ -219,6 +238,7 @@ func (r *reader) merge(into, from *Value, seen map[string]int) {
 		r.fault(finding.WrongType, from, "<< is given "+from.Shape.String()+", not a map", "write <<: *name with the anchor of a map")
 		return
 	}
+
 	for _, entry := range from.Entries {
 		if _, given := seen[entry.Key.Text]; !given {
 			seen[entry.Key.Text] = entry.Key.At.Line

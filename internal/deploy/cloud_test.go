@@ -53,7 +53,8 @@ func (c *cloud) add(name, description string, statuses ...stack.Status) *standin
 		ID: id(name), Name: name, Description: description, Outputs: map[string]string{"Pipeline": "arn:pipeline"},
 		Parameters: map[string]string{"InstanceType": "t3.large", "KeepImages": "7"},
 	}, future: statuses}
-	c.stacks[name], c.stacks[id(name)] = s, s
+	c.stacks[name] = s
+	c.stacks[id(name)] = s
 	c.next(s)
 	return s
 }
@@ -130,17 +131,23 @@ func (c *cloud) CreateChangeSet(_ context.Context, w Wanted) (string, error) {
 	if s == nil {
 		s = c.add(w.Stack, "", stack.ReviewInProgress)
 	}
+
 	if s.set != nil {
 		return "", fs.ErrExist
 	}
 	c.sets++
 	s.set = &stack.ChangeSet{ID: fmt.Sprint("set ", c.sets), Name: w.ChangeSet, StackID: s.ID, Status: stack.CreateComplete}
+
 	if c.empty {
-		s.set.Status, s.set.Reason = "FAILED", "The submitted information didn't contain changes. Submit different information to create a change set."
+		s.set.Status = "FAILED"
+		s.set.Reason = "The submitted information didn't contain changes. Submit different information to create a change set."
 	}
+
 	if c.refused != "" {
-		s.set.Status, s.set.Reason = "FAILED", c.refused
+		s.set.Status = "FAILED"
+		s.set.Reason = c.refused
 	}
+
 	return s.set.ID, nil
 }
 
@@ -173,10 +180,12 @@ func (c *cloud) ExecuteChangeSet(_ context.Context, stackID, id, _ string) error
 	if err != nil && !errors.As(err, new(passingError)) {
 		return err
 	}
+
 	s.set.Execution = "EXECUTE_IN_PROGRESS"
 	if len(s.future) == 0 {
 		s.future = []stack.Status{"CREATE_IN_PROGRESS", stack.CreateComplete}
 	}
+
 	return err
 }
 

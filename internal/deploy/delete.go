@@ -38,15 +38,18 @@ func (d *Delete) Look(ctx context.Context, name string) (stack.Stack, error) {
 	if s.Status == stack.ReviewInProgress {
 		return s, reviewed(ctx, d.Waiting, s)
 	}
+
 	if !s.Ours() {
 		return s, notOurs(s, "aws cloudformation delete-stack --stack-name "+s.Name+", if that is really meant")
 	}
+
 	if s.Status.Busy() {
 		follow := &follower{stacks: d.Stacks, report: d.Report, wait: d.Wait}
 		if s, err = follow.pickUp(ctx, s); err != nil {
 			return s, err
 		}
 	}
+
 	return s, d.idle(ctx, s)
 }
 
@@ -63,6 +66,7 @@ func (d *Delete) idle(ctx context.Context, s stack.Stack) error {
 	if len(running) == 0 {
 		return nil
 	}
+
 	return &Unusable{
 		Stack:  s.Name,
 		Reason: "it builds an image, whose instance would hold on to the stack's network: " + strings.Join(running, ", "),
@@ -82,10 +86,12 @@ func (d *Delete) Run(ctx context.Context, s stack.Stack) error {
 		return err
 	}
 	defer d.Report.Stage("delete stack " + s.Name)()
+
 	follow := &follower{stacks: d.Stacks, report: d.Report, wait: d.Wait}
 	after, events, err := follow.follow(ctx, s, since)
 	if err == nil && after.Status != stack.DeleteComplete {
 		err = failed("delete", after, events)
 	}
+
 	return err
 }

@@ -65,14 +65,17 @@ func (d *Deploy) Look(ctx context.Context, name string) (Standing, error) {
 	if s.Status == stack.ReviewInProgress {
 		return Standing{Name: name, Kind: Create}, reviewed(ctx, d.Waiting, s)
 	}
+
 	if !s.Ours() {
 		return Standing{}, notOurs(s, "choose another name with --stack")
 	}
+
 	if s.Status.Busy() {
 		if s, err = d.following().pickUp(ctx, s); err != nil {
 			return Standing{}, err
 		}
 	}
+
 	return d.judge(ctx, s)
 }
 
@@ -90,6 +93,7 @@ func (d *Deploy) judge(ctx context.Context, s stack.Stack) (Standing, error) {
 		events, err := stack.LastOperation(d.Stacks.Events(ctx, s.ID))
 		return Standing{Name: s.Name, Kind: Recreate, Stack: s, Why: because(s, events)}, err
 	}
+
 	return Standing{Name: s.Name, Kind: Update, Stack: s}, nil
 }
 
@@ -102,6 +106,7 @@ func reviewed(ctx context.Context, waiting Waiting, s stack.Stack) error {
 	if !slices.ContainsFunc(names, func(name string) bool { return name != changeSetName }) {
 		return nil
 	}
+
 	return &Unusable{
 		Stack: s.Name, Reason: "it waits for a change set that image-builder did not make (REVIEW_IN_PROGRESS): " + strings.Join(names, ", "),
 		Next: "choose another name with --stack, or remove it: aws cloudformation delete-stack --stack-name " + s.Name,

@@ -41,6 +41,7 @@ func TestLook(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCloud()
+
 			if len(test.statuses) > 0 {
 				s := c.add("nightly", test.description, test.statuses...)
 				if test.set != "" {
@@ -50,7 +51,9 @@ func TestLook(t *testing.T) {
 					s.event("CREATE_FAILED", test.reason)
 				}
 			}
+
 			got, err := c.deploy(t).Look(t.Context(), "nightly")
+
 			if test.refused != "" {
 				var unusable *Unusable
 				if !errors.As(err, &unusable) || !strings.Contains(unusable.Error()+": "+unusable.Next, test.refused) {
@@ -58,6 +61,7 @@ func TestLook(t *testing.T) {
 				}
 				return
 			}
+
 			if err != nil || got.Kind != test.kind || got.Why != test.why {
 				t.Errorf("got %s %q, %v; want %s %q", got.Kind, got.Why, err, test.kind, test.why)
 			}
@@ -84,9 +88,11 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCloud()
+
 			if spoil != nil {
 				spoil(c)
 			}
+
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
 			d := c.deploy(t)
@@ -94,19 +100,23 @@ func TestNothingIsLeft(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			plan, err := d.Prepare(ctx, standing, request)
 			if err == nil && spoil != nil {
 				_, err = d.Execute(ctx, plan)
 			}
+
 			if (err == nil) == (spoil != nil) {
 				t.Fatalf("error is %v", err)
 			}
+
 			if spoil == nil {
 				interrupt() // the clearing away must not depend on it
 				if err := d.Discard(ctx, plan); err != nil {
 					t.Fatal(err)
 				}
 			}
+
 			if c.stacks["nightly"] != nil || len(c.buckets) != 0 || len(c.objects) != 0 {
 				t.Errorf("left: %v %v %v", c.stacks, c.buckets, c.objects)
 			}
@@ -128,12 +138,15 @@ func TestBuckets(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCloud()
+
 			if test.owner != "" {
 				c.buckets["b"] = test.owner
 			}
+
 			wanted := request
 			wanted.Bucket.Make = test.make
 			plan, err := c.deploy(t).Prepare(t.Context(), Standing{Name: "nightly", Kind: Create}, wanted)
+
 			if test.failed != "" {
 				if err == nil || !strings.Contains(err.Error(), test.failed) {
 					t.Errorf("error is %v", err)
@@ -143,6 +156,7 @@ func TestBuckets(t *testing.T) {
 			if err != nil || plan.NewBucket != "" || len(c.objects) != 2 {
 				t.Fatalf("%+v, %v, %v", plan, err, c.objects)
 			}
+
 			c.calls = nil
 			if err := c.deploy(t).Discard(t.Context(), plan); err != nil || c.buckets["b"] == "" || len(c.objects) != 2 {
 				t.Errorf("a bucket that was there before is %q with %v, %v", c.buckets["b"], c.objects, err)
@@ -165,6 +179,7 @@ func TestSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	want := []Setting{{Name: "Base", After: "/b"}, {Name: "InstanceType", Before: "t3.large", After: "m7i.large"}, {Name: "Old", Before: "x", Default: true}}
 	if diff := cmp.Diff(want, plan.Settings); diff != "" {
 		t.Error(diff)
@@ -180,10 +195,12 @@ func TestBlame(t *testing.T) {
 		{Path: "a", Before: "jq", After: "jq curl"}, {Path: "b", Before: "jq", After: "jq curl", Cause: "Other"}, {Path: "c", Before: "jq"}, {Path: "d"},
 	}}}
 	blame(changes, []Setting{{Name: "New"}, {Name: "Packages", Before: "jq", After: "jq curl"}})
+
 	var causes []string
 	for _, d := range changes[0].Details {
 		causes = append(causes, d.Cause)
 	}
+
 	if diff := cmp.Diff([]string{"Packages", "Other", "", ""}, causes); diff != "" {
 		t.Error(diff)
 	}
@@ -210,6 +227,7 @@ func TestChangeSetThatWasLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	plan, err := d.Prepare(t.Context(), standing, request)
 	if err != nil || plan.ChangeSet.ID != "set 1" {
 		t.Fatalf("%+v, %v", plan, err)
@@ -236,11 +254,14 @@ func TestDelete(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := newCloud()
+
 			if len(test.statuses) > 0 {
 				c.add("nightly", test.description, test.statuses...)
 			}
+
 			d := c.remover()
 			s, err := d.Look(t.Context(), "nightly")
+
 			if test.refused != "" {
 				if err == nil || !strings.Contains(err.Error(), test.refused) {
 					t.Errorf("error is %v", err)
@@ -250,6 +271,7 @@ func TestDelete(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			err = d.Run(t.Context(), s)
 			if test.failed == "" && (err != nil || c.stacks["nightly"] != nil) || test.failed != "" && (err == nil || err.Error() != test.failed) {
 				t.Errorf("error is %v, stack %v", err, c.stacks["nightly"])

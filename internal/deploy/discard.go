@@ -29,6 +29,7 @@ func (d *Deploy) Discard(ctx context.Context, p *Plan) error {
 			return nil // the other deploy needs the objects
 		}
 	}
+
 	if err := d.withdraw(ctx, p.bucket, p.sent); err != nil {
 		return fmt.Errorf("clear away what was prepared: %w", err)
 	}
@@ -45,6 +46,7 @@ func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, 
 	if err != nil {
 		return false, err
 	}
+
 	c, err := d.settled(ctx, s.ID, changeSetName)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -56,6 +58,7 @@ func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, 
 	case s.Status != stack.ReviewInProgress:
 		return false, d.ChangeSets.DeleteChangeSet(ctx, s.ID, c.ID)
 	}
+
 	if err := d.Stacks.DeleteStack(ctx, s.ID, uuid.NewString()); err != nil {
 		return false, err
 	}

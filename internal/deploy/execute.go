@@ -20,6 +20,7 @@ func (d *Deploy) Execute(ctx context.Context, p *Plan) (stack.Stack, error) {
 			return stack.Stack{}, err
 		}
 	}
+
 	s, err := d.Stacks.Stack(ctx, p.ChangeSet.StackID)
 	if err != nil {
 		return s, errors.Join(err, d.Discard(ctx, p))
@@ -31,16 +32,20 @@ func (d *Deploy) Execute(ctx context.Context, p *Plan) (stack.Stack, error) {
 	if err := d.execute(ctx, p); err != nil {
 		return s, err
 	}
+
 	verb := "create"
 	if p.wanted.Update {
 		verb = "update"
 	}
+
 	done := d.Report.Stage(verb + " stack " + s.Name)
 	after, events, err := d.following().follow(ctx, s, since)
 	done()
+
 	if err == nil && after.Status.Failed() {
 		err = failed(verb, after, events)
 	}
+
 	return after, err
 }
 
@@ -52,12 +57,15 @@ func (d *Deploy) clear(ctx context.Context, p *Plan) error {
 		p.Standing = Standing{Name: p.Standing.Name, Kind: Create}
 		err = d.propose(ctx, p)
 	}
+
 	if err != nil {
 		return errors.Join(err, d.Discard(ctx, p))
 	}
+
 	if d.Show != nil {
 		d.Show(p.ChangeSet)
 	}
+
 	return nil
 }
 
@@ -69,13 +77,16 @@ func (d *Deploy) execute(ctx context.Context, p *Plan) error {
 	}
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardPatience)
 	defer cancel()
+
 	c, unread := d.ChangeSets.ChangeSet(looking, p.ChangeSet.StackID, p.ChangeSet.ID)
 	if unread == nil && strings.HasPrefix(string(c.Execution), "EXECUTE_") && c.Execution != "EXECUTE_FAILED" {
 		return nil
 	}
+
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &Unusable{Stack: p.Standing.Name, Reason: "somebody else prepares a deploy of it, too, and replaced this one", Next: "run the same command again"}
 	}
+
 	return errors.Join(err, d.Discard(ctx, p))
 }
 
@@ -102,5 +113,6 @@ func failed(verb string, s stack.Stack, events []stack.Event) error {
 	case s.Status.Dead():
 		next = fmt.Sprintf("nothing of it works (%s): correct that, then run the same command again, which deletes it and begins anew", s.Status)
 	}
+
 	return &Failed{Verb: verb, Stack: s, Reason: because(s, events), Next: next}
 }

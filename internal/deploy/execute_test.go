@@ -32,6 +32,7 @@ func TestExecute(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			d.Executor = executing(func() {
 				c.next(s)
 				s.future = test.future
@@ -39,6 +40,7 @@ func TestExecute(t *testing.T) {
 					s.event("UPDATE_FAILED", test.reason).event("UPDATE_FAILED", "Resource update cancelled")
 				}
 			})
+
 			_, err = d.Execute(t.Context(), plan)
 			var failure *Failed
 			if test.failed == "" && err != nil || test.failed != "" && (!errors.As(err, &failure) || !strings.HasPrefix(err.Error(), test.failed) || !strings.Contains(failure.Next, test.next)) {
@@ -59,6 +61,7 @@ func (e executing) ExecuteChangeSet(context.Context, string, string, string) err
 func TestFollowing(t *testing.T) {
 	t.Parallel()
 	denied := errors.New("expired")
+
 	for name, test := range map[string]struct {
 		fail []error
 		lost error
@@ -117,6 +120,7 @@ func TestRecreate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	plan, err := d.Prepare(t.Context(), standing, request)
 	if err != nil || strings.Contains(strings.Join(c.calls, " "), "DeleteStack") {
 		t.Fatalf("%v; before anybody agreed: %s", err, c.calls)
@@ -131,6 +135,7 @@ func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	c := newCloud()
 	d := c.deploy(t)
+
 	var plans [2]*Plan
 	for i := range plans {
 		standing, err := d.Look(t.Context(), "nightly")
@@ -141,6 +146,7 @@ func TestTwoAtOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	var unusable *Unusable
 	if _, err := d.Execute(t.Context(), plans[0]); !errors.As(err, &unusable) || unusable.Next != "run the same command again" {
 		t.Errorf("error is %v", err)

@@ -50,9 +50,13 @@ func (f *follower) pickUp(ctx context.Context, s stack.Stack) (stack.Stack, erro
 // events of the operation, oldest first. Since is the ID of the last event before it; with "" the operation is the
 // last one that the stack has.
 func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (stack.Stack, []stack.Event, error) {
-	f.name, f.running, f.undoing = s.Name, map[string]stack.Event{}, false
+	f.name = s.Name
+	f.running = map[string]stack.Event{}
+	f.undoing = false
 	var events []stack.Event
-	misses, pause := 0, soon
+	misses := 0
+
+	pause := soon
 	for waited := time.Duration(0); waited < operationPatience; waited += pause {
 		now, fresh, err := f.look(ctx, s.ID, since)
 		switch {
@@ -63,6 +67,7 @@ func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (sta
 				return s, events, &Lost{Stack: s.Name, Err: err}
 			}
 			f.again(err)
+
 		default:
 			misses = 0
 			for _, e := range fresh {
@@ -73,14 +78,17 @@ func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (sta
 				return now, events, nil
 			}
 		}
+
 		pause = min(pause*3/2, seldom)
 		if len(fresh) > 0 {
 			pause = soon
 		}
+
 		if err := f.wait(ctx, pause); err != nil {
 			return s, events, &Lost{Stack: s.Name, Err: err}
 		}
 	}
+
 	return s, events, &Lost{Stack: s.Name, Err: fmt.Errorf("it has not come to an end in %s", operationPatience)}
 }
 
@@ -94,6 +102,7 @@ func (f *follower) look(ctx context.Context, id, since string) (stack.Stack, []s
 		events, err := stack.LastOperation(f.stacks.Events(ctx, id))
 		return now, events, err
 	}
+
 	var fresh []stack.Event
 	for event, err := range f.stacks.Events(ctx, id) {
 		if err != nil {
@@ -104,6 +113,7 @@ func (f *follower) look(ctx context.Context, id, since string) (stack.Stack, []s
 		}
 		fresh = append(fresh, event)
 	}
+
 	slices.Reverse(fresh)
 	return now, fresh, nil
 }
@@ -123,8 +133,10 @@ func (f *follower) tell(e stack.Event) {
 		}
 		return
 	}
+
 	step := &progress.Step{Document: f.name, Phase: f.phase(e), Name: e.LogicalID + " (" + stack.Noun(e.Type) + ")", Iteration: -1}
 	begun, runs := f.running[e.LogicalID]
+
 	if e.Status.Busy() {
 		if !runs || verb(begun.Status) != verb(e.Status) { // a role begins twice: asked for, and made
 			f.running[e.LogicalID] = e
@@ -132,14 +144,18 @@ func (f *follower) tell(e stack.Event) {
 		}
 		return
 	}
+
 	delete(f.running, e.LogicalID)
 	done := progress.Event{Kind: progress.StepDone, Step: step, Status: outcome(e)}
+
 	if runs {
 		done.Elapsed = e.Time.Sub(begun.Time)
 	}
+
 	if done.Status != progress.Success {
 		done.Text = e.Why()
 	}
+
 	f.report.Report(done)
 }
 

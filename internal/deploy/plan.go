@@ -74,9 +74,11 @@ func (d *Deploy) prepare(ctx context.Context, p *Plan, r Request) (err error) {
 	if p.sent.made, err = d.open(ctx, r.Bucket); err != nil {
 		return err
 	}
+
 	if p.sent.made {
 		p.NewBucket = r.Bucket.Name
 	}
+
 	template := templateUpload(r.Template)
 	if err := d.upload(ctx, r.Bucket, append([]Upload{template}, r.Uploads...), &p.sent); err != nil {
 		return err
@@ -85,6 +87,7 @@ func (d *Deploy) prepare(ctx context.Context, p *Plan, r Request) (err error) {
 	if err != nil {
 		return err
 	}
+
 	p.wanted = Wanted{
 		Stack: p.Standing.Name, ChangeSet: changeSetName, TemplateURL: address, Token: uuid.NewString(),
 		Update: p.Standing.Kind == Update, Parameters: r.Parameters,
@@ -92,10 +95,12 @@ func (d *Deploy) prepare(ctx context.Context, p *Plan, r Request) (err error) {
 	if p.wanted.Update {
 		p.wanted.Keep = kept(r.Keep, p.Standing.Stack.Parameters)
 	}
+
 	p.Settings = settings(p.Standing, p.wanted)
 	if p.Standing.Kind == Recreate {
 		return nil
 	}
+
 	return d.propose(ctx, p)
 }
 
@@ -113,17 +118,20 @@ func settings(standing Standing, wanted Wanted) []Setting {
 	if !wanted.Update {
 		before = nil
 	}
+
 	var list []Setting
 	for name, value := range wanted.Parameters {
 		if was, there := before[name]; !there || was != value {
 			list = append(list, Setting{Name: name, Before: was, After: value})
 		}
 	}
+
 	for name, was := range before {
 		if _, given := wanted.Parameters[name]; !given && !slices.Contains(wanted.Keep, name) {
 			list = append(list, Setting{Name: name, Before: was, Default: true})
 		}
 	}
+
 	slices.SortFunc(list, func(a, b Setting) int { return strings.Compare(a.Name, b.Name) })
 	return list
 }
@@ -138,6 +146,7 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	if err != nil {
 		return err
 	}
+
 	blame(known.Changes, p.Settings)
 	if p.ChangeSet = known; known.Status != "FAILED" {
 		return nil
@@ -145,6 +154,7 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	if reason := p.ChangeSet.Reason; !strings.Contains(reason, "didn't contain changes") && !strings.Contains(reason, "No updates are to be performed") {
 		return &Unusable{Stack: p.Standing.Name, Reason: "CloudFormation cannot do what was asked: " + reason}
 	}
+
 	p.Unchanged = true
 	return d.ChangeSets.DeleteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID)
 }
@@ -167,6 +177,7 @@ func (d *Deploy) request(ctx context.Context, p *Plan) (err error) {
 	p.ChangeSet.StackID = p.Standing.Name
 	p.ChangeSet.ID, err = d.ChangeSets.CreateChangeSet(ctx, p.wanted)
 	p.asked = err == nil || errors.Is(err, fs.ErrExist) || passes(err) || ctx.Err() != nil
+
 	if errors.Is(err, fs.ErrExist) {
 		if _, err := d.settled(ctx, p.Standing.Name, changeSetName); err != nil {
 			return err
@@ -177,17 +188,20 @@ func (d *Deploy) request(ctx context.Context, p *Plan) (err error) {
 		p.wanted.Token = uuid.NewString()
 		p.ChangeSet.ID, err = d.ChangeSets.CreateChangeSet(ctx, p.wanted)
 	}
+
 	return err
 }
 
 // settled waits until CloudFormation has worked out a change set.
 func (d *Deploy) settled(ctx context.Context, stackID, id string) (stack.ChangeSet, error) {
-	misses, pause := 0, soon
+	misses := 0
+	pause := soon
 	for waited := time.Duration(0); waited < changeSetPatience; waited += pause {
 		c, err := d.ChangeSets.ChangeSet(ctx, stackID, id)
 		if misses++; err == nil {
 			misses = 0
 		}
+
 		if err != nil && (!passes(err) || misses > missesAllowed) {
 			return c, err
 		}
@@ -197,7 +211,9 @@ func (d *Deploy) settled(ctx context.Context, stackID, id string) (stack.ChangeS
 		if err := d.Wait(ctx, pause); err != nil {
 			return c, err
 		}
+
 		pause = min(pause*3/2, seldom)
 	}
+
 	return stack.ChangeSet{}, fmt.Errorf("wait for the change set: CloudFormation has not worked it out in %s", changeSetPatience)
 }

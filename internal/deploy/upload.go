@@ -42,6 +42,7 @@ func (d *Deploy) open(ctx context.Context, b Bucket) (made bool, err error) {
 			Reason: fmt.Sprintf("use bucket %s: it belongs to another account than %s, or these credentials may not use it", b.Name, b.Owner),
 			Next:   "name a bucket of this account with --upload-bucket",
 		}
+
 	case errors.Is(err, fs.ErrNotExist) && b.Make:
 		return true, d.Buckets.CreateBucket(ctx, b.Name)
 	case errors.Is(err, fs.ErrNotExist):
@@ -50,6 +51,7 @@ func (d *Deploy) open(ctx context.Context, b Bucket) (made bool, err error) {
 			Next:   "leave --upload-bucket out: a bucket is then made",
 		}
 	}
+
 	return false, err
 }
 
@@ -68,6 +70,7 @@ func (d *Deploy) upload(ctx context.Context, b Bucket, uploads []Upload, done *s
 			return err
 		}
 	}
+
 	return nil
 }
 

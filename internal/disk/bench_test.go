@@ -15,6 +15,7 @@ func benchDisk(b *testing.B) (path, dir string) {
 	b.Helper()
 	needRoot(b)
 	dir = b.TempDir()
+
 	if root := os.Getenv("BENCH_DIR"); root != "" {
 		var err error
 		if dir, err = os.MkdirTemp(root, "bench"); err != nil { //nolint:usetesting // the filesystem is the point
@@ -22,6 +23,7 @@ func benchDisk(b *testing.B) (path, dir string) {
 		}
 		b.Cleanup(func() { os.RemoveAll(dir) })
 	}
+
 	path = filepath.Join(dir, "base.raw")
 	source := os.Getenv("BENCH_DISK")
 	if source == "" {
@@ -33,6 +35,7 @@ func benchDisk(b *testing.B) (path, dir string) {
 		run(b, "mke2fs", "-q", "-F", "-t", "ext4", "-d", "/usr/bin", part1)
 		source = table(b, part{kind: gpt.LinuxRootX86_64, size: 3 << 30, from: part1})
 	}
+
 	if err := Clone(b.Context(), path, source, nil); err != nil {
 		b.Fatal(err)
 	}
@@ -42,7 +45,9 @@ func benchDisk(b *testing.B) (path, dir string) {
 // BenchmarkBake is what a bake does to a disk, step by step: each sub-benchmark times one of them.
 func BenchmarkBake(b *testing.B) {
 	base, dir := benchDisk(b)
-	path, tree := filepath.Join(dir, "disk.raw"), filepath.Join(dir, "tree")
+	path := filepath.Join(dir, "disk.raw")
+
+	tree := filepath.Join(dir, "tree")
 	if err := os.Mkdir(tree, 0o700); err != nil {
 		b.Fatal(err)
 	}
@@ -60,6 +65,7 @@ func BenchmarkBake(b *testing.B) {
 	for _, timed := range steps {
 		b.Run(timed.name, func(b *testing.B) {
 			b.StopTimer()
+
 			for range b.N {
 				for _, step := range steps {
 					if step.name == timed.name {
@@ -70,6 +76,7 @@ func BenchmarkBake(b *testing.B) {
 					}
 					b.StopTimer()
 				}
+
 				if err := errors.Join(os.Remove(path)); err != nil {
 					b.Fatal(err)
 				}

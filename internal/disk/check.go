@@ -31,6 +31,7 @@ func checkXFS(ctx context.Context, path string, p Partition) (err error) {
 		return err
 	}
 	defer f.Close()
+
 	if p.Offset == 0 {
 		return runCheck(ctx, path, p, "xfsprogs", "xfs_repair", "-n", "-f", path)
 	}
@@ -43,6 +44,7 @@ func checkXFS(ctx context.Context, path string, p Partition) (err error) {
 		defer cancel()
 		err = errors.Join(err, l.release(ctx))
 	}()
+
 	return runCheck(ctx, path, p, "xfsprogs", "xfs_repair", "-n", l.device.Name())
 }
 
@@ -55,6 +57,7 @@ func runCheck(ctx context.Context, path string, p Partition, pkg, program string
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	cmd.WaitDelay = 5 * time.Second
 	report, err := cmd.CombinedOutput()
+
 	if ctx.Err() != nil {
 		return fmt.Errorf("check disk %s: %w", path, context.Cause(ctx))
 	}
@@ -66,6 +69,7 @@ func runCheck(ctx context.Context, path string, p Partition, pkg, program string
 	if (program == "e2fsck" && exit.ExitCode()&4 != 0) || (program == "xfs_repair" && exit.ExitCode() == 1) {
 		return &Damaged{Path: path, Filesystem: p.Filesystem, Report: lastLines(string(report), 12)}
 	}
+
 	return fmt.Errorf("check disk %s: run %s: %w:\n%s", path, program, err, lastLines(string(report), 12))
 }
 

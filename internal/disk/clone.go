@@ -22,6 +22,7 @@ func Clone(ctx context.Context, dst, src string, moved func(done, total int64)) 
 		return fmt.Errorf("clone disk: %w", err)
 	}
 	defer in.Close()
+
 	out, err := os.OpenFile(dst, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("clone disk: %w", full(err))
@@ -32,6 +33,7 @@ func Clone(ctx context.Context, dst, src string, moved func(done, total int64)) 
 			err = errors.Join(err, os.Remove(dst))
 		}
 	}()
+
 	if err := unix.IoctlFileClone(int(out.Fd()), int(in.Fd())); err == nil {
 		return nil
 	}
@@ -47,6 +49,7 @@ func copyData(ctx context.Context, out, in *os.File, size int64, moved func(done
 	if err != nil {
 		return fmt.Errorf("clone disk: %w", err)
 	}
+
 	done := int64(0)
 	for extent, err := range Extents(in) {
 		if err != nil {
@@ -62,11 +65,13 @@ func copyData(ctx context.Context, out, in *os.File, size int64, moved func(done
 			return fmt.Errorf("clone disk: %w", full(err))
 		}
 	}
+
 	return nil
 }
 
 func copyExtent(ctx context.Context, out, in *os.File, extent Extent, moved func(int64)) error {
-	at, end := extent.Offset, extent.Offset+extent.Length
+	at := extent.Offset
+	end := extent.Offset + extent.Length
 	for at < end {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -80,12 +85,14 @@ func copyExtent(ctx context.Context, out, in *os.File, extent Extent, moved func
 		at += n
 		moved(n)
 	}
+
 	return nil
 }
 
 // copyRange copies up to length bytes at offset at, inside the kernel where it can.
 func copyRange(out, in *os.File, at, length int64) (int64, error) {
-	from, to := at, at
+	from := at
+	to := at
 	n, err := unix.CopyFileRange(int(in.Fd()), &from, int(out.Fd()), &to, int(length), 0)
 	switch {
 	case errors.Is(err, unix.EXDEV), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.EINVAL), errors.Is(err, unix.ENOSYS):
@@ -95,6 +102,7 @@ func copyRange(out, in *os.File, at, length int64) (int64, error) {
 	case n == 0:
 		return 0, fmt.Errorf("read %s: it became shorter while it was copied", in.Name())
 	}
+
 	return int64(n), nil
 }
 

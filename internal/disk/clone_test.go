@@ -35,6 +35,7 @@ func extents(tb testing.TB, path string) []Extent {
 		tb.Fatal(err)
 	}
 	defer f.Close()
+
 	var list []Extent
 	for e, err := range Extents(f) {
 		if err != nil {
@@ -42,6 +43,7 @@ func extents(tb testing.TB, path string) []Extent {
 		}
 		list = append(list, e)
 	}
+
 	return list
 }
 
@@ -54,10 +56,13 @@ func xfsDir(tb testing.TB) string {
 func TestCloneKeepsBytesAndHoles(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	for name, dir := range map[string]string{"by copying": t.TempDir(), "by sharing extents": xfsDir(t)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			src, dst := sparseFile(t, dir, 64*mib, 0, 5*mib, 40*mib, 64*mib-65536), filepath.Join(dir, "clone")
+			src := sparseFile(t, dir, 64*mib, 0, 5*mib, 40*mib, 64*mib-65536)
+			dst := filepath.Join(dir, "clone")
+
 			moved := int64(0)
 			if err := Clone(t.Context(), dst, src, func(done, _ int64) { moved = done }); err != nil {
 				t.Fatal(err)
@@ -66,6 +71,7 @@ func TestCloneKeepsBytesAndHoles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			got, err := os.ReadFile(dst)
 			if err != nil || !bytes.Equal(got, want) {
 				t.Errorf("the copy differs (%v)", err)
@@ -76,6 +82,7 @@ func TestCloneKeepsBytesAndHoles(t *testing.T) {
 			if n, err := Data(dst); err != nil || n != 4*65536 {
 				t.Errorf("data %d, %v", n, err)
 			}
+
 			if strings.HasSuffix(name, "copying") && moved != 4*65536 {
 				t.Errorf("%d bytes reported", moved)
 			}
@@ -86,7 +93,8 @@ func TestCloneKeepsBytesAndHoles(t *testing.T) {
 func TestCloneAcrossFilesystems(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	src, dst := sparseFile(t, t.TempDir(), 16*mib, mib, 9*mib), filepath.Join(xfsDir(t), "clone")
+	src := sparseFile(t, t.TempDir(), 16*mib, mib, 9*mib)
+	dst := filepath.Join(xfsDir(t), "clone")
 	if err := Clone(t.Context(), dst, src, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -98,6 +106,7 @@ func TestCloneAcrossFilesystems(t *testing.T) {
 func TestCloneLeavesNothingWhenItCannot(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	small := t.TempDir()
 	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=1m"); err != nil {
 		t.Fatal(err)
@@ -107,6 +116,7 @@ func TestCloneLeavesNothingWhenItCannot(t *testing.T) {
 	write(t, src, strings.Repeat("full ", mib))
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
+
 	for name, c := range map[string]struct {
 		ctx  context.Context
 		dst  string
@@ -129,7 +139,8 @@ func TestCloneLeavesNothingWhenItCannot(t *testing.T) {
 func TestCloneNeverWritesOverAFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	src, dst := sparseFile(t, dir, mib, 0), filepath.Join(dir, "precious")
+	src := sparseFile(t, dir, mib, 0)
+	dst := filepath.Join(dir, "precious")
 	write(t, dst, "precious")
 	if err := Clone(t.Context(), dst, src, nil); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("got %v", err)
@@ -142,6 +153,7 @@ func TestCloneNeverWritesOverAFile(t *testing.T) {
 func TestGrow(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	const want = 500 * mib
 	for name, path := range map[string]string{
 		"ext4 in a GPT":      rootDisk(t, Ext4),
@@ -160,6 +172,7 @@ func TestGrow(t *testing.T) {
 			if err := Check(t.Context(), path); err != nil {
 				t.Error(err)
 			}
+
 			m := mustOpen(t, path)
 			var stat unix.Statfs_t
 			if err := unix.Statfs(m.Dir(), &stat); err != nil || int64(stat.Blocks)*stat.Bsize < 400*mib {
@@ -171,10 +184,12 @@ func TestGrow(t *testing.T) {
 			if err := m.Close(t.Context()); err != nil {
 				t.Error(err)
 			}
+
 			unusable := (*Unusable)(nil)
 			if err := Grow(t.Context(), path, mib); !errors.As(err, &unusable) {
 				t.Errorf("made smaller: %v", err)
 			}
+
 			if name == "ext4 in a GPT" {
 				if out := run(t, "sfdisk", "--verify", path); !strings.Contains(out, "No errors") {
 					t.Error(out)
@@ -199,6 +214,7 @@ func TestGrowNeedsTheRootToBeLast(t *testing.T) {
 func TestLocateNamesTheFile(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	for _, kind := range []string{Ext4, XFS} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -207,6 +223,7 @@ func TestLocateNamesTheFile(t *testing.T) {
 			if err := os.MkdirAll(filepath.Join(m.Dir(), "deep/down"), 0o755); err != nil {
 				t.Fatal(err)
 			}
+
 			write(t, filepath.Join(m.Dir(), "deep/down/file"), strings.Repeat(".", 100_000)+"find me please"+strings.Repeat(".", 5000))
 			if err := m.Close(t.Context()); err != nil {
 				t.Fatal(err)
@@ -215,6 +232,7 @@ func TestLocateNamesTheFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			at := int64(bytes.Index(all, []byte("find me please")))
 			got, err := Locate(t.Context(), path, []int64{at, 0})
 			if err != nil || len(got) != 1 || got[at] != (Place{"/deep/down/file", 100_000}) {

@@ -64,5 +64,6 @@ func open(path string, flags int) (*os.File, int64, error) {
 	if !info.Mode().IsRegular() {
 		return nil, 0, errors.Join(&Unusable{path, "it is not a regular file: copy the device or pipe into a file"}, file.Close())
 	}
+
 	return file, info.Size(), nil
 }

@@ -53,6 +53,7 @@ func filesystem(tb testing.TB, kind string, size int64) string {
 	if err := os.Truncate(path, size); err != nil {
 		tb.Fatal(err)
 	}
+
 	if kind == XFS {
 		proto := filepath.Join(dir, "proto")
 		release := filepath.Join(dir, "os-release")
@@ -61,12 +62,14 @@ func filesystem(tb testing.TB, kind string, size int64) string {
 		run(tb, "mkfs.xfs", "-q", "-p", proto, path)
 		return path
 	}
+
 	tree := filepath.Join(dir, "tree")
 	if err := os.MkdirAll(filepath.Join(tree, "etc"), 0o755); err != nil {
 		tb.Fatal(err)
 	}
 	write(tb, filepath.Join(tree, "etc/os-release"), "ID=test\n")
 	run(tb, "mke2fs", "-q", "-F", "-t", "ext4", "-d", tree, path)
+
 	return path
 }
 
@@ -93,7 +96,9 @@ func table(tb testing.TB, parts ...part) string {
 		tb.Fatal(err)
 	}
 	defer f.Close()
-	layout, at := &gpt.Table{LogicalSectorSize: 512, PhysicalSectorSize: 512, ProtectiveMBR: true}, int64(mib)
+
+	layout := &gpt.Table{LogicalSectorSize: 512, PhysicalSectorSize: 512, ProtectiveMBR: true}
+	at := int64(mib)
 	for i, p := range parts {
 		layout.Partitions = append(layout.Partitions, &gpt.Partition{
 			Index: i + 1, Type: p.kind, Start: uint64(at / 512), End: uint64((at+p.size)/512 - 1), Size: uint64(p.size),
@@ -103,12 +108,14 @@ func table(tb testing.TB, parts ...part) string {
 		}
 		at += p.size
 	}
+
 	if err := f.Truncate(at + mib); err != nil {
 		tb.Fatal(err)
 	}
 	if err := layout.Write(f, at+mib); err != nil {
 		tb.Fatal(err)
 	}
+
 	return path
 }
 
@@ -126,6 +133,7 @@ func rootDisk(tb testing.TB, kind string) string {
 func TestRootIsMountedTrimmedCheckedAndLetGo(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	for _, kind := range []string{Ext4, XFS} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -138,6 +146,7 @@ func TestRootIsMountedTrimmedCheckedAndLetGo(t *testing.T) {
 			if !holds(t, path, secret[:30]) {
 				t.Fatal("the secret never reached the disk: the test shows nothing")
 			}
+
 			if err := os.Remove(filepath.Join(m.Dir(), "secret")); err != nil {
 				t.Fatal(err)
 			}
@@ -147,6 +156,7 @@ func TestRootIsMountedTrimmedCheckedAndLetGo(t *testing.T) {
 			if holds(t, path, secret[:30]) {
 				t.Error("after Trim the disk still holds what was deleted")
 			}
+
 			if err := Check(t.Context(), path); err != nil {
 				t.Error(err)
 			}
@@ -164,16 +174,19 @@ func TestEightDisksAtOnce(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
 	base := rootDisk(t, Ext4)
+
 	var group sync.WaitGroup
 	for i := range 8 {
 		group.Go(func() {
 			dir := t.TempDir()
-			path, tree := filepath.Join(dir, "disk.raw"), filepath.Join(dir, "tree")
+			path := filepath.Join(dir, "disk.raw")
+			tree := filepath.Join(dir, "tree")
 			err := errors.Join(Clone(t.Context(), path, base, nil), os.Mkdir(tree, 0o700))
 			if err != nil {
 				t.Error(err)
 				return
 			}
+
 			for range 5 {
 				m, err := Open(t.Context(), path, tree)
 				if err != nil {
@@ -185,6 +198,7 @@ func TestEightDisksAtOnce(t *testing.T) {
 					t.Error(err)
 				}
 			}
+
 			err = Inspect(t.Context(), path, func(tree *os.Root) error {
 				text, err := tree.ReadFile("who")
 				if string(text) != strconv.Itoa(i) {
@@ -197,6 +211,7 @@ func TestEightDisksAtOnce(t *testing.T) {
 			}
 		})
 	}
+
 	group.Wait()
 }
 
@@ -210,6 +225,7 @@ func TestCloseWaitsForTheLastUser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if err := busy.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -219,6 +235,7 @@ func TestCloseWaitsForTheLastUser(t *testing.T) {
 	if err := m.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
+
 	if err := busy.Wait(); err != nil {
 		t.Error(err)
 	}
@@ -235,6 +252,7 @@ func TestPathsOfAHostileTreeStayInside(t *testing.T) {
 	if err := m.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	err := Inspect(t.Context(), path, func(tree *os.Root) error {
 		_, err := tree.ReadFile("out")
 		return err
@@ -247,11 +265,13 @@ func TestPathsOfAHostileTreeStayInside(t *testing.T) {
 func TestWritesThatDoNotFitFailTheDisk(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	small := t.TempDir()
 	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=24m"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { unix.Unmount(small, unix.MNT_DETACH) })
+
 	path := filepath.Join(small, "disk.raw")
 	if err := Clone(t.Context(), path, rootDisk(t, Ext4), nil); err != nil {
 		t.Fatal(err)
@@ -262,6 +282,7 @@ func TestWritesThatDoNotFitFailTheDisk(t *testing.T) {
 	if err := m.Trim(t.Context()); !errors.Is(err, ErrFull) {
 		t.Errorf("got %v, want ErrFull", err)
 	}
+
 	if err := m.Close(t.Context()); loops(t, path) != "" || mounted(t, m.Dir()) {
 		t.Errorf("still there after Close: %v", err)
 	}
@@ -273,6 +294,7 @@ func TestADiskCannotAskForAPanic(t *testing.T) {
 	from := filesystem(t, Ext4, 64*mib)
 	run(t, "tune2fs", "-e", "panic", from)
 	m := mustOpen(t, from)
+
 	table, err := os.ReadFile("/proc/self/mounts")
 	if err != nil {
 		t.Fatal(err)

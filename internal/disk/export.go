@@ -23,6 +23,7 @@ func ExportQCOW2(ctx context.Context, dst, src string, moved func(done, total in
 		return fmt.Errorf("export disk: %w", err)
 	}
 	defer in.Close() // qemu-img opens it by itself
+
 	file, err := os.OpenFile(dst, os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("export disk: %w", full(err))
@@ -32,6 +33,7 @@ func ExportQCOW2(ctx context.Context, dst, src string, moved func(done, total in
 			err = errors.Join(err, os.Remove(dst))
 		}
 	}()
+
 	if err := file.Close(); err != nil {
 		return fmt.Errorf("export disk: %w", err)
 	}
@@ -56,10 +58,12 @@ func convert(ctx context.Context, dst, src string, done func(share float64)) err
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start qemu-img: %w", err)
 	}
+
 	readPercent(out, done)
 	if err := cmd.Wait(); err != nil {
 		return fmt.Errorf("run qemu-img: %w: %s", errors.Join(context.Cause(ctx), err), strings.TrimSpace(said.String()))
 	}
+
 	return nil
 }
 

@@ -14,17 +14,24 @@ func TestExportQCOW2(t *testing.T) {
 		t.Skip("needs qemu-img: apt-get install qemu-utils")
 	}
 	dir := t.TempDir()
-	src, dst := filepath.Join(dir, "disk,a:b.raw"), filepath.Join(dir, "disk,a:b.qcow2")
+	src := filepath.Join(dir, "disk,a:b.raw")
+	dst := filepath.Join(dir, "disk,a:b.qcow2")
 	if err := errors.Join(os.WriteFile(src, []byte("the first bytes"), 0o600), os.Truncate(src, 8<<20)); err != nil {
 		t.Fatal(err)
 	}
-	done, total := int64(0), int64(0)
-	if err := ExportQCOW2(t.Context(), dst, src, func(d, t int64) { done, total = d, t }); err != nil {
+
+	done := int64(0)
+	total := int64(0)
+	if err := ExportQCOW2(t.Context(), dst, src, func(d, t int64) {
+		done = d
+		total = t
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if done != 8<<20 || total != 8<<20 {
 		t.Errorf("%d of %d bytes were reported, want all of 8 MiB", done, total)
 	}
+
 	if out, err := exec.CommandContext(t.Context(), "qemu-img", "compare", "-f", "raw", "-F", "qcow2", "file:"+src, "file:"+dst).CombinedOutput(); err != nil {
 		t.Errorf("qemu-img compare: %v: %s", err, out)
 	}

@@ -41,10 +41,12 @@ func nextExtent(f *os.File, at int64) (Extent, error) {
 	if err != nil {
 		return Extent{}, fmt.Errorf("find data in %s: %w", f.Name(), err)
 	}
+
 	end, err := f.Seek(start, unix.SEEK_HOLE)
 	if err != nil {
 		return Extent{}, fmt.Errorf("find hole in %s: %w", f.Name(), err)
 	}
+
 	return Extent{Offset: start, Length: end - start}, nil
 }
 

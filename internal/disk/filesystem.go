@@ -78,5 +78,6 @@ func refusal(format string) string {
 	case qcow2, vmdk, vhdx:
 		return "it is a " + format + " file, not a raw disk: convert it with qemu-img convert -O raw"
 	}
+
 	return ""
 }

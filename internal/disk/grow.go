@@ -30,6 +30,7 @@ func Grow(ctx context.Context, path string, size int64) error {
 		return err
 	}
 	defer f.Close()
+
 	if size < now {
 		return &Unusable{path, fmt.Sprintf("it has %d bytes, a disk of %d was asked for: a disk can only grow", now, size)}
 	}
@@ -39,6 +40,7 @@ func Grow(ctx context.Context, path string, size int64) error {
 	if err := lastPartition(f, now, p); err != nil {
 		return err
 	}
+
 	if err := f.Truncate(size); err != nil {
 		return fmt.Errorf("grow disk %s: %w", path, full(err))
 	}
@@ -48,6 +50,7 @@ func Grow(ctx context.Context, path string, size int64) error {
 	if err := growFilesystem(ctx, f, p); err != nil {
 		return fmt.Errorf("grow filesystem of %s: %w", path, err)
 	}
+
 	return nil
 }
 
@@ -78,6 +81,7 @@ func growTable(f *os.File, size int64, root *Partition) error {
 	if sector != 0 {
 		return growGPT(f, size, sector, root)
 	}
+
 	return growMBR(f, size, root)
 }
 
@@ -87,6 +91,7 @@ func growGPT(f *os.File, size int64, sector int, root *Partition) error {
 		return err
 	}
 	table.Resize(uint64(size))
+
 	perMiB := uint64(alignment / sector)
 	for _, p := range table.Partitions {
 		if p.Index != root.Number {
@@ -96,6 +101,7 @@ func growGPT(f *os.File, size int64, sector int, root *Partition) error {
 		p.Size = (p.End - p.Start + 1) * uint64(sector)
 		root.Size = int64(p.Size)
 	}
+
 	return table.Write(f, size)
 }
 
@@ -108,6 +114,7 @@ func growMBR(f *os.File, size int64, root *Partition) error {
 	if sectors > int64(^uint32(0)) {
 		return &Unusable{f.Name(), "an MBR partition ends at 2 TiB: use a base with a GPT"}
 	}
+
 	table.Partitions[root.Number-1].Size = uint32(sectors)
 	root.Size = sectors * 512
 	return table.Write(f, size)
@@ -124,6 +131,7 @@ func growFilesystem(ctx context.Context, f *os.File, p Partition) (err error) {
 		defer cancel()
 		err = errors.Join(err, l.release(ctx))
 	}()
+
 	if p.Filesystem == XFS {
 		return growXFS(l.device.Name(), p)
 	}
@@ -133,11 +141,13 @@ func growFilesystem(ctx context.Context, f *os.File, p Partition) (err error) {
 	if err != nil {
 		return err
 	}
+
 	cmd := exec.CommandContext(ctx, exe, "-f", l.device.Name())
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	if report, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("run resize2fs: %w: %s", errors.Join(err, context.Cause(ctx)), lastLines(string(report), 6))
 	}
+
 	return nil
 }
 
@@ -148,12 +158,14 @@ func growXFS(device string, p Partition) error {
 		return err
 	}
 	defer closeTree(tree)
+
 	fd, err := unix.Openat(tree, ".", unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return fmt.Errorf("open root directory: %w", err)
 	}
 	dir := os.NewFile(uintptr(fd), device)
 	defer dir.Close()
+
 	var stat unix.Statfs_t
 	if err := unix.Fstatfs(fd, &stat); err != nil {
 		return fmt.Errorf("read block size: %w", err)
@@ -164,5 +176,6 @@ func growXFS(device string, p Partition) error {
 		percent uint32 // of space that inodes may take: mkfs.xfs's default for filesystems under 1 TiB
 		_       uint32
 	}{blocks: uint64(p.Size) / uint64(stat.Bsize), percent: 25}
+
 	return ioctl(dir, 0x4010586e, unsafe.Pointer(&growth))
 }

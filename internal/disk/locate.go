@@ -30,6 +30,7 @@ func Locate(ctx context.Context, path string, offsets []int64) (map[int64]Place,
 		return nil, err
 	}
 	defer f.Close()
+
 	places := map[int64]Place{}
 	err = inspect(f, p, func(tree *os.Root) error {
 		return fs.WalkDir(tree.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
@@ -45,6 +46,7 @@ func Locate(ctx context.Context, path string, offsets []int64) (map[int64]Place,
 	if err != nil {
 		return nil, fmt.Errorf("locate bytes of %s: %w", path, err)
 	}
+
 	return places, nil
 }
 
@@ -55,6 +57,7 @@ func locateIn(tree *os.Root, name string, partition int64, offsets []int64, plac
 		return nil // unreadable in this tree: it stays unnamed
 	}
 	defer file.Close()
+
 	return fileMap(file, func(logical, physical, length int64) {
 		for _, offset := range offsets {
 			if into := offset - partition - physical; into >= 0 && into < length {
@@ -80,12 +83,14 @@ const (
 func fileMap(f *os.File, use func(logical, physical, length int64)) error {
 	var buffer [fiemapBufferBytes]byte
 	ne := binary.NativeEndian
+
 	start := uint64(0)
 	for range fiemapMaxExtents / fiemapBatch {
 		clear(buffer[:])
 		ne.PutUint64(buffer[0:], start)
 		ne.PutUint64(buffer[8:], ^uint64(0)-start)
 		ne.PutUint32(buffer[24:], fiemapBatch)
+
 		err := ioctl(f, fiemap, unsafe.Pointer(&buffer[0]))
 		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOTTY) {
 			return nil // xfs has no map of a directory
@@ -93,22 +98,29 @@ func fileMap(f *os.File, use func(logical, physical, length int64)) error {
 		if err != nil {
 			return fmt.Errorf("map %s: %w", f.Name(), err)
 		}
+
 		mapped := ne.Uint32(buffer[20:])
 		if mapped == 0 {
 			return nil
 		}
+
 		for i := range int(mapped) {
 			extent := buffer[fiemapHeader+i*fiemapExtent:]
-			logical, physical, length := ne.Uint64(extent), ne.Uint64(extent[8:]), ne.Uint64(extent[16:])
+			logical := ne.Uint64(extent)
+			physical := ne.Uint64(extent[8:])
+			length := ne.Uint64(extent[16:])
+
 			flags := ne.Uint32(extent[40:])
 			if flags&fiemapUnplaced == 0 {
 				use(int64(logical), int64(physical), int64(length))
 			}
+
 			if flags&fiemapLast != 0 {
 				return nil
 			}
 			start = logical + length
 		}
 	}
+
 	return nil
 }

@@ -35,20 +35,24 @@ func attach(f *os.File, p Partition, readOnly bool) (*loop, error) {
 	config.Info.Offset, config.Info.Sizelimit = uint64(p.Offset), uint64(p.Size)
 	config.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
 	copy(config.Info.File_name[:len(config.Info.File_name)-1], f.Name())
+
 	if readOnly {
 		config.Info.Flags |= unix.LO_FLAGS_READ_ONLY
 	}
+
 	control, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("attach %s: %w: load the loop module (modprobe loop) and run as root", f.Name(), err)
 	}
 	defer control.Close()
+
 	for range attachTries {
 		l.device, err = take(control, &config)
 		if !errors.Is(err, unix.EBUSY) {
 			break
 		}
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("attach %s: %w", f.Name(), err)
 	}
@@ -71,12 +75,14 @@ func take(control *os.File, config *unix.LoopConfig) (*os.File, error) {
 		}
 		device, err = os.OpenFile(path, os.O_RDWR, 0)
 	}
+
 	if err != nil {
 		return nil, err
 	}
 	if err := unix.IoctlLoopConfigure(int(device.Fd()), config); err != nil {
 		return nil, errors.Join(err, device.Close())
 	}
+
 	return device, nil
 }
 
@@ -93,6 +99,7 @@ func (l *loop) release(ctx context.Context) error {
 		}
 		return true, exclusive.Close()
 	})
+
 	err = errors.Join(err, l.device.Close())
 	if err != nil {
 		return fmt.Errorf("release %s: it is still in use: %w", path, err)
@@ -100,6 +107,7 @@ func (l *loop) release(ctx context.Context) error {
 	if err := await(ctx, l.detached); err != nil {
 		return fmt.Errorf("detach %s: %w", path, err)
 	}
+
 	return nil
 }
 
@@ -110,6 +118,7 @@ func (l *loop) detached() (bool, error) {
 		return errors.Is(err, os.ErrNotExist), nil
 	}
 	defer device.Close()
+
 	info, err := unix.IoctlLoopGetStatus64(int(device.Fd()))
 	if errors.Is(err, unix.ENXIO) {
 		return true, nil
@@ -117,6 +126,7 @@ func (l *loop) detached() (bool, error) {
 	if err != nil {
 		return false, err
 	}
+
 	// several looks at one base show the same bytes: of a read-only one nothing can be lost, so it is not waited for
 	same := info.Inode == l.backing.Ino && info.Device == l.backing.Dev && info.Offset == uint64(l.partAt)
 	return !same || l.readOnly, nil

@@ -41,6 +41,7 @@ func Open(ctx context.Context, path, dir string) (m *Mount, err error) {
 		return nil, err
 	}
 	defer f.Close()
+
 	l, err := attach(f, p, false)
 	if err != nil {
 		return nil, err
@@ -50,11 +51,13 @@ func Open(ctx context.Context, path, dir string) (m *Mount, err error) {
 			err = errors.Join(err, l.release(ctx))
 		}
 	}()
+
 	tree, err := mountTree(l.device.Name(), p.Filesystem, false)
 	if err != nil {
 		return nil, fmt.Errorf("mount %s: %w", path, err)
 	}
 	defer closeTree(tree)
+
 	if err := place(tree, dir); err != nil {
 		return nil, fmt.Errorf("mount %s on %s: %w", path, dir, err)
 	}
@@ -62,6 +65,7 @@ func Open(ctx context.Context, path, dir string) (m *Mount, err error) {
 	if m.top, err = os.Open(dir); err != nil {
 		return nil, errors.Join(fmt.Errorf("open mounted disk: %w", err), unmount(ctx, dir))
 	}
+
 	return m, nil
 }
 
@@ -87,10 +91,12 @@ func (m *Mount) Trim(_ context.Context) error {
 	if err == nil {
 		err = m.collect()
 	}
+
 	if err == nil {
 		span := struct{ start, length, minimum uint64 }{length: ^uint64(0)}
 		err = ioctl(m.top, fitrim, unsafe.Pointer(&span))
 	}
+
 	if err != nil {
 		return fmt.Errorf("trim %s: %w", m.path, err)
 	}
@@ -126,6 +132,7 @@ func (m *Mount) collect() error {
 	if err := ioctl(m.top, xfsFreeEOFBlocks, unsafe.Pointer(&scan)); err != nil {
 		return fmt.Errorf("free deleted files: %w", err)
 	}
+
 	return m.sync()
 }
 
@@ -155,6 +162,7 @@ func unmount(ctx context.Context, dir string) error {
 		return errors.Join(fmt.Errorf("unmount %s: a process still uses it: %w", dir, err),
 			unix.Unmount(dir, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH))
 	}
+
 	return nil
 }
 
@@ -170,16 +178,19 @@ func inspect(f *os.File, p Partition, look func(*os.Root) error) (err error) {
 		defer cancel()
 		err = errors.Join(err, l.release(ctx))
 	}()
+
 	tree, err := mountTree(l.device.Name(), p.Filesystem, true)
 	if err != nil {
 		return &Unusable{f.Name(), fmt.Sprintf("partition %d cannot be mounted: %v", p.Number, err)}
 	}
 	defer closeTree(tree)
+
 	root, err := os.OpenRoot(fmt.Sprintf("/proc/self/fd/%d/", tree))
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.Name(), err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
+
 	return look(root)
 }
 
@@ -190,13 +201,16 @@ func mountTree(device, filesystem string, readOnly bool) (int, error) {
 		return -1, fmt.Errorf("open filesystem %s: %w: does this kernel have it, and is this root?", filesystem, err)
 	}
 	defer closeTree(fs)
+
 	if err := configure(fs, device, filesystem, readOnly); err != nil {
 		return -1, fmt.Errorf("%w%s", err, kernelLog(fs))
 	}
 	attributes := unix.MOUNT_ATTR_NOATIME
+
 	if readOnly {
 		attributes |= unix.MOUNT_ATTR_NODEV | unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC
 	}
+
 	return unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, attributes)
 }
 
@@ -217,14 +231,17 @@ func configure(fs int, device, filesystem string, readOnly bool) error {
 		// no flush to the medium at each journal commit, no inode tables zeroed in the background
 		flags = []string{"nobarrier", "noinit_itable"}
 	}
+
 	err := unix.FsconfigSetString(fs, "source", device)
 	if filesystem == Ext4 {
 		// the superblock may ask for errors=panic
 		err = errors.Join(err, unix.FsconfigSetString(fs, "errors", "remount-ro"))
 	}
+
 	for _, flag := range flags {
 		err = errors.Join(err, unix.FsconfigSetFlag(fs, flag))
 	}
+
 	if err != nil {
 		return err
 	}
@@ -242,6 +259,7 @@ func kernelLog(fs int) string {
 		}
 		lines = append(lines, strings.TrimSpace(string(buffer[2:n])))
 	}
+
 	if len(lines) == 0 {
 		return ""
 	}

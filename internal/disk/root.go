@@ -34,10 +34,12 @@ func Root(path string) (Partition, error) {
 		return Partition{}, err
 	}
 	defer f.Close()
+
 	list, err := partitions(f, size)
 	if err != nil {
 		return Partition{}, err
 	}
+
 	for _, kind := range rootTypes() {
 		for _, p := range list {
 			if p.Type == kind {
@@ -45,6 +47,7 @@ func Root(path string) (Partition, error) {
 			}
 		}
 	}
+
 	return search(f, list)
 }
 
@@ -72,6 +75,7 @@ func search(f *os.File, list []Partition) (Partition, error) {
 		if !slices.Contains(linuxTypes(), p.Type) {
 			continue
 		}
+
 		found, err := hasSystem(f, p)
 		if err != nil {
 			return Partition{}, err
@@ -80,6 +84,7 @@ func search(f *os.File, list []Partition) (Partition, error) {
 			return p, nil
 		}
 	}
+
 	return Partition{}, &Unusable{f.Name(), reason}
 }
 

@@ -19,15 +19,18 @@ func mbrDisk(tb testing.TB, kind string, size int64) string {
 	tb.Helper()
 	path := filepath.Join(tb.TempDir(), "disk.raw")
 	run(tb, "dd", "if="+filesystem(tb, kind, size), "of="+path, "bs=1M", "conv=sparse", "seek=1")
+
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer f.Close()
+
 	layout := &mbr.Table{Partitions: []*mbr.Partition{{Type: mbr.Linux, Start: 2048, Size: uint32(size / 512)}}}
 	if err := errors.Join(f.Truncate(size+mib), layout.Write(f, size+mib)); err != nil {
 		tb.Fatal(err)
 	}
+
 	return path
 }
 
@@ -48,6 +51,7 @@ func TestRootIsFound(t *testing.T) {
 		"as the whole disk":  {filesystem(t, Ext4, 64*mib), 0, 0},
 		"as the whole xfs":   {filesystem(t, XFS, 300*mib), 0, 0},
 	}
+
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -72,11 +76,13 @@ func TestWhatIsNoDiskIsRefusedWithAReason(t *testing.T) {
 		}
 		return path
 	}
+
 	rootWith := func(at int64, text string) string {
 		path := table(t, part{kind: gpt.LinuxRootX86_64, size: 8 * mib})
 		patch(t, path, mib+at, []byte(text))
 		return path
 	}
+
 	cut := filepath.Join(t.TempDir(), "cut.raw")
 	if err := errors.Join(Clone(t.Context(), cut, whole, nil), os.Truncate(cut, 20*mib)); err != nil {
 		t.Fatal(err)
@@ -85,6 +91,7 @@ func TestWhatIsNoDiskIsRefusedWithAReason(t *testing.T) {
 	write(t, empty, "")
 	garbage := filepath.Join(t.TempDir(), "garbage.raw")
 	write(t, garbage, strings.Repeat("garbage ", 1<<20))
+
 	cases := map[string]struct{ path, reason string }{
 		"empty":                    {empty, "not a disk"},
 		"garbage":                  {garbage, "neither a partition table nor a filesystem"},
@@ -104,6 +111,7 @@ func TestWhatIsNoDiskIsRefusedWithAReason(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, err := Root(c.path)
+
 			if c.reason == "" { // found, but it cannot be mounted
 				_, err = Open(t.Context(), c.path, t.TempDir())
 				if err == nil || loops(t, c.path) != "" {
@@ -111,6 +119,7 @@ func TestWhatIsNoDiskIsRefusedWithAReason(t *testing.T) {
 				}
 				return
 			}
+
 			if unusable := (*Unusable)(nil); !errors.As(err, &unusable) && c.reason != "not a regular file" {
 				t.Errorf("got %v, want an Unusable", err)
 			}
@@ -133,11 +142,13 @@ func TestTablesThatLieAboutTheirSizeAreRefused(t *testing.T) {
 			t.Parallel()
 			path := table(t, part{kind: gpt.LinuxRootX86_64, size: 4 * mib})
 			header := make([]byte, 92)
+
 			f, err := os.Open(path)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
+
 			if _, err := f.ReadAt(header, 512); err != nil {
 				t.Fatal(err)
 			}
@@ -145,6 +156,7 @@ func TestTablesThatLieAboutTheirSizeAreRefused(t *testing.T) {
 			clear(header[16:20])
 			binary.LittleEndian.PutUint32(header[16:], crc32.ChecksumIEEE(header))
 			patch(t, path, 512, header)
+
 			if _, err := Root(path); err == nil || !strings.Contains(err.Error(), "claims") {
 				t.Errorf("got %v", err)
 			}
@@ -157,6 +169,7 @@ func FuzzPartitions(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+
 	f.Add(sample[:4096])
 	f.Fuzz(func(t *testing.T, head []byte) {
 		path := filepath.Join(t.TempDir(), "disk.raw")
@@ -175,6 +188,7 @@ func FuzzPartitions(f *testing.F) {
 func TestCheckFindsDamage(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	for _, kind := range []string{Ext4, XFS} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -183,9 +197,11 @@ func TestCheckFindsDamage(t *testing.T) {
 				t.Fatalf("before the damage: %v", err)
 			}
 			at := int64(5*mib + 4096) // block group descriptors
+
 			if kind == XFS {
 				at = 5*mib + 512 // free space header of the first allocation group
 			}
+
 			patch(t, path, at, []byte(strings.Repeat("damage", 50)))
 			damaged := (*Damaged)(nil)
 			if err := Check(t.Context(), path); !errors.As(err, &damaged) {

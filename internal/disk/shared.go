@@ -22,6 +22,7 @@ func Shared(clone, base *os.File) ([]Extent, error) {
 	if err := clone.Sync(); err != nil {
 		return nil, fmt.Errorf("compare with base: %w", err)
 	}
+
 	return samePlaces(clone, base)
 }
 
@@ -40,6 +41,7 @@ func samePlaces(clone, base *os.File) ([]Extent, error) {
 		for len(held) > 0 && held[0].logical+held[0].length <= logical {
 			held = held[1:]
 		}
+
 		for _, h := range held {
 			if h.logical >= logical+length {
 				return
@@ -52,6 +54,7 @@ func samePlaces(clone, base *os.File) ([]Extent, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compare with base: %w", err)
 	}
+
 	return shared, nil
 }
 

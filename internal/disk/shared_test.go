@@ -11,24 +11,30 @@ import (
 func TestSharedIsWhatNothingWroteTo(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	for name, test := range map[string]struct {
 		dir    string
 		shares bool
 	}{"a copy": {t.TempDir(), false}, "a clone that shares extents": {xfsDir(t), true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			src, dst := filepath.Join(test.dir, "base"), filepath.Join(test.dir, "clone")
+			src := filepath.Join(test.dir, "base")
+			dst := filepath.Join(test.dir, "clone")
 			write(t, src, string(bytes.Repeat([]byte("0123456789abcdef"), 8*mib/16)))
 			if err := Clone(context.Background(), dst, src, nil); err != nil {
 				t.Fatal(err)
 			}
-			base, clone := reopen(t, src), reopen(t, dst)
+
+			base := reopen(t, src)
+			clone := reopen(t, dst)
+
 			written := []int64{0, 3*mib + 5, 8*mib - 1}
 			for _, at := range written {
 				if _, err := clone.WriteAt([]byte("x"), at); err != nil {
 					t.Fatal(err)
 				}
 			}
+
 			shared, err := Shared(clone, base)
 			if err != nil {
 				t.Fatal(err)
@@ -40,7 +46,9 @@ func TestSharedIsWhatNothingWroteTo(t *testing.T) {
 
 func checkShared(t *testing.T, shared []Extent, written []int64, shares bool) {
 	t.Helper()
-	total, end := int64(0), int64(0)
+	total := int64(0)
+
+	end := int64(0)
 	for _, extent := range shared {
 		if extent.Offset < end {
 			t.Errorf("extent at %d begins before the end of the one before, %d", extent.Offset, end)
@@ -53,6 +61,7 @@ func checkShared(t *testing.T, shared []Extent, written []int64, shares bool) {
 			}
 		}
 	}
+
 	if shares && total < 7*mib || !shares && total > 0 {
 		t.Errorf("%d bytes are said to be shared: %v", total, shared)
 	}

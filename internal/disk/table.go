@@ -49,12 +49,14 @@ func partitions(f *os.File, size int64) ([]Partition, error) {
 	if sector != 0 {
 		return gptPartitions(f, size, sector)
 	}
+
 	switch format := identify(f, 0); {
 	case format == Ext4 || format == XFS:
 		return []Partition{{Size: size, Filesystem: format}}, nil
 	case refusal(format) != "":
 		return nil, &Unusable{f.Name(), refusal(format)}
 	}
+
 	return mbrPartitions(f, size)
 }
 
@@ -68,16 +70,19 @@ func gptSector(f *os.File, size int64) (int, error) {
 			if _, err := f.ReadAt(header, at); err != nil || string(header[:8]) != gptSignature {
 				continue
 			}
-			entries, length := binary.LittleEndian.Uint32(header[80:]), binary.LittleEndian.Uint32(header[84:])
+			entries := binary.LittleEndian.Uint32(header[80:])
+			length := binary.LittleEndian.Uint32(header[84:])
 			if entries > maxEntries || length != gpt.PartitionEntrySize {
 				return 0, &Unusable{f.Name(), fmt.Sprintf("its GPT claims %d partitions of %d bytes: write the table anew", entries, length)}
 			}
 			found = true
 		}
+
 		if found {
 			return int(sector), nil
 		}
 	}
+
 	return 0, nil
 }
 
@@ -96,6 +101,7 @@ func gptPartitions(f *os.File, size int64, sector int) ([]Partition, error) {
 			Offset: int64(p.Start) * int64(sector), Size: int64(p.End-p.Start+1) * int64(sector),
 		})
 	}
+
 	return withFilesystems(f, list), nil
 }
 
@@ -118,6 +124,7 @@ func mbrPartitions(f *os.File, size int64) ([]Partition, error) {
 		}
 		list = append(list, part)
 	}
+
 	if len(list) == 0 {
 		return nil, &Unusable{f.Name(), "its partition table is empty"}
 	}

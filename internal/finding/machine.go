@@ -42,6 +42,7 @@ func WriteGitHub(w io.Writer, list List) error {
 			return fmt.Errorf("print findings: %w", err)
 		}
 	}
+
 	return nil
 }
 

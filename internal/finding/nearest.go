@@ -9,10 +9,12 @@ import (
 // Nearest returns the candidate that a misspelt word most likely meant; "" if none is near.
 func Nearest(word string, candidates []string) string {
 	// Two edits are a swap of neighbours; words of three letters are too short for two.
-	best, distance := "", 1+min(max(2, len(word)/3), len(word)/2)
+	best := ""
+	distance := 1 + min(max(2, len(word)/3), len(word)/2)
 	for _, candidate := range candidates {
 		if d := levenshtein.ComputeDistance(fold(word), fold(candidate)); d < distance {
-			best, distance = candidate, d
+			best = candidate
+			distance = d
 		}
 	}
 	return best

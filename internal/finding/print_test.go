@@ -30,6 +30,7 @@ func samples() (List, Sources) {
 		{Code: Syntax, Position: at(99, 1), Message: "a line that does not exist"},
 		{Code: RecipeBase, Position: Position{File: "--base"}, Message: "no place"},
 	}
+
 	text := source + "\n" + strings.Repeat("0123456789", 14) + "123456789here" + strings.Repeat(" and so on", 20)
 	return list, func(file string) []byte {
 		if file == "--base" {
@@ -42,6 +43,7 @@ func samples() (List, Sources) {
 func TestPrinters(t *testing.T) {
 	t.Parallel()
 	list, sources := samples()
+
 	var text, plain, sarif, github, none bytes.Buffer
 	for _, err := range []error{
 		WriteText(&text, list, sources), WriteJSON(&plain, list), WriteSARIF(&sarif, list), WriteGitHub(&github, list), WriteJSON(&none, nil),
@@ -50,12 +52,14 @@ func TestPrinters(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	if strings.ContainsRune(text.String(), '\x1b') {
 		t.Error("a file's control characters reach the terminal")
 	}
 	if none.String() != "[]\n" {
 		t.Errorf("no findings are %q", none.String())
 	}
+
 	for name, got := range map[string]string{"text": text.String(), "json": plain.String(), "sarif": sarif.String(), "github": github.String()} {
 		path := filepath.Join("testdata", "findings."+name)
 		if *update {
@@ -63,6 +67,7 @@ func TestPrinters(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+
 		want, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -71,6 +76,7 @@ func TestPrinters(t *testing.T) {
 			t.Errorf("%s (go test -update accepts it):\n%s", path, diff)
 		}
 	}
+
 	var log sarifLog
 	if err := json.Unmarshal(sarif.Bytes(), &log); err != nil || len(log.Runs[0].Results) != len(list) {
 		t.Error(err)

@@ -65,7 +65,9 @@ type (
 // WriteSARIF prints findings as a SARIF 2.1.0 log, which code scanning services read. It lists the rules that they break.
 func WriteSARIF(w io.Writer, list List) error {
 	run := sarifRun{ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
-	run.Tool.Driver.Name, run.Tool.Driver.Rules = "image-builder", []sarifRule{}
+	run.Tool.Driver.Name = "image-builder"
+	run.Tool.Driver.Rules = []sarifRule{}
+
 	index := map[Code]int{}
 	for _, rule := range Rules() {
 		if !slices.ContainsFunc(list, func(f Finding) bool { return f.Code == rule.Code }) {
@@ -74,9 +76,11 @@ func WriteSARIF(w io.Writer, list List) error {
 		index[rule.Code] = len(run.Tool.Driver.Rules)
 		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{rule.Code, sarifText{rule.Title}, sarifConfig{rule.Severity.String()}})
 	}
+
 	for _, f := range list {
 		run.Results = append(run.Results, f.sarif(index[f.Code]))
 	}
+
 	return encode(w, sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}})
 }
 
@@ -85,12 +89,15 @@ func (f Finding) sarif(rule int) sarifResult {
 	if f.Right != "" {
 		text += ": " + f.Right
 	}
+
 	at := sarifPhysical{Artifact: sarifArtifact{(&url.URL{Path: filepath.ToSlash(f.File)}).String()}}
+
 	if f.Line > 0 {
 		at.Region = &sarifRegion{StartLine: f.Line, StartColumn: f.Column}
 		if f.Column > 0 && f.Length > 0 {
 			at.Region.EndColumn = f.Column + f.Length
 		}
 	}
+
 	return sarifResult{f.Code, rule, f.Severity.String(), sarifText{text}, []sarifLocation{{at}}}
 }

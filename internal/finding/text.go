@@ -30,6 +30,7 @@ func WriteText(w io.Writer, list List, sources Sources) error {
 			fmt.Fprintf(out, "      = %s\n", printable(f.Right))
 		}
 	}
+
 	if err := out.Flush(); err != nil {
 		return fmt.Errorf("print findings: %w", err)
 	}
@@ -40,6 +41,7 @@ func sourceLine(sources Sources, at Position) (string, bool) {
 	if sources == nil || at.Line < 1 {
 		return "", false
 	}
+
 	text := sources(at.File)
 	for n := 1; ; n++ {
 		line, rest, more := bytes.Cut(text, []byte("\n"))
@@ -59,6 +61,7 @@ func writeExcerpt(out io.Writer, f Finding, line string) {
 	column := min(max(f.Column, 1), len(runes)+1)
 	from := clip(runes, column)
 	var shown, under strings.Builder
+
 	cells := 0
 	for i, r := range runes[from:] {
 		text, width := cell(r)
@@ -67,6 +70,7 @@ func writeExcerpt(out io.Writer, f Finding, line string) {
 			break
 		}
 		shown.WriteString(text)
+
 		if n := from + i + 1; f.Column == 0 || n >= column+max(f.Length, 1) {
 			continue
 		} else if n < column {
@@ -75,9 +79,11 @@ func writeExcerpt(out io.Writer, f Finding, line string) {
 			under.WriteString(strings.Repeat("^", width))
 		}
 	}
+
 	if f.Column > 0 && column > len(runes) {
 		under.WriteString("^")
 	}
+
 	fmt.Fprintf(out, "%5d | %s\n", f.Line, strings.TrimRight(shown.String(), " "))
 	if under.Len() > 0 {
 		fmt.Fprintf(out, "      | %s\n", under.String())

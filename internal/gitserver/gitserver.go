@@ -42,11 +42,13 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("start git server: %w", err)
 	}
+
 	host, port, _ := net.SplitHostPort(s.listener.Addr().String())
 	s.URL = fmt.Sprintf("ssh://%s@%s:%s/acme/monorepo.git", account(), host, port)
 	s.KnownHosts = fmt.Appendf(nil, "[%s]:%s %s", host, port, s.KnownHosts)
 	ctx, s.ends = context.WithCancel(context.WithoutCancel(ctx))
 	s.running.Go(func() { s.accept(ctx) })
+
 	return s, nil
 }
 
@@ -82,8 +84,11 @@ func (s *Server) serve(ctx context.Context, connection *net.TCPConn) {
 		return
 	}
 	defer file.Close()
+
 	cmd := exec.CommandContext(ctx, s.sshd[0], s.sshd[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = file, file, &s.log
+	cmd.Stdin = file
+	cmd.Stdout = file
+	cmd.Stderr = &s.log
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(&s.log, "sshd:", err)
 	}
@@ -97,17 +102,20 @@ func (s *Server) prepare(ctx context.Context, dir string) error {
 	if s.Commit, err = makeRepository(ctx, filepath.Join(dir, "monorepo.git")); err != nil {
 		return err
 	}
+
 	for _, key := range []string{"host", "deploy"} {
 		if err := run(ctx, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key, "-f", filepath.Join(dir, key)); err != nil {
 			return err
 		}
 	}
+
 	if s.PrivateKey, err = os.ReadFile(filepath.Join(dir, "deploy")); err != nil {
 		return err
 	}
 	if s.KnownHosts, err = os.ReadFile(filepath.Join(dir, "host.pub")); err != nil {
 		return err
 	}
+
 	s.sshd = []string{program, "-i", "-e", "-f", filepath.Join(dir, "sshd_config")}
 	return configure(dir)
 }
@@ -122,11 +130,13 @@ func configure(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "authorized_keys"), []byte(authorized), 0o600); err != nil {
 		return err
 	}
+
 	if os.Geteuid() == 0 { // where sshd confines itself before a login; Debian makes it when it starts the service
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			return err
 		}
 	}
+
 	config := []string{
 		"HostKey " + filepath.Join(dir, "host"),
 		"AuthorizedKeysFile " + filepath.Join(dir, "authorized_keys"),
@@ -136,6 +146,7 @@ func configure(dir string) error {
 		"UsePAM no",
 		"LogLevel VERBOSE",
 	}
+
 	return os.WriteFile(filepath.Join(dir, "sshd_config"), []byte(strings.Join(config, "\n")+"\n"), 0o600)
 }
 

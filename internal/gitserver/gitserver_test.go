@@ -25,6 +25,7 @@ func start(t *testing.T) *gitserver.Server {
 			t.Log(server.Log())
 		}
 	})
+
 	return server
 }
 
@@ -50,17 +51,20 @@ func git(t *testing.T, ssh string, args ...string) (string, error) {
 
 func TestDeployKeyFetchesAndDoesNothingElse(t *testing.T) {
 	t.Parallel()
-	server, stranger := start(t), start(t)
+	server := start(t)
+	stranger := start(t)
 	good := ssh(t, server.PrivateKey, server.KnownHosts)
 	out, err := git(t, good, "ls-remote", server.URL)
 	if err != nil {
 		t.Fatalf("ls-remote: %v\n%s", err, out)
 	}
+
 	for _, want := range []string{"refs/heads/main", "refs/tags/v1.0"} {
 		if !strings.Contains(out, server.Commit+"\t"+want) {
 			t.Errorf("ls-remote has no %s at %s:\n%s", want, server.Commit, out)
 		}
 	}
+
 	for name, command := range map[string]string{
 		"another key":         ssh(t, stranger.PrivateKey, server.KnownHosts),
 		"unknown host":        ssh(t, server.PrivateKey, nil),
@@ -70,6 +74,7 @@ func TestDeployKeyFetchesAndDoesNothingElse(t *testing.T) {
 			t.Errorf("%s: ls-remote works:\n%s", name, out)
 		}
 	}
+
 	clone := filepath.Join(t.TempDir(), "clone")
 	if out, err := git(t, good, "clone", server.URL, clone); err != nil {
 		t.Fatalf("clone: %v\n%s", err, out)

@@ -51,10 +51,12 @@ func makeRepository(ctx context.Context, path string) (string, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("fill repository: %w: %s", err, out)
 	}
+
 	commit, err := git(ctx, path, "rev-parse", "refs/heads/main").Output()
 	if err != nil {
 		return "", fmt.Errorf("read main branch: %w", err)
 	}
+
 	return strings.TrimSpace(string(commit)), nil
 }
 

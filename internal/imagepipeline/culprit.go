@@ -36,6 +36,7 @@ func (s *search) read(line string) {
 	if name == culpritLines[0] {
 		s.values = nil
 	}
+
 	if len(s.values) == len(culpritLines) || name != culpritLines[len(s.values)] {
 		s.values = nil
 		return

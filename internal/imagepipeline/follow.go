@@ -84,16 +84,20 @@ func (e *FailedError) Error() string {
 func (b Build) Why() string {
 	var parts []string
 	reason := Brief(b.Reason)
+
 	if b.Failed != nil {
 		parts = append(parts, b.Failed.Name)
 		reason = cmp.Or(reason, Brief(b.Failed.Message))
 	}
+
 	if reason != "" {
 		parts = append(parts, strings.TrimRight(reason, "!."))
 	}
+
 	if b.Culprit != nil {
 		parts = append(parts, b.Culprit.String())
 	}
+
 	return cmp.Or(strings.Join(parts, ": "), "Image Builder gives no reason")
 }
 
@@ -108,16 +112,19 @@ func (f *Follow) Run(ctx context.Context, arn string) (Build, error) {
 		}
 		return Build{Image: w.image}, &DetachedError{Image: w.image, Err: err}
 	}
+
 	build := w.conclude()
 	if build.State == Failed || build.State == Cancelled {
 		return build, &FailedError{Build: build}
 	}
+
 	return build, nil
 }
 
 // watch looks again and again until the build has ended and nothing more comes.
 func (f *Follow) watch(ctx context.Context, w *watch) error {
-	begun, pause := f.Now(), f.Pace/eager
+	begun := f.Now()
+	pause := f.Pace / eager
 	for quiet, misses := 0, 0; ; {
 		fresh, err := w.look(ctx)
 		cause, passes := causeOf(err)
@@ -129,19 +136,23 @@ func (f *Follow) watch(ctx context.Context, w *watch) error {
 				f.Report.Report(progress.Event{Kind: progress.Note, Text: cause + "; the build goes on and is looked at again"})
 			}
 		case fresh || w.image.State.Building():
-			quiet, misses = 0, 0
+			quiet = 0
+			misses = 0
 		default:
 			quiet, misses = quiet+1, 0
 		}
+
 		if quiet > quietLooks && w.image.State != Failed || quiet > quietLooksFailed {
 			return nil
 		}
 		if f.Now().Sub(begun) > longest {
 			return &LateError{State: w.image.State}
 		}
+
 		if pause = min(pause*3/2, f.Pace); fresh {
 			pause = f.Pace / eager
 		}
+
 		if err := f.Wait(ctx, pause); err != nil {
 			return err
 		}

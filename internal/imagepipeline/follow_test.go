@@ -26,6 +26,7 @@ func followed(ctx context.Context, m *memory, line func(imagepipeline.Line) erro
 			fmt.Fprintln(&told, e.Kind, e.Stage+stepName(e.Step), e.Status, e.Elapsed, e.Text)
 		},
 	}
+
 	build, err := f.Run(ctx, imageARN)
 	return told.String(), build, err
 }
@@ -92,6 +93,7 @@ func TestFollowFailed(t *testing.T) {
 			m := goingWrong()
 			m.late = late
 			told, build, err := followed(t.Context(), m, nil)
+
 			failed := (*imagepipeline.FailedError)(nil)
 			if !errors.As(err, &failed) || err.Error() != "build 1.0.4/1 failed: ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed" {
 				t.Fatal(err)
@@ -99,6 +101,7 @@ func TestFollowFailed(t *testing.T) {
 			if diff := cmp.Diff([]string{"Cloning into 'x'", "fatal: no route"}, build.Tail); diff != "" {
 				t.Error(diff)
 			}
+
 			last := `step-done build-image/build/ApplyBuildComponents failed 29s Document nightly-bootstrap 1.0.0 failed!
 stage-done build-image  56s 
 stage-done image 1.0.4/1  0s 
@@ -128,14 +131,17 @@ func TestFollowEndsOtherwise(t *testing.T) {
 		"failed before any step": {
 			func(m *memory) {
 				m.states = map[int]imagepipeline.State{0: imagepipeline.Failed}
-				m.reason, m.workflows, m.lines = "Error resolving parent image", nil, nil
+				m.reason = "Error resolving parent image"
+				m.workflows = nil
+				m.lines = nil
 			},
 			"build 1.0.4/1 failed: Error resolving parent image",
 		},
 		"failed without a reason": {
 			func(m *memory) {
 				m.states = map[int]imagepipeline.State{0: imagepipeline.Failed}
-				m.workflows, m.lines = nil, nil
+				m.workflows = nil
+				m.lines = nil
 			},
 			"build 1.0.4/1 failed: Image Builder gives no reason",
 		},
@@ -160,6 +166,7 @@ func TestFollowEndsOtherwise(t *testing.T) {
 			t.Parallel()
 			m := goingWell()
 			test.change(m)
+
 			_, build, err := followed(t.Context(), m, nil)
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got %v, want %s", err, test.want)
@@ -188,6 +195,7 @@ func TestFollowThroughFaults(t *testing.T) {
 			if err != nil || build.AMI != "ami-0new" {
 				t.Errorf("built %+v, %v", build, err)
 			}
+
 			note := "note   0s cause: throttled; the build goes on and is looked at again\n"
 			if strings.Count(told, note) != 1 {
 				t.Error(told)
@@ -208,6 +216,7 @@ func TestFollowInterrupted(t *testing.T) {
 			interrupt()
 		}
 	}
+
 	_, _, err := followed(ctx, m, nil)
 	detached := (*imagepipeline.DetachedError)(nil)
 	if !errors.As(err, &detached) || !errors.Is(err, context.Canceled) || detached.Image.Version != "1.0.4/1" {
@@ -226,13 +235,16 @@ func TestFollowWithoutTheLog(t *testing.T) {
 	t.Parallel()
 	denied := []error{nil, nil, nil, nil, errors.New("denied")} // image, workflows, steps twice, lines
 	m := goingWell()
-	m.now, m.faults = at(500), denied
+	m.now = at(500)
+	m.faults = denied
 	told, build, err := followed(t.Context(), m, nil)
 	if err != nil || build.AMI != "ami-0new" || strings.Count(told, "note   0s denied; following without the log\n") != 1 || strings.Contains(told, "step-output") {
 		t.Errorf("%+v, %v\n%s", build, err, told)
 	}
+
 	m = goingWell()
-	m.now, m.faults = at(500), denied
+	m.now = at(500)
+	m.faults = denied
 	if _, _, err = followed(t.Context(), m, func(imagepipeline.Line) error { return nil }); err == nil {
 		t.Error("nothing was said")
 	}
@@ -246,6 +258,7 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 	for n := range 30 {
 		m.lines["1.0.4/1"] = append(m.lines["1.0.4/1"], imagepipeline.Line{Time: at(98 + 4*n), Text: itoa(n)})
 	}
+
 	count := 0
 	_, _, err := followed(t.Context(), m, func(imagepipeline.Line) error { count++; return nil })
 	if err != nil || count != 30 {
@@ -255,6 +268,7 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 	for n := range 30 {
 		m.lines["1.0.4/1"] = append(m.lines["1.0.4/1"], imagepipeline.Line{Time: at(50), Text: itoa(n)})
 	}
+
 	if _, build, _ := followed(t.Context(), m, nil); len(build.Tail) != 20 || build.Tail[19] != "29" {
 		t.Errorf("the last lines are %v", build.Tail)
 	}
@@ -284,6 +298,7 @@ func TestFollowHandsOverLines(t *testing.T) {
 	if diff := cmp.Diff([]string{"Cloning into 'x'", "done", "tests pass"}, got); diff != "" {
 		t.Error(diff)
 	}
+
 	full := errors.New("the disk is full")
 	if _, _, err = followed(t.Context(), goingWell(), func(imagepipeline.Line) error { return full }); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
@@ -293,6 +308,7 @@ func TestFollowHandsOverLines(t *testing.T) {
 func TestCulprit(t *testing.T) {
 	t.Parallel()
 	block := "Document: nightly-bootstrap\n  ComponentArn: arn:x\n  Phase: build\n  Step: Run\n  Action: ExecuteBash"
+
 	for name, test := range map[string]struct{ log, want string }{
 		"none":                    {"Cloning", "ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed"},
 		"with a message":          {block + "\n  ErrorMessage: exit status 1\n  Stderr: no route", "ApplyBuildComponents: Document nightly-bootstrap 1.0.0 failed: step Run of phase build: exit status 1"},

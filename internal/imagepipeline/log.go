@@ -13,18 +13,21 @@ type Log struct {
 
 // Each hands over all lines of a stream in order, and returns how many there were. A stream that is not there has none.
 func (l *Log) Each(ctx context.Context, stream string, line func(Line) error) (int, error) {
-	count, place := 0, ""
+	count := 0
+	place := ""
 	for {
 		page, err := l.Logs.Lines(ctx, l.Group, stream, place)
 		if err != nil {
 			return count, err
 		}
+
 		for _, one := range page.Lines {
 			if err := line(one); err != nil {
 				return count, err
 			}
 			count++
 		}
+
 		if page.Next == place {
 			return count, nil
 		}
@@ -73,6 +76,7 @@ func (l *Log) All(ctx context.Context, line func(Line) error) (int, error) {
 			return count, err
 		}
 	}
+
 	return count, nil
 }
 
@@ -90,5 +94,6 @@ func (l *Log) Last(ctx context.Context, n int) ([]Line, error) {
 		}
 		last = append(lines, last...)
 	}
+
 	return last[max(0, len(last)-n):], nil
 }

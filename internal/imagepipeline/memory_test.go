@@ -82,18 +82,22 @@ func (m *memory) Image(_ context.Context, arn string) (imagepipeline.Image, erro
 		return imagepipeline.Image{}, err
 	}
 	image := imagepipeline.Image{ARN: arn, Version: imagepipeline.VersionOf(arn), Created: midnight()}
+
 	latest := -1
 	for second, state := range m.states {
 		if second > latest && !m.now.Before(at(second)) {
-			image.State, latest = state, second
+			image.State = state
+			latest = second
 		}
 	}
+
 	switch image.State {
 	case imagepipeline.Available:
 		image.AMI = "ami-0new"
 	case imagepipeline.Failed:
 		image.Reason = m.reason
 	}
+
 	return image, nil
 }
 
@@ -105,10 +109,12 @@ func (m *memory) Workflows(context.Context, string) ([]imagepipeline.Workflow, e
 			continue
 		}
 		if flow.Finished.After(m.now) {
-			flow.Finished, flow.Status = time.Time{}, "RUNNING"
+			flow.Finished = time.Time{}
+			flow.Status = "RUNNING"
 		}
 		begun = append(begun, flow)
 	}
+
 	return begun, m.fault()
 }
 
@@ -116,6 +122,7 @@ func (m *memory) Steps(_ context.Context, workflow string) ([]imagepipeline.Step
 	if m.asked == nil {
 		m.asked = map[string]int{}
 	}
+
 	m.asked[workflow]++
 	var steps []imagepipeline.Step
 	for _, step := range m.steps[workflow] {
@@ -123,10 +130,13 @@ func (m *memory) Steps(_ context.Context, workflow string) ([]imagepipeline.Step
 		case step.Started.After(m.now):
 			step = imagepipeline.Step{ID: step.ID, Name: step.Name, Status: imagepipeline.StepPending}
 		case step.Finished.After(m.now):
-			step.Status, step.Finished, step.Message = imagepipeline.StepRunning, time.Time{}, ""
+			step.Status = imagepipeline.StepRunning
+			step.Finished = time.Time{}
+			step.Message = ""
 		}
 		steps = append(steps, step)
 	}
+
 	return steps, m.fault()
 }
 
@@ -222,9 +232,12 @@ func goingWrong() *memory {
 	m.states = map[int]imagepipeline.State{0: "PENDING", 2: "BUILDING", 58: imagepipeline.Failed}
 	m.reason = "Workflow Execution ID: 'wf-1' failed with reason: Document arn:aws:imagebuilder:eu-central-1:123456789012:component/nightly-bootstrap/1.0.0/1 failed!"
 	m.workflows = m.workflows[:1]
-	m.workflows[0].Status, m.workflows[0].Finished = "FAILED", at(58)
-	m.steps["wf-1"][1].Status, m.steps["wf-1"][1].Message = imagepipeline.StepFailed, "Document arn:aws:imagebuilder:eu-central-1:123456789012:component/nightly-bootstrap/1.0.0/1 failed!"
+	m.workflows[0].Status = "FAILED"
+	m.workflows[0].Finished = at(58)
+	m.steps["wf-1"][1].Status = imagepipeline.StepFailed
+	m.steps["wf-1"][1].Message = "Document arn:aws:imagebuilder:eu-central-1:123456789012:component/nightly-bootstrap/1.0.0/1 failed!"
 	m.steps["wf-1"][2] = imagepipeline.Step{ID: "s-3", Name: "TerminateBuildInstance", Status: imagepipeline.StepCompleted, Started: at(51), Finished: at(57)}
 	m.lines["1.0.4/1"] = []imagepipeline.Line{{Time: at(22), Text: "Cloning into 'x'"}, {Time: at(49), Text: "fatal: no route"}}
+
 	return m
 }

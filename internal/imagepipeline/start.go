@@ -43,6 +43,7 @@ func (s *Start) Run(ctx context.Context, pipeline, token string, again bool) (Im
 			return Image{}, &UnderWayError{Images: running}
 		}
 	}
+
 	arn, err := patiently(ctx, s.Wait, s.Pace, func() (string, error) {
 		asking, stop := context.WithTimeout(context.WithoutCancel(ctx), startPatience)
 		defer stop()
@@ -51,6 +52,7 @@ func (s *Start) Run(ctx context.Context, pipeline, token string, again bool) (Im
 	if err != nil {
 		return Image{}, err
 	}
+
 	return Image{ARN: arn, Version: VersionOf(arn), State: "PENDING"}, nil
 }
 

@@ -13,6 +13,7 @@ import (
 func TestStart(t *testing.T) {
 	t.Parallel()
 	throttled := passing{errors.New("throttled")}
+
 	busy := []imagepipeline.Image{
 		{Version: "1.0.3/1", State: imagepipeline.Available, Created: at(0)},
 		{Version: "1.0.4/1", State: "TESTING", Created: at(1)},
@@ -41,9 +42,11 @@ func TestStart(t *testing.T) {
 			start := &imagepipeline.Start{Images: m, Starter: m, Wait: m.Wait, Pace: imagepipeline.Pace}
 			image, err := start.Run(t.Context(), pipelineARN, "token", test.again)
 			got := image.Version
+
 			if err != nil {
 				got = err.Error()
 			}
+
 			if got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
@@ -91,12 +94,14 @@ func TestOutputHolds(t *testing.T) {
 			}
 		})
 	}
+
 	m := &memory{values: map[string]string{"/out": "ami-0old"}}
 	m.interrupt = func(waits int) {
 		if waits == 3 {
 			m.values["/out"] = "ami-0new"
 		}
 	}
+
 	output := &imagepipeline.Output{Parameters: m, Wait: m.Wait}
 	if value, err := output.Holds(t.Context(), "/out", "ami-0new"); value != "ami-0new" || err != nil || m.waits != 3 {
 		t.Errorf("got %q, %v after %d waits", value, err, m.waits)

@@ -67,6 +67,7 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 	l.failure(ctx, &s)
 	l.parameter(ctx, &s, &s.Base)
 	l.parameter(ctx, &s, &s.Output)
+
 	arn := of.Outputs["Pipeline"]
 	if arn == "" {
 		return s, ctx.Err()
@@ -76,6 +77,7 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 		s.unread(err) // it may be gone by now
 		return s, ctx.Err()
 	}
+
 	if err != nil {
 		return s, err
 	}
@@ -83,11 +85,14 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 	if err != nil {
 		return s, err
 	}
+
 	images = NewestFirst(images)
 	s.Pipeline, s.Total, s.Failures = &pipeline, len(images), pipeline.Failures
+
 	if !pipeline.Enabled {
 		s.Failures = max(pipeline.Failures, failuresInARow(images))
 	}
+
 	l.images(ctx, &s, images, n)
 	s.Published = s.Newest != nil && s.Newest.AMI == s.Output.AMI
 	s.NewerBase = s.Newest != nil && s.Newest.Base != "" && s.Base.AMI != "" && s.Newest.Base != s.Base.AMI
@@ -127,20 +132,25 @@ func (s *Status) unread(err error) {
 func (l *Look) images(ctx context.Context, s *Status, images []Image, n int) {
 	wanted := images[:min(n, len(images))]
 	newest := newestAvailable(images)
+
 	var amis []string
 	for _, one := range wanted {
 		if one.AMI != "" {
 			amis = append(amis, one.AMI)
 		}
 	}
+
 	if newest != nil {
 		amis = append(amis, newest.AMI)
 	}
+
 	sources, err := l.Sources.SourceAMIs(ctx, amis)
 	s.unread(err)
+
 	for _, one := range wanted {
 		s.Images = append(s.Images, l.built(ctx, s, one, sources))
 	}
+
 	if newest != nil {
 		s.Newest = &Built{Image: *newest, Base: sources[newest.AMI]}
 		for i, one := range s.Images {

@@ -32,6 +32,7 @@ func settled() *memory {
 		{ARN: "a/1.0.1/10", Version: "1.0.1/10", State: imagepipeline.Available, Created: at(2), AMI: "ami-0two"},
 		{ARN: "a/1.0.2/1", Version: "1.0.2/1", State: imagepipeline.Failed, Created: at(8), Scheduled: true, Reason: "SSM execution 'x' failed with status = 'TimedOut' in state = 'BUILDING' and failure message = 'SSM Agent verification failed'"},
 	}
+
 	return m
 }
 
@@ -66,18 +67,26 @@ func TestStatus(t *testing.T) {
 			want: "1.0.2/2; newest 1.0.1/10 from ami-0base2, published; 0 failures of 4",
 		},
 		"off, with the count forgotten": {
-			change: func(m *memory, _ *stack.Stack) { m.pipeline.Enabled, m.pipeline.Failures = false, 0 }, look: 1,
+			change: func(m *memory, _ *stack.Stack) {
+				m.pipeline.Enabled = false
+				m.pipeline.Failures = 0
+			}, look: 1,
 			want: "1.0.2/2; newest 1.0.1/10 from ami-0base2, published; 1 failures of 4",
 		},
 		"off, and a failure by hand": {
 			change: func(m *memory, _ *stack.Stack) {
-				m.pipeline.Enabled, m.pipeline.Failures = false, 0
+				m.pipeline.Enabled = false
+				m.pipeline.Failures = 0
 				m.images = append(m.images, imagepipeline.Image{Version: "1.0.3/1", State: imagepipeline.Failed, Created: at(10)})
 			}, look: 1,
 			want: "1.0.3/1; newest 1.0.1/10 from ami-0base2, published; 1 failures of 5",
 		},
 		"never built": {
-			change: func(m *memory, _ *stack.Stack) { m.images, m.pipeline.Failures = nil, 0; delete(m.values, "/out") }, look: 5,
+			change: func(m *memory, _ *stack.Stack) {
+				m.images = nil
+				m.pipeline.Failures = 0
+				delete(m.values, "/out")
+			}, look: 5,
 			want: "; 0 failures of 0, /out missing",
 		},
 		"no pipeline": {
@@ -85,12 +94,16 @@ func TestStatus(t *testing.T) {
 			want: "; no pipeline; 0 failures of 0",
 		},
 		"no parameters": {
-			change: func(_ *memory, s *stack.Stack) { s.Outputs, s.Parameters = nil, nil }, look: 5,
+			change: func(_ *memory, s *stack.Stack) {
+				s.Outputs = nil
+				s.Parameters = nil
+			}, look: 5,
 			want: "; no pipeline; 0 failures of 0",
 		},
 		"a stack that failed": {
 			change: func(m *memory, s *stack.Stack) {
-				s.Outputs, s.Status = nil, stack.RollbackComplete
+				s.Outputs = nil
+				s.Status = stack.RollbackComplete
 				m.events = []stack.Event{
 					{LogicalID: "Role", Status: "CREATE_FAILED", Reason: "Resource creation cancelled"},
 					{LogicalID: "Pipeline", Status: "CREATE_FAILED", Reason: "denied"},
@@ -119,10 +132,13 @@ func TestStatus(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			m, of := settled(), deployed()
+			m := settled()
+			of := deployed()
+
 			if test.change != nil {
 				test.change(m, &of)
 			}
+
 			look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
 			got, err := look.Run(t.Context(), of, test.look)
 			if err != nil {
@@ -143,7 +159,9 @@ func TestStatusOfEachImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	running, failed := got.Images[0], got.Images[1]
+
+	running := got.Images[0]
+	failed := got.Images[1]
 	if running.Elapsed != 0 || running.Why != "" || failed.Why != "SSM Agent verification failed (TimedOut while BUILDING)" || time.Duration(failed.Elapsed) != 88*time.Second {
 		t.Errorf("running %+v\nfailed %+v", running, failed)
 	}
@@ -172,29 +190,37 @@ func inShort(s imagepipeline.Status) string {
 		}
 		text += one.Version
 	}
+
 	if s.Pipeline == nil {
 		text += "; no pipeline"
 	}
+
 	if s.Newest != nil {
 		text += "; newest " + s.Newest.Version + " from " + s.Newest.Base
 	}
+
 	if s.Published {
 		text += ", published"
 	}
+
 	if s.NewerBase {
 		text += ", newer base"
 	}
+
 	text += "; " + itoa(s.Failures) + " failures of " + itoa(s.Total)
 	for _, p := range []imagepipeline.Parameter{s.Base, s.Output} {
 		if p.Missing {
 			text += ", " + p.Name + " missing"
 		}
 	}
+
 	if s.FirstFailure != nil {
 		text += ", failed with " + s.FirstFailure.LogicalID
 	}
+
 	for _, gap := range s.Unread {
 		text += ", unread " + gap
 	}
+
 	return text
 }

@@ -45,6 +45,7 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 	if err != nil {
 		return false, err
 	}
+
 	steps := map[string][]Step{}
 	for _, flow := range workflows {
 		if w.told["complete "+flow.ID] {
@@ -54,16 +55,21 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 			return false, err
 		}
 	}
+
 	lines, place, err := w.readOn(ctx)
 	if err != nil {
 		return false, err
 	}
-	w.image, w.workflows, w.place = one, workflows, place
+	w.image = one
+	w.workflows = workflows
+	w.place = place
 	for _, flow := range workflows {
 		if found, asked := steps[flow.ID]; asked {
-			w.steps[flow.ID], w.told["complete "+flow.ID] = found, !flow.Finished.IsZero()
+			w.steps[flow.ID] = found
+			w.told["complete "+flow.ID] = !flow.Finished.IsZero()
 		}
 	}
+
 	return w.tell(lines, false)
 }
 
@@ -80,6 +86,7 @@ func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 		if err != nil {
 			return nil, "", err
 		}
+
 		lines = append(lines, page.Lines...)
 		if page.Missing {
 			w.stream, err = streamOf(ctx, w.Logs, w.Group, w.image.Version) // it is read with the next look
@@ -88,8 +95,10 @@ func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 		if page.Next == place {
 			return lines, place, nil
 		}
+
 		place = page.Next
 	}
+
 	return nil, w.place, nil
 }
 
@@ -107,13 +116,17 @@ func (w *watch) tell(lines []Line, final bool) (news bool, err error) {
 	for _, flow := range w.workflows {
 		moments = append(moments, w.begun(flow)...)
 	}
+
 	for i := range lines {
 		moments = append(moments, moment{at: lines[i].Time, line: &lines[i]})
 	}
+
 	for _, flow := range w.workflows {
 		moments = append(moments, w.ended(flow, final)...)
 	}
+
 	slices.SortStableFunc(moments, func(a, b moment) int { return a.at.Compare(b.at) })
+
 	for _, m := range moments {
 		if m.line == nil {
 			w.Report.Report(m.event)
@@ -123,6 +136,7 @@ func (w *watch) tell(lines []Line, final bool) (news bool, err error) {
 			return true, err
 		}
 	}
+
 	return len(moments) > 0, nil
 }
 
@@ -154,11 +168,13 @@ func (w *watch) ended(flow Workflow, final bool) []moment {
 			Elapsed: max(0, step.Finished.Sub(step.Started)),
 		}})
 	}
+
 	if !flow.Finished.IsZero() && (final || !failed) && w.first("ended", flow.ID) {
 		moments = append(moments, moment{at: flow.Finished, event: progress.Event{
 			Kind: progress.StageDone, Stage: flow.Name, Elapsed: flow.Finished.Sub(flow.Started),
 		}})
 	}
+
 	return moments
 }
 
@@ -206,10 +222,12 @@ func (w *watch) stepAt(at time.Time) *progress.Step {
 	for _, flow := range w.workflows {
 		for _, step := range w.steps[flow.ID] {
 			if step.Status != StepSkipped && !step.Started.IsZero() && !step.Started.After(at) && !step.Started.Before(latest) {
-				found, latest = named(flow, step), step.Started
+				found = named(flow, step)
+				latest = step.Started
 			}
 		}
 	}
+
 	return found
 }
 
@@ -217,9 +235,11 @@ func (w *watch) stepAt(at time.Time) *progress.Step {
 func (w *watch) conclude() Build {
 	build := Build{Image: w.image, Elapsed: image.Duration(span(w.workflows))}
 	_, _ = w.tell(nil, true) // without lines, nobody returns an error
+
 	if w.image.State != Failed {
 		return build
 	}
+
 	for _, flow := range w.workflows {
 		for _, step := range w.steps[flow.ID] {
 			if step.Status == StepFailed && (build.Failed == nil || step.Finished.Before(build.Failed.Finished)) {
@@ -227,10 +247,12 @@ func (w *watch) conclude() Build {
 			}
 		}
 	}
+
 	build.Culprit = w.search.found
 	for _, line := range w.tail {
 		build.Tail = append(build.Tail, line.Text)
 	}
+
 	return build
 }
 
@@ -245,6 +267,7 @@ func span(workflows []Workflow) time.Duration {
 			last = flow.Finished
 		}
 	}
+
 	if first.IsZero() || last.IsZero() {
 		return 0
 	}

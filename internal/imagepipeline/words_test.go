@@ -70,12 +70,14 @@ func TestLog(t *testing.T) {
 			m.lines[day] = append(m.lines[day], imagepipeline.Line{Time: at(i), Text: day[8:] + "-" + itoa(n)})
 		}
 	}
+
 	log := &imagepipeline.Log{Logs: m, Group: "images"}
 	var all []string
 	count, err := log.All(t.Context(), func(l imagepipeline.Line) error { all = append(all, l.Text); return nil })
 	if want := "02-0 02-1 02-2 03-0 03-1 03-2 04-0 04-1 04-2"; err != nil || count != 9 || strings.Join(all, " ") != want {
 		t.Errorf("got %v, %d, %v", all, count, err)
 	}
+
 	for n, want := range map[int]string{0: "", 2: "04-1 04-2", 4: "03-2 04-0 04-1 04-2", 20: strings.Join(all, " ")} {
 		var got []string
 		lines, err := log.Last(t.Context(), n)
@@ -86,6 +88,7 @@ func TestLog(t *testing.T) {
 			t.Errorf("the last %d are %v, %v", n, got, err)
 		}
 	}
+
 	for version, want := range map[string]int{"2026/03/02": 3, "03/03": 3, "3": 0, "no such stream": 0} {
 		if count, err := log.Image(t.Context(), version, func(imagepipeline.Line) error { return nil }); count != want || err != nil {
 			t.Errorf("%s has %d lines, %v", version, count, err)

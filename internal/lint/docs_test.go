@@ -47,6 +47,7 @@ func readSections(file string, lines []string, sections map[finding.Code]*sectio
 			current = &section{file: file, title: heading[2]}
 			sections[finding.Code(heading[1])] = current
 		}
+
 		open := fence.FindStringSubmatch(lines[i])
 		if open == nil || current == nil {
 			continue
@@ -55,6 +56,7 @@ func readSections(file string, lines []string, sections map[finding.Code]*sectio
 		for i++; i < len(lines) && lines[i] != "```"; i++ {
 			body = append(body, repeat(lines[i], open[3])...)
 		}
+
 		current.examples = append(current.examples, docExample{open[1], open[2], strings.Join(body, "\n") + "\n"})
 	}
 }
@@ -80,10 +82,12 @@ func (e docExample) complete(t *testing.T) (path string) {
 		"bootstrap.sh": "#!/bin/bash\ntrue\n", "secrets/private_ssh_key": "x", "base.raw": "disk",
 		"components/browsers.yml": "schemaVersion: 1.0\nparameters: [{Version: {type: string}}]\nphases: [{name: build, steps: []}]\n",
 	}
+
 	name := map[string]string{"sh": "x.sh"}[e.shape]
 	if name == "" {
 		name = "x.yml"
 	}
+
 	files[name] = e.wrap(t)
 	for name, text := range files {
 		path := filepath.Join(dir, name)
@@ -94,12 +98,14 @@ func (e docExample) complete(t *testing.T) (path string) {
 			t.Fatal(err)
 		}
 	}
+
 	return filepath.Join(dir, name)
 }
 
 func (e docExample) wrap(t *testing.T) string {
 	t.Helper()
 	const head = "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n"
+
 	switch e.shape {
 	case "document", "recipe", "template", "sh":
 		return e.text
@@ -110,6 +116,7 @@ func (e docExample) wrap(t *testing.T) string {
 	case "resource":
 		return "Resources:\n  Example:\n" + indent(e.text, 4)
 	}
+
 	t.Fatalf("no such shape of example: %s", e.shape)
 	return ""
 }
@@ -119,6 +126,7 @@ func (e docExample) wrap(t *testing.T) string {
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	sections := readDocs(t)
+
 	rules := slices.DeleteFunc(finding.Rules(), func(r finding.Rule) bool { return r.Code >= finding.StackName }) // deploy's: docs/05-stack.md
 	for _, rule := range rules {
 		s := sections[rule.Code]
@@ -129,6 +137,7 @@ func TestDocumentation(t *testing.T) {
 		if s.title != rule.Title {
 			t.Errorf("%s: %s is called %q, the rule says %q", s.file, rule.Code, s.title, rule.Title)
 		}
+
 		count := map[string]int{}
 		for i, example := range s.examples {
 			count[example.expect]++
@@ -137,10 +146,12 @@ func TestDocumentation(t *testing.T) {
 				example.check(t, rule.Code)
 			})
 		}
+
 		if count["bad"] == 0 || count["good"] == 0 {
 			t.Errorf("%s: %s needs a bad and a good example", s.file, rule.Code)
 		}
 	}
+
 	if len(sections) != len(rules) {
 		t.Errorf("%d rules are documented, %d exist", len(sections), len(rules))
 	}
@@ -156,6 +167,7 @@ func (e docExample) check(t *testing.T, code finding.Code) {
 	for _, f := range result.Findings {
 		found = found || f.Code == code
 	}
+
 	if e.expect == "bad" && !found {
 		t.Errorf("the bad example yields %v, not %s:\n%s", result.Findings, code, e.text)
 	}

@@ -17,6 +17,7 @@ func TestRealisticDocuments(t *testing.T) {
 	if err != nil || len(files) < 18 {
 		t.Fatalf("%d documents, %v", len(files), err)
 	}
+
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			t.Parallel()
@@ -27,6 +28,7 @@ func TestRealisticDocuments(t *testing.T) {
 			if result.Kind != Document {
 				t.Errorf("taken for a %s", result.Kind)
 			}
+
 			for _, f := range result.Findings {
 				t.Error(f)
 			}
@@ -48,6 +50,7 @@ func TestRecipeBringsItsFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	result, err := linter().File(filepath.Join(dir, "recipe.yml"))
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +59,7 @@ func TestRecipeBringsItsFiles(t *testing.T) {
 	for _, f := range result.Findings {
 		got = append(got, fmt.Sprintf("%s:%d %s %s", filepath.Base(f.File), f.Line, f.Severity, f.Code))
 	}
+
 	want := []string{
 		"recipe.yml:3 warning IB504", "run.sh:2 warning IB401", "a.yml:10 warning IB408",
 		"recipe.yml:4 error IB516", "recipe.yml:4 error IB516",

@@ -24,23 +24,27 @@ func FuzzLint(f *testing.F) {
 			f.Add(text)
 		}
 	}
+
 	for _, seed := range []string{
 		"#!/bin/bash\ncurl x | sh\n", "schemaVersion: 1.0\nphases: &a [*a]\n", "Resources: {A: {Type: AWS::ImageBuilder::Component, Properties: {Data: \"\\ud83d\\ude00\\n\"}}}",
 		"base: x\ncomponents: [{path: x, parameters: {a: b}}]\n", documentOf("ls {{ a }} # lint:ignore IB401\n"), templateHead + "      Data: !Join ['', [a, !Ref b]]\n",
 	} {
 		f.Add([]byte(seed))
 	}
+
 	l := linter()
 	f.Fuzz(func(t *testing.T, text []byte) {
 		result, err := l.Text("x.yml", text)
 		if err != nil {
 			return
 		}
+
 		for _, one := range result.Findings {
 			if one.Code == "" || one.Message == "" || one.Line < 0 || one.Column < 0 || one.Line > strings.Count(string(text), "\n")+2 {
 				t.Fatalf("finding %+v is incomplete or points outside", one)
 			}
 		}
+
 		var out strings.Builder
 		if err := finding.WriteText(&out, result.Findings, func(string) []byte { return text }); err != nil {
 			t.Fatal(err)
@@ -55,6 +59,7 @@ func BenchmarkLint(b *testing.B) {
 		b.Fatal("no documents", err)
 	}
 	var texts [][]byte
+
 	size := 0
 	for i := range 300 {
 		text, err := os.ReadFile(files[i%len(files)])
@@ -64,8 +69,10 @@ func BenchmarkLint(b *testing.B) {
 		texts = append(texts, text)
 		size += len(text)
 	}
+
 	l := linter()
 	b.SetBytes(int64(size))
+
 	for b.Loop() {
 		for i, text := range texts {
 			if _, err := l.Text(fmt.Sprintf("%d.yml", i), text); err != nil {
@@ -73,6 +80,7 @@ func BenchmarkLint(b *testing.B) {
 			}
 		}
 	}
+
 	b.ReportMetric(float64(len(texts)*b.N)/b.Elapsed().Seconds(), "documents/s")
 	b.ReportMetric(float64(size)/float64(len(texts)), "bytes/document")
 }

@@ -28,14 +28,17 @@ func hazards(sh *shell, w whole) finding.List {
 	if sh.invalid != nil {
 		return append(syntaxHazard(sh), revokedKey(sh.script)...)
 	}
+
 	if f, ok := hiddenFailure(sh); ok {
 		found = append(found, f)
 	}
+
 	found = append(found, tracedSecret(sh)...)
 	found = append(found, lostFiles(sh, w)...)
 	found = append(found, secretFiles(sh, w)...)
 	found = append(found, dockerPulls(sh, w)...)
 	found = append(found, homes(sh)...)
+
 	return append(found, revokedKey(sh.script)...)
 }
 
@@ -66,18 +69,22 @@ var cachePath = regexp.MustCompile(`^/tmp/(.*[^a-z])?(cache|mirror)`)
 // lostFiles warns of files that are made where nothing reaches the image and that the file never mentions again.
 func lostFiles(sh *shell, w whole) finding.List {
 	for _, made := range sh.made() {
-		temporary, cache := strings.HasPrefix(made.path, "/var/tmp/"), cachePath.MatchString(made.path)
+		temporary := strings.HasPrefix(made.path, "/var/tmp/")
+		cache := cachePath.MatchString(made.path)
 		if !temporary && !cache || strings.Contains(made.path, "$") || strings.Count(w.text, strings.TrimRight(made.path, "/")) > 1 {
 			continue
 		}
 		at := sh.script.place(made.offset)
+
 		if temporary {
 			return finding.List{warning(finding.VarTmp, at, made.path+" does not reach the image: Image Builder empties /var/tmp",
 				"keep it elsewhere, like /opt or /var/lib")}
 		}
+
 		return finding.List{warning(finding.TmpCache, at, made.path+" does not reach the image: /tmp is emptied, or memory",
 			"keep caches elsewhere, like /var/cache or /var/lib")}
 	}
+
 	return nil
 }
 
@@ -86,6 +93,7 @@ func (sh *shell) made() []target {
 	made := slices.Clone(sh.writes)
 	for _, c := range sh.calls {
 		var path string
+
 		switch c.name {
 		case "cp", "mv", "install", "mkdir", "touch", "rsync":
 			path = lastWord(c.args)
@@ -96,10 +104,12 @@ func (sh *shell) made() []target {
 		case "curl", "wget", "docker":
 			path = optionValue(c.args, "-o", "--output", "-O", "--output-document")
 		}
+
 		if path != "" {
 			made = append(made, target{path, c.offset})
 		}
 	}
+
 	return made
 }
 
@@ -123,6 +133,7 @@ func optionValue(args []string, names ...string) string {
 			return arg
 		}
 	}
+
 	return ""
 }
 
@@ -158,6 +169,7 @@ func removedSecret(sh *shell, w whole, c call) finding.List {
 	if w.tmpfs {
 		return nil
 	}
+
 	for _, path := range c.args {
 		inSecrets := strings.HasPrefix(path, secretsDir)
 		switch {
@@ -168,6 +180,7 @@ func removedSecret(sh *shell, w whole, c call) finding.List {
 				"keep secrets in memory: mount a tmpfs there first, or use "+secretsDir)}
 		}
 	}
+
 	return nil
 }
 
@@ -176,6 +189,7 @@ func copiedSecret(sh *shell, c call) finding.List {
 	if len(c.args) < 2 || to == "" || strings.HasPrefix(to, secretsDir) || inMemory.MatchString(to) || somewhere.MatchString(to) {
 		return nil
 	}
+
 	for _, from := range c.args[:len(c.args)-1] {
 		if strings.HasPrefix(from, secretsDir) {
 			return finding.List{warning(finding.CopiedSecret, sh.script.place(c.offset),
@@ -183,6 +197,7 @@ func copiedSecret(sh *shell, c call) finding.List {
 				fmt.Sprintf("use it where it is, as in GIT_SSH_COMMAND='ssh -i %s'", from))}
 		}
 	}
+
 	return nil
 }
 
@@ -190,6 +205,7 @@ func dockerPulls(sh *shell, w whole) finding.List {
 	if w.userns {
 		return nil
 	}
+
 	for _, c := range sh.calls {
 		compose := c.name == "docker-compose" || c.name == "docker" && slices.Contains(c.args, "compose")
 		if (c.name == "docker" || compose) && slices.Contains(c.args, "pull") {
@@ -198,6 +214,7 @@ func dockerPulls(sh *shell, w whole) finding.List {
 				"list the image under docker-images in the recipe, or pull with the same userns-remap")}
 		}
 	}
+
 	return nil
 }
 
@@ -207,17 +224,20 @@ func homes(sh *shell) finding.List {
 		return nil
 	}
 	set := func(offset int) bool { return sh.setsAt >= 0 && sh.setsAt <= offset }
+
 	const right = "set it first: `export HOME=/root`"
 	for _, offset := range sh.homes {
 		if !set(offset) {
 			return finding.List{warning(finding.HomeUnset, sh.script.place(offset), "HOME is not set where component documents run", right)}
 		}
 	}
+
 	for _, c := range sh.calls {
 		if c.name == "git" && firstWord(c.args) == "config" && hasLong(c, "--global") && !set(c.offset) {
 			return finding.List{warning(finding.HomeUnset, sh.script.place(c.offset), "git config --global needs HOME, and HOME is not set where component documents run", right+", or use --system")}
 		}
 	}
+
 	return nil
 }
 

@@ -127,6 +127,7 @@ func TestHazardsInScripts(t *testing.T) {
 		{"silenced", "#!/bin/bash\n# lint:ignore IB401 best effort\nyum install -y jq\necho done\n", ""},
 		{"wide runes before", "#!/bin/bash\necho 日本; yum install jq; echo done\n", "2:10 IB401"},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -146,6 +147,7 @@ func TestBrokenURLs(t *testing.T) {
 	tests := map[string]string{
 		"s3://{{ loop.value }}/x": "9:26 IB206", "s3:/{{ loop.value }}/x": "9:21 IB111, 9:25 IB206", "S3//bucket/x": "9:21 IB111", "s3:bucket/x": "9:21 IB111", "s3://bucket/x": "",
 	}
+
 	for source, want := range tests {
 		text := "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Step\n        action: S3Download\n        inputs:\n          -\n            source: " + source + "\n            destination: /opt/x\n"
 		result, err := linter().Text("x.yml", []byte(text))
@@ -172,6 +174,7 @@ phases:
             - yum install -y jq
             - 'echo "last"'
 `
+
 	result, err := linter().Text("x.yml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +191,7 @@ func TestIgnore(t *testing.T) {
 	inStep := func(comment string) string {
 		return head + strings.Replace(body, "      - name: Step", "      "+comment+"\n      - name: Step", 1)
 	}
+
 	tests := []struct{ name, text, want string }{
 		{"at the top", "# lint:ignore IB401 we know\n" + head + body, ""},
 		{"after a licence", "# Licence\n\n# lint:ignore IB401\n" + head + body, ""},

@@ -25,13 +25,16 @@ func hiddenFailure(sh *shell) (finding.Finding, bool) {
 	if h.found == nil {
 		return finding.Finding{}, false
 	}
+
 	name := strings.TrimSpace(h.found.name + " " + firstWord(h.found.args))
 	f := warning(finding.HiddenFailure, sh.script.place(h.found.offset), fmt.Sprintf("if `%s` fails, the script goes on and only the status of its last command counts", name),
 		"begin the commands with `set -euo pipefail`, or end this one with `|| exit 1`")
 	f.Length = len(h.found.name)
+
 	if shebangStops(sh.script.text) {
 		f.Right += " (commands run as `bash FILE`: the options on the #! line do not apply)"
 	}
+
 	return f, true
 }
 
@@ -71,18 +74,21 @@ func (h *hidden) command(command syntax.Command, last bool) {
 		if command.Op == syntax.Pipe || command.Op == syntax.PipeAll {
 			h.command(command.Y.Cmd, last)
 		}
+
 	case *syntax.Block:
 		h.statements(command.Stmts, last)
 	case *syntax.Subshell:
 		inner := &hidden{}
 		inner.statements(command.Stmts, last)
 		h.found = inner.found
+
 	case *syntax.IfClause:
 		for clause := command; clause != nil; clause = clause.Else {
 			h.statements(clause.Then, last)
 		}
 	case *syntax.ForClause:
 		h.statements(command.Do, last)
+
 	case *syntax.WhileClause:
 		h.statements(command.Do, last)
 	case *syntax.CaseClause:
@@ -117,6 +123,7 @@ func stops(c call) bool {
 	case "exit":
 		return true
 	}
+
 	return false
 }
 
@@ -140,6 +147,7 @@ func isHarmless(c call) bool {
 		"cd", "pushd", "popd", "ls", "cat", "df", "du", "free", "ps", "lsblk", "sync", "touch", "file", "stat", "head", "tail",
 		"tee", "wc", "journalctl", "logger", ".", "source":
 		return true
+
 	case "mkdir":
 		return hasFlag(c, 'p') || hasLong(c, "--parents")
 	case "rm":
@@ -147,6 +155,7 @@ func isHarmless(c call) bool {
 	case "systemctl":
 		return firstWord(c.args) == "status" || firstWord(c.args) == "daemon-reload"
 	}
+
 	return strings.HasPrefix(c.name, "$") || hasLong(c, "--version") || strings.Trim(c.name, "x") == ""
 }
 

@@ -34,7 +34,8 @@ func silence(file, text string, steps []int, found finding.List) finding.List {
 		hit := false
 		for _, i := range ignores {
 			if f.Severity == finding.Warning && f.Line >= i.from && f.Line <= i.to && slices.Contains(i.codes, f.Code) {
-				i.used, hit = true, true
+				i.used = true
+				hit = true
 			}
 		}
 		return hit
@@ -49,6 +50,7 @@ func silence(file, text string, steps []int, found finding.List) finding.List {
 		}
 		kept = append(kept, warning(finding.IdleIgnore, i.at, message, "remove it, or write `# lint:ignore IB401 reason` on the line, the line before, the step or at the top; errors cannot be silenced"))
 	}
+
 	return kept
 }
 
@@ -59,6 +61,7 @@ func findIgnores(file string, lines []string, steps []int) []*ignore {
 		trimmed := strings.TrimSpace(line)
 		comment := strings.HasPrefix(trimmed, "#")
 		top = top && (comment || trimmed == "" || trimmed == "---")
+
 		place := ignoreComment.FindStringSubmatchIndex(line)
 		if place == nil {
 			continue
@@ -67,15 +70,19 @@ func findIgnores(file string, lines []string, steps []int) []*ignore {
 			at:    finding.Position{File: file, Line: i + 1, Column: len([]rune(line[:place[0]])) + 1},
 			codes: codesOf(line[place[2]:place[3]]), from: i + 1, to: i + 1,
 		}
+
 		if comment {
 			one.to = nextLine(lines, i+1)
 		}
+
 		one.cover(steps, len(lines))
 		if top {
 			one.to = len(lines)
 		}
+
 		found = append(found, one)
 	}
+
 	return found
 }
 

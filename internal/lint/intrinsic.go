@@ -18,6 +18,7 @@ func (t *template) textOf(node *yaml.Node) *span {
 		return scalarSpan(t.lines, node)
 	case node.Kind == yaml.SequenceNode && node.Tag == "!Sub":
 		return t.substitution(node)
+
 	case node.Kind == yaml.SequenceNode && node.Tag == "!Join":
 		return t.join(node)
 	case get(node, "Fn::Sub") != nil:
@@ -25,6 +26,7 @@ func (t *template) textOf(node *yaml.Node) *span {
 	case get(node, "Fn::Join") != nil:
 		return t.join(get(node, "Fn::Join"))
 	}
+
 	return nil
 }
 
@@ -58,6 +60,7 @@ func (t *template) join(node *yaml.Node) *span {
 		}
 		joined.append(part)
 	}
+
 	return joined
 }
 
@@ -74,7 +77,8 @@ var substitutions = regexp.MustCompile(`\$\{(!?)[^}]*\}`)
 func substituted(s *span) *span {
 	text := string(s.runes)
 	out := &span{}
-	start, rune0 := 0, 0
+	start := 0
+	rune0 := 0
 	copyTo := func(end int) {
 		for _, r := range text[start:end] {
 			out.add(r, s.places[rune0], s.filled[rune0])
@@ -95,6 +99,7 @@ func substituted(s *span) *span {
 		}
 		start = m[1]
 	}
+
 	copyTo(len(text))
 	return out
 }

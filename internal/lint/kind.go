@@ -45,11 +45,13 @@ func KindOf(path string, text []byte) Kind {
 	case keys["schemaVersion"] && !keys["steps"] || keys["phases"] && (!keys["version"] || listedPhases.Match(text)):
 		return Document
 	}
+
 	for _, key := range recipeKeys {
 		if keys[key] {
 			return Recipe
 		}
 	}
+
 	return Unknown
 }
 
@@ -74,6 +76,7 @@ func topKeys(text []byte) map[string]bool {
 		return flowKeys(string(trimmed))
 	}
 	keys := map[string]bool{}
+
 	indent := -1
 	for line := range strings.Lines(string(text)) {
 		trimmed := strings.TrimLeft(line, " ")
@@ -81,9 +84,11 @@ func topKeys(text []byte) map[string]bool {
 			continue
 		}
 		depth := len(line) - len(strings.TrimLeft(line, " "))
+
 		if indent < 0 {
 			indent = depth
 		}
+
 		if depth > indent {
 			continue
 		}
@@ -92,6 +97,7 @@ func topKeys(text []byte) map[string]bool {
 			keys[strings.Trim(strings.TrimSpace(key), `"'`)] = true
 		}
 	}
+
 	return keys
 }
 
@@ -99,7 +105,10 @@ func topKeys(text []byte) map[string]bool {
 // complains later.
 func flowKeys(text string) map[string]bool {
 	keys := map[string]bool{}
-	depth, quoted, start := 0, false, 0
+	depth := 0
+	quoted := false
+
+	start := 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case quoted && c == '\\':
@@ -110,6 +119,7 @@ func flowKeys(text string) map[string]bool {
 		case c == '{' || c == '[':
 			depth++
 			start = i + 1
+
 		case c == '}' || c == ']':
 			depth--
 		case depth == 1 && c == ',':
@@ -118,6 +128,7 @@ func flowKeys(text string) map[string]bool {
 			keys[strings.Trim(strings.TrimSpace(text[start:i]), `"'`)] = true
 		}
 	}
+
 	return keys
 }
 

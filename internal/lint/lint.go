@@ -53,10 +53,12 @@ func Read(path string) ([]byte, error) {
 	if !info.Mode().IsRegular() || info.Size() > recipe.MaxFile {
 		return nil, fmt.Errorf("lint %s: this is no regular file of at most 1 MiB", path)
 	}
+
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("lint: %w", err)
 	}
+
 	return text, nil
 }
 
@@ -70,6 +72,7 @@ func (l *Linter) Text(path string, text []byte) (Result, error) {
 		result.Findings = l.recipe(path, text)
 	case Template:
 		result.Findings = l.template(path, text)
+
 	case Script:
 		result.Findings = l.script(path, string(text))
 	default:
@@ -78,6 +81,7 @@ func (l *Linter) Text(path string, text []byte) (Result, error) {
 		}
 		result.Findings = l.document(path, text)
 	}
+
 	return result, nil
 }
 
@@ -110,6 +114,7 @@ func (l *Linter) documentHazards(doc *component.Document) finding.List {
 			w.fetchesSecrets = w.fetchesSecrets || step.Action.Value == "S3Download" && strings.HasPrefix(v.Text, secretsDir)
 		})
 	})
+
 	doc.Steps(func(_ *component.Phase, step *component.Step) {
 		if s, ok := stepScript(doc, step); ok {
 			found = append(found, hazards(l.read(s), w)...)
@@ -120,6 +125,7 @@ func (l *Linter) documentHazards(doc *component.Document) finding.List {
 			found = append(found, revokedKey(script{text: v.Text, place: place})...)
 		})
 	})
+
 	return found
 }
 
@@ -145,6 +151,7 @@ func (l *Linter) recipe(file string, text []byte) finding.List {
 // Named checks the script and the documents on this machine that a recipe names, and the parameters it gives them.
 func (l *Linter) Named(r *recipe.Recipe) finding.List {
 	var found finding.List
+
 	if local(r.Bootstrap) {
 		text, err := Read(r.Bootstrap)
 		if err != nil {
@@ -152,6 +159,7 @@ func (l *Linter) Named(r *recipe.Recipe) finding.List {
 		}
 		found = append(found, l.script(r.Bootstrap, string(text))...)
 	}
+
 	for _, c := range r.Components {
 		if !local(c.Document) {
 			continue
@@ -164,6 +172,7 @@ func (l *Linter) Named(r *recipe.Recipe) finding.List {
 		found = append(found, l.document(c.Document, text)...)
 		found = append(found, parameters(c, text)...)
 	}
+
 	return found
 }
 
@@ -179,10 +188,12 @@ func parameters(c recipe.Component, text []byte) finding.List {
 	}
 	var found finding.List
 	var names []string
+
 	given := map[string]bool{}
 	for _, p := range c.Parameters {
 		given[p.Name] = true
 	}
+
 	for _, v := range doc.Parameters {
 		names = append(names, v.Name.Value)
 		if !v.Given && !given[v.Name.Value] {
@@ -193,6 +204,7 @@ func parameters(c recipe.Component, text []byte) finding.List {
 		}
 		delete(given, v.Name.Value)
 	}
+
 	for _, p := range c.Parameters {
 		if !given[p.Name] {
 			continue
@@ -205,6 +217,7 @@ func parameters(c recipe.Component, text []byte) finding.List {
 		}
 		found = append(found, finding.Finding{Code: finding.RecipeParameter, Position: c.At, Message: fmt.Sprintf("%s has no parameter %s", c.Document, p.Name), Right: right})
 	}
+
 	return found
 }
 
@@ -227,5 +240,6 @@ func isShell(text string) bool {
 			}
 		}
 	}
+
 	return strings.HasSuffix(program, "sh")
 }

@@ -25,6 +25,7 @@ func almostPhases(doc *component.Document) finding.List {
 		f.Length = phase.Name.Length
 		found = append(found, f)
 	}
+
 	return found
 }
 
@@ -38,6 +39,7 @@ func brokenURLs(doc *component.Document, known finding.List) finding.List {
 		if !slices.Contains([]string{"S3Download", "S3Upload", "WebDownload", "ExecuteDocument", "InstallMSI", "UninstallMSI"}, step.Action.Value) {
 			return
 		}
+
 		step.Inputs.Scalars(func(v *component.Value) {
 			wrong := brokenURL.FindStringSubmatch(v.Text)
 			said := slices.ContainsFunc(known, func(f finding.Finding) bool { return f.Position == v.At })
@@ -50,5 +52,6 @@ func brokenURLs(doc *component.Document, known finding.List) finding.List {
 			})
 		})
 	})
+
 	return found
 }

@@ -29,6 +29,7 @@ func stepScript(doc *component.Document, step *component.Step) (script, bool) {
 		return script{}, false
 	}
 	var text strings.Builder
+
 	var pieces []piece
 	for _, item := range commands.Items {
 		if item.Shape != component.Scalar {
@@ -38,6 +39,7 @@ func stepScript(doc *component.Document, step *component.Step) (script, bool) {
 		text.WriteString(item.Text)
 		text.WriteByte('\n')
 	}
+
 	place := func(offset int) finding.Position {
 		at := step.At
 		for _, p := range pieces {
@@ -47,6 +49,7 @@ func stepScript(doc *component.Document, step *component.Step) (script, bool) {
 		}
 		return at
 	}
+
 	return script{text: withoutReferences(text.String()), commands: true, place: place}, len(pieces) > 0
 }
 
@@ -76,10 +79,13 @@ func withoutReferences(text string) string {
 		if length < 0 {
 			break
 		}
+
 		if end := open + length + 2; !strings.Contains(text[open:end], "\n") {
 			copy(out[open:end], strings.Repeat("x", end-open))
 		}
+
 		i = open + length + 2
 	}
+
 	return string(out)
 }

@@ -72,6 +72,7 @@ func (sh *shell) visit(node syntax.Node) {
 		for _, assign := range node.Args {
 			sh.visitAssign(assign)
 		}
+
 	case *syntax.Redirect:
 		if node.Word != nil && strings.HasPrefix(node.Op.String(), ">") {
 			sh.writes = append(sh.writes, target{wordText(node.Word), int(node.Word.Pos().Offset())})
@@ -99,6 +100,7 @@ func (sh *shell) visitCall(node *syntax.CallExpr) {
 	for _, assign := range node.Assigns {
 		sh.visitAssign(assign)
 	}
+
 	c, ok := callOf(node)
 	if !ok {
 		return
@@ -125,6 +127,7 @@ func callOf(node *syntax.CallExpr) (call, bool) {
 	for _, word := range node.Args {
 		words = append(words, wordText(word))
 	}
+
 	for len(words) > 0 {
 		options, wraps := wrappers[words[0]]
 		if !wraps {
@@ -132,6 +135,7 @@ func callOf(node *syntax.CallExpr) (call, bool) {
 		}
 		words = skipOptions(words[1:], options, words[0] == "timeout")
 	}
+
 	if len(words) == 0 {
 		return call{}, false
 	}
@@ -154,6 +158,7 @@ func skipOptions(words []string, valued string, duration bool) []string {
 			return words
 		}
 	}
+
 	return nil
 }
 
@@ -181,11 +186,13 @@ func writePart(text *strings.Builder, part syntax.WordPart) {
 		for _, inner := range part.Parts {
 			writePart(text, inner)
 		}
+
 	case *syntax.ParamExp:
 		text.WriteByte('$')
 		if part.Param != nil {
 			text.WriteString(part.Param.Value)
 		}
+
 	default:
 		text.WriteByte('$')
 	}
@@ -196,6 +203,7 @@ func traces(c call) bool {
 	if c.name != "set" && c.name != "bash" && c.name != "sh" {
 		return false
 	}
+
 	for i, arg := range c.args {
 		if arg == "xtrace" && i > 0 && c.args[i-1] == "-o" || isFlag(arg, 'x') {
 			return true
@@ -204,6 +212,7 @@ func traces(c call) bool {
 			return false
 		}
 	}
+
 	return false
 }
 

@@ -37,6 +37,7 @@ func (s *span) at(line, column int) place {
 			row++
 		}
 	}
+
 	if len(s.places) == 0 {
 		return place{}
 	}
@@ -56,6 +57,7 @@ func (s *span) touchesFill(line, column, length int) bool {
 			row++
 		}
 	}
+
 	return false
 }
 
@@ -69,9 +71,11 @@ func scalarSpan(lines [][]rune, node *yaml.Node) *span {
 	case node.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0:
 		c.startQuoted()
 	}
+
 	for _, r := range node.Value {
 		s.add(r, c.next(r, node.Style), false)
 	}
+
 	return s
 }
 
@@ -126,6 +130,7 @@ func (c *cursor) startQuoted() {
 func (c *cursor) next(r rune, style yaml.Style) place {
 	rest := c.rest()
 	at := place{c.line, c.column}
+
 	switch {
 	case style&yaml.LiteralStyle != 0:
 		c.literal(r)
@@ -138,6 +143,7 @@ func (c *cursor) next(r rune, style yaml.Style) place {
 	default:
 		c.column++
 	}
+
 	return at
 }
 
@@ -156,6 +162,7 @@ func (c *cursor) folded(r rune) place {
 		return place{c.line, c.column - 1}
 	}
 	at := place{c.line, c.column}
+
 	if c.line < len(c.lines) {
 		c.line++
 		c.column = c.indent + 1
@@ -163,6 +170,7 @@ func (c *cursor) folded(r rune) place {
 			c.column = 1 + len(c.row()) - len([]rune(strings.TrimLeft(string(c.row()), " \t")))
 		}
 	}
+
 	return at
 }
 
@@ -175,10 +183,12 @@ func (c *cursor) escape(r rune) place {
 		c.column = 1 + len(c.row()) - len([]rune(strings.TrimLeft(string(c.row()), " \t")))
 		return c.next(r, yaml.DoubleQuotedStyle)
 	}
+
 	width := map[rune]int{'x': 4, 'u': 6, 'U': 10}[rest[1]]
 	if width == 6 && r > 0xffff {
 		width = 12 // two surrogates
 	}
+
 	c.column += max(width, 2)
 	return at
 }

@@ -65,11 +65,14 @@ func (t *template) syntax(err error) {
 // resources visits the resources that are ours. Macros and transforms may add anything: what is not a map is passed.
 func (t *template) resources(resources *yaml.Node) {
 	for i := 0; resources != nil && resources.Kind == yaml.MappingNode && i+1 < len(resources.Content); i += 2 {
-		key, resource := resources.Content[i], resolve(resources.Content[i+1])
-		kind, properties := get(resource, "Type"), get(resource, "Properties")
+		key := resources.Content[i]
+		resource := resolve(resources.Content[i+1])
+		kind := get(resource, "Type")
+		properties := get(resource, "Properties")
 		if kind == nil {
 			continue
 		}
+
 		switch kind.Value {
 		case "AWS::ImageBuilder::Component":
 			t.component(key, properties)
@@ -104,17 +107,21 @@ func (t *template) component(key, properties *yaml.Node) {
 	if get(properties, "Fn::Transform") != nil || get(properties, "<<") != nil {
 		return
 	}
+
 	for _, name := range []string{"Name", "Platform", "Version"} {
 		if get(properties, name) == nil {
 			t.add(finding.TemplateMissing, key, "the component has no "+name, "add "+name)
 		}
 	}
+
 	if name := plain(get(properties, "Name")); name != nil && !componentName.MatchString(name.Value) {
 		t.add(finding.TemplateName, name, fmt.Sprintf("%q is no component name", name.Value), "write 3 to 128 of A-Z a-z 0-9 - _ and blanks inside")
 	}
+
 	if version := plain(get(properties, "Version")); version != nil && !threeNumbers.MatchString(version.Value) {
 		t.add(finding.TemplateVersion, version, fmt.Sprintf("%q is no version", version.Value), "write three numbers, like 1.0.0")
 	}
+
 	platform := plain(get(properties, "Platform"))
 	if platform != nil && !slices.Contains(platforms, platform.Value) {
 		right := "write Linux, Windows or macOS"
@@ -124,6 +131,7 @@ func (t *template) component(key, properties *yaml.Node) {
 		t.add(finding.TemplatePlatform, platform, fmt.Sprintf("there is no platform %q", platform.Value), right)
 		platform = nil
 	}
+
 	t.data(key, properties, platform)
 }
 
@@ -136,7 +144,8 @@ func plain(node *yaml.Node) *yaml.Node {
 }
 
 func (t *template) data(key, properties, platform *yaml.Node) {
-	data, uri := get(properties, "Data"), get(properties, "Uri")
+	data := get(properties, "Data")
+	uri := get(properties, "Uri")
 	if data != nil && uri != nil || data == nil && uri == nil {
 		t.add(finding.TemplateData, key, "a component has exactly one of Data and Uri", "keep one of them")
 		return
@@ -144,6 +153,7 @@ func (t *template) data(key, properties, platform *yaml.Node) {
 	if data == nil {
 		return
 	}
+
 	text := t.textOf(data)
 	if text == nil {
 		return
@@ -171,18 +181,22 @@ func (t *template) embedded(text *span, platform *yaml.Node) {
 	if platform != nil {
 		on = component.Platform(platform.Value)
 	}
+
 	doc, found := t.linter.check(t.file, []byte(string(text.runes)), on)
 	for _, f := range found {
 		if f.Code == finding.TooLargeInline || text.touchesFill(f.Line, f.Column, f.Length) {
 			continue
 		}
 		at := text.at(f.Line, f.Column)
-		f.Line, f.Column = at.line, at.column
+		f.Line = at.line
+		f.Column = at.column
 		t.found = append(t.found, f)
 	}
+
 	if doc == nil {
 		return
 	}
+
 	for _, line := range stepLines(doc) {
 		t.steps = append(t.steps, text.at(line, 1).line)
 	}
@@ -190,7 +204,9 @@ func (t *template) embedded(text *span, platform *yaml.Node) {
 
 func (t *template) pipeline(properties *yaml.Node) {
 	when := get(properties, "Schedule")
-	expression, zone := plain(get(when, "ScheduleExpression")), plain(get(when, "Timezone"))
+	expression := plain(get(when, "ScheduleExpression"))
+
+	zone := plain(get(when, "Timezone"))
 	for _, part := range []struct {
 		node  *yaml.Node
 		check func(text string) error

@@ -46,6 +46,7 @@ func TestTemplates(t *testing.T) {
 		{"not YAML", "Resources: [\n", "2:1 IB600"},
 		{"silenced in the template", templateHead + "      Data: |\n" + indent(strings.Replace(strings.Replace(bad, "ExecuteBsh", "ExecuteBash", 1), "ls]", "yum install x, ls]", 1)+"# lint:ignore IB402\n", 8), "16:37 IB401, 17:9 IB410"},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -71,6 +72,7 @@ func TestKindOf(t *testing.T) {
 		"base: debian:bookworm": Recipe, "name: x\npackages: [jq]\n": Recipe, "name: x": Unknown, "": Unknown, "{": Unknown,
 		"\xef\xbb\xbfschemaVersion: 1.0": Document, "x:\n  phases: []\n": Unknown, "\"schemaVersion\": 1.0\n": Document,
 	}
+
 	for text, want := range tests {
 		if got := KindOf("x.yml", []byte(text)); got != want {
 			t.Errorf("%q is a %s, want %s", text, got, want)

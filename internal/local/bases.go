@@ -42,8 +42,10 @@ func (r *Run) PublishBase(ctx context.Context, base image.Base) (image.Base, err
 	if err := r.flush(); err != nil {
 		return base, explain(r.store.dir, err)
 	}
+
 	home := filepath.Join(r.store.dir, basesDir, base.SHA256)
 	base.Disk = filepath.Join(home, diskFile)
+
 	err := r.move(home)
 	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) {
 		return base, r.store.AddBase(ctx, base)
@@ -54,6 +56,7 @@ func (r *Run) PublishBase(ctx context.Context, base image.Base) (image.Base, err
 	if err := r.store.recordBase(ctx, base); err != nil {
 		return base, errors.Join(err, r.moveBack(home))
 	}
+
 	return base, nil
 }
 
@@ -76,11 +79,13 @@ func (s *Store) recordBase(ctx context.Context, base image.Base) error {
 	if err != nil {
 		return fmt.Errorf("record base %s: %w", base.Name, err)
 	}
+
 	_, err = s.db.ExecContext(ctx, `INSERT INTO bases (name, sha256, record) VALUES (?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, record = excluded.record`, base.Name, base.SHA256, string(record))
 	if err != nil {
 		return explain(s.dir, fmt.Errorf("record base %s: %w", base.Name, err))
 	}
+
 	return nil
 }
 
@@ -112,6 +117,7 @@ func (s *Store) hasRow(ctx context.Context, part, name string) (bool, error) {
 	if part == basesDir {
 		statement = "SELECT 1 FROM bases WHERE sha256 = ?"
 	}
+
 	one := 0
 	err := s.db.QueryRowContext(ctx, statement, name).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -120,5 +126,6 @@ func (s *Store) hasRow(ctx context.Context, part, name string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("find %s of %s: %w", name, part, err)
 	}
+
 	return true, nil
 }

@@ -17,10 +17,12 @@ func addBase(t *testing.T, s *Store, name, digit string) image.Base {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(run.Dir, "disk.raw"), digit)
+
 	base, err := run.PublishBase(t.Context(), image.Base{Name: name, SHA256: strings.Repeat(digit, 64)})
 	if err := errors.Join(err, run.Close()); err != nil {
 		t.Fatal(err)
 	}
+
 	return base
 }
 
@@ -35,13 +37,16 @@ func write(t *testing.T, file, text string) {
 func TestBasesShareDisks(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
-	one, two := addBase(t, s, "debian:bookworm", "a"), addBase(t, s, "mine", "a")
+	one := addBase(t, s, "debian:bookworm", "a")
+
+	two := addBase(t, s, "mine", "a")
 	if one.Disk != two.Disk {
 		t.Fatalf("equal disks lie in %s and %s", one.Disk, two.Disk)
 	}
 	if err := s.RemoveBase(t.Context(), "debian:bookworm"); err != nil {
 		t.Fatal(err)
 	}
+
 	got, err := s.Base(t.Context(), "mine")
 	if err != nil {
 		t.Fatal(err)
@@ -52,8 +57,10 @@ func TestBasesShareDisks(t *testing.T) {
 	if err := s.RemoveBase(t.Context(), "mine"); err != nil {
 		t.Fatal(err)
 	}
+
 	expectFiles(t, filepath.Join(s.dir, basesDir), 0)
 	expectFiles(t, filepath.Join(s.dir, runsDir), 0)
+
 	if missing := (*MissingError)(nil); !errors.As(s.RemoveBase(t.Context(), "mine"), &missing) {
 		t.Error("a base could be removed twice")
 	}
@@ -82,6 +89,7 @@ func TestPublishBaseRefusesPaths(t *testing.T) {
 	if _, err := run.PublishBase(t.Context(), image.Base{SHA256: "../../x"}); err == nil {
 		t.Error("a path was taken for a digest")
 	}
+
 	if err := run.Close(); err != nil {
 		t.Error(err)
 	}

@@ -28,16 +28,19 @@ func (b Buckets) Get(_ context.Context, bucket, key, _ string) (body io.ReadClos
 		if err != nil {
 			return fmt.Errorf("get s3://%s/%s: %w", bucket, key, err)
 		}
+
 		info, err := file.Stat()
 		if err == nil && !info.Mode().IsRegular() {
 			err = fs.ErrNotExist // a folder is no object
 		}
+
 		if err != nil {
 			return errors.Join(fmt.Errorf("get s3://%s/%s: %w", bucket, key, err), file.Close())
 		}
 		body = file
 		return nil
 	})
+
 	return body, err
 }
 
@@ -54,16 +57,19 @@ func (b Buckets) List(ctx context.Context, bucket, prefix, _ string, limit int) 
 			if !strings.HasPrefix(name, prefix) || entry.IsDir() {
 				return nil
 			}
+
 			info, err := root.Stat(name)
 			if err == nil && info.Mode().IsRegular() {
 				keys = append(keys, name)
 			}
+
 			return err
 		})
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list s3://%s/%s: %w", bucket, prefix, err)
 	}
+
 	slices.Sort(keys)
 	return keys[:min(len(keys), limit)], nil
 }
@@ -98,10 +104,12 @@ func put(root *os.Root, key string, body io.Reader) (err error) {
 	if err != nil {
 		return err
 	}
+
 	_, err = io.Copy(file, body)
 	if err = errors.Join(err, file.Close()); err == nil {
 		err = root.Rename(part, key)
 	}
+
 	if err != nil {
 		return errors.Join(err, root.Remove(part))
 	}

@@ -25,6 +25,7 @@ func newBuckets(t *testing.T, keys ...string) (Buckets, string) {
 			t.Fatal(err)
 		}
 	}
+
 	return Buckets{"b": dir}, dir
 }
 
@@ -44,6 +45,7 @@ func TestBucketGivesBackWhatWasPut(t *testing.T) {
 			t.Errorf("got %q, %v; want %q", got, err, text)
 		}
 	}
+
 	if left, _ := filepath.Glob(filepath.Join(dir, "deep/down/.*")); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
 	}
@@ -52,6 +54,7 @@ func TestBucketGivesBackWhatWasPut(t *testing.T) {
 func TestBucketLists(t *testing.T) {
 	t.Parallel()
 	buckets, _ := newBuckets(t, "a/1", "a/b/2", "a.txt", "ab/3", "c")
+
 	for _, test := range []struct {
 		prefix string
 		limit  int
@@ -83,6 +86,7 @@ func TestBucketKeepsToItsDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	for _, key := range []string{"file", "dir/key", "up/x", "../key", "/etc/passwd", "a/../../x", "", "."} {
 		if body, err := buckets.Get(t.Context(), "b", key, ""); err == nil {
 			body.Close()
@@ -92,9 +96,11 @@ func TestBucketKeepsToItsDirectory(t *testing.T) {
 			t.Errorf("put %q leads out", key)
 		}
 	}
+
 	if text, err := os.ReadFile(filepath.Join(outside, "key")); err != nil || string(text) != "private" {
 		t.Errorf("the file outside is %q, %v", text, err)
 	}
+
 	if body, err := buckets.Get(t.Context(), "b", "ok", ""); err != nil {
 		t.Errorf("a link inside: %v", err)
 	} else {

@@ -69,6 +69,7 @@ func baker(ctx context.Context, dir, how string) *exec.Cmd {
 func TestKilledWhilePublishing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+
 	for n := range 40 {
 		killBaker(t, dir, time.Duration(n)*700*time.Microsecond)
 		s, err := Open(t.Context(), dir, clock)
@@ -93,10 +94,12 @@ func killBaker(t *testing.T, dir string, after time.Duration) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
 		t.Error(err)
 	}
 	<-time.After(after)
+
 	if err := cmd.Process.Kill(); err != nil {
 		t.Error(err)
 	}
@@ -109,6 +112,7 @@ func killBaker(t *testing.T, dir string, after time.Duration) {
 func expectWhole(t *testing.T, s *Store) {
 	t.Helper()
 	images, err := s.Images(t.Context())
+
 	events, err2 := s.Events(t.Context(), 0)
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
@@ -116,6 +120,7 @@ func expectWhole(t *testing.T, s *Store) {
 	if len(events) != len(images) {
 		t.Fatalf("%d events of %d images", len(events), len(images))
 	}
+
 	for i, img := range images {
 		if text, err := os.ReadFile(img.Disk); err != nil || string(text) != strings.Repeat(img.ID, 1000) {
 			t.Errorf("disk of %s: %d bytes, %v", img.ID, len(text), err)
@@ -124,8 +129,10 @@ func expectWhole(t *testing.T, s *Store) {
 			t.Errorf("event %d is %s, want %s", i, events[i].Message, img.ID)
 		}
 	}
+
 	expectFiles(t, filepath.Join(s.dir, imagesDir), len(images))
 	expectFiles(t, filepath.Join(s.dir, runsDir), 0)
+
 	if len(images) == 0 {
 		return
 	}
@@ -139,6 +146,7 @@ func expectWhole(t *testing.T, s *Store) {
 func TestEightProcessesAtOnce(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "new")
+
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -147,6 +155,7 @@ func TestEightProcessesAtOnce(t *testing.T) {
 			}
 		})
 	}
+
 	all.Wait()
 	s := open(t, dir)
 	expectWhole(t, s)

@@ -46,6 +46,7 @@ func scanEvent(row scanner) (Event, error) {
 	if err != nil {
 		return Event{}, fmt.Errorf("read event %d: %w", event.Number, err)
 	}
+
 	event.Created = at
 	return event, nil
 }

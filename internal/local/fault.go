@@ -83,15 +83,18 @@ func advice(dir string, err error) string {
 		return dir + " must be on a writable filesystem: name another directory with --data-dir"
 	case errors.Is(err, fs.ErrPermission), code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, code == sqlite3.SQLITE_PERM:
 		return dir + " must be writable by this user: run as its owner (sudo), or name another directory with --data-dir"
+
 	case errors.Is(err, syscall.ENOTDIR):
 		return dir + " must be a directory: name another one with --data-dir"
 	case errors.Is(err, syscall.EXDEV):
 		return dir + " must be one filesystem: its directories cannot be mounted apart"
 	case code == sqlite3.SQLITE_NOTADB, code == sqlite3.SQLITE_CORRUPT:
 		return dir + "/" + storeFile + " is not a store or is damaged: restore it, or name another directory with --data-dir"
+
 	case errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.EBADF), errors.Is(err, unix.ENOSYS):
 		return dir + " must be on a filesystem with file locks, a local one: name another directory with --data-dir"
 	}
+
 	if place := (*placeError)(nil); errors.As(err, &place) {
 		return dir + " must be a directory that this user can make: name another one with --data-dir"
 	}

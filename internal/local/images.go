@@ -28,6 +28,7 @@ func (s *Store) Commit(ctx context.Context, img image.Image) error {
 	if err != nil {
 		return fmt.Errorf("record image %s: %w", img.ID, err)
 	}
+
 	err = s.transact(ctx, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "INSERT INTO images (id, failed, record) VALUES (?, ?, ?)", img.ID, img.Failed != "", string(record))
 		if err != nil {
@@ -35,6 +36,7 @@ func (s *Store) Commit(ctx context.Context, img image.Image) error {
 		}
 		return s.announce(ctx, tx, img)
 	})
+
 	return explain(s.dir, err)
 }
 
@@ -43,15 +45,18 @@ func (s *Store) announce(ctx context.Context, tx *sql.Tx, img image.Image) error
 	if img.Failed != "" {
 		return nil
 	}
+
 	if img.Parameter != "" {
 		if _, err := putParameter(ctx, tx, img.Parameter, img.ID, s.now()); err != nil {
 			return err
 		}
 	}
+
 	message, err := newImage(img.ID)
 	if err != nil {
 		return err
 	}
+
 	return addEvent(ctx, tx, message, s.now())
 }
 
@@ -79,6 +84,7 @@ func checkDisk(disk, dir string) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("record disk %s: it must be a regular file", disk)
 	}
+
 	return nil
 }
 
@@ -108,6 +114,7 @@ func theImage(name string, found []image.Image, err error) (image.Image, error) 
 	case len(found) == 0:
 		return image.Image{}, &MissingError{Kind: "image", Name: name, Next: "image-builder image list shows what there is"}
 	}
+
 	return image.Image{}, &MissingError{
 		Kind: "image", Name: name, Next: "write more of its ID",
 		Why: fmt.Sprintf("several begin like that, such as %s and %s", found[0].ID, found[1].ID),
@@ -134,6 +141,7 @@ func forgetImage(ctx context.Context, tx *sql.Tx, id string, force bool) error {
 	if names.Valid && !force {
 		return &InUseError{Image: id, Parameters: strings.Split(names.String, "\n")}
 	}
+
 	gone, err := tx.ExecContext(ctx, "DELETE FROM images WHERE id = ?", id)
 	if err != nil {
 		return fmt.Errorf("remove image %s: %w", id, err)
@@ -141,6 +149,7 @@ func forgetImage(ctx context.Context, tx *sql.Tx, id string, force bool) error {
 	if rows, err := gone.RowsAffected(); err != nil || rows == 0 {
 		return errors.Join(&MissingError{Kind: "image", Name: id, Next: "image-builder image list shows what there is"}, err)
 	}
+
 	return nil
 }
 

@@ -24,6 +24,7 @@ func TestPublish(t *testing.T) {
 	if diff := cmp.Diff(img, got); diff != "" {
 		t.Error(diff)
 	}
+
 	if want := filepath.Join(s.dir, "images", img.ID, "logs", "01-one.log"); got.Steps[0].Log != want || got.Steps[1].Log != "" {
 		t.Errorf("logs %q and %q, want %q and none", got.Steps[0].Log, got.Steps[1].Log, want)
 	}
@@ -31,6 +32,7 @@ func TestPublish(t *testing.T) {
 	if want := (Parameter{Name: "/buildkite/agent-ami", Value: img.ID, Version: 1, Changed: clock()}); err != nil || parameter != want {
 		t.Errorf("parameter %+v, %v; want %+v", parameter, err, want)
 	}
+
 	events, err := reader.Events(t.Context(), 0)
 	message := `{"event": "NewImage", "NewImage": {"ami": "` + img.ID + `"}}`
 	if diff := cmp.Diff([]Event{{Number: 1, Created: clock(), Message: message}}, events); err != nil || diff != "" {
@@ -46,6 +48,7 @@ func TestPublishFailedImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	img := fill(t, run, "/out")
 	img.Failed = "step build/one: exit status 1"
 	if _, err := run.Publish(t.Context(), img); err != nil {
@@ -54,6 +57,7 @@ func TestPublishFailedImage(t *testing.T) {
 	if err := run.Close(); err != nil {
 		t.Fatal(err)
 	}
+
 	events, err := s.Events(t.Context(), 0)
 	parameters, err2 := s.Parameters(t.Context())
 	if len(events) > 0 || len(parameters) > 0 || err != nil || err2 != nil {
@@ -90,6 +94,7 @@ func TestPublishAllOrNothing(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			img := fill(t, run, "/out")
 			if err := spoil(s, &img); err != nil {
 				t.Fatal(err)
@@ -100,6 +105,7 @@ func TestPublishAllOrNothing(t *testing.T) {
 			if err := run.Close(); err != nil {
 				t.Error(err)
 			}
+
 			expectNothing(t, s)
 			expectFiles(t, filepath.Join(s.dir, runsDir), 0)
 		})
@@ -118,6 +124,7 @@ func TestFindImage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	for name, test := range map[string]struct{ ask, want, error string }{
 		"the whole ID":        {ask: "img-aa000000000000001", want: "img-aa000000000000001"},
 		"a beginning":         {ask: "img-aa", want: "img-aa000000000000001"},
@@ -143,10 +150,12 @@ func TestFindImage(t *testing.T) {
 func TestRemoveImage(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
-	old, current := publish(t, s, "/out"), publish(t, s, "/out")
+	old := publish(t, s, "/out")
+	current := publish(t, s, "/out")
 	if err := s.RemoveImage(t.Context(), old.ID, false); err != nil {
 		t.Fatal(err)
 	}
+
 	err := s.RemoveImage(t.Context(), current.ID, false)
 	if inUse := (*InUseError)(nil); !errors.As(err, &inUse) || !strings.Contains(err.Error(), "the current value of parameter /out") {
 		t.Fatalf("RemoveImage of the current image: %v", err)
@@ -157,11 +166,13 @@ func TestRemoveImage(t *testing.T) {
 	if err := s.RemoveImage(t.Context(), current.ID, true); err != nil {
 		t.Fatal(err)
 	}
+
 	if missing := (*MissingError)(nil); !errors.As(s.RemoveImage(t.Context(), current.ID, true), &missing) {
 		t.Error("an image could be removed twice")
 	}
 	expectFiles(t, filepath.Join(s.dir, imagesDir), 0)
 	expectFiles(t, filepath.Join(s.dir, runsDir), 0)
+
 	if value, err := s.Parameter(t.Context(), "/out"); value != current.ID || err != nil {
 		t.Errorf("parameter: %q, %v", value, err)
 	}

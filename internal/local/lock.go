@@ -29,6 +29,7 @@ func tryLock(dir string) (*os.File, error) {
 		}
 		return nil, errors.Join(fmt.Errorf("lock directory %s: %w", dir, err), f.Close())
 	}
+
 	if err := sameDirectory(f, dir); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -48,6 +49,7 @@ func sameDirectory(f *os.File, dir string) error {
 	if !os.SameFile(locked, named) {
 		return fmt.Errorf("lock directory %s: %w", dir, errHeld)
 	}
+
 	return nil
 }
 
@@ -55,6 +57,7 @@ func sameDirectory(f *os.File, dir string) error {
 func waitLock(ctx context.Context, dir string) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
+
 	for {
 		f, err := tryLock(dir)
 		if !errors.Is(err, errHeld) {

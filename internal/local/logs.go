@@ -33,6 +33,7 @@ func (s *Store) clearLogs(ctx context.Context) ([]string, error) {
 			unnamed = append(unnamed, info)
 		}
 	}
+
 	slices.SortFunc(unnamed, func(a, b os.FileInfo) int { return cmp.Compare(b.ModTime().UnixNano(), a.ModTime().UnixNano()) })
 	var cleared []string
 	for _, info := range unnamed[min(keptLogs, len(unnamed)):] {
@@ -43,5 +44,6 @@ func (s *Store) clearLogs(ctx context.Context) ([]string, error) {
 		}
 		cleared = append(cleared, "removed "+path)
 	}
+
 	return cleared, err
 }

@@ -15,6 +15,7 @@ func TestLogsOfOldFailuresGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
+
 	start := time.Now()
 	for i := range keptLogs + 3 {
 		dir := store.Logs(fmt.Sprintf("img-%017d", i))
@@ -25,6 +26,7 @@ func TestLogsOfOldFailuresGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	if _, err := store.Recover(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,7 @@ func CheckParameter(name, value string) error {
 	case len(value) > maxParameterValue:
 		return fmt.Errorf("check parameter %s: its value must not be longer than %d bytes, not %d", name, maxParameterValue, len(value))
 	}
+
 	return nil
 }
 
@@ -97,6 +98,7 @@ func scanParameter(row scanner) (Parameter, error) {
 	if err != nil {
 		return Parameter{}, fmt.Errorf("read parameter %s: %w", parameter.Name, err)
 	}
+
 	parameter.Changed = at
 	return parameter, nil
 }

@@ -39,10 +39,12 @@ func TestPutParameter(t *testing.T) {
 			t.Errorf("PutParameter: version %d, %v; want %d", got, err, version)
 		}
 	}
+
 	if value, err := s.Parameter(t.Context(), "/a"); value != "same" || err != nil {
 		t.Errorf("Parameter: %q, %v", value, err)
 	}
 	_, err := s.Parameter(t.Context(), "/b")
+
 	missing := (*MissingError)(nil)
 	if !errors.As(err, &missing) || missing.Hint() != "image-builder parameter put /b VALUE" {
 		t.Errorf("Parameter that is not there: %v", err)

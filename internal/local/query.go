@@ -17,6 +17,7 @@ func query[T any](ctx context.Context, db *sql.DB, scan func(scanner) (T, error)
 		return nil, fmt.Errorf("query store: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
+
 	for rows.Next() {
 		one, err := scan(rows)
 		if err != nil {
@@ -24,6 +25,7 @@ func query[T any](ctx context.Context, db *sql.DB, scan func(scanner) (T, error)
 		}
 		all = append(all, one)
 	}
+
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("query store: %w", err)
 	}

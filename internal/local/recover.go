@@ -45,6 +45,7 @@ func (s *Store) clearUnnamedIn(ctx context.Context, part string) ([]string, erro
 		lines, failed := s.clearUnnamed(ctx, part, name)
 		cleared, err = append(cleared, lines...), errors.Join(err, failed)
 	}
+
 	return cleared, err
 }
 
@@ -65,11 +66,13 @@ func (s *Store) clearLocked(dir string, stale func() (bool, error)) ([]string, e
 	if err != nil {
 		return nil, err
 	}
+
 	var cleared []string
 	yes, err := stale()
 	if yes && err == nil {
 		cleared, err = s.discard(dir)
 	}
+
 	return cleared, errors.Join(err, lock.Close())
 }
 
@@ -86,6 +89,7 @@ func (s *Store) discard(dir string) ([]string, error) {
 	} else if err != nil {
 		return cleared, fmt.Errorf("remove directory: %w", err)
 	}
+
 	if err := os.RemoveAll(trash); err != nil {
 		return cleared, fmt.Errorf("remove directory: %w", err)
 	}
@@ -104,5 +108,6 @@ func readNames(dir string) ([]string, error) {
 			names = append(names, entry.Name())
 		}
 	}
+
 	return names, nil
 }

@@ -29,15 +29,18 @@ func release(dir string) ([]string, error) {
 	if err := unmountTree(dir); err != nil {
 		return cleared, err
 	}
+
 	for device := range loops {
 		if err := detach(device, dir); err != nil {
 			return cleared, err
 		}
 		cleared = append(cleared, "detached "+device)
 	}
+
 	if len(loops) > 0 {
 		awaitDetached(dir)
 	}
+
 	return cleared, nil
 }
 
@@ -72,6 +75,7 @@ func sweepDeleted(dir string) ([]string, error) {
 		lines, failed := release(home)
 		cleared, err = append(cleared, lines...), errors.Join(err, failed)
 	}
+
 	return cleared, err
 }
 
@@ -87,6 +91,7 @@ func loopsBelow(dir string) (map[string]string, error) {
 			loops["/dev/"+filepath.Base(filepath.Dir(filepath.Dir(attribute)))] = file
 		}
 	}
+
 	return loops, nil
 }
 
@@ -110,6 +115,7 @@ func detach(device, dir string) (err error) {
 		return fmt.Errorf("detach loop device: %w", err)
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+
 	file := backing(filepath.Join("/sys/block", filepath.Base(device), "loop/backing_file"))
 	if !strings.HasPrefix(file, dir+"/") {
 		return nil
@@ -118,6 +124,7 @@ func detach(device, dir string) (err error) {
 	if err != nil && !errors.Is(err, unix.ENXIO) && !errors.Is(err, unix.EBUSY) {
 		return fmt.Errorf("detach loop device %s: %w", device, err)
 	}
+
 	return nil
 }
 
@@ -141,8 +148,10 @@ func unmountBelow(dir string, loops map[string]string) ([]string, error) {
 		if err != nil {
 			return cleared, fmt.Errorf("unmount %s: %w", m.point, err)
 		}
+
 		cleared = append(cleared, "unmounted "+m.point)
 	}
+
 	return cleared, nil
 }
 
@@ -168,18 +177,21 @@ func firstMount(dir string) (string, error) {
 		if err == nil {
 			err = unix.Statx(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW|unix.AT_NO_AUTOMOUNT, 0, &stat)
 		}
+
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // somebody else removes it, too
 		}
 		if err != nil || stat.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 {
 			return err
 		}
+
 		point = path
 		return filepath.SkipAll
 	})
 	if err != nil {
 		return "", fmt.Errorf("look for mounts: %w", err)
 	}
+
 	return point, nil
 }
 
@@ -194,12 +206,14 @@ func readMounts() ([]mount, error) {
 	var mounts []mount
 	for line := range bytes.Lines(text) {
 		before, after, _ := strings.Cut(string(line), " - ")
-		fields, source := strings.Fields(before), strings.Fields(after)
+		fields := strings.Fields(before)
+		source := strings.Fields(after)
 		if len(fields) < 5 || len(source) < 2 {
 			continue
 		}
 		mounts = append(mounts, mount{point: unescape(fields[4]), source: unescape(source[1])})
 	}
+
 	return mounts, nil
 }
 
@@ -216,5 +230,6 @@ func unescape(field string) string {
 		}
 		text.WriteByte(field[i])
 	}
+
 	return text.String()
 }

@@ -20,10 +20,13 @@ func mountTmpfs(t *testing.T, dir, options string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+
 	flags := uintptr(0)
 	if options == "ro" {
-		flags, options = unix.MS_RDONLY, ""
+		flags = unix.MS_RDONLY
+		options = ""
 	}
+
 	if err := unix.Mount("tmpfs", dir, "tmpfs", flags, options); err != nil {
 		return err
 	}
@@ -32,6 +35,7 @@ func mountTmpfs(t *testing.T, dir, options string) error {
 			t.Error(err)
 		}
 	})
+
 	return nil
 }
 
@@ -54,10 +58,13 @@ func TestRecoverMountsAndLoops(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "with blank"))
 	shown := filepath.Join(t.TempDir(), "precious")
 	write(t, shown, "still here")
-	run, below, elsewhere := filepath.Join(s.dir, runsDir, "dead"), filepath.Join(s.dir, runsDir, "dead", "root"), t.TempDir()
+	run := filepath.Join(s.dir, runsDir, "dead")
+	below := filepath.Join(s.dir, runsDir, "dead", "root")
+	elsewhere := t.TempDir()
 	if err := os.MkdirAll(below, 0o700); err != nil {
 		t.Fatal(err)
 	}
+
 	device := attach(t, filepath.Join(run, "disk.raw"))
 	if err := unix.Mount(filepath.Dir(shown), below, "", unix.MS_BIND, ""); err != nil {
 		t.Fatal(err)
@@ -65,15 +72,18 @@ func TestRecoverMountsAndLoops(t *testing.T) {
 	if err := unix.Mount(device, elsewhere, "ext4", 0, ""); err != nil {
 		t.Fatal(err)
 	}
+
 	cleared, err := s.Recover(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, want := range []string{"unmounted " + below, "unmounted " + elsewhere, "detached " + device, "removed " + run} {
 		if !slices.Contains(cleared, want) {
 			t.Errorf("Recover did not say %q: %q", want, cleared)
 		}
 	}
+
 	if text, err := os.ReadFile(shown); string(text) != "still here" {
 		t.Errorf("the host's file: %q, %v", text, err)
 	}
@@ -88,14 +98,18 @@ func TestUnmountTree(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root to mount")
 	}
-	dir, shown := t.TempDir(), filepath.Join(t.TempDir(), "precious")
+	dir := t.TempDir()
+	shown := filepath.Join(t.TempDir(), "precious")
 	write(t, shown, "still here")
-	file, below := filepath.Join(dir, "file"), filepath.Join(dir, "a b", "root")
+	file := filepath.Join(dir, "file")
+	below := filepath.Join(dir, "a b", "root")
 	write(t, file, "")
+
 	err := os.MkdirAll(below, 0o700)
 	for _, bind := range [][2]string{{shown, file}, {filepath.Dir(shown), below}, {filepath.Dir(shown), below}} {
 		err = errors.Join(err, unix.Mount(bind[0], bind[1], "", unix.MS_BIND, ""))
 	}
+
 	if err := errors.Join(err, unmountTree(dir), os.RemoveAll(dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +126,7 @@ func TestRecoverLoopOfRemovedRun(t *testing.T) {
 	if err := os.Mkdir(run, 0o700); err != nil {
 		t.Fatal(err)
 	}
+
 	device := attach(t, filepath.Join(run, "disk.raw"))
 	if err := os.RemoveAll(run); err != nil {
 		t.Fatal(err)
@@ -119,6 +134,7 @@ func TestRecoverLoopOfRemovedRun(t *testing.T) {
 	if cleared, err := s.Recover(t.Context()); err != nil || !slices.Equal(cleared, []string{"detached " + device}) {
 		t.Fatalf("Recover: %q, %v", cleared, err)
 	}
+
 	expectDetached(t, device, s.dir)
 }
 
@@ -129,6 +145,7 @@ func TestRecoverSparesWhatIsHeld(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	device := attach(t, filepath.Join(run.Dir, "disk.raw"))
 	if cleared, err := open(t, s.dir).Recover(t.Context()); err != nil || len(cleared) > 0 {
 		t.Fatalf("Recover cleared a live run: %q, %v", cleared, err)
@@ -139,6 +156,7 @@ func TestRecoverSparesWhatIsHeld(t *testing.T) {
 	if err := run.Close(); err != nil {
 		t.Fatal(err)
 	}
+
 	expectDetached(t, device, s.dir)
 }
 
@@ -151,10 +169,12 @@ func attach(t *testing.T, disk string) string {
 	if out, err := exec.CommandContext(t.Context(), "mkfs.ext4", "-q", disk, "4M").CombinedOutput(); err != nil {
 		t.Fatalf("mkfs.ext4: %v\n%s", err, out)
 	}
+
 	out, err := exec.CommandContext(t.Context(), "losetup", "--find", "--show", disk).Output()
 	if err != nil {
 		t.Fatalf("losetup: %v", err)
 	}
+
 	return strings.TrimSpace(string(out))
 }
 

@@ -36,11 +36,13 @@ func (s *Store) NewRun(ctx context.Context) (*Run, error) {
 			run.lock = lock
 			return run, nil
 		}
+
 		// Between Mkdir and the lock, another process may have taken the directory for an abandoned one.
 		if !errors.Is(err, errHeld) && !errors.Is(err, fs.ErrNotExist) {
 			return nil, explain(s.dir, errors.Join(err, os.Remove(run.Dir)))
 		}
 	}
+
 	return nil, fmt.Errorf("create run: %w", context.Cause(ctx))
 }
 
@@ -55,6 +57,7 @@ func (r *Run) Publish(ctx context.Context, img image.Image) (image.Image, error)
 	if err := r.flush(); err != nil {
 		return img, explain(r.store.dir, err)
 	}
+
 	home := filepath.Join(r.store.dir, imagesDir, r.ID)
 	placed := mapPaths(img, func(path string) string { return rebase(path, r.Dir, home) })
 	if err := r.move(home); err != nil {
@@ -63,6 +66,7 @@ func (r *Run) Publish(ctx context.Context, img image.Image) (image.Image, error)
 	if err := r.store.commitOnce(ctx, placed); err != nil {
 		return img, errors.Join(err, r.moveBack(home))
 	}
+
 	return placed, nil
 }
 
@@ -73,6 +77,7 @@ func (s *Store) commitOnce(ctx context.Context, img image.Image) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
+
 	err := s.Commit(ctx, img)
 	if err == nil {
 		return nil
@@ -80,6 +85,7 @@ func (s *Store) commitOnce(ctx context.Context, img image.Image) error {
 	if known, lookup := s.hasRow(ctx, imagesDir, img.ID); lookup == nil && known {
 		return nil
 	}
+
 	return err
 }
 

@@ -51,11 +51,13 @@ func (s *Store) migrate(ctx context.Context) error {
 			Next: "use the image-builder that wrote it, or another directory with --data-dir",
 		}
 	}
+
 	lock, err := waitLock(ctx, s.dir)
 	if err != nil {
 		return err
 	}
 	defer lock.Close() // closing unlocks; nothing was written through it
+
 	if _, err := s.db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
 		return fmt.Errorf("turn on write-ahead log: %w", err)
 	}
@@ -76,11 +78,13 @@ func upgrade(ctx context.Context, tx *sql.Tx) error {
 	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
 		return fmt.Errorf("read store version: %w", err)
 	}
+
 	for ; version < len(migrations); version++ {
 		statements := fmt.Sprintf("%s PRAGMA user_version = %d;", migrations[version], version+1)
 		if _, err := tx.ExecContext(ctx, statements); err != nil {
 			return fmt.Errorf("migrate store to schema %d: %w", version+1, err)
 		}
 	}
+
 	return nil
 }

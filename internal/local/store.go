@@ -63,6 +63,7 @@ func Open(ctx context.Context, dir string, now func() time.Time) (*Store, error)
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(explain(dir, err), s.Close())
 	}
+
 	if _, err := s.Recover(ctx); err != nil {
 		return nil, errors.Join(explain(dir, err), s.Close())
 	}
@@ -86,11 +87,13 @@ func prepare(dir string) (string, error) {
 	if err != nil {
 		return dir, fmt.Errorf("open data directory: %w", err)
 	}
+
 	for _, part := range []string{basesDir, imagesDir, runsDir, logsDir} {
 		if err := os.MkdirAll(filepath.Join(absolute, part), 0o700); err != nil {
 			return absolute, fmt.Errorf("create data directory: %w", err)
 		}
 	}
+
 	// The kernel reports mounts and loop devices by their real path.
 	if absolute, err = filepath.EvalSymlinks(absolute); err != nil {
 		return absolute, fmt.Errorf("open data directory: %w", err)
@@ -110,6 +113,7 @@ func connect(file string) (*sql.DB, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+
 	db.SetMaxOpenConns(1)
 	return db, nil
 }
@@ -126,6 +130,7 @@ func (s *Store) transact(ctx context.Context, change func(*sql.Tx) error) error 
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit transaction: %w", err)
 	}
+
 	return nil
 }
 

@@ -25,6 +25,7 @@ func open(t *testing.T, dir string) *Store {
 			t.Error(err)
 		}
 	})
+
 	return s
 }
 
@@ -40,10 +41,12 @@ func publish(t *testing.T, s *Store, parameter string) image.Image {
 			t.Error(err)
 		}
 	}()
+
 	img, err := run.Publish(t.Context(), fill(t, run, parameter))
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return img
 }
 
@@ -55,14 +58,17 @@ func fill(t *testing.T, run *Run, parameter string) image.Image {
 		Disk:  filepath.Join(run.Dir, "disk.raw"),
 		Steps: []image.Step{{Log: filepath.Join(run.Dir, "logs", "01-one.log"), Elapsed: image.Duration(time.Second)}, {}},
 	}
+
 	if err := os.Mkdir(filepath.Join(run.Dir, "logs"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+
 	for _, file := range []string{img.Disk, img.Steps[0].Log} {
 		if err := os.WriteFile(file, []byte(run.ID), 0o400); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	return img
 }
 
@@ -71,6 +77,7 @@ func expectNothing(t *testing.T, s *Store) {
 	t.Helper()
 	images, err := s.Images(t.Context())
 	parameters, err2 := s.Parameters(t.Context())
+
 	events, err3 := s.Events(t.Context(), 0)
 	if err := errors.Join(err, err2, err3); err != nil {
 		t.Fatal(err)
@@ -78,6 +85,7 @@ func expectNothing(t *testing.T, s *Store) {
 	if len(images)+len(parameters)+len(events) > 0 {
 		t.Errorf("visible: %v %v %v", images, parameters, events)
 	}
+
 	expectFiles(t, filepath.Join(s.dir, imagesDir), 0)
 }
 
@@ -111,6 +119,7 @@ func TestDataDirectoryMoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	id := publish(t, s, "").ID
 	if err := errors.Join(s.Close(), os.Rename(filepath.Join(parent, "old"), filepath.Join(parent, "new"))); err != nil {
 		t.Fatal(err)
@@ -119,6 +128,7 @@ func TestDataDirectoryMoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, file := range []string{img.Disk, img.Steps[0].Log} {
 		if text, err := os.ReadFile(file); string(text) != id {
 			t.Errorf("%s holds %q, %v", file, text, err)

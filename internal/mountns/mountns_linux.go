@@ -26,6 +26,7 @@ func Enter() error {
 	if os.Geteuid() != 0 {
 		return errors.New("enter private mounts: disks are attached and mounted: run as root, or with sudo")
 	}
+
 	runtime.LockOSThread() // exec keeps the namespaces of the thread that calls it
 	if err := unix.Unshare(unix.CLONE_NEWNS); err != nil {
 		return fmt.Errorf("unshare mounts: %w: in a container, give it CAP_SYS_ADMIN", err)
@@ -33,6 +34,7 @@ func Enter() error {
 	if err := unix.Mount("none", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("make mounts private: %w", err)
 	}
+
 	err := unix.Exec("/proc/self/exe", os.Args, append(os.Environ(), mark+"=1"))
 	return fmt.Errorf("exec %s: %w", os.Args[0], err)
 }

@@ -24,19 +24,23 @@ func (p Pipeline) define(ctx context.Context, r *recipe.Recipe, o Options) (bake
 		Name: r.Name, RecipeDigest: digest, Buckets: o.Buckets, Env: o.Env, DiskSize: r.Disk,
 		AllowLeak: r.AllowLeak, Parameter: r.Output, Timeout: r.Timeout, KeepFailed: o.KeepFailed, Credentials: o.Credentials,
 	}
+
 	if r.Secrets != "" {
 		if d.Secrets, err = p.Secrets.Secrets(ctx, r.Secrets); err != nil {
 			return bake.Definition{}, fmt.Errorf("read secrets: %w", err)
 		}
 	}
+
 	if d.Documents, err = p.documents(ctx, r); err != nil {
 		return bake.Definition{}, err
 	}
+
 	if r.Bootstrap != "" && !isS3(r.Bootstrap) {
 		if d.Script, err = os.ReadFile(r.Bootstrap); err != nil {
 			return bake.Definition{}, fmt.Errorf("read bootstrap script: %w", err)
 		}
 	}
+
 	return d, nil
 }
 
@@ -50,11 +54,13 @@ func (p Pipeline) documents(ctx context.Context, r *recipe.Recipe) ([]bake.Docum
 	if err != nil {
 		return nil, err
 	}
+
 	own, err := p.components(ctx, r.Components)
 	if err != nil {
 		return nil, err
 	}
 	last, err := readyMade(use{"bootstrap.yml", "BootstrapScriptUrl", scriptURL(r.Bootstrap)})
+
 	return slices.Concat(before, own, last), err
 }
 
@@ -75,6 +81,7 @@ func readyMade(uses ...use) ([]bake.Document, error) {
 			Name: u.document, Text: text, Parameters: []component.Parameter{{Name: u.parameter, Value: u.value}},
 		})
 	}
+
 	return documents, nil
 }
 

@@ -18,12 +18,15 @@ import (
 func TestDocumentsRunInTheOrderInWhichTheyNeedEachOther(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	own, script := filepath.Join(dir, "own.yml"), filepath.Join(dir, "script.sh")
+	own := filepath.Join(dir, "own.yml")
+
+	script := filepath.Join(dir, "script.sh")
 	for _, name := range []string{own, script} {
 		if err := os.WriteFile(name, []byte("text of "+filepath.Base(name)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	d, err := Pipeline{}.define(t.Context(), &recipe.Recipe{
 		Name: "all", Bootstrap: script, Packages: []string{"jq", "npm:yarn"}, GitMirrors: []string{"git@example.com:a/b.git"},
 		DockerImages: []string{"alpine"}, Components: []recipe.Component{{Document: own, Parameters: []component.Parameter{{Name: "A", Value: "1"}}}},
@@ -31,11 +34,13 @@ func TestDocumentsRunInTheOrderInWhichTheyNeedEachOther(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	type run struct{ Document, Parameter, Value string }
 	var got []run
 	for _, document := range d.Documents {
 		got = append(got, run{document.Name, document.Parameters[0].Name, document.Parameters[0].Value})
 	}
+
 	want := []run{
 		{"packages.yml", "Packages", "jq npm:yarn"},
 		{"git-mirrors.yml", "Repositories", "git@example.com:a/b.git"},
@@ -46,6 +51,7 @@ func TestDocumentsRunInTheOrderInWhichTheyNeedEachOther(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
+
 	if string(d.Script) != "text of script.sh" {
 		t.Errorf("script is %q", d.Script)
 	}
@@ -61,6 +67,7 @@ func TestNothingIsMadeForAnUnreadableRecipe(t *testing.T) {
 			return nil, Place{}, errors.New("no")
 		},
 	}
+
 	missing := filepath.Join(t.TempDir(), "missing")
 	for name, r := range map[string]*recipe.Recipe{
 		"script":    {Bootstrap: missing},

@@ -47,6 +47,7 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 	if definition.Base, err = p.base(ctx, r.Base); err != nil {
 		return image.Image{}, err
 	}
+
 	run, place, err := p.NewRun(ctx)
 	if err != nil {
 		return image.Image{}, err
@@ -57,11 +58,13 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 	if err == nil && p.Boot != nil {
 		err = p.boot(ctx, img)
 	}
+
 	if err == nil || img.Failed != "" {
 		var unpublished error
 		img, unpublished = p.publish(ctx, run, img)
 		err = errors.Join(err, unpublished)
 	}
+
 	return img, errors.Join(err, run.Close())
 }
 

@@ -14,6 +14,7 @@ import (
 func (c *Checks) base(ctx context.Context, q asked) answer {
 	name := q.value("BaseAmiParameter")
 	resolve := "image-builder base resolve --write " + name + " puts Buildkite's AMI into it"
+
 	parameter, err := c.Parameters.Look(ctx, name)
 	if err != nil {
 		result := unmade("base parameter", err, Result{Status: Failed, Text: fmt.Sprintf("there is no parameter %s in %s", name, q.who.Region), Next: resolve})
@@ -25,6 +26,7 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 	if !image.IsAMI(parameter.Value) {
 		return c.withoutBase(ctx, q, Result{"base parameter", Failed, fmt.Sprintf("%s holds %s, which is no AMI's ID", name, short(parameter.Value)), resolve})
 	}
+
 	ok := Result{Name: "base parameter", Status: OK, Text: fmt.Sprintf("%s holds %s", name, parameter.Value)}
 	ami, err := c.Images.AMI(ctx, parameter.Value)
 	if err != nil {
@@ -32,11 +34,13 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 			Status: Failed, Text: fmt.Sprintf("%s is not in %s, or is not shared with account %s", parameter.Value, q.who.Region, q.who.Account), Next: resolve,
 		}))
 	}
+
 	a := answer{results: []Result{ok, c.judge(ami, q, resolve), c.instanceType(ctx, q, &ami)}}
 	volume, device := rootVolume(ami, q)
 	if a.results = append(a.results, volume); device != "" {
 		a.learnt = map[string]string{"RootDeviceName": device}
 	}
+
 	return a
 }
 
@@ -54,22 +58,31 @@ func (c *Checks) withoutBase(ctx context.Context, q asked, results ...Result) an
 // judge says whether an AMI can be a base.
 func (c *Checks) judge(ami image.AMI, q asked, next string) Result {
 	owner := "of account " + ami.Owner
+
 	switch ami.Owner {
 	case image.Buildkite:
 		owner = "Buildkite's"
 	case q.who.Account:
 		owner = "of this account"
 	}
+
 	r := Result{Name: "base AMI", Status: OK, Text: fmt.Sprintf("%s (%s), %s, %s, root volume of %d GiB", ami.ID, ami.Name, owner, ami.Arch, ami.RootSize)}
 	switch {
 	case ami.State != "available":
-		r.Status, r.Text, r.Next = Failed, fmt.Sprintf("%s is not available but %s", ami.ID, ami.State), next
+		r.Status = Failed
+		r.Text = fmt.Sprintf("%s is not available but %s", ami.ID, ami.State)
+		r.Next = next
 	case ami.Windows:
-		r.Status, r.Text, r.Next = Failed, ami.ID+" is a Windows AMI; the stack's documents are for Linux", next
+		r.Status = Failed
+		r.Text = ami.ID + " is a Windows AMI; the stack's documents are for Linux"
+		r.Next = next
+
 	case !ami.Deprecated.IsZero() && ami.Deprecated.Before(c.Now()):
-		r.Status, r.Next = Warning, next
+		r.Status = Warning
+		r.Next = next
 		r.Text += fmt.Sprintf("; deprecated since %s", ami.Deprecated.Format("2006-01-02"))
 	}
+
 	return r
 }
 
@@ -81,12 +94,14 @@ func (c *Checks) instanceType(ctx context.Context, q asked, ami *image.AMI) Resu
 		return unmade("instance type", err, Result{Status: Failed, Text: fmt.Sprintf("there is no %s in %s", name, q.who.Region), Next: "name another: --instance-type t3.large, or t4g.large for arm64"})
 	}
 	has := strings.Join(architectures, " and ")
+
 	if ami == nil {
 		return Result{"instance type", Unchecked, fmt.Sprintf("%s is %s; the base AMI's architecture is not known", name, has), ""}
 	}
 	if slices.Contains(architectures, string(ami.Arch)) {
 		return Result{"instance type", OK, fmt.Sprintf("%s is %s, as the base AMI", name, ami.Arch), ""}
 	}
+
 	suggestion := map[image.Arch]string{image.ARM64: "t4g.large", image.X86_64: "t3.large"}[ami.Arch]
 	return Result{"instance type", Failed, fmt.Sprintf("%s is %s, the base AMI is %s", name, has, ami.Arch), fmt.Sprintf("--instance-type %s fits, or take an AMI of the other architecture: image-builder base resolve --arch", suggestion)}
 }
@@ -98,31 +113,39 @@ func needsDevice(q asked) bool {
 
 // rootVolume compares size and device with the AMI's. The device is returned if it was learnt from the AMI.
 func rootVolume(ami image.AMI, q asked) (r Result, device string) {
-	size, device := q.value("RootVolumeSize"), q.value("RootDeviceName")
+	size := q.value("RootVolumeSize")
+	device = q.value("RootDeviceName")
 	r = Result{Name: "root volume", Status: OK, Text: fmt.Sprintf("as the base AMI has it, %d GiB", ami.RootSize)}
+
 	if gib, _ := strconv.ParseInt(size, 10, 64); gib != 0 {
 		r.Text = fmt.Sprintf("%d GiB, the base AMI has %d", gib, ami.RootSize)
 		if gib < ami.RootSize {
-			r.Status, r.Text = Failed, fmt.Sprintf("%d GiB are less than the base AMI's %d", gib, ami.RootSize)
+			r.Status = Failed
+			r.Text = fmt.Sprintf("%d GiB are less than the base AMI's %d", gib, ami.RootSize)
 			r.Next = fmt.Sprintf("write disk: %dGiB or more, or leave it out", ami.RootSize)
 		}
 	}
+
 	if device == ami.RootDevice || device == "" && !needsDevice(q) {
 		return r, ""
 	}
 	allowed := q.wanted.template.parameters["RootDeviceName"].values
 	switch {
 	case q.given("RootDeviceName") && device != "":
-		r.Status, r.Text = Failed, fmt.Sprintf("%s is not the base AMI's root device, %s: the AMI would get a second volume", device, ami.RootDevice)
+		r.Status = Failed
+		r.Text = fmt.Sprintf("%s is not the base AMI's root device, %s: the AMI would get a second volume", device, ami.RootDevice)
 		r.Next = "leave --root-device-name out: it is learnt from the AMI"
 		return r, ""
 	case !slices.Contains(allowed, ami.RootDevice):
-		r.Status, r.Text = Failed, fmt.Sprintf("the base AMI's root device is %s, and the stack knows %s only", ami.RootDevice, alternatives(allowed[1:]))
+		r.Status = Failed
+		r.Text = fmt.Sprintf("the base AMI's root device is %s, and the stack knows %s only", ami.RootDevice, alternatives(allowed[1:]))
 		r.Next = "take another base AMI, or leave disk and --image-key-arn out"
 		return r, ""
 	}
+
 	if r.Status == OK {
 		r.Text += ", at " + ami.RootDevice
 	}
+
 	return r, ami.RootDevice
 }

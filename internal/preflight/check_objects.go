@@ -26,6 +26,7 @@ func (c *Checks) script(ctx context.Context, q asked) answer {
 	}
 	bucket, key := split(url)
 	there, err := c.Objects.Has(ctx, bucket, key, "")
+
 	missing := Result{"bootstrap script", Failed, fmt.Sprintf("there is no %s", url), "correct bootstrap, or put the script there; one of this machine is uploaded: bootstrap: ./bootstrap.sh"}
 	switch {
 	case err != nil:
@@ -33,6 +34,7 @@ func (c *Checks) script(ctx context.Context, q asked) answer {
 	case !there:
 		return answer{results: []Result{missing}}
 	}
+
 	return answer{results: []Result{{Name: "bootstrap script", Status: OK, Text: url}}}
 }
 
@@ -53,15 +55,18 @@ func (c *Checks) documents(ctx context.Context, q asked) answer {
 		if err != nil {
 			r := unmade(check, err, Result{Status: Failed, Text: "there is no " + docs[i].url, Next: "correct components"})
 			if r.Status == Unchecked && !alone {
-				r.Status, r.Next = Failed, "several documents, or one with parameters, are read here first: use credentials that may, or name files of this machine"
+				r.Status = Failed
+				r.Next = "several documents, or one with parameters, are read here first: use credentials that may, or name files of this machine"
 			}
 			return answer{results: []Result{r}}
 		}
+
 		docs[i].text = text
 		if wrong := docs[i].unusable(c.Modules); wrong != nil {
 			return answer{results: []Result{*wrong}}
 		}
 	}
+
 	if alone {
 		r := Result{Name: check, Status: OK, Text: docs[0].url}
 		return answer{results: []Result{r}, learnt: map[string]string{"ComponentDocumentVersion": version(sha256.Sum256(docs[0].text))}}
@@ -70,6 +75,7 @@ func (c *Checks) documents(ctx context.Context, q asked) answer {
 	for _, d := range docs {
 		names = append(names, d.name)
 	}
+
 	return answer{results: []Result{{Name: check, Status: OK, Text: strings.Join(names, ", ")}}, documents: docs}
 }
 
@@ -81,10 +87,12 @@ func (c *Checks) read(ctx context.Context, url string) ([]byte, error) {
 		return nil, err
 	}
 	defer body.Close()
+
 	text, err := io.ReadAll(io.LimitReader(body, largestDocument+1))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", url, err)
 	}
+
 	return text, nil
 }
 
@@ -100,35 +108,42 @@ func (d document) unusable(modules component.Modules) *Result {
 			return &Result{check, Failed, f.Error(), next}
 		}
 	}
+
 	given := map[string]bool{}
 	for _, p := range d.parameters {
 		given[p.Name] = true
 	}
+
 	for _, v := range parsed.Parameters {
 		if !v.Given && !given[v.Name.Value] {
 			return &Result{check, Failed, fmt.Sprintf("%s needs a value for its parameter %s", d.url, v.Name.Value), fmt.Sprintf("write {path: %s, parameters: {%s: value}}", d.url, v.Name.Value)}
 		}
 		delete(given, v.Name.Value)
 	}
+
 	for _, p := range d.parameters {
 		if given[p.Name] {
 			return &Result{check, Failed, fmt.Sprintf("%s has no parameter %s", d.url, p.Name), "leave it out"}
 		}
 	}
+
 	return nil
 }
 
 // secrets looks whether there is something where the secrets are to be copied from.
 func (c *Checks) secrets(ctx context.Context, q asked) answer {
 	const check = "secrets"
-	bucket, prefix := q.value("SecretsBucket"), q.value("SecretsPrefix")
+	bucket := q.value("SecretsBucket")
+	prefix := q.value("SecretsPrefix")
 	if bucket == "" {
 		return answer{}
 	}
+
 	place := "s3://" + bucket
 	if prefix != "" {
 		place, prefix = place+"/"+prefix, prefix+"/"
 	}
+
 	keys, err := c.Objects.List(ctx, bucket, prefix, "", 2)
 	if err != nil {
 		return answer{results: []Result{unmade(check, err, Result{Status: Failed, Text: "there is no bucket " + bucket, Next: "correct secrets, or make the bucket"})}}
@@ -136,5 +151,6 @@ func (c *Checks) secrets(ctx context.Context, q asked) answer {
 	if keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "/") }); len(keys) == 0 {
 		return answer{results: []Result{{check, Warning, place + " is empty", "put the secrets there: aws s3 cp --recursive ./secrets " + place}}}
 	}
+
 	return answer{results: []Result{{Name: check, Status: OK, Text: place}}}
 }

@@ -9,23 +9,33 @@ import (
 // output looks at the parameter that receives the AMIs. One that exists keeps its data type for ever.
 func (c *Checks) output(ctx context.Context, q asked) answer {
 	const check = "output parameter"
-	name, kind := q.value("OutputAmiParameter"), q.value("OutputAmiDataType")
+	name := q.value("OutputAmiParameter")
+	kind := q.value("OutputAmiDataType")
+
 	parameter, err := c.Parameters.Look(ctx, name)
 	if err != nil {
 		return answer{results: []Result{unmade(check, err, Result{Status: OK, Text: fmt.Sprintf("%s is made by the first build, as %s", name, kind)})}}
 	}
 	r := Result{Name: check, Status: OK, Text: fmt.Sprintf("%s exists, as %s", name, parameter.DataType)}
+
 	known := q.wanted.template.parameters["OutputAmiDataType"].values
 	switch {
 	case parameter.Type != "String":
-		r.Status, r.Text, r.Next = Failed, fmt.Sprintf("%s is a %s; Image Builder writes a String", name, parameter.Type), "name another output, or delete the parameter"
+		r.Status = Failed
+		r.Text = fmt.Sprintf("%s is a %s; Image Builder writes a String", name, parameter.Type)
+		r.Next = "name another output, or delete the parameter"
 	case !slices.Contains(known, parameter.DataType):
-		r.Status, r.Text, r.Next = Failed, fmt.Sprintf("%s has the data type %s, which no AMI goes into", name, parameter.DataType), "name another output, or delete the parameter"
+		r.Status = Failed
+		r.Text = fmt.Sprintf("%s has the data type %s, which no AMI goes into", name, parameter.DataType)
+		r.Next = "name another output, or delete the parameter"
+
 	case kind != parameter.DataType && q.given("OutputAmiDataType"):
-		r.Status, r.Text = Failed, fmt.Sprintf("%s is of data type %s, and can never become %s", name, parameter.DataType, kind)
+		r.Status = Failed
+		r.Text = fmt.Sprintf("%s is of data type %s, and can never become %s", name, parameter.DataType, kind)
 		r.Next = "leave --output-ami-data-type out, or name another output"
 	case kind != parameter.DataType:
 		return answer{results: []Result{r}, learnt: map[string]string{"OutputAmiDataType": parameter.DataType}}
 	}
+
 	return answer{results: []Result{r}}
 }

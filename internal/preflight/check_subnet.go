@@ -30,6 +30,7 @@ func (c *Checks) wayOut(ctx context.Context, id string, q asked) Result {
 	if err != nil {
 		return Result{Name: check, Status: Unchecked, Text: err.Error()}
 	}
+
 	internet := strings.HasPrefix(table.Route, "igw-")
 	switch {
 	case table.Route != "" && !table.Gone && (!internet || subnet.Public):
@@ -37,10 +38,12 @@ func (c *Checks) wayOut(ctx context.Context, id string, q asked) Result {
 	case table.Gone:
 		return Result{check, Failed, fmt.Sprintf("the default route of %s leads to %s, which is gone", id, table.Route), "correct the routes of " + table.ID}
 	}
+
 	why := "has no default route"
 	if internet {
 		why = "gives its instances no public address"
 	}
+
 	endpoints, err := c.Network.Endpoints(ctx, subnet.VPC)
 	if err != nil {
 		return Result{check, Unchecked, fmt.Sprintf("%s %s; whether its VPC has endpoints is not known: %s", id, why, err), ""}
@@ -51,6 +54,7 @@ func (c *Checks) wayOut(ctx context.Context, id string, q asked) Result {
 			"name a subnet with a NAT gateway or public addresses, or give --subnet-id empty for a VPC of the stack's own",
 		}
 	}
+
 	return Result{check, Warning, fmt.Sprintf("%s %s: a build reaches AWS by endpoints, and nothing else", id, why), "packages, repositories and images must come from where the VPC reaches them"}
 }
 

@@ -79,6 +79,7 @@ func (c *Checks) Run(ctx context.Context, wanted Wanted, existing stack.Stack) (
 	wanted.Parameters, wanted.Keep = maps.Clone(wanted.Parameters), slices.Clone(wanted.Keep)
 	wanted.Uploads = slices.Clone(wanted.Uploads)
 	q := asked{wanted, existing, who}
+
 	results := []Result{{Name: "account", Status: OK, Text: fmt.Sprintf("%s in %s, as %s", who.Account, who.Region, who.ARN)}}
 	for _, a := range c.all(ctx, q) {
 		results = append(results, a.results...)
@@ -92,6 +93,7 @@ func (c *Checks) Run(ctx context.Context, wanted Wanted, existing stack.Stack) (
 			}
 		}
 	}
+
 	if err := ctx.Err(); err != nil {
 		return nil, wanted, err
 	}
@@ -102,6 +104,7 @@ func (c *Checks) Run(ctx context.Context, wanted Wanted, existing stack.Stack) (
 func (c *Checks) all(ctx context.Context, q asked) []answer {
 	checks := []func(context.Context, asked) answer{c.base, c.output, c.script, c.documents, c.secrets, c.subnet}
 	answers := make([]answer, len(checks))
+
 	var group sync.WaitGroup
 	for i, check := range checks {
 		group.Go(func() {
@@ -110,6 +113,7 @@ func (c *Checks) all(ctx context.Context, q asked) []answer {
 			answers[i] = check(ctx, q)
 		})
 	}
+
 	group.Wait()
 	return answers
 }

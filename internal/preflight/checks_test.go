@@ -92,11 +92,13 @@ func (a *account) List(_ context.Context, bucket, prefix, _ string, limit int) (
 			keys = append(keys, key)
 		}
 	}
+
 	slices.Sort(keys)
 	_, err := look(a, "List", "", map[string]bool{"": true})
 	if err == nil && !there {
 		err = fmt.Errorf("list %s: %w", bucket, fs.ErrNotExist)
 	}
+
 	return keys[:min(len(keys), limit)], err
 }
 
@@ -144,6 +146,7 @@ func TestChecks(t *testing.T) {
 	t.Parallel()
 	const output = "/buildkite/agent-ami"
 	subnetGiven := Settings{"SubnetId": subnet}
+
 	inside := func(a *account) { a.table = Table{ID: "rtb-1"} }
 	for name, test := range map[string]struct {
 		recipe   string
@@ -263,24 +266,29 @@ func TestChecks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			a := healthy()
+
 			if test.change != nil {
 				test.change(a)
 			}
+
 			before := plan(t, least+test.recipe+"\n", test.given, nil)
 			results, wanted := a.run(t, before, stack.Stack{Parameters: test.existing})
 			i := slices.IndexFunc(results, func(r Result) bool { return r.Name == test.check })
 			if i < 0 {
 				t.Fatalf("there is no check %s: %v", test.check, results)
 			}
+
 			r := results[i]
 			if r.Status != test.status || !strings.Contains(r.Text+"; "+r.Next, test.text) {
 				t.Errorf("%s: %s\n%s\nwant %s: %s", r.Status, r.Text, r.Next, test.status, test.text)
 			}
 			learnt := maps.Clone(wanted.Parameters)
 			maps.DeleteFunc(learnt, func(name, value string) bool { return before.Parameters[name] == value })
+
 			if strings.Contains(test.recipe, "path:") && r.Status == OK {
 				delete(learnt, "ComponentDocumentVersion") // see TestDocumentsInBucketsAreReadAndUploaded
 			}
+
 			if diff := cmp.Diff(test.learnt, learnt); diff != "" && len(test.learnt)+len(learnt) > 0 {
 				t.Errorf("learnt (-want +got):\n%s", diff)
 			}
@@ -298,10 +306,12 @@ func TestOneRefusalHidesNoOther(t *testing.T) {
 	t.Parallel()
 	wanted := plan(t, least+"bootstrap: s3://a-bucket/x\nsecrets: s3://b-bucket\ncomponents: [s3://c-bucket/x]\n", Settings{"SubnetId": subnet}, nil)
 	results, _ := (&account{types: map[string][]string{}}).run(t, wanted, stack.Stack{})
+
 	got := map[string]Status{}
 	for _, r := range results {
 		got[r.Name] = r.Status
 	}
+
 	want := map[string]Status{
 		"account": OK, "base parameter": Failed, "instance type": Failed, "output parameter": OK, "bootstrap script": Failed,
 		"component documents": Failed, "secrets": Failed, "subnet": Failed,
@@ -315,6 +325,7 @@ func TestDocumentsInBucketsAreReadAndUploaded(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"a.yml": greeting, "b.yml": tested}
 	local := plan(t, least+"components: [{path: a.yml, parameters: {File: x}}, b.yml]\n", nil, files)
+
 	remote := plan(t, least+"components: [{path: 's3://documents/a.yml', parameters: {File: x}}, b.yml]\n", nil, files)
 	if len(remote.Uploads) > 0 {
 		t.Errorf("%d uploads before the documents are known", len(remote.Uploads))

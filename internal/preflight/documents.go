@@ -40,6 +40,7 @@ func (p *planner) script() {
 	if !ok {
 		return
 	}
+
 	delete(p.wanted.Parameters, "BootstrapScriptUrl")
 	p.wanted.Uploads = append(p.wanted.Uploads, object("BootstrapScriptUrl", script, text))
 }
@@ -50,13 +51,16 @@ func (p *planner) read(name string, at finding.Position) ([]byte, bool) {
 	if err == nil && info.Size() > recipe.MaxFile {
 		err = fmt.Errorf("read %s: it has %d bytes; at most %d are taken", name, info.Size(), recipe.MaxFile)
 	}
+
 	var text []byte
 	if err == nil {
 		text, err = os.ReadFile(name)
 	}
+
 	if err != nil {
 		p.add(finding.RecipeFile, at, err.Error(), "correct the path")
 	}
+
 	return text, err == nil
 }
 
@@ -67,13 +71,15 @@ func (p *planner) components() {
 	for _, c := range p.recipe.Components {
 		d := document{name: path.Base(c.Document), parameters: c.Parameters, at: c.At}
 		if strings.HasPrefix(c.Document, "s3://") {
-			d.url, unread = c.Document, true
+			d.url = c.Document
+			unread = true
 		} else if text, ok := p.read(c.Document, c.At); ok {
 			d.text = text
 			p.found = append(p.found, d.check()...)
 		}
 		p.wanted.documents = append(p.wanted.documents, d)
 	}
+
 	if len(p.wanted.documents) == 1 && p.wanted.documents[0].asItIs() {
 		p.set("ComponentDocumentUrl", p.wanted.documents[0].url)
 		delete(p.wanted.Parameters, "ComponentDocumentVersion") // which comes from its content, and Checks reads that
@@ -83,6 +89,7 @@ func (p *planner) components() {
 	if unread || p.found.Errors() > 0 {
 		return
 	}
+
 	p.found = append(p.found, p.wanted.compose()...)
 }
 
@@ -95,7 +102,9 @@ func (w *Wanted) compose() finding.List {
 	if len(docs) == 0 {
 		return nil
 	}
-	uploads, digest := []Upload{object("ComponentDocumentUrl", docs[0].name, docs[0].text)}, sha256.Sum256(docs[0].text)
+	uploads := []Upload{object("ComponentDocumentUrl", docs[0].name, docs[0].text)}
+	digest := sha256.Sum256(docs[0].text)
+
 	if len(docs) > 1 || len(docs[0].parameters) > 0 {
 		if found := crossings(docs); len(found) > 0 {
 			return found
@@ -105,6 +114,7 @@ func (w *Wanted) compose() finding.List {
 			return finding.List{{Code: finding.StackDocument, Position: docs[0].at, Message: err.Error()}}
 		}
 	}
+
 	outer := uploads[len(uploads)-1].Body(strings.Repeat("b", 63))
 	if len(outer) > largestDocument {
 		return finding.List{{
@@ -112,6 +122,7 @@ func (w *Wanted) compose() finding.List {
 			Message: fmt.Sprintf("the document that calls the others would have %d bytes, of %d that Image Builder takes", len(outer), largestDocument),
 		}}
 	}
+
 	delete(w.Parameters, "ComponentDocumentUrl")
 	w.Parameters["ComponentDocumentVersion"] = version(digest)
 	w.Uploads = append(w.Uploads, uploads...)
@@ -133,12 +144,14 @@ func (d document) check() finding.List {
 			Message: fmt.Sprintf("%s has %d bytes; Image Builder takes %d", d.name, len(d.text), largestDocument),
 		}}
 	}
+
 	parsed, found := component.Parse(d.name, d.text)
 	for _, f := range found {
 		if f.Severity == finding.Error {
 			return finding.List{{Code: finding.StackDocument, Position: d.at, Message: f.Error(), Right: "image-builder lint shows all that is wrong with it"}}
 		}
 	}
+
 	if len(phasesOf(parsed)) == 0 {
 		return finding.List{{Code: finding.StackDocument, Position: d.at, Message: d.name + " has none of the phases that Image Builder runs", Right: "call a phase build, validate or test"}}
 	}
@@ -164,6 +177,7 @@ func crossings(docs []document) finding.List {
 			})
 		})
 	}
+
 	return found
 }
 

@@ -37,6 +37,7 @@ func Plan(r *recipe.Recipe, given Settings) (Wanted, finding.List) {
 			p.wanted.places[name] = r.At(field, 0)
 		}
 	}
+
 	p.flags(given)
 	p.base()
 	p.output()
@@ -47,6 +48,7 @@ func Plan(r *recipe.Recipe, given Settings) (Wanted, finding.List) {
 	p.script()
 	p.components()
 	p.lacks()
+
 	p.values()
 	return p.wanted, p.found
 }
@@ -75,6 +77,7 @@ func (p *planner) flags(given Settings) {
 		}
 		p.set(name, value)
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, known := p.wanted.template.parameters[name]; !known || Field(name) != "" {
 			p.add(finding.StackValue, finding.Position{File: Flag(name)}, name+" is no parameter that a flag sets", "leave it out")
@@ -86,11 +89,13 @@ const exampleBase = "/buildkite/base-ami"
 
 // base takes parameters only: what a parameter names may change from build to build.
 func (p *planner) base() {
-	base, at := p.recipe.Base, p.recipe.At("base", 0)
+	base := p.recipe.Base
+	at := p.recipe.At("base", 0)
 	if name, ok := strings.CutPrefix(base, "ssm:"); ok {
 		p.set("BaseAmiParameter", name)
 		return
 	}
+
 	message := fmt.Sprintf("a stack reads its base from an SSM parameter, at every build; %q is none", base)
 	right := fmt.Sprintf("`image-builder base resolve --write %s` puts Buildkite's AMI into one; then write base: ssm:%s here, or --base ssm:%s", exampleBase, exampleBase, exampleBase)
 	switch {
@@ -100,6 +105,7 @@ func (p *planner) base() {
 		message = "a stack reads its base from an SSM parameter, at every build: a newer AMI is put there, and nothing is deployed again"
 		right = fmt.Sprintf("put the ID into one: aws ssm put-parameter --type String --name %s --value %s; then write base: ssm:%s", exampleBase, base, exampleBase)
 	}
+
 	p.add(finding.StackBase, at, message, right)
 }
 
@@ -122,6 +128,7 @@ func (p *planner) secrets(given Settings) {
 		bucket, prefix, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
 		p.set("SecretsBucket", bucket)
 		p.set("SecretsPrefix", strings.Trim(prefix, "/"))
+
 	case kind == "secretsmanager":
 		p.set("SecretNames", joined(rest, given["SecretNames"]))
 		p.wanted.places["SecretNames"] = p.recipe.At("secrets", 0)
@@ -129,6 +136,7 @@ func (p *planner) secrets(given Settings) {
 	case kind == "ssm":
 		p.add(finding.StackSecrets, p.recipe.At("secrets", 0), "a stack takes secrets from a bucket or from Secrets Manager, not from SSM parameters",
 			"put them into Secrets Manager and write secrets: secretsmanager:NAME, more of them by --secret-names; or into a bucket: secrets: s3://bucket/prefix")
+
 	default:
 		p.add(finding.StackSecrets, p.recipe.At("secrets", 0), fmt.Sprintf("%s is on this machine, where no build instance can read it", p.recipe.Secrets),
 			fmt.Sprintf("put the files into a bucket (aws s3 cp --recursive %s s3://BUCKET/image) and write secrets: s3://BUCKET/image here, or --secrets s3://BUCKET/image", p.recipe.Secrets))
@@ -164,12 +172,16 @@ func (p *planner) schedule() {
 		p.zone()
 		return
 	}
-	kind, inner := "cron", text
+	kind := "cron"
+
+	inner := text
 	for _, form := range []string{"cron", "rate"} {
 		if rest, ok := strings.CutPrefix(text, form+"("); ok {
-			kind, inner = form, strings.TrimSuffix(rest, ")")
+			kind = form
+			inner = strings.TrimSuffix(rest, ")")
 		}
 	}
+
 	p.set("ScheduleExpression", kind+"("+strings.Join(strings.Fields(inner), " ")+")")
 	p.zone()
 }
@@ -207,9 +219,11 @@ func (p *planner) values() {
 			p.add(finding.StackValue, at, fmt.Sprintf("%s cannot be %s", name, short(value)), "it "+wrong)
 		}
 	}
+
 	if p.found.Errors() > 0 {
 		return
 	}
+
 	for _, says := range p.wanted.template.broken(p.wanted.given) {
 		p.add(finding.StackValue, finding.Position{File: p.recipe.File}, says, "")
 	}
@@ -236,16 +250,21 @@ var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{2,113}$`)
 // StackName checks a stack's name: the one that was given, else the recipe's.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 func StackName(r *recipe.Recipe, given string) (string, finding.List) {
-	name, at := given, finding.Position{File: "--stack"}
+	name := given
+	at := finding.Position{File: "--stack"}
+
 	if given == "" {
-		name, at = r.Name, r.At("name", 0)
+		name = r.Name
+		at = r.At("name", 0)
 	}
+
 	if at.File == "" { // neither a recipe nor a flag
 		return "", finding.List{{Code: finding.StackName, Message: "the stack has no name", Right: "write --stack nightly-ami, or name a recipe"}}
 	}
 	if stackName.MatchString(name) {
 		return name, nil
 	}
+
 	return "", finding.List{{
 		Code: finding.StackName, Position: at, Message: fmt.Sprintf("%q is no name for a stack, which has letters, digits and hyphens, 3 to 114 of them, and begins with a letter", name),
 		Right: "write --stack " + suggested(name),

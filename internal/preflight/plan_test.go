@@ -27,6 +27,7 @@ func folder(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
+
 	return dir
 }
 
@@ -96,15 +97,18 @@ func TestARecipeSetsParameters(t *testing.T) {
 					delete(want, parameter)
 				}
 			}
+
 			wanted := plan(t, least+test.recipe, test.given, nil)
 			if diff := cmp.Diff(want, wanted.In("bucket")); diff != "" {
 				t.Errorf("parameters (-want +got):\n%s", diff)
 			}
+
 			for _, parameter := range wanted.Keep {
 				if _, both := wanted.Parameters[parameter]; both {
 					t.Errorf("%s is set and kept", parameter)
 				}
 			}
+
 			if n := len(wanted.template.names); len(wanted.Keep)+len(wanted.Parameters) != n {
 				t.Errorf("%d parameters are set and %d kept, of %d", len(wanted.Parameters), len(wanted.Keep), n)
 			}
@@ -128,6 +132,7 @@ func (r refusal) check(t *testing.T, warning bool) {
 	if len(found) != 1 || (found.Errors() == 0) != warning {
 		t.Fatalf("findings: %v", found)
 	}
+
 	f := found[0]
 	at := strings.TrimPrefix(strings.TrimPrefix(f.String(), filepath.Dir(parsed.File)+"/"), "recipe.yml:")
 	if text := strings.ReplaceAll(f.Message+": "+f.Right, filepath.Dir(parsed.File), "."); at != r.at || !strings.Contains(text, r.says) {
@@ -138,6 +143,7 @@ func (r refusal) check(t *testing.T, warning bool) {
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	const rest = "output: /buildkite/agent-ami\n"
+
 	for name, test := range map[string]refusal{
 		"a Debian":                    {"base: debian:bookworm\n" + rest, nil, "1:7", "`image-builder base resolve --write /buildkite/base-ami` puts Buildkite's AMI into one"},
 		"a disk":                      {"base: ./disk.raw\n" + rest, nil, "1:7", "base resolve"},
@@ -202,6 +208,7 @@ func TestRulesOfValuesThatAreKeptWait(t *testing.T) {
 	if says := wanted.template.broken(kept("/dev/xvda")); len(says) > 0 {
 		t.Error(says)
 	}
+
 	if says := wanted.template.broken(kept("")); len(says) != 1 || !strings.Contains(says[0], "need RootDeviceName") {
 		t.Error(says)
 	}

@@ -48,10 +48,12 @@ func evaluate(node *yaml.Node, v values) truth {
 		}
 		return truthOf(one == other)
 	}
+
 	var parts []truth
 	for _, part := range node.Content {
 		parts = append(parts, evaluate(part, v))
 	}
+
 	switch {
 	case name == "Not" && len(parts) == 1:
 		return map[truth]truth{holds: fails, fails: holds}[parts[0]]
@@ -60,6 +62,7 @@ func evaluate(node *yaml.Node, v values) truth {
 	case name == "Or":
 		return combine(parts, holds)
 	}
+
 	return unknown
 }
 

@@ -10,6 +10,7 @@ import (
 func TestConditionsOfWhatIsNotKnown(t *testing.T) {
 	t.Parallel()
 	known := func(name string) (string, bool) { return "x", name == "Known" }
+
 	for text, want := range map[string]truth{
 		"!Equals [!Ref Known, x]":                                               holds,
 		"!Equals [!Ref Known, y]":                                               fails,

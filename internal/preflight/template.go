@@ -51,6 +51,7 @@ func readTemplate() (*template, error) {
 	if err := yaml.Load(text, &root); err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}
+
 	t := &template{parameters: map[string]parameter{}}
 	for name, node := range entries(get(root.Content[0], "Parameters")) {
 		p, err := readParameter(node)
@@ -60,11 +61,13 @@ func readTemplate() (*template, error) {
 		t.parameters[name] = p
 		t.names = append(t.names, name)
 	}
+
 	for _, node := range entries(get(root.Content[0], "Rules")) {
 		for _, assertion := range get(node, "Assertions").Content {
 			t.rules = append(t.rules, rule{get(node, "RuleCondition"), get(assertion, "Assert"), scalar(get(assertion, "AssertDescription"))})
 		}
 	}
+
 	return t, nil
 }
 
@@ -73,6 +76,7 @@ func readParameter(node *yaml.Node) (parameter, error) {
 		kind: scalar(get(node, "Type")), fallback: scalar(get(node, "Default")), constraint: scalar(get(node, "ConstraintDescription")),
 		least: scalar(get(node, "MinValue")), most: scalar(get(node, "MaxValue")),
 	}
+
 	if longest := scalar(get(node, "MaxLength")); longest != "" {
 		n, err := strconv.Atoi(longest)
 		if err != nil {
@@ -80,11 +84,13 @@ func readParameter(node *yaml.Node) (parameter, error) {
 		}
 		p.longest = n
 	}
+
 	if values := get(node, "AllowedValues"); values != nil {
 		for _, value := range values.Content {
 			p.values = append(p.values, value.Value)
 		}
 	}
+
 	if pattern := scalar(get(node, "AllowedPattern")); pattern != "" {
 		compiled, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
 		if err != nil {
@@ -92,6 +98,7 @@ func readParameter(node *yaml.Node) (parameter, error) {
 		}
 		p.pattern = compiled
 	}
+
 	return p, nil
 }
 
@@ -105,9 +112,11 @@ func (p parameter) refuses(value string) string {
 		return fmt.Sprintf("must have at most %d bytes, and has %d", largestValue, len(value))
 	}
 	items := []string{value}
+
 	if p.kind == "CommaDelimitedList" {
 		items = strings.Split(value, ",")
 	}
+
 	for _, item := range items {
 		if wrong := p.refusesItem(strings.TrimSpace(item)); wrong != "" && p.kind == "CommaDelimitedList" {
 			return wrong
@@ -116,6 +125,7 @@ func (p parameter) refuses(value string) string {
 			return wrong
 		}
 	}
+
 	return ""
 }
 
@@ -130,6 +140,7 @@ func (p parameter) refusesItem(value string) string {
 	case p.kind == "Number" && !p.inRange(value):
 		return fmt.Sprintf("must be a whole number from %s to %s", p.least, p.most)
 	}
+
 	return ""
 }
 
@@ -153,6 +164,7 @@ func alternatives(values []string) string {
 		}
 		shown = append(shown, value)
 	}
+
 	if len(shown) < 2 {
 		return strings.Join(shown, "")
 	}

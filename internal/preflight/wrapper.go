@@ -67,15 +67,19 @@ func wrapped(docs []document) ([]Upload, [sha256.Size]byte, error) {
 	}
 	sum := sha256.New()
 	writeSized(sum, text)
+
 	for _, d := range docs {
 		writeSized(sum, d.text)
 	}
+
 	digest := [sha256.Size]byte(sum.Sum(nil))
 	outer := key(digest, wrapperFile)
+
 	var uploads []Upload
 	for i, d := range docs {
 		uploads = append(uploads, Upload{Key: outer + ".d/" + inner(i, d), body: func(string) []byte { return d.text }})
 	}
+
 	return append(uploads, Upload{
 		Key: outer, Parameter: "ComponentDocumentUrl",
 		body: func(bucket string) []byte {
@@ -102,15 +106,18 @@ func wrap(docs []document) ([]byte, error) {
 			steps[name] = append(steps[name], step{fmt.Sprintf("Document%d", i+1), "ExecuteDocument", inputs{"s3://folder/" + inner(i, d), name, pairs}})
 		}
 	}
+
 	for _, name := range servicePhases {
 		if len(steps[name]) > 0 {
 			w.Phases = append(w.Phases, phase{name, steps[name]})
 		}
 	}
+
 	text, err := yaml.Marshal(w)
 	if err != nil {
 		return nil, fmt.Errorf("write document: %w", err)
 	}
+
 	return slices.Concat([]byte(wrapperHead), text), nil
 }
 
@@ -126,5 +133,6 @@ func (w *wrapper) pairs(document int, parameters []component.Parameter) []pair {
 		}
 		pairs = append(pairs, pair{p.Name, value})
 	}
+
 	return pairs
 }

@@ -68,6 +68,7 @@ func run(t *testing.T, url, dir string, phases ...string) component.Result {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	document, found := component.Parse("documents.yml", text)
 	if len(found) > 0 {
 		t.Fatal(found)
@@ -76,10 +77,12 @@ func run(t *testing.T, url, dir string, phases ...string) component.Result {
 		ID: "test", Documents: []component.Job{{Document: document, Path: url}}, Phases: phases, Env: os.Environ(),
 		Modules: action.All(action.Ports{Objects: buckets, TempDir: t.TempDir()}), Library: library,
 	}
+
 	result, err := r.Execute(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return result
 }
 
@@ -88,6 +91,7 @@ func TestSeveralDocumentsRunAsOne(t *testing.T) {
 	wanted, out := several(t, "moon")
 	url := wanted.In("bucket")["ComponentDocumentUrl"]
 	dir := upload(t, wanted.Uploads, "bucket")
+
 	want := ""
 	for phase, lines := range map[string]string{"build": "hello moon\nhello {{ x }} ü: #1\n", "validate": "validate moon\nvalidate {{ x }} ü: #1\n", "test": "tested\n"} {
 		if result := run(t, url, dir, phase); result.Status != component.Success {
@@ -95,6 +99,7 @@ func TestSeveralDocumentsRunAsOne(t *testing.T) {
 		}
 		want += lines
 	}
+
 	got, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -127,10 +132,12 @@ func TestTheWrapperIsAsOurLintWantsIt(t *testing.T) {
 	if err != nil || len(result.Findings) > 0 || result.Kind != lint.Document {
 		t.Error(err, result.Kind, result.Findings)
 	}
+
 	var names []string
 	for _, u := range wanted.Uploads {
 		names = append(names, u.Key[len("image-builder/")+64:])
 	}
+
 	want := []string{"/documents.yml.d/1-hello-there.yml", "/documents.yml.d/2-tested.yml", "/documents.yml.d/3-hello-there.yml", "/documents.yml"}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("uploads (-want +got):\n%s", diff)
@@ -145,6 +152,7 @@ func TestTheWrapperIsAsOurLintWantsIt(t *testing.T) {
 func TestWhatRunsDecidesTheAddress(t *testing.T) {
 	t.Parallel()
 	files := map[string]string{"a.yml": greeting, "b.yml": greeting + "# other\n"}
+
 	seen := map[string]string{}
 	for _, components := range []string{"[a.yml]", "[b.yml]", "[a.yml, b.yml]", "[b.yml, a.yml]", "[{path: a.yml, parameters: {File: x}}]", "[{path: a.yml, parameters: {File: y}}]"} {
 		wanted := plan(t, least+"components: "+components+"\n", nil, files)
@@ -155,6 +163,7 @@ func TestWhatRunsDecidesTheAddress(t *testing.T) {
 			}
 			seen[value] = components
 		}
+
 		if wrong := wanted.template.parameters["ComponentDocumentVersion"].refuses(all["ComponentDocumentVersion"]); wrong != "" {
 			t.Error(all["ComponentDocumentVersion"], wrong)
 		}
@@ -200,6 +209,7 @@ func TestScriptsAreUploaded(t *testing.T) {
 	if wrong := wanted.template.parameters["BootstrapScriptUrl"].refuses(url); wrong != "" {
 		t.Error(wrong)
 	}
+
 	if text := string(wanted.Uploads[0].Body("bucket")); text != "#!/bin/bash\ntrue\n" {
 		t.Errorf("%q", text)
 	}

@@ -44,5 +44,6 @@ var built = sync.OnceValues(func() (string, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build image-builder: %w\n%s", err, out)
 	}
+
 	return path, nil
 })

@@ -42,21 +42,26 @@ func checkOutput(v value) (string, *fault) {
 	bare := strings.ToLower(strings.TrimPrefix(v.text, "/"))
 	switch {
 	case strings.HasPrefix(v.text, "ssm:"):
-		wrong.message, wrong.right = "the output is the bare parameter name", "write "+strings.TrimPrefix(v.text, "ssm:")
+		wrong.message = "the output is the bare parameter name"
+		wrong.right = "write " + strings.TrimPrefix(v.text, "ssm:")
 		wrong.length = len("ssm:")
 	case !parameterName.MatchString(v.text):
 		wrong.message = fmt.Sprintf("%q is no parameter name: A-Z a-z 0-9 _ . - / are allowed", v.text)
+
 	case len(v.text) > 1011:
 		wrong.message = fmt.Sprintf("the name has %d characters, 1011 are allowed", len(v.text))
 	case strings.HasPrefix(bare, "aws") || strings.HasPrefix(bare, "ssm"):
 		wrong.message = "parameter names that begin with aws or ssm are reserved"
 	case strings.Contains(v.text, "/") && !strings.HasPrefix(v.text, "/"):
-		wrong.message, wrong.right = "a parameter name with levels begins with /", "write /"+v.text
+		wrong.message = "a parameter name with levels begins with /"
+		wrong.right = "write /" + v.text
+
 	case strings.Count(v.text, "/") > 15:
 		wrong.message = "a parameter name has at most 15 levels"
 	default:
 		return v.text, nil
 	}
+
 	return "", wrong
 }
 
@@ -76,9 +81,11 @@ func scheduleFault(err error) *fault {
 		return nil
 	}
 	message := wrong.Message
+
 	if wrong.Field != "" {
 		message = wrong.Field + ": " + message
 	}
+
 	return &fault{
 		code: finding.RecipeSchedule, message: message, right: wrong.Right, offset: wrong.Offset, length: wrong.Length,
 	}
@@ -90,6 +97,7 @@ func checkDisk(v value) (string, *fault) {
 		return v.text, nil
 	}
 	wrong := &fault{code: finding.RecipeDisk, message: fmt.Sprintf("%q is no disk size", v.text), right: "write a size like 20GiB"}
+
 	if err == nil {
 		wrong.message = fmt.Sprintf("a disk has 1MiB to 64TiB, not %s", v.text)
 	} else if loose := looseSize.FindStringSubmatch(v.text); loose != nil {
@@ -97,6 +105,7 @@ func checkDisk(v value) (string, *fault) {
 	} else if number.MatchString(v.text) {
 		wrong.right = fmt.Sprintf("say the unit: write %sGiB", v.text)
 	}
+
 	return "", wrong
 }
 
@@ -141,13 +150,16 @@ func checkDocker(v value) (string, *fault) {
 		code: finding.RecipeDocker, message: fmt.Sprintf("%q is no image reference", v.text),
 		right: "write [registry/]repository[:tag|@sha256:…] in lower case",
 	}
+
 	if _, rest, found := strings.Cut(v.text, "://"); found {
-		wrong.message, wrong.right = "an image reference has no scheme", "write "+rest
+		wrong.message = "an image reference has no scheme"
+		wrong.right = "write " + rest
 	} else if lower := strings.ToLower(v.text); lower != v.text {
 		if _, err := name.ParseReference(lower); err == nil {
 			wrong.right = "write " + lower
 		}
 	}
+
 	return "", wrong
 }
 
@@ -159,6 +171,7 @@ func checkPackage(v value) (string, *fault) {
 	if found := prefix.FindStringSubmatch(text); found != nil {
 		kind = found[1]
 	}
+
 	wrong := &fault{code: finding.RecipePackage, message: fmt.Sprintf("%q is no package name", text), right: "write a name like jq, gem:bundler or npm:yarn"}
 	switch {
 	case kind == "gem" || kind == "npm":
@@ -169,11 +182,14 @@ func checkPackage(v value) (string, *fault) {
 		wrong.length = len(kind) + 1
 		return "", wrong
 	}
+
 	if packageName.MatchString(text) {
 		return v.text, nil
 	}
+
 	if strings.ContainsAny(text, " ,") {
 		wrong.right = "write each package as an entry of its own"
 	}
+
 	return "", wrong
 }

@@ -20,6 +20,7 @@ func (r *Recipe) Digest() (string, error) {
 		Content    string                `json:"content"`
 		Parameters []component.Parameter `json:"parameters,omitempty"`
 	}
+
 	bootstrap, err := contentOf(r.Bootstrap)
 	if err != nil {
 		return "", err
@@ -32,10 +33,12 @@ func (r *Recipe) Digest() (string, error) {
 		}
 		documents = append(documents, document{content, c.Parameters})
 	}
+
 	base := r.Base
 	if isPath(base) && !scheme.MatchString(base) {
 		base = filepath.Base(base)
 	}
+
 	text, err := json.Marshal(map[string]any{
 		"name": r.Name, "base": base, "bootstrap": bootstrap, "components": documents, "git-mirrors": r.GitMirrors,
 		"docker-images": r.DockerImages, "packages": r.Packages, "output": r.Output, "schedule": r.Schedule,
@@ -44,6 +47,7 @@ func (r *Recipe) Digest() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("digest recipe: %w", err)
 	}
+
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:]), nil
 }
@@ -58,9 +62,11 @@ func contentOf(reference string) (string, error) {
 		return "", fmt.Errorf("digest recipe: %w", err)
 	}
 	defer file.Close()
+
 	sum := sha256.New()
 	if _, err := io.Copy(sum, file); err != nil {
 		return "", fmt.Errorf("digest recipe: %w", err)
 	}
+
 	return "sha256:" + hex.EncodeToString(sum.Sum(nil)), nil
 }

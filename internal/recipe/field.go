@@ -79,11 +79,14 @@ func (b *builder) appendField(f field, v value) {
 	if !ok {
 		return
 	}
+
 	if f.name == "git-mirrors" {
 		b.checkCollision(v)
 	}
+
 	f.append(b.recipe, text)
 	b.recipe.positions[f.name] = append(b.recipe.positions[f.name], v.at)
+
 	if f.name == "components" {
 		b.recipe.Components[len(b.recipe.Components)-1].At = v.at
 	}
@@ -98,10 +101,12 @@ func (b *builder) checked(f field, v value) (string, bool) {
 		b.add(finding.RecipeType, v, f.name+" holds a line break", "write it on one line")
 		return "", false
 	}
+
 	text, wrong := f.check(v)
 	if wrong != nil {
 		b.add(wrong.code, v.part(wrong.offset, wrong.length), wrong.message, wrong.right)
 	}
+
 	return text, wrong == nil
 }
 

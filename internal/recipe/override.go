@@ -29,13 +29,16 @@ type Override struct {
 func (r *Recipe) Override(flags Override) finding.List {
 	b := builder{recipe: r}
 	timeout := ""
+
 	if flags.Timeout != 0 {
 		timeout = fmt.Sprint(flags.Timeout)
 	}
+
 	texts := map[string]string{
 		"name": flags.Name, "base": flags.Base, "bootstrap": flags.Bootstrap, "secrets": flags.Secrets, "output": flags.Output,
 		"schedule": flags.Schedule, "timezone": flags.Timezone, "disk": flags.Disk, "timeout": timeout,
 	}
+
 	lists := map[string][]string{
 		"git-mirrors": flags.GitMirrors, "docker-images": flags.DockerImages, "packages": flags.Packages,
 		"components": flags.Components, "allow-leak": flags.AllowLeak,
@@ -51,6 +54,7 @@ func (r *Recipe) Override(flags Override) finding.List {
 			}
 		}
 	}
+
 	return b.found
 }
 
@@ -60,6 +64,7 @@ func flagValue(name, text string) value {
 
 func (r *Recipe) clear(field string) {
 	delete(r.positions, field)
+
 	switch field {
 	case "git-mirrors":
 		r.GitMirrors = nil

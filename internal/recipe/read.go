@@ -38,6 +38,7 @@ func (b *builder) add(code finding.Code, v value, message, right string) {
 func (b *builder) readYAML(text []byte) {
 	top := value{at: finding.Position{File: b.recipe.File, Line: 1, Column: 1}}
 	whole := value{at: finding.Position{File: b.recipe.File}}
+
 	if len(text) > MaxFile {
 		b.add(finding.RecipeSyntax, whole, "the file is larger than 1 MiB, the most that a recipe is", "name a recipe file")
 		return
@@ -46,6 +47,7 @@ func (b *builder) readYAML(text []byte) {
 		b.add(finding.RecipeSyntax, whole, "the file is empty", "write `base: debian:bookworm` and what to bake")
 		return
 	}
+
 	var root yaml.Node
 	if err := yaml.Load(text, &root); err != nil {
 		at, message := syntaxError(err)
@@ -57,24 +59,28 @@ func (b *builder) readYAML(text []byte) {
 		b.add(finding.RecipeSyntax, top, "a recipe is a map of fields", "write `base: debian:bookworm` and what to bake")
 		return
 	}
+
 	b.readFields(root.Content[0])
 }
 
 func (b *builder) readFields(root *yaml.Node) {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(root.Content); i += 2 {
-		key, node := root.Content[i], resolve(root.Content[i+1])
+		key := root.Content[i]
+		node := resolve(root.Content[i+1])
 		at := b.value(key)
 		if line := seen[key.Value]; line > 0 {
 			b.add(finding.RecipeDuplicate, at, fmt.Sprintf("%s is given twice, first on line %d", key.Value, line), "keep one of them")
 			continue
 		}
+
 		seen[key.Value] = key.Line
 		f, known := fieldNamed(key.Value)
 		if !known {
 			b.unknownKey(at, fieldNames())
 			continue
 		}
+
 		b.readField(f, key, node)
 	}
 }
@@ -95,6 +101,7 @@ func (b *builder) readField(f field, key, node *yaml.Node) {
 		b.setField(f, b.value(node))
 	case f.set != nil:
 		b.add(finding.RecipeType, b.value(node), fmt.Sprintf("%s is one text, not a %s", f.name, kindName(node)), "write "+f.name+": "+f.example)
+
 	case node.Kind != yaml.SequenceNode:
 		b.add(finding.RecipeType, b.value(node), fmt.Sprintf("%s is a list, not a %s", f.name, kindName(node)), fmt.Sprintf("write %s: [%s]", f.name, f.example))
 	default:
@@ -122,7 +129,8 @@ func (b *builder) readComponent(node *yaml.Node) {
 	var path *yaml.Node
 	var parameters []component.Parameter
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, child := node.Content[i], resolve(node.Content[i+1])
+		key := node.Content[i]
+		child := resolve(node.Content[i+1])
 		switch {
 		case key.Value == "path" && child.Kind == yaml.ScalarNode:
 			path = child
@@ -134,11 +142,13 @@ func (b *builder) readComponent(node *yaml.Node) {
 			b.unknownKey(b.value(key), []string{"path", "parameters"})
 		}
 	}
+
 	if path == nil {
 		b.add(finding.RecipeType, b.value(node), "this component has no path", "write {path: x.yml, parameters: {Name: value}}")
 		return
 	}
 	f, _ := fieldNamed("components")
+
 	before := len(b.recipe.Components)
 	if b.appendField(f, b.value(path)); len(b.recipe.Components) > before {
 		b.recipe.Components[before].Parameters = parameters
@@ -148,13 +158,15 @@ func (b *builder) readComponent(node *yaml.Node) {
 func (b *builder) readParameters(node *yaml.Node) []component.Parameter {
 	var parameters []component.Parameter
 	for i := 0; i+1 < len(node.Content); i += 2 {
-		key, child := node.Content[i], resolve(node.Content[i+1])
+		key := node.Content[i]
+		child := resolve(node.Content[i+1])
 		if child.Kind != yaml.ScalarNode {
 			b.add(finding.RecipeType, b.value(child), fmt.Sprintf("parameter %s is a text, not a %s", key.Value, kindName(child)), "write "+key.Value+": value")
 			continue
 		}
 		parameters = append(parameters, component.Parameter{Name: key.Value, Value: child.Value})
 	}
+
 	return parameters
 }
 
@@ -163,12 +175,14 @@ func (b *builder) value(node *yaml.Node) value {
 		text: node.Value, dir: b.dir,
 		at: finding.Position{File: b.recipe.File, Line: node.Line, Column: node.Column},
 	}
+
 	if node.Kind == yaml.ScalarNode && node.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 {
 		v.length = utf8.RuneCountInString(node.Value)
 		if node.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
 			v.length += 2
 		}
 	}
+
 	return v
 }
 
@@ -203,6 +217,7 @@ func syntaxError(err error) (finding.Position, string) {
 	if errors.As(err, &wrong) {
 		err = wrong
 	}
+
 	text := err.Error()
 	found := placeInError.FindStringSubmatchIndex(text)
 	if found == nil {
@@ -210,5 +225,6 @@ func syntaxError(err error) (finding.Position, string) {
 	}
 	line, _ := strconv.Atoi(text[found[2]:found[3]])
 	column, _ := strconv.Atoi(text[found[4]:found[5]])
+
 	return finding.Position{Line: line, Column: column}, text[found[1]:]
 }

@@ -72,6 +72,7 @@ func Load(path string) (*Recipe, finding.List) {
 			Right: "name a recipe file or a script",
 		}}
 	}
+
 	return Parse(path, text)
 }
 
@@ -90,10 +91,12 @@ func read(path string) ([]byte, error) {
 func Parse(path string, text []byte) (*Recipe, finding.List) {
 	if IsScript(path, text) {
 		r := empty(path)
-		r.Name, r.Bootstrap = nameFrom(path), path
+		r.Name = nameFrom(path)
+		r.Bootstrap = path
 		r.positions["bootstrap"] = []finding.Position{{File: path}}
 		return r, nil
 	}
+
 	b := builder{recipe: empty(path), dir: filepath.Dir(path)}
 	b.recipe.Name = nameFrom(path)
 	b.readYAML(text)

@@ -29,6 +29,7 @@ func folder(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 	}
+
 	return dir
 }
 
@@ -72,6 +73,7 @@ func TestLoadEverything(t *testing.T) {
 	if at := got.At("git-mirrors", 1).String(); at != filepath.Join(dir, "recipe.yml")+":8:5" {
 		t.Errorf("second mirror is at %s", at)
 	}
+
 	if next, ok := got.When.Next(time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)); !ok || next.UTC().Hour() != 22 {
 		t.Errorf("next build is at %s", next)
 	}
@@ -79,6 +81,7 @@ func TestLoadEverything(t *testing.T) {
 	at := func(line, column int) finding.Position {
 		return finding.Position{File: filepath.Join(dir, "recipe.yml"), Line: line, Column: column}
 	}
+
 	want := &Recipe{
 		File: filepath.Join(dir, "recipe.yml"), Name: "agent-linux", Base: filepath.Join(dir, "base.raw"),
 		Bootstrap: filepath.Join(dir, "bootstrap.sh"), Secrets: filepath.Join(dir, "secrets"),
@@ -93,6 +96,7 @@ func TestLoadEverything(t *testing.T) {
 		Output: "/buildkite/agent-ami", Schedule: "cron(0 0 * * ? *)", TimeZone: "Europe/Berlin", When: got.When,
 		Disk: 20 << 30, Timeout: 90 * time.Minute, AllowLeak: []string{"/etc/app/license.key"},
 	}
+
 	want.positions = got.positions
 	if diff := cmp.Diff(want, got, cmp.Exporter(func(reflect.Type) bool { return true })); diff != "" {
 		t.Fatal(diff)
@@ -161,6 +165,7 @@ func TestFindings(t *testing.T) {
 		{"component key", "components: [{path: components/browsers.yml, parameter: {}}]", "1:46 IB501", "did you mean parameters?"},
 		{"component parameter", "components: [{path: components/browsers.yml, parameters: {A: [b]}}]", "1:62 IB502", "A: value"},
 	}
+
 	dir := folder(t, everyFile())
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -174,6 +179,7 @@ func TestFindings(t *testing.T) {
 			if got := strings.TrimPrefix(fmt.Sprint(f.Position), ":") + " " + string(f.Code); got != test.want {
 				t.Errorf("got %s, want %s: %v", got, test.want, f)
 			}
+
 			if !strings.Contains(f.Right, test.right) {
 				t.Errorf("says %q, want %q in it", f.Right, test.right)
 			}
@@ -214,6 +220,7 @@ func TestOverride(t *testing.T) {
 	if r.Base != "debian:bookworm" || r.Disk != 1<<40 || r.Timeout != time.Hour || !cmp.Equal(r.Packages, []string{"curl"}) {
 		t.Fatalf("%+v", r)
 	}
+
 	if len(r.DockerImages) != 2 {
 		t.Fatalf("a list without a flag must stay: %v", r.DockerImages)
 	}
@@ -236,11 +243,13 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 		}
 		flags[name.String()] = true
 	}
+
 	for _, name := range fieldNames() {
 		if !flags[name] {
 			t.Errorf("field %s has no flag", name)
 		}
 	}
+
 	if len(flags) != len(fieldNames()) {
 		t.Errorf("%d flags for %d fields", len(flags), len(fieldNames()))
 	}
@@ -251,6 +260,7 @@ func TestDigest(t *testing.T) {
 	digest := func(change func(files map[string]string)) string {
 		files := everyFile()
 		change(files)
+
 		r, found := Load(filepath.Join(folder(t, files), "recipe.yml"))
 		if len(found) > 0 {
 			t.Fatal(found)
@@ -259,8 +269,10 @@ func TestDigest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		return sum
 	}
+
 	same := digest(func(map[string]string) {})
 	tests := map[string]struct {
 		change func(files map[string]string)
@@ -292,6 +304,7 @@ func FuzzRecipe(f *testing.F) {
 	for _, seed := range []string{"a: *a", "components: [{path: x, parameters: {a: b}}]", "? [a]\n: b", "base: &x y\nname: *x", "#!", "git-mirrors: &a [*a]"} {
 		f.Add([]byte(seed))
 	}
+
 	f.Fuzz(func(t *testing.T, text []byte) {
 		r, found := Parse("recipe.yml", text)
 		if r == nil {
@@ -312,6 +325,7 @@ func TestLoadOddFiles(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	for path, want := range map[string]string{
 		pipe: "the file is empty", "/dev/zero": "the file is larger than 1 MiB", t.TempDir(): "read recipe: is a directory", "none.yml": "read recipe: no such file or directory",
 	} {

@@ -29,6 +29,7 @@ const diskForms = "write debian:SUITE, a path to a .raw or .qcow2 file, https://
 func checkBase(v value) (string, *fault) {
 	text := v.text
 	wrong := &fault{code: finding.RecipeBase, message: fmt.Sprintf("%q is no base", text), right: diskForms}
+
 	kind, rest, _ := strings.Cut(text, ":")
 	switch {
 	case scheme.MatchString(text):
@@ -37,19 +38,25 @@ func checkBase(v value) (string, *fault) {
 		return text, parameterFault(finding.RecipeBase, rest)
 	case kind == "debian" && suite.MatchString(rest):
 		return text, nil
+
 	case kind == "debian":
-		wrong.message, wrong.right = fmt.Sprintf("%q is no Debian suite", rest), "write debian:bookworm"
+		wrong.message = fmt.Sprintf("%q is no Debian suite", rest)
+		wrong.right = "write debian:bookworm"
 	case image.IsAMI(text):
 		return text, nil
+
 	case strings.HasPrefix(text, "ami-") && !isPath(text):
-		wrong.message, wrong.right = fmt.Sprintf("%q is no AMI ID", text), "write ami- and 8 or 17 digits of 0-9 a-f"
+		wrong.message = fmt.Sprintf("%q is no AMI ID", text)
+		wrong.right = "write ami- and 8 or 17 digits of 0-9 a-f"
 	case isPath(text):
 		return checkFile(v, false)
+
 	case storedBase.MatchString(text):
 		return text, nil
 	case strings.EqualFold(kind, "debian") || strings.EqualFold(kind, "ssm"):
 		wrong.right = "write " + strings.ToLower(kind) + ":" + rest
 	}
+
 	return "", wrong
 }
 
@@ -63,19 +70,26 @@ func checkBaseURL(v value) (string, *fault) {
 	parsed, err := url.Parse(v.text)
 	switch {
 	case err != nil || parsed.Host == "":
-		wrong.message, wrong.right = "this URL cannot be read", "write https://host/disk.qcow2#sha256=…"
+		wrong.message = "this URL cannot be read"
+		wrong.right = "write https://host/disk.qcow2#sha256=…"
 	case parsed.Scheme != "https":
-		wrong.message, wrong.right = fmt.Sprintf("a base cannot be fetched by %s", parsed.Scheme), "write an https:// URL, or fetch the disk and name its path"
+		wrong.message = fmt.Sprintf("a base cannot be fetched by %s", parsed.Scheme)
+		wrong.right = "write an https:// URL, or fetch the disk and name its path"
 		wrong.length = len(parsed.Scheme)
+
 	case parsed.Fragment == "":
-		wrong.message, wrong.right = "the checksum is missing", "add #sha256= and the 64 digits of the file's SHA-256"
+		wrong.message = "the checksum is missing"
+		wrong.right = "add #sha256= and the 64 digits of the file's SHA-256"
 	case !sha256Hex.MatchString(parsed.Fragment):
-		wrong.message, wrong.right = "the checksum is no SHA-256", "write #sha256= and 64 digits of 0-9 a-f"
+		wrong.message = "the checksum is no SHA-256"
+		wrong.right = "write #sha256= and 64 digits of 0-9 a-f"
 		wrong.offset = strings.LastIndex(v.text, "#")
 		wrong.length = len(v.text) - wrong.offset
+
 	default:
 		return v.text, nil
 	}
+
 	return "", wrong
 }
 
@@ -98,6 +112,7 @@ func checkSource(v value, what string) (string, *fault) {
 	if found[1] == "s3" {
 		return v.text, checkS3(v.text, true)
 	}
+
 	return "", &fault{
 		code: finding.RecipeReference, message: fmt.Sprintf("%s cannot be read by %s", what, found[1]),
 		right: "write a path or " + suggestS3(v.text), length: len(found[1]),
@@ -127,6 +142,7 @@ func checkS3(text string, object bool) *fault {
 	default:
 		return nil
 	}
+
 	return wrong
 }
 
@@ -141,6 +157,7 @@ func checkSecrets(v value) (string, *fault) {
 			code: finding.RecipeReference, message: fmt.Sprintf("secrets cannot be read by %s", found[1]), length: len(found[1]),
 			right: "write a path, s3://bucket/prefix, secretsmanager:NAME or ssm:/path",
 		}
+
 	case kind == "ssm":
 		return v.text, parameterFault(finding.RecipeReference, rest)
 	case kind == "secretsmanager" && rest != "":
@@ -148,6 +165,7 @@ func checkSecrets(v value) (string, *fault) {
 	case kind == "secretsmanager":
 		return "", &fault{code: finding.RecipeReference, message: "the secret's name is missing", right: "write secretsmanager:NAME"}
 	}
+
 	return checkFile(v, true)
 }
 
@@ -155,18 +173,22 @@ func checkSecrets(v value) (string, *fault) {
 func checkFile(v value, folder bool) (string, *fault) {
 	path := v.path()
 	info, err := os.Stat(path)
+
 	wrong := &fault{code: finding.RecipeFile, right: "create it, or correct the path; it is relative to where it is written"}
 	switch {
 	case err != nil:
 		wrong.message = fmt.Sprintf("read %s: %s", path, cause(err))
 		wrong.right = nearestFile(path, wrong.right)
 	case info.IsDir() && !folder:
-		wrong.message, wrong.right = path+" is a directory", "name a file in it"
+		wrong.message = path + " is a directory"
+		wrong.right = "name a file in it"
 	case !info.IsDir() && !info.Mode().IsRegular():
-		wrong.message, wrong.right = path+" is no regular file", "name a file"
+		wrong.message = path + " is no regular file"
+		wrong.right = "name a file"
 	default:
 		return path, nil
 	}
+
 	return "", wrong
 }
 
@@ -180,6 +202,7 @@ func nearestFile(path, otherwise string) string {
 	for _, entry := range entries[:min(len(entries), 1000)] {
 		names = append(names, entry.Name())
 	}
+
 	if near := finding.Nearest(filepath.Base(path), names); near != "" {
 		return fmt.Sprintf("did you mean %s?", near)
 	}
@@ -193,6 +216,7 @@ func checkGit(v value) (string, *fault) {
 		code: finding.RecipeGit, message: fmt.Sprintf("%q is no repository URL", text),
 		right: "write it as the pipeline does: git@github.com:acme/app.git or https://github.com/acme/app.git",
 	}
+
 	found := scheme.FindStringSubmatch(text)
 	slash := slashForm.FindStringSubmatch(text)
 	switch {
@@ -208,28 +232,38 @@ func checkGit(v value) (string, *fault) {
 	case scpURL.MatchString(text):
 		return text, nil
 	}
+
 	return "", wrong
 }
 
 func checkGitURL(v value, kind string) (string, *fault) {
 	known := []string{"ssh", "https", "http", "git", "file"}
 	wrong := &fault{code: finding.RecipeGit}
+
 	parsed, err := url.Parse(v.text)
 	switch {
 	case !slices.Contains(known, kind):
-		wrong.message, wrong.right, wrong.length = fmt.Sprintf("git has no transport %q", kind), "write one of ssh://, https:// or git@host:path", len(kind)
+		wrong.message = fmt.Sprintf("git has no transport %q", kind)
+		wrong.right = "write one of ssh://, https:// or git@host:path"
+		wrong.length = len(kind)
 		if near := finding.Nearest(kind, known); near != "" {
 			wrong.right = fmt.Sprintf("did you mean %s://?", near)
 		}
+
 	case err != nil && kind == "ssh":
-		wrong.message, wrong.right = "what follows the host of an ssh:// URL is a port or a path", "write ssh://git@host/path, or git@host:path without ssh://"
+		wrong.message = "what follows the host of an ssh:// URL is a port or a path"
+		wrong.right = "write ssh://git@host/path, or git@host:path without ssh://"
 	case err != nil || parsed.Path == "" || parsed.Host == "" && kind != "file":
-		wrong.message, wrong.right = "the URL has no host and path", "write "+kind+"://host/acme/app.git"
+		wrong.message = "the URL has no host and path"
+		wrong.right = "write " + kind + "://host/acme/app.git"
+
 	case hasPassword(parsed):
-		wrong.message, wrong.right = "the URL holds a password, and the mirror would keep it on the disk", "put the credentials among the secrets (git-credentials)"
+		wrong.message = "the URL holds a password, and the mirror would keep it on the disk"
+		wrong.right = "put the credentials among the secrets (git-credentials)"
 	default:
 		return v.text, nil
 	}
+
 	return "", wrong
 }
 

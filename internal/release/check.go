@@ -28,14 +28,17 @@ func Check(ctx context.Context, images Images, id, region string, wanted System)
 		return image.AMI{}, &Unusable{fmt.Sprintf("%s is not in %s", id, region), "Buildkite takes old AMIs away: name a newer release with --release"}
 	case err != nil:
 		return image.AMI{}, &Unchecked{err}
+
 	case ami.Owner != image.Buildkite:
 		return ami, &Unusable{fmt.Sprintf("%s belongs to account %s, not to Buildkite (%s)", id, ami.Owner, image.Buildkite), next}
 	case ami.Arch != wanted.Arch:
 		return ami, &Unusable{fmt.Sprintf("%s is %s, not %s", id, ami.Arch, wanted.Arch), next}
 	case ami.Windows != (wanted.OS == "windows"):
 		return ami, &Unusable{fmt.Sprintf("%s (%s) is not of %s", id, ami.Name, wanted.OS), next}
+
 	case ami.State != "available":
 		return ami, &Unusable{fmt.Sprintf("%s is not available but %s", id, ami.State), "try again in a while, or name another release with --release"}
 	}
+
 	return ami, nil
 }

@@ -47,10 +47,12 @@ func Fetch(ctx context.Context, location string) (Mappings, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", location, err)
 	}
+
 	mappings, err := Parse(text)
 	if err != nil {
 		return nil, &Unusable{Reason: fmt.Sprintf("%s: %v", location, err), Next: "name a release with --release, or its file with --mappings"}
 	}
+
 	return mappings, nil
 }
 
@@ -62,23 +64,27 @@ func fetch(ctx context.Context, location string) ([]byte, error) {
 		}
 		return text, nil
 	}
+
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
 	if err != nil {
 		return nil, err
 	}
+
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, cause(ctx, err)
 	}
 	defer answer.Body.Close()
+
 	switch {
 	case answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusForbidden: // S3's answer for what is not there
 		return nil, &Unusable{Reason: "there is no " + location, Next: "write --release latest, or one of https://github.com/buildkite/elastic-ci-stack-for-aws/releases"}
 	case answer.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("the server answers %s", answer.Status)
 	}
+
 	text, err := bounded(answer.Body)
 	return text, cause(ctx, err)
 }

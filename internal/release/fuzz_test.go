@@ -13,6 +13,7 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
+
 	f.Add(text)
 	f.Add([]byte("Mappings: &a {AWSRegion2AMI: {<<: *a, us-east-1: {linuxamd64: ami-00000000}}}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -20,6 +21,7 @@ func FuzzParse(f *testing.F) {
 		if (err == nil) != (len(mappings) > 0) {
 			t.Fatalf("%v, error %v", mappings, err)
 		}
+
 		for region, systems := range mappings {
 			for key, id := range systems {
 				if !word.MatchString(region) || !word.MatchString(key) || !image.IsAMI(id) {

@@ -40,6 +40,7 @@ func system(key string) (System, bool) {
 	if key == "windows" {
 		return System{key, image.X86_64}, true
 	}
+
 	for suffix, arch := range map[string]image.Arch{"amd64": image.X86_64, "arm64": image.ARM64} {
 		if os, ok := strings.CutSuffix(key, suffix); ok && os != "" {
 			if os == "linux" {
@@ -48,6 +49,7 @@ func system(key string) (System, bool) {
 			return System{os, arch}, true
 		}
 	}
+
 	return System{}, false
 }
 
@@ -62,10 +64,12 @@ func Parse(text []byte) (Mappings, error) {
 	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
 		return nil, errors.New("this is no mappings.yml: it is empty")
 	}
+
 	regions := value(value(root.Content[0], "Mappings"), "AWSRegion2AMI")
 	found := Mappings{}
 	for i := 0; regions != nil && i+1 < len(regions.Content); i += 2 {
-		region, systems := regions.Content[i].Value, map[string]string{}
+		region := regions.Content[i].Value
+		systems := map[string]string{}
 		for j, node := 0, regions.Content[i+1]; node.Kind == yaml.MappingNode && j+1 < len(node.Content); j += 2 {
 			if key, id := node.Content[j].Value, node.Content[j+1].Value; word.MatchString(key) && image.IsAMI(id) {
 				systems[key] = id
@@ -75,6 +79,7 @@ func Parse(text []byte) (Mappings, error) {
 			found[region] = systems
 		}
 	}
+
 	if len(found) == 0 {
 		return nil, errors.New("this is no mappings.yml: under Mappings, AWSRegion2AMI there is no AMI")
 	}
@@ -104,6 +109,7 @@ func (m Mappings) Find(region string, wanted System) (string, error) {
 		}
 		return "", &Unusable{Reason: fmt.Sprintf("the release has no AMIs in %s", region), Next: "it has some in " + listed(names) + ": name one with --region, and copy its AMI"}
 	}
+
 	if id := systems[wanted.key()]; id != "" {
 		return id, nil
 	}
@@ -113,6 +119,7 @@ func (m Mappings) Find(region string, wanted System) (string, error) {
 			names = append(names, s.String())
 		}
 	}
+
 	return "", &Unusable{Reason: fmt.Sprintf("the release has no AMI of %s in %s", wanted, region), Next: "it has " + listed(names) + ": choose with --os and --arch"}
 }
 

@@ -42,6 +42,7 @@ func TestFind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, test := range []struct {
 		region, os string
 		arch       image.Arch
@@ -73,6 +74,7 @@ const mappingsOfOne = "Mappings: {AWSRegion2AMI: {us-east-1: {linuxamd64: ami-0a
 func TestHostileFilesAreNoMappings(t *testing.T) {
 	t.Parallel()
 	many := strings.Repeat("    x: &a [*a, *a, *a]\n", 1000)
+
 	for name, text := range map[string]string{
 		"nothing":            "",
 		"an error page":      "<html><body>Access Denied</body></html>",
@@ -129,6 +131,7 @@ func TestDownloadsThatFail(t *testing.T) {
 			}
 		})
 	}
+
 	if _, err := Fetch(t.Context(), filepath.Join(t.TempDir(), "no.yml")); err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Error(err)
 	}
@@ -168,6 +171,7 @@ func TestCheck(t *testing.T) {
 		do(&changed)
 		return changed
 	}
+
 	for name, test := range map[string]struct {
 		ami       image.AMI
 		err       error
@@ -223,6 +227,7 @@ func TestWrite(t *testing.T) {
 	of := func(value, kind, dataType string) *image.Parameter {
 		return &image.Parameter{Name: "/base", Value: value, Type: kind, DataType: dataType}
 	}
+
 	for name, test := range map[string]struct {
 		now    *image.Parameter
 		looks  int
@@ -241,7 +246,8 @@ func TestWrite(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store, waits := &parameters{now: test.now, looks: test.looks, denied: test.denied}, 0
+			store := &parameters{now: test.now, looks: test.looks, denied: test.denied}
+			waits := 0
 			w := Writer{Parameters: store, Wait: func(context.Context, time.Duration) error { waits++; return nil }}
 			got, err := w.Write(t.Context(), "/base", "ami-2")
 			if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) || got != test.want || waits != test.waits {

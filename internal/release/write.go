@@ -43,6 +43,7 @@ func (w *Writer) Write(ctx context.Context, name, ami string) (Change, error) {
 	case old.Type != "String":
 		return Change{}, &Unusable{fmt.Sprintf("parameter %s is a %s, and an AMI's ID goes into a String", name, old.Type), "name another one with --write"}
 	}
+
 	change := Change{Name: name, Old: old.Value, New: ami, DataType: old.DataType}
 	if old.Value == ami {
 		return change, nil
@@ -51,6 +52,7 @@ func (w *Writer) Write(ctx context.Context, name, ami string) (Change, error) {
 	if err := w.Parameters.Write(ctx, wanted); err != nil {
 		return Change{}, err
 	}
+
 	return change, w.settled(ctx, wanted)
 }
 
@@ -59,6 +61,7 @@ func (w *Writer) settled(ctx context.Context, wanted image.Parameter) error {
 	if wanted.DataType == "text" {
 		return nil
 	}
+
 	for range looks {
 		now, err := w.Parameters.Look(ctx, wanted.Name)
 		if err != nil {
@@ -71,6 +74,7 @@ func (w *Writer) settled(ctx context.Context, wanted image.Parameter) error {
 			return fmt.Errorf("wait for parameter %s: %w", wanted.Name, err)
 		}
 	}
+
 	return &Unusable{
 		fmt.Sprintf("parameter %s still does not hold %s after %s: SSM takes it only if it finds the AMI", wanted.Name, wanted.Value, looks*interval),
 		"look at the parameter's history, and whether these credentials may ec2:DescribeImages",

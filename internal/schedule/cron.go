@@ -62,6 +62,7 @@ func fields(text string, offset int) []token {
 		found = append(found, token{text[i:end], offset + i})
 		i = end
 	}
+
 	return found
 }
 
@@ -79,9 +80,11 @@ func parseCron(text string, offset int) (*cron, error) {
 			}
 		}
 	}
+
 	if err := checkDays(tokens); err != nil {
 		return nil, err
 	}
+
 	if !c.possible() {
 		return nil, &Error{
 			Field: kinds[2].name, Offset: tokens[2].offset, Length: len(tokens[2].text),
@@ -89,6 +92,7 @@ func parseCron(text string, offset int) (*cron, error) {
 			Right:   "choose a day that the month has (L is the last one)",
 		}
 	}
+
 	return c, nil
 }
 
@@ -104,19 +108,27 @@ func items(t token) []token {
 }
 
 func checkDays(tokens []token) error {
-	day, week := tokens[2], tokens[4]
+	day := tokens[2]
+	week := tokens[4]
 	if (day.text == "?") != (week.text == "?") {
 		return nil
 	}
 	e := &Error{Field: kinds[4].name, Offset: week.offset, Length: len(week.text)}
+
 	if day.text == "?" {
-		e.Message, e.Right = "day of month and day of week are both ?", "make one of them * or a day"
+		e.Message = "day of month and day of week are both ?"
+		e.Right = "make one of them * or a day"
 		return e
 	}
-	e.Message, e.Right = "day of month and day of week are both given", "make the one that does not matter ?"
+	e.Message = "day of month and day of week are both given"
+	e.Right = "make the one that does not matter ?"
+
 	if week.text != "*" && day.text == "*" {
-		e.Field, e.Offset, e.Length = kinds[2].name, day.offset, len(day.text)
+		e.Field = kinds[2].name
+		e.Offset = day.offset
+		e.Length = len(day.text)
 	}
+
 	return e
 }
 
@@ -127,24 +139,30 @@ func (c *cron) parseItem(index int, item token, into *set) error {
 	if done || err != nil {
 		return err
 	}
+
 	span, step, stepped := strings.Cut(text, "/")
 	by := 1
+
 	if stepped {
 		if by, err = strconv.Atoi(step); err != nil || by < 1 || !strings.Contains(k.special, "/") {
 			return k.wrong(item, "the step after / must be a number from 1 on", k.example())
 		}
 	}
+
 	low, high, err := k.span(span, item, stepped)
 	if err != nil {
 		return err
 	}
 	base := 0
+
 	if k.low == 1970 {
 		base = 1970
 	}
+
 	for n := low; n <= high; n += by {
 		into.add(n - base)
 	}
+
 	return nil
 }
 
@@ -157,6 +175,7 @@ func (k kind) span(text string, item token, stepped bool) (low, high int, err er
 	if low, err = k.number(first, item); err != nil {
 		return 0, 0, err
 	}
+
 	switch {
 	case ranged:
 		if high, err = k.number(second, item); err != nil {
@@ -170,6 +189,7 @@ func (k kind) span(text string, item token, stepped bool) (low, high int, err er
 	default:
 		high = low
 	}
+
 	return low, high, nil
 }
 
@@ -196,21 +216,25 @@ func (c *cron) parseSpecial(index int, text string, item token) (done bool, err 
 		c.lastDay = true
 	case index == 2 && text == "LW":
 		c.lastWorkday = true
+
 	case index == 2 && strings.HasSuffix(text, "W"):
 		n, err := k.number(strings.TrimSuffix(text, "W"), item)
 		c.nearest = append(c.nearest, n)
 		return true, err
 	case index == 4 && text == "L":
 		c.weekdays.add(7)
+
 	case index == 4 && strings.HasSuffix(text, "L"):
 		n, err := k.number(strings.TrimSuffix(text, "L"), item)
 		c.lastOf = append(c.lastOf, n)
 		return true, err
 	case index == 4 && strings.Contains(text, "#"):
 		return true, c.parseNth(k, text, item)
+
 	default:
 		return false, nil
 	}
+
 	return true, nil
 }
 
@@ -224,6 +248,7 @@ func (c *cron) parseNth(k kind, text string, item token) error {
 	if err != nil || nth < 1 || nth > 5 {
 		return k.wrong(item, "the number after # must be 1 to 5", "write 3#2 for the second Tuesday")
 	}
+
 	c.nth = append(c.nth, [2]int{n, nth})
 	return nil
 }
@@ -252,5 +277,6 @@ func (c *cron) possible() bool {
 			}
 		}
 	}
+
 	return false
 }

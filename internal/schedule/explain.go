@@ -20,21 +20,26 @@ func countError(tokens []token, text string, offset int) error {
 		Offset: offset, Length: len(text), Message: fmt.Sprintf("this has %d fields where Image Builder wants six", len(tokens)),
 		Right: "write minute hour day-of-month month day-of-week year, as in cron(0 0 * * ? *)",
 	}
+
 	if len(tokens) == 1 {
 		if right, known := nicknames[strings.ToLower(tokens[0].text)]; known {
-			e.Message, e.Right = fmt.Sprintf("%s is crontab's word", tokens[0].text), "write "+right
+			e.Message = fmt.Sprintf("%s is crontab's word", tokens[0].text)
+			e.Right = "write " + right
 		}
 	}
+
 	if len(tokens) == 5 {
 		e.Message = "this has five fields, as crontab does, where Image Builder wants six"
 		e.Right = explainFive(tokens)
 	}
+
 	return e
 }
 
 // explainFive turns a crontab line into ours, if one expression can say it.
 func explainFive(tokens []token) string {
-	day, week := tokens[2].text, tokens[4].text
+	day := tokens[2].text
+	week := tokens[4].text
 	switch {
 	case week == "*" || week == "?":
 		week = "?"
@@ -46,10 +51,12 @@ func explainFive(tokens []token) string {
 	default:
 		return "add a year, and make one of day-of-month and day-of-week ?: crontab's \"either of them\" takes two schedules"
 	}
+
 	six := strings.Join([]string{tokens[0].text, tokens[1].text, day, tokens[3].text, week, "*"}, " ")
 	if _, err := parseCron(six, 0); err != nil {
 		return "add a year, and make one of day-of-month and day-of-week ?, as in cron(0 0 * * ? *)"
 	}
+
 	return fmt.Sprintf("add a year and make the day field that does not matter ?: write cron(%s)", six)
 }
 

@@ -17,6 +17,7 @@ func (c *cron) next(after time.Time, zone *time.Location) (time.Time, bool) {
 			}
 		}
 	}
+
 	return time.Time{}, false
 }
 
@@ -25,6 +26,7 @@ func (c *cron) nextInMonth(year int, month time.Month, after time.Time) (time.Ti
 	if year == after.Year() && month == after.Month() {
 		first = after.Day()
 	}
+
 	for day := first; day <= daysIn(year, month); day++ {
 		if !c.matchesDay(year, month, day) {
 			continue
@@ -33,6 +35,7 @@ func (c *cron) nextInMonth(year int, month time.Month, after time.Time) (time.Ti
 			return found, true
 		}
 	}
+
 	return time.Time{}, false
 }
 
@@ -50,6 +53,7 @@ func (c *cron) nextInDay(year int, month time.Month, day int, after time.Time) (
 			}
 		}
 	}
+
 	return time.Time{}, false
 }
 
@@ -96,16 +100,19 @@ func (c *cron) matchesWeekday(year int, month time.Month, day int) bool {
 	if c.weekdays.has(weekday) {
 		return true
 	}
+
 	for _, n := range c.lastOf {
 		if n == weekday && day+7 > daysIn(year, month) {
 			return true
 		}
 	}
+
 	for _, n := range c.nth {
 		if n[0] == weekday && (day-1)/7+1 == n[1] {
 			return true
 		}
 	}
+
 	return false
 }
 
@@ -123,6 +130,7 @@ func workday(year int, month time.Month, day int) int {
 		}
 		return day + 1
 	}
+
 	return day
 }
 

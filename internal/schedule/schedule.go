@@ -54,6 +54,7 @@ func Parse(expression, zone string) (Schedule, error) {
 		every, err := parseRate(text, offset)
 		return Schedule{every: every, zone: location}, err
 	}
+
 	parsed, err := parseCron(text, offset)
 	return Schedule{cron: parsed, zone: location}, err
 }
@@ -63,6 +64,7 @@ func Zone(name string) (*time.Location, error) {
 	if name == "Local" {
 		name = "local"
 	}
+
 	location, err := time.LoadLocation(name)
 	if err != nil {
 		return nil, &Error{
@@ -70,6 +72,7 @@ func Zone(name string) (*time.Location, error) {
 			Right: "write an IANA name like Etc/UTC or Europe/Berlin",
 		}
 	}
+
 	return location, nil
 }
 
@@ -89,6 +92,7 @@ func (s Schedule) Next(after time.Time) (time.Time, bool) {
 func unwrap(expression string) (text string, offset int, err error) {
 	trimmed := strings.TrimSpace(expression)
 	offset = strings.Index(expression, trimmed)
+
 	open := strings.IndexByte(trimmed, '(')
 	if open < 0 && !strings.HasSuffix(trimmed, ")") {
 		return trimmed, offset, nil
@@ -98,12 +102,14 @@ func unwrap(expression string) (text string, offset int, err error) {
 			Offset: offset, Length: len(trimmed), Message: "a parenthesis has no partner", Right: "write cron(0 0 * * ? *)",
 		}
 	}
+
 	if word := trimmed[:open]; word != "cron" && word != "rate" {
 		return "", 0, &Error{
 			Offset: offset, Length: open, Message: fmt.Sprintf("%q is no kind of schedule", word),
 			Right: "write cron(0 0 * * ? *) or rate(1 day)",
 		}
 	}
+
 	return trimmed[open+1 : len(trimmed)-1], offset + open + 1, nil
 }
 
@@ -119,5 +125,6 @@ func parseRate(text string, offset int) (time.Duration, error) {
 			Right: "write rate(1 day) or rate(12 hours): a number from 1 to 100000 and minutes, hours or days, singular for 1",
 		}
 	}
+
 	return time.Duration(count) * length, nil
 }

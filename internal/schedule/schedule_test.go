@@ -45,6 +45,7 @@ func TestNext(t *testing.T) {
 		{"rate", "rate(12 hours)", "", "2026-01-01T00:00:00Z", "2026-01-01T12:00:00Z"},
 		{"past", "cron(0 0 1 1 ? 2020)", "", "2026-01-01T00:00:00Z", ""},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -56,6 +57,7 @@ func TestNext(t *testing.T) {
 			if !ok && test.want == "" {
 				return
 			}
+
 			if !ok || test.want == "" || !next.Equal(at(t, test.want)) {
 				t.Fatalf("next after %s is %s (%v), want %s", test.after, next.UTC(), ok, test.want)
 			}
@@ -92,10 +94,12 @@ func TestParseErrors(t *testing.T) {
 		{"zone", "cron(0 0 * * ? *)", "Berlin", "", "", "Europe/Berlin"},
 		{"empty", "", "", "", "", "cron("},
 	}
+
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			_, err := Parse(test.expression, test.zone)
+
 			var wrong *Error
 			if !errors.As(err, &wrong) {
 				t.Fatalf("got %v, want an *Error", err)
@@ -114,6 +118,7 @@ func FuzzSchedule(f *testing.F) {
 	for _, seed := range []string{"cron(0 0 * * ? *)", "0 0 ? * 3#2 2026/3", "rate(1 day)", "0 0 LW * ? *", "1-2/3,4 * 15W 2 ? *", "* * * * *"} {
 		f.Add(seed)
 	}
+
 	f.Fuzz(func(t *testing.T, expression string) {
 		parsed, err := Parse(expression, "Europe/Berlin")
 		if err != nil {
@@ -123,6 +128,7 @@ func FuzzSchedule(f *testing.F) {
 			}
 			return
 		}
+
 		after := time.Date(2026, 8, 31, 12, 0, 0, 0, time.UTC)
 		if next, ok := parsed.Next(after); ok && !next.After(after) {
 			t.Fatalf("%q: next %s is not after %s", expression, next, after)

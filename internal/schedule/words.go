@@ -18,10 +18,13 @@ func (s Schedule) Words() string {
 	case s.cron == nil:
 		return ""
 	}
-	days, clock := s.cron.dayWords(), s.cron.clockWords()
+
+	days := s.cron.dayWords()
+	clock := s.cron.clockWords()
 	if days == "" || clock == "" {
 		return ""
 	}
+
 	return days + " " + clock
 }
 
@@ -37,6 +40,7 @@ func rateWords(every time.Duration) string {
 			return fmt.Sprintf("every %d %ss", every/unit.length, unit.name)
 		}
 	}
+
 	return ""
 }
 
@@ -52,10 +56,12 @@ func (c *cron) clockWords() string {
 	if len(hours) > mostTimes {
 		return ""
 	}
+
 	var times []string
 	for _, hour := range hours {
 		times = append(times, fmt.Sprintf("%02d:%02d", hour, minutes[0]))
 	}
+
 	return "at " + and(times)
 }
 
@@ -65,6 +71,7 @@ func (c *cron) dayWords() string {
 		return ""
 	}
 	days, weekdays := c.days.list(1, 31), c.weekdays.list(1, 7)
+
 	special := c.lastWorkday || len(c.nearest)+len(c.lastOf)+len(c.nth) > 0
 	switch {
 	case special, c.lastDay && len(days)+len(weekdays) > 0:
@@ -78,6 +85,7 @@ func (c *cron) dayWords() string {
 	case len(days) > 0 && len(days) <= mostTimes:
 		return "on day " + and(numerals(days)) + " of each month"
 	}
+
 	return ""
 }
 

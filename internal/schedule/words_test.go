@@ -38,6 +38,7 @@ func TestWords(t *testing.T) {
 			}
 		})
 	}
+
 	if got := (Schedule{}).Words(); got != "" {
 		t.Errorf("no schedule comes due %q", got)
 	}

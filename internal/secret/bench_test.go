@@ -8,7 +8,8 @@ import (
 
 // BenchmarkDisk searches the disk that SECRET_BENCH_DISK names for the secrets in the directory SECRET_BENCH_SECRETS.
 func BenchmarkDisk(b *testing.B) {
-	name, dir := os.Getenv("SECRET_BENCH_DISK"), os.Getenv("SECRET_BENCH_SECRETS")
+	name := os.Getenv("SECRET_BENCH_DISK")
+	dir := os.Getenv("SECRET_BENCH_SECRETS")
 	if name == "" || dir == "" {
 		b.Skip("SECRET_BENCH_DISK and SECRET_BENCH_SECRETS are not set")
 	}
@@ -16,6 +17,7 @@ func BenchmarkDisk(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
+
 	set := NewSet(secrets)
 	disk := open(b, name)
 	for b.Loop() {
@@ -25,5 +27,6 @@ func BenchmarkDisk(b *testing.B) {
 		}
 		b.SetBytes(n)
 	}
+
 	b.ReportMetric(float64(set.Search().Patterns()), "patterns")
 }

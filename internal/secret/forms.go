@@ -45,6 +45,7 @@ func patternsOf(secrets []Secret) []pattern {
 			encode(value[:min(len(value), encodedLimit)], add)
 		}
 	}
+
 	return patterns
 }
 
@@ -53,12 +54,15 @@ func encode(value string, add func(form, text string)) {
 	for before := range 3 {
 		add64(base64Inside(value, before), add)
 	}
+
 	if len(value) >= wrapped && !strings.Contains(value, "\n") {
 		wrappedPieces(value, add)
 	}
+
 	digits := hex.EncodeToString([]byte(value))
 	add(inHex, digits)
 	add(inHex, strings.ToUpper(digits))
+
 	for _, dialect := range percentDialects {
 		add(inPercent, dialect.encode(value, "0123456789ABCDEF"))
 		add(inPercent, dialect.encode(value, "0123456789abcdef"))
@@ -118,6 +122,7 @@ func (d percentDialect) encode(value, digits string) string {
 			out.Write([]byte{'%', digits[c>>4], digits[c&15]})
 		}
 	}
+
 	return out.String()
 }
 

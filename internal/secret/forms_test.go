@@ -44,6 +44,7 @@ func TestEncodingsAreFound(t *testing.T) {
 			tests[fmt.Sprintf("base64 at the end, after %d bytes %p", before, encoding)] = encoding.EncodeToString(text[:len(text)-4])
 		}
 	}
+
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -62,6 +63,7 @@ func TestWrappedBase64IsFound(t *testing.T) {
 	if _, err := rand.Read(body); err != nil {
 		t.Fatal(err)
 	}
+
 	line := wrap(base64.StdEncoding.EncodeToString(body), 64)
 	key := "-----BEGIN PRIVATE KEY-----\n" + line + "\n-----END PRIVATE KEY-----\n"
 	for name, value := range map[string]string{"key": key, "binary": string(bytes.ReplaceAll(body, []byte("\n"), nil)), "line": line[:wrapped]} {
@@ -82,6 +84,7 @@ func TestBoundariesOfOtherKeysAreNotFound(t *testing.T) {
 	const begin, end = "-----BEGIN OPENSSH PRIVATE KEY-----\n", "\n-----END OPENSSH PRIVATE KEY-----\n"
 	line := wrap(rand.Text()+rand.Text()+rand.Text(), 70)
 	set := NewSet([]Secret{{"key", []byte(begin + opensshHeader + "AAAAAAAAABAAAAMwAAAAtzc2gtZW\n" + line + end)}})
+
 	other := begin + opensshHeader + "AAAAAAAAABAAAAMwAAAAtzc2gtZW\n" + rand.Text() + end
 	for _, text := range []string{
 		other, base64.StdEncoding.EncodeToString([]byte(other)), wrap(base64.StdEncoding.EncodeToString([]byte(other)), 76),
@@ -100,6 +103,7 @@ func TestMask(t *testing.T) {
 		{"other", []byte("77c0/0123456789")},
 		{"env", []byte("PASSWORD=correct horse battery\n")},
 	})
+
 	for name, test := range map[string]struct{ line, want string }{
 		"nothing to hide":   {"cloning into /var/lib", "cloning into /var/lib"},
 		"empty":             {"", ""},
@@ -125,6 +129,7 @@ func TestMask(t *testing.T) {
 func TestMaskerMasksAcrossPieces(t *testing.T) {
 	t.Parallel()
 	const line = "one tok_93fe12ab77c0 two tok_93fe12ab77c0 three tok_93fe12ab77"
+
 	set := NewSet([]Secret{{"token", []byte("tok_93fe12ab77c0")}})
 	for size := 1; size <= len(line); size++ {
 		masker := set.Masker()
@@ -143,18 +148,22 @@ func TestMaskerMasksAcrossPieces(t *testing.T) {
 
 func FuzzMask(f *testing.F) {
 	f.Add("0123456789ab", "a0123456789ab0123456789ab", uint8(5))
+
 	f.Fuzz(func(t *testing.T, value, line string, size uint8) {
 		set := NewSet([]Secret{{"value", []byte(value)}})
 		line += value + line
 		whole := set.Mask(line)
 		masker := set.Masker()
+
 		var pieces strings.Builder
 		for rest := line; rest != ""; {
 			n := min(int(size)+1, len(rest))
 			pieces.WriteString(masker.Next(rest[:n]))
 			rest = rest[n:]
 		}
+
 		pieces.WriteString(masker.End())
+
 		for _, text := range []string{whole, pieces.String()} {
 			for _, p := range set.search.patterns {
 				if strings.Contains(text, p.text) && !strings.Contains(p.text, masked) && !strings.Contains(p.text, "\n") {

@@ -29,16 +29,19 @@ func newIndex(patterns []pattern) *index {
 	for size < len(patterns)*wordSize*bitsPerGram {
 		size *= 2
 	}
+
 	x := &index{bits: make([]uint64, size/64), first: make(map[uint64]int32, len(patterns)*wordSize)}
 	for x.shift = 64; size > 1; size /= 2 {
 		x.shift--
 	}
+
 	for i, p := range patterns {
 		start := window(p.text)
 		for at := start; at < start+wordSize; at++ {
 			x.add(gram(p.text[at:]), int32(i), int32(at))
 		}
 	}
+
 	return x
 }
 
@@ -87,10 +90,12 @@ func (x *index) lookUp(gram uint64, i int, found func(i int, e entry)) {
 // window returns where in text the MinLength bytes begin that are the least likely to be found by chance: with the most
 // different bytes, of which lower case letters and zeros count half, because disks are full of words and zeros.
 func window(text string) int {
-	best, bestScore := 0, -1
+	best := 0
+	bestScore := -1
 	for start := 0; start+MinLength <= len(text) && start < 1024; start++ {
 		if score := rarity(text[start : start+MinLength]); score > bestScore {
-			best, bestScore = start, score
+			best = start
+			bestScore = score
 		}
 	}
 	return best
@@ -110,5 +115,6 @@ func rarity(text string) int {
 			score--
 		}
 	}
+
 	return score
 }

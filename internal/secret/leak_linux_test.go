@@ -22,7 +22,9 @@ func mountedDisk(t *testing.T) (disk, dir string, unmount func()) {
 	t.Helper()
 	needRoot(t)
 	scratch := t.TempDir()
-	disk, dir = filepath.Join(scratch, "disk.raw"), filepath.Join(scratch, "mnt")
+	disk = filepath.Join(scratch, "disk.raw")
+
+	dir = filepath.Join(scratch, "mnt")
 	if err := errors.Join(os.WriteFile(disk, nil, 0o600), os.Truncate(disk, 64<<20), os.Mkdir(dir, 0o700)); err != nil {
 		t.Fatal(err)
 	}
@@ -35,6 +37,7 @@ func mountedDisk(t *testing.T) (disk, dir string, unmount func()) {
 			command(t, "umount", dir)
 		}
 	}
+
 	t.Cleanup(unmount)
 	return disk, dir, unmount
 }
@@ -43,6 +46,7 @@ func mountedDisk(t *testing.T) (disk, dir string, unmount func()) {
 func TestDeletedSecretIsALeakUntilTrimmed(t *testing.T) {
 	t.Parallel()
 	set := NewSet([]Secret{{"deploy_key", []byte("-----BEGIN X-----\nc2VjcmV0IG9mIHRoZSBkZXBsb3kga2V5\n-----END X-----\n")}})
+
 	for name, test := range map[string]struct{ trim, leaks bool }{
 		"not trimmed": {false, true},
 		"trimmed":     {true, false},
@@ -56,6 +60,7 @@ func TestDeletedSecretIsALeakUntilTrimmed(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+
 			command(t, "sync", "-f", dir)
 			if hits := found(t, set.Search(), open(t, disk)); len(hits) == 0 {
 				t.Fatal("the secret is not found while its file is there")
@@ -63,14 +68,17 @@ func TestDeletedSecretIsALeakUntilTrimmed(t *testing.T) {
 			if err := os.Remove(file); err != nil {
 				t.Fatal(err)
 			}
+
 			command(t, "sync", "-f", dir)
 			if test.trim {
 				command(t, "fstrim", dir)
 			}
+
 			if listed, _ := filepath.Glob(filepath.Join(dir, "*key*")); len(listed) > 0 {
 				t.Fatalf("the file is still listed: %q", listed)
 			}
 			unmount()
+
 			if hits := found(t, set.Search(), open(t, disk)); (len(hits) > 0) != test.leaks {
 				t.Errorf("%d hits (%v), want a leak: %v", len(hits), hits, test.leaks)
 			}

@@ -20,15 +20,19 @@ func Load(name string) (secrets []Secret, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("read secrets: %w", err)
 	}
-	dir, file := name, "."
+	dir := name
+	file := "."
+
 	if !info.IsDir() {
 		dir, file = filepath.Split(filepath.Clean(name))
 	}
+
 	root, err := os.OpenRoot(filepath.Clean(dir))
 	if err != nil {
 		return nil, fmt.Errorf("read secrets: %w", err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
+
 	return load(root.FS(), file)
 }
 
@@ -47,17 +51,20 @@ func load(fsys fs.FS, start string) ([]Secret, error) {
 		if !info.Mode().IsRegular() {
 			return fmt.Errorf("%s is a %s: a secret must be a regular file", name, info.Mode().Type())
 		}
+
 		value, err := read(fsys, name, left)
 		if err != nil {
 			return err
 		}
 		left -= int64(len(value))
 		secrets = append(secrets, Secret{Name: path.Clean(name), Value: value})
+
 		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read secrets: %w", err)
 	}
+
 	return secrets, nil
 }
 

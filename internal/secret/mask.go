@@ -14,12 +14,14 @@ func (s *Set) Mask(line string) string {
 		return line
 	}
 	var out strings.Builder
+
 	at := 0
 	for _, place := range found {
 		out.WriteString(line[at:place[0]])
 		out.WriteString(masked)
 		at = place[1]
 	}
+
 	out.WriteString(line[at:])
 	return out.String()
 }
@@ -36,6 +38,7 @@ func (x *Search) occurrences(text string) [][2]int {
 			found = append(found, [2]int{start, start + len(pattern)})
 		}
 	})
+
 	slices.SortFunc(found, func(a, b [2]int) int { return a[0] - b[0] })
 	apart := found[:0]
 	for _, place := range found {
@@ -45,6 +48,7 @@ func (x *Search) occurrences(text string) [][2]int {
 		}
 		apart = append(apart, place)
 	}
+
 	return apart
 }
 

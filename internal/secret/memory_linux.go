@@ -35,11 +35,13 @@ func MountMemory(dir string, size int64) (*Memory, error) {
 	if err := m.mount(size); err != nil {
 		return nil, errors.Join(fmt.Errorf("mount secrets at %s: %w", dir, err), os.Remove(dir))
 	}
+
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open secrets directory: %w", err), m.Close())
 	}
 	m.root = root
+
 	return m, nil
 }
 
@@ -67,12 +69,14 @@ func (m *Memory) Write(name string, value []byte) (err error) {
 		return fmt.Errorf("write secret %s: %w", name, err)
 	}
 	defer func() { err = errors.Join(err, file.Close()) }()
+
 	if _, err := file.Write(value); err != nil {
 		return fmt.Errorf("write secret %s: %w", name, err)
 	}
 	if m.swaps && len(value) > 0 {
 		return m.pin(file, len(value))
 	}
+
 	return nil
 }
 
@@ -96,14 +100,18 @@ func (m *Memory) Close() error {
 	if m.root != nil {
 		errs = append(errs, clear(m.root), m.root.Close())
 	}
+
 	for _, pages := range m.pinned {
 		errs = append(errs, unix.Munmap(pages))
 	}
-	m.root, m.pinned = nil, nil
+
+	m.root = nil
+	m.pinned = nil
 	errs = append(errs, unmount(m.dir))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("remove secrets: %w", err)
 	}
+
 	return nil
 }
 
@@ -127,11 +135,13 @@ func unmount(dir string) error {
 	if errors.Is(err, unix.EBUSY) {
 		err = unix.Unmount(dir, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH)
 	}
+
 	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) { // not mounted, not there: done before
 		return fmt.Errorf("unmount %s: %w", dir, err)
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
+
 	return nil
 }

@@ -40,6 +40,7 @@ func needRoot(t *testing.T) {
 func mountMemory(t *testing.T, size int64) *Memory {
 	t.Helper()
 	needRoot(t)
+
 	m, err := MountMemory(filepath.Join(t.TempDir(), "secrets"), size)
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +50,7 @@ func mountMemory(t *testing.T, size int64) *Memory {
 			t.Error(err)
 		}
 	})
+
 	return m
 }
 
@@ -62,11 +64,13 @@ func TestMemoryHoldsSecretsAndGoes(t *testing.T) {
 	if err := unix.Statfs(m.Dir(), &fs); err != nil || fs.Type != unix.TMPFS_MAGIC {
 		t.Errorf("file system type is %x (%v), want tmpfs", fs.Type, err)
 	}
+
 	for name, want := range map[string]os.FileMode{".": os.ModeDir | 0o700, "ssh": os.ModeDir | 0o700, "ssh/id_rsa": 0o600} {
 		if info, err := os.Lstat(filepath.Join(m.Dir(), name)); err != nil || info.Mode() != want {
 			t.Errorf("%s: mode is %v (%v), want %v", name, info.Mode(), err, want)
 		}
 	}
+
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -82,6 +86,7 @@ func TestMemoryRefuses(t *testing.T) {
 		os.Symlink("/etc/new", filepath.Join(m.Dir(), "link"))); err != nil {
 		t.Fatal(err)
 	}
+
 	for name, size := range map[string]int{"../out": 1, "/etc/x": 1, "out/x": 1, "link": 1, "token": 1, "big": 65 << 10} {
 		if err := m.Write(name, make([]byte, size)); err == nil {
 			t.Errorf("writing %d bytes to %s went well", size, name)
@@ -96,6 +101,7 @@ func TestMemoryGoesThoughItIsInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := open(t, m.Dir())
+
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -112,6 +118,7 @@ func TestMemoryPinsWhereTheKernelMaySwap(t *testing.T) {
 	if err := m.Write("token", make([]byte, 100<<10)); err != nil {
 		t.Fatal(err)
 	}
+
 	smaps, err := os.ReadFile("/proc/self/smaps")
 	if err != nil {
 		t.Fatal(err)
@@ -143,10 +150,12 @@ func TestKillLeavesNothing(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	if line, err := bufio.NewReader(out).ReadString('\n'); line != "mounted\n" {
 		t.Fatalf("helper said %q (%v)", line, err)
 	}
 	err = errors.Join(cmd.Process.Kill(), cmd.Wait())
+
 	if mounts, _ := os.ReadFile("/proc/self/mountinfo"); strings.Contains(string(mounts), dir) {
 		t.Errorf("the mount is left (%v):\n%s", err, mounts)
 	}
@@ -171,11 +180,14 @@ func mountAndWait(dir string) {
 func TestNoCore(t *testing.T) {
 	t.Parallel()
 	cmd := helper("abort")
+
 	if os.Geteuid() != 0 {
 		cmd.SysProcAttr = nil
 	}
+
 	cmd.Dir = t.TempDir()
 	out, _ := cmd.CombinedOutput()
+
 	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if !ok || !status.Signaled() || status.Signal() != syscall.SIGABRT {
 		t.Fatalf("the process did not die of the signal: %v\n%s", cmd.ProcessState, out)
@@ -196,9 +208,11 @@ func coreless() {
 	var limit unix.Rlimit
 	_ = unix.Getrlimit(unix.RLIMIT_CORE, &limit)
 	fmt.Printf("dumpable %d, limit %d\n", dumpable, limit.Max)
+
 	if err != nil {
 		fmt.Println(err)
 	}
+
 	debug.SetTraceback("crash")
 	panic("die of SIGABRT")
 }

@@ -41,6 +41,7 @@ func (s *diskScan) run(ctx context.Context) error {
 		defer close(spans)
 		return s.divide(ctx, spans)
 	})
+
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error {
 			buffer := make([]byte, chunk)
@@ -52,6 +53,7 @@ func (s *diskScan) run(ctx context.Context) error {
 			return nil
 		})
 	}
+
 	return group.Wait()
 }
 
@@ -63,6 +65,7 @@ func (s *diskScan) divide(ctx context.Context, spans chan<- span) error {
 		return err
 	}
 	const margin = 2 * wordSize
+
 	reached, known := int64(0), s.known
 	for extent, err := range dataExtents(s.disk) {
 		if err != nil {
@@ -70,9 +73,11 @@ func (s *diskScan) divide(ctx context.Context, spans chan<- span) error {
 		}
 		start := max(reached, (extent.start-margin)&^(wordSize-1))
 		reached = (extent.end + margin + wordSize - 1) &^ (wordSize - 1)
+
 		for len(known) > 0 && known[0].end <= start {
 			known = known[1:]
 		}
+
 		for _, part := range without(span{start, min(reached, info.Size())}, known) {
 			s.bytes += max(0, min(part.end, extent.end)-max(part.start, extent.start))
 			for ; part.start < part.end; part.start += chunk {
@@ -84,6 +89,7 @@ func (s *diskScan) divide(ctx context.Context, spans chan<- span) error {
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -99,9 +105,11 @@ func without(whole span, skipped []span) []span {
 		}
 		whole.start = min(whole.end, skip.end&^(wordSize-1))
 	}
+
 	if whole.start < whole.end {
 		left = append(left, whole)
 	}
+
 	return left
 }
 
@@ -123,6 +131,7 @@ func (s *diskScan) look(piece span, buffer []byte) error {
 			failed = err
 		}
 	})
+
 	return failed
 }
 
@@ -140,7 +149,9 @@ func (s *diskScan) same(data []byte, base int64, start int, text string) (bool, 
 	if start >= 0 && end <= len(data) {
 		return string(data[start:end]) == text, nil
 	}
-	low, high := max(start, 0), min(end, len(data))
+	low := max(start, 0)
+
+	high := min(end, len(data))
 	if string(data[low:high]) != text[low-start:high-start] || base+int64(start) < 0 {
 		return false, nil
 	}
@@ -151,6 +162,7 @@ func (s *diskScan) same(data []byte, base int64, start int, text string) (bool, 
 		}
 		return false, err
 	}
+
 	return string(whole) == text, nil
 }
 

@@ -64,6 +64,7 @@ func (x *Search) inside(known []Range) []span {
 	for _, p := range x.patterns {
 		margin = max(margin, int64(len(p.text)))
 	}
+
 	margin = (margin + wordSize) &^ (wordSize - 1)
 	var spans []span
 	for _, k := range known {
@@ -71,6 +72,7 @@ func (x *Search) inside(known []Range) []span {
 			spans = append(spans, inner)
 		}
 	}
+
 	return spans
 }
 
@@ -81,6 +83,7 @@ func (x *Search) Except(ctx context.Context, base *os.File, hits []Hit) ([]Hit, 
 		return nil, nil
 	}
 	var asked []pattern
+
 	at := map[int32]int32{} // pattern of x → of the narrower search
 	for _, hit := range hits {
 		if _, ok := at[hit.pattern]; !ok {
@@ -88,6 +91,7 @@ func (x *Search) Except(ctx context.Context, base *os.File, hits []Hit) ([]Hit, 
 			asked = append(asked, x.patterns[hit.pattern])
 		}
 	}
+
 	scan := &diskScan{search: newSearch(asked), disk: base}
 	if err := scan.run(ctx); err != nil {
 		return nil, err
@@ -96,6 +100,7 @@ func (x *Search) Except(ctx context.Context, base *os.File, hits []Hit) ([]Hit, 
 	for _, hit := range scan.hits {
 		held[hit.pattern] = true
 	}
+
 	return slices.DeleteFunc(slices.Clone(hits), func(h Hit) bool { return held[at[h.pattern]] }), nil
 }
 

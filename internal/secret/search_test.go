@@ -42,6 +42,7 @@ func expected(x *Search, data []byte) []Hit {
 			hits = append(hits, Hit{Secret: p.secret, Form: p.form, Offset: int64(at), Length: len(p.text), pattern: int32(i)})
 		}
 	}
+
 	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Compare(a.Offset, b.Offset) })
 	var kept []Hit
 	for _, h := range hits {
@@ -51,6 +52,7 @@ func expected(x *Search, data []byte) []Hit {
 			kept = append(kept, h)
 		}
 	}
+
 	return kept
 }
 
@@ -90,6 +92,7 @@ func TestDiskFindsEveryPlaceAndAlignment(t *testing.T) {
 		{"overlap", []byte("abcabcabcabcabcabc")},
 		{"long", bytes.Repeat([]byte("0123456789abcdef-"), 300)},
 	})
+
 	random := rand.New(rand.NewPCG(1, 2))
 	for _, size := range []int{0, 1, 11, 12, 13, 100, chunk - 1, chunk, chunk + 5, 3*chunk + 9} {
 		for round := range 4 {
@@ -97,6 +100,7 @@ func TestDiskFindsEveryPlaceAndAlignment(t *testing.T) {
 			for i := range data {
 				data[i] = byte(random.IntN(4)) * 32 // zeros and spaces: near the patterns' own bytes
 			}
+
 			for _, p := range set.search.patterns {
 				for _, near := range []int{0, size, chunk, 2 * chunk, random.IntN(size + 1)} {
 					at := near - random.IntN(2*MinLength+len(p.text)/2) + round
@@ -105,7 +109,9 @@ func TestDiskFindsEveryPlaceAndAlignment(t *testing.T) {
 					}
 				}
 			}
-			want, got := expected(set.search, data), found(t, set.search, diskOf(t, data))
+
+			want := expected(set.search, data)
+			got := found(t, set.search, diskOf(t, data))
 			if diff := gocmp.Diff(places(want), places(got), cmpopts.SortSlices(func(a, b place) bool {
 				return cmp.Or(cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Length, b.Length)) < 0
 			})); diff != "" {
@@ -119,17 +125,20 @@ func TestDiskFindsWhatReachesIntoHoles(t *testing.T) {
 	t.Parallel()
 	const block, zeros = 64 << 10, "\x00\x00\x00\x00\x00\x00\x00\x00"
 	set := NewSet([]Secret{{"binary", []byte(zeros + "tail")}, {"binary", []byte("head" + zeros)}})
+
 	file, err := os.Create(filepath.Join(t.TempDir(), "disk.raw"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = file.Close() }()
+
 	want := []place{{4*block - 8, 12, plain}, {8*block - 4, 12, plain}}
 	for text, at := range map[string]int64{"tail": 4 * block, "head": 8*block - 4} { // the zeros lie in the holes around
 		if _, err := file.WriteAt([]byte(text), at); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	if err := file.Truncate(20 * block); err != nil {
 		t.Fatal(err)
 	}
@@ -140,6 +149,7 @@ func TestDiskFindsWhatReachesIntoHoles(t *testing.T) {
 	if diff := gocmp.Diff(want, places(hits)); diff != "" {
 		t.Errorf("wrong hits (-want +got):\n%s", diff)
 	}
+
 	if read == 0 || read >= 10*block {
 		t.Errorf("read %d bytes of a disk with two blocks of data", read)
 	}
@@ -156,6 +166,7 @@ func TestDiskStops(t *testing.T) {
 			t.Error("a cancelled search ended without an error")
 		}
 	})
+
 	t.Run("at too many hits", func(t *testing.T) {
 		t.Parallel()
 		disk := diskOf(t, bytes.Repeat([]byte("tok_93fe12ab"), maxHits+1))
@@ -171,6 +182,7 @@ func TestExceptDropsWhatTheBaseHolds(t *testing.T) {
 		{"config", []byte("StrictHostKeyChecking yes\nIdentityFile ~/.ssh/deploy\n")},
 		{"token", []byte("tok_93fe12ab77c0")},
 	})
+
 	base := diskOf(t, []byte("# ssh_config\nStrictHostKeyChecking yes\n"))
 	disk := diskOf(t, []byte("# ssh_config\nStrictHostKeyChecking yes\n\n token: tok_93fe12ab77c0"))
 	hits := found(t, set.search, disk)
@@ -181,6 +193,7 @@ func TestExceptDropsWhatTheBaseHolds(t *testing.T) {
 	if diff := gocmp.Diff([]place{{13, 25, plain}, {48, 16, plain}}, places(hits)); diff != "" {
 		t.Errorf("wrong hits before (-want +got):\n%s", diff)
 	}
+
 	if diff := gocmp.Diff([]place{{48, 16, plain}}, places(left)); diff != "" {
 		t.Errorf("wrong hits left (-want +got):\n%s", diff)
 	}
@@ -191,6 +204,7 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 	t.Parallel()
 	const block = 4096
 	set := NewSet([]Secret{{"token", []byte("tok_93fe12ab77c0")}, {"long", bytes.Repeat([]byte("0123456789abcdef-"), 100)}})
+
 	random := rand.New(rand.NewPCG(3, 4))
 	for round := range 40 {
 		base := make([]byte, 64*block)
@@ -200,26 +214,34 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 		for range 10 {
 			plant(base, random.IntN(len(base)))
 		}
+
 		disk := bytes.Clone(base)
 		var known []Range
 		for at := 0; at < len(disk); {
-			own, shared := block*random.IntN(4), block*(1+random.IntN(8))
+			own := block * random.IntN(4)
+			shared := block * (1 + random.IntN(8))
+
 			for range 2 {
 				if own > 0 && at+own <= len(disk) {
 					plant(disk[:at+own], at+random.IntN(own))
 				}
 			}
+
 			if at += own; at+shared <= len(disk) {
 				plant(disk[:at], at-random.IntN(100)) // cut off where the shared block begins
 				known = append(known, Range{int64(at), int64(shared)})
 			}
+
 			at += shared
 		}
-		baseFile, diskFile := diskOf(t, base), diskOf(t, disk)
+
+		baseFile := diskOf(t, base)
+		diskFile := diskOf(t, disk)
 		want, err := set.search.Except(t.Context(), baseFile, found(t, set.search, diskFile))
 		if err != nil {
 			t.Fatal(err)
 		}
+
 		hits, read, err := set.search.Disk(t.Context(), diskFile, known...)
 		if err != nil {
 			t.Fatal(err)
@@ -231,6 +253,7 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 		if diff := gocmp.Diff(places(want), places(got)); diff != "" {
 			t.Fatalf("round %d: wrong leaks (-want +got):\n%s", round, diff)
 		}
+
 		if read > int64(len(disk)) || (len(known) > 0 && read == int64(len(disk))) {
 			t.Errorf("round %d: read %d of %d bytes, %d ranges known", round, read, len(disk), len(known))
 		}
@@ -240,11 +263,13 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 func FuzzDisk(f *testing.F) {
 	f.Add([]byte("0123456789ab"), []byte("xx0123456789abyyMDEyMzQ1Njc4OWFi"), uint16(3))
 	f.Add([]byte("A=\"0123456789ab\\nfoo bar baz qux\""), []byte("foo+bar+baz+quxfoo%20bar%20baz"), uint16(chunk%65536))
+
 	f.Fuzz(func(t *testing.T, value, data []byte, shift uint16) {
 		set := NewSet([]Secret{{"value", value}})
 		data = append(make([]byte, shift), data...)
 		data = append(append(data, bytes.TrimSpace(value)...), data...)
-		want, got := expected(set.search, data), found(t, set.search, diskOf(t, data))
+		want := expected(set.search, data)
+		got := found(t, set.search, diskOf(t, data))
 		slices.SortFunc(want, func(a, b Hit) int { return cmp.Or(cmp.Compare(a.Offset, b.Offset), cmp.Compare(b.Length, a.Length)) })
 		if diff := gocmp.Diff(places(want), places(got)); diff != "" {
 			t.Fatalf("wrong hits (-want +got):\n%s", diff)

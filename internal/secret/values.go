@@ -27,6 +27,7 @@ func valuesOf(whole string) []string {
 			found = append(found, quoted(value)...)
 		}
 	}
+
 	found = append(found, jsonStrings(whole)...)
 	telling := found[:0]
 	for _, value := range found {
@@ -34,6 +35,7 @@ func valuesOf(whole string) []string {
 			telling = append(telling, value)
 		}
 	}
+
 	return telling
 }
 
@@ -70,6 +72,7 @@ func jsonStrings(text string) []string {
 		return nil
 	}
 	decoder := json.NewDecoder(strings.NewReader(text))
+
 	var found []string
 	for {
 		token, err := decoder.Token()

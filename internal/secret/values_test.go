@@ -14,6 +14,7 @@ func TestValuesOf(t *testing.T) {
 		"b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZW\n" +
 		"QyNTUxOQAAACDexampleexampleexample\n" +
 		"-----END OPENSSH PRIVATE KEY-----\n"
+
 	for name, test := range map[string]struct {
 		text string
 		want []string

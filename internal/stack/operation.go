@@ -38,6 +38,7 @@ func LastOperation(newest iter.Seq2[Event, error]) ([]Event, error) {
 			break
 		}
 	}
+
 	slices.Reverse(events)
 	return events, nil
 }

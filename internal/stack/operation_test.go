@@ -52,6 +52,7 @@ func TestLastOperation(t *testing.T) {
 	if diff := cmp.Diff([]Event{asked}, got); diff != "" || err != nil {
 		t.Errorf("continued rollback: %v\n%s", err, diff)
 	}
+
 	if _, err := LastOperation(newestFirst(nil, errors.New("denied"))); err == nil {
 		t.Error("an error was lost")
 	}

@@ -39,6 +39,7 @@ func Noun(kind string) string {
 		return noun
 	}
 	name := []rune(kind[strings.LastIndex(kind, ":")+1:])
+
 	var text strings.Builder
 	for i, r := range name {
 		if i > 0 && unicode.IsUpper(r) && !unicode.IsUpper(name[i-1]) {
@@ -46,6 +47,7 @@ func Noun(kind string) string {
 		}
 		text.WriteRune(unicode.ToLower(r))
 	}
+
 	return text.String()
 }
 
@@ -79,12 +81,14 @@ func Groups(changes []Change) []Group {
 		}
 		groups[at].Changes = append(groups[at].Changes, c)
 	}
+
 	var filled []Group
 	for _, g := range groups {
 		if len(g.Changes) > 0 {
 			filled = append(filled, g)
 		}
 	}
+
 	return filled
 }
 
@@ -94,9 +98,11 @@ func (c Change) Sentence() string {
 	if meaning := c.meaning(); meaning != "" {
 		parts = append(parts, meaning)
 	}
+
 	if reasons := c.reasons(); reasons != "" {
 		parts = append(parts, reasons)
 	}
+
 	if len(parts) == 0 {
 		return c.Subject()
 	}
@@ -111,12 +117,14 @@ func (c Change) meaning() string {
 	case !c.Replaced():
 		return ""
 	}
+
 	switch c.Type {
 	case "AWS::ImageBuilder::ImageRecipe", "AWS::ImageBuilder::Component":
 		return "a new version, as with every change of it"
 	case "AWS::Logs::LogGroup":
 		return "the old one goes with the logs in it"
 	}
+
 	return ""
 }
 
@@ -140,6 +148,7 @@ func (c Change) reasons() string {
 		return ""
 	}
 	var names, said []string
+
 	merged := map[string]Detail{}
 	for _, d := range c.Details {
 		known, there := merged[d.name()]
@@ -148,9 +157,11 @@ func (c Change) reasons() string {
 		}
 		merged[d.name()] = known.with(d)
 	}
+
 	for _, name := range names {
 		said = append(said, merged[name].sentence())
 	}
+
 	return strings.Join(said, ", ")
 }
 
@@ -170,16 +181,20 @@ func (d Detail) name() string { return strings.TrimPrefix(d.Path, "/Properties/"
 // parameter that makes it change, or "ImageRecipeArn follows Recipe".
 func (d Detail) sentence() string {
 	text := d.name()
-	before, after := readable(d.Before), readable(d.After)
+	before := readable(d.Before)
+
+	after := readable(d.After)
 	if before != "" && after != "" {
 		text += " " + before + " → " + after
 	}
+
 	switch {
 	case d.Cause == "":
 		return text
 	case strings.HasPrefix(d.Source, "Resource"): // what it will be is not known before the other is there
 		return text + " follows " + d.Cause
 	}
+
 	return text + " (" + d.Cause + ")"
 }
 

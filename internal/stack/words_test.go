@@ -110,10 +110,12 @@ func TestNounsAreThoseOfTheTemplate(t *testing.T) {
 	for _, found := range regexp.MustCompile(`(?m)^    Type: (AWS::\w+::\w+)$`).FindAllSubmatch(text, -1) {
 		inTemplate[string(found[1])] = true
 	}
+
 	named := map[string]bool{}
 	for kind := range nouns {
 		named[kind] = true
 	}
+
 	if diff := cmp.Diff(inTemplate, named); diff != "" {
 		t.Error(diff)
 	}

@@ -31,6 +31,7 @@ var nodeModules = sync.OnceValues(func() ([2]string, error) {
 	if err != nil || len(found) != 1 {
 		return [2]string{}, os.ErrNotExist
 	}
+
 	node := filepath.Join(found[0], "bin/node")
 	list, err := packages.ReadFile("package.json")
 	if err != nil {
@@ -40,6 +41,7 @@ var nodeModules = sync.OnceValues(func() ([2]string, error) {
 	if err != nil {
 		return [2]string{}, err
 	}
+
 	dir, err := installed("test-node", slices.Concat(list, lock), func(dir string) error {
 		if err := os.WriteFile(filepath.Join(dir, "package.json"), list, 0o644); err != nil {
 			return err
@@ -50,5 +52,6 @@ var nodeModules = sync.OnceValues(func() ([2]string, error) {
 		return run(dir, node, filepath.Join(found[0], "lib/node_modules/npm/bin/npm-cli.js"),
 			"ci", "--ignore-scripts", "--legacy-peer-deps", "--no-audit", "--no-fund")
 	})
+
 	return [2]string{node, filepath.Join(dir, "node_modules")}, err
 })

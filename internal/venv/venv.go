@@ -60,6 +60,7 @@ var python = sync.OnceValues(func() (string, error) {
 		return run(dir, filepath.Join(dir, "venv", "bin", "python"),
 			"-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:", "--requirement", list)
 	})
+
 	return filepath.Join(dir, "venv", "bin", "python"), err
 })
 
@@ -74,11 +75,13 @@ func installed(name string, pins []byte, install func(dir string) error) (string
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
+
 	lock, err := os.Create(filepath.Join(dir, "lock"))
 	if err != nil {
 		return "", err
 	}
 	defer lock.Close()
+
 	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
 		return "", err
 	}
@@ -89,6 +92,7 @@ func installed(name string, pins []byte, install func(dir string) error) (string
 	if err := install(dir); err != nil {
 		return "", err
 	}
+
 	return dir, os.WriteFile(done, nil, 0o644)
 }
 

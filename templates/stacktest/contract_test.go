@@ -65,7 +65,9 @@ func TestDocumentsAreEmbeddedToTheLetter(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, got := map[string]bool{}, map[string]bool{}
+	want := map[string]bool{}
+	got := map[string]bool{}
+
 	for _, entry := range entries {
 		text, err := templates.Files.ReadFile("components/" + entry.Name())
 		if err != nil {
@@ -73,6 +75,7 @@ func TestDocumentsAreEmbeddedToTheLetter(t *testing.T) {
 		}
 		want[string(text)] = true
 	}
+
 	versions := map[string]bool{}
 	for name, body := range template(t).Section("Resources") {
 		properties, _ := body.(map[string]any)["Properties"].(map[string]any) // a topic has none
@@ -87,6 +90,7 @@ func TestDocumentsAreEmbeddedToTheLetter(t *testing.T) {
 		}
 		versions[version] = true
 	}
+
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))); diff != "" {
 		t.Errorf("documents (-files +template):\n%s", diff)
 	}
@@ -115,10 +119,12 @@ func lintFaults(t *testing.T, text []byte) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	var faults []string
 	for _, f := range result.Findings {
 		faults = append(faults, f.String())
 	}
+
 	return faults
 }
 
@@ -141,10 +147,12 @@ func contractFaults(t stacktest.Template) []string {
 		if !given {
 			got = "-"
 		}
+
 		if got != want {
 			faults = append(faults, name+" has the default "+got)
 		}
 	}
+
 	for name, body := range t.Section("Parameters") {
 		parameter := body.(map[string]any)
 		if kind := parameter["Type"].(string); !slices.Contains([]string{"String", "Number", "CommaDelimitedList"}, kind) {
@@ -154,27 +162,32 @@ func contractFaults(t stacktest.Template) []string {
 			faults = append(faults, name+" has no default: a stack of the seven parameters would not deploy")
 		}
 	}
+
 	for _, section := range []string{"Transform", "Hooks"} {
 		if t[section] != nil {
 			faults = append(faults, "a template with "+section+" is no plain CloudFormation")
 		}
 	}
+
 	for name, body := range t.Section("Resources") {
 		if kind := body.(map[string]any)["Type"].(string); strings.HasPrefix(kind, "AWS::Lambda") || strings.HasPrefix(kind, "Custom::") || strings.HasPrefix(kind, "AWS::CloudFormation") {
 			faults = append(faults, name+" is a "+kind+": code that somebody must keep")
 		}
 	}
+
 	faults = append(faults, literals(t.Section("Resources"))...)
 	output, _ := t.Section("Outputs")["OutputTopic"].(map[string]any)
 	if !cmp.Equal(output["Value"], any(map[string]any{"Ref": "OutputTopic"})) {
 		faults = append(faults, "the output OutputTopic is not the topic")
 	}
+
 	return faults
 }
 
 // literals finds what would hold in one partition only. A document's text is not the template's.
 func literals(v any) []string {
 	var faults []string
+
 	switch v := v.(type) {
 	case string:
 		if strings.Contains(v, "arn:aws") || strings.Contains(v, "amazonaws.com.cn") {
@@ -184,6 +197,7 @@ func literals(v any) []string {
 		for _, item := range v {
 			faults = append(faults, literals(item)...)
 		}
+
 	case map[string]any:
 		for key, item := range v {
 			if key != "Data" {
@@ -191,6 +205,7 @@ func literals(v any) []string {
 			}
 		}
 	}
+
 	return faults
 }
 

@@ -75,6 +75,7 @@ func with(name, value string) map[string]string {
 func TestDefectsOfOthersAreImpossible(t *testing.T) {
 	t.Parallel()
 	text := string(rendered(t))
+
 	for _, defect := range defects {
 		t.Run(defect.name, func(t *testing.T) {
 			t.Parallel()
@@ -93,16 +94,19 @@ func TestDefectsOfOthersAreImpossible(t *testing.T) {
 func valueAt(t *testing.T, text []byte, given map[string]string, place string) any {
 	t.Helper()
 	parsed := parse(t, text)
+
 	if slices.Contains([]string{"Parameters", "Resources", "Outputs"}, strings.Split(place, "/")[0]) {
 		return at(t, &stacktest.Stack{Resources: map[string]stacktest.Resource{"template": {Properties: parsed}}}, "template/"+place)
 	}
 	stack, err := stacktest.Deploy(parsed, given)
+
 	if place == "refused" {
 		return err != nil
 	}
 	if err != nil {
 		return fmt.Sprint("refused: ", err)
 	}
+
 	return at(t, stack, place)
 }
 
@@ -126,6 +130,7 @@ func TestNothingShowsGitHubsRevokedKey(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	if read < 10 {
 		t.Errorf("only %d files were read", read)
 	}

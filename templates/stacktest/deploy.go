@@ -41,6 +41,7 @@ func Deploy(t Template, given map[string]string) (*Stack, error) {
 	if err := d.rules(); err != nil {
 		return nil, err
 	}
+
 	stack := &Stack{Resources: map[string]Resource{}, Outputs: map[string]any{}}
 	for name, body := range t.Section("Resources") {
 		resource := body.(map[string]any)
@@ -54,6 +55,7 @@ func Deploy(t Template, given map[string]string) (*Stack, error) {
 		kind := fmt.Sprint(resource["Type"])
 		stack.Resources[name] = Resource{Type: kind, Properties: substituted(properties.(map[string]any))}
 	}
+
 	for name, body := range t.Section("Outputs") {
 		value, err := d.value(body.(map[string]any)["Value"])
 		if err != nil {
@@ -61,6 +63,7 @@ func Deploy(t Template, given map[string]string) (*Stack, error) {
 		}
 		stack.Outputs[name] = value
 	}
+
 	return stack, nil
 }
 
@@ -84,6 +87,7 @@ func (d *deployment) parameters(given map[string]string) error {
 			return fmt.Errorf("parameter %s: the template has none of that name", name)
 		}
 	}
+
 	var faults []error
 	for name, body := range declared {
 		parameter := body.(map[string]any)
@@ -92,11 +96,14 @@ func (d *deployment) parameters(given map[string]string) error {
 			faults = append(faults, fmt.Errorf("parameter %s: it has no value", name))
 			continue
 		}
+
 		if !ok {
 			text = fmt.Sprint(parameter["Default"])
 		}
+
 		d.values[name] = text
 		items := []string{text}
+
 		if parameter["Type"] == "CommaDelimitedList" {
 			items = strings.Split(text, ",")
 			list := []any{}
@@ -106,10 +113,12 @@ func (d *deployment) parameters(given map[string]string) error {
 			}
 			d.values[name] = list
 		}
+
 		for _, item := range items {
 			faults = append(faults, allowed(name, item, parameter))
 		}
 	}
+
 	return errors.Join(faults...)
 }
 
@@ -124,12 +133,15 @@ func allowed(name, text string, parameter map[string]any) error {
 	if parameter["Type"] != "Number" {
 		return nil
 	}
+
 	number, err := strconv.Atoi(text)
 	least, bounded := parameter["MinValue"].(int)
+
 	most, alsoAbove := parameter["MaxValue"].(int)
 	if err != nil || bounded && number < least || alsoAbove && number > most {
 		return wrong
 	}
+
 	return nil
 }
 
@@ -144,6 +156,7 @@ func (d *deployment) rules() error {
 				continue
 			}
 		}
+
 		for _, body := range rule["Assertions"].([]any) {
 			assertion := body.(map[string]any)
 			holds, err := d.truth(assertion["Assert"])
@@ -155,6 +168,7 @@ func (d *deployment) rules() error {
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -192,5 +206,6 @@ func replaced(value any, by map[string]any) any {
 			value[key] = replaced(value[key], by)
 		}
 	}
+
 	return value
 }

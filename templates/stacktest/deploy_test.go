@@ -55,6 +55,7 @@ func at(t *testing.T, stack *stacktest.Stack, path string) any {
 			return nil
 		}
 	}
+
 	return value
 }
 
@@ -72,6 +73,7 @@ func components(t *testing.T, stack *stacktest.Stack) []string {
 		}
 		lines = append(lines, line)
 	}
+
 	return lines
 }
 
@@ -81,6 +83,7 @@ func TestComponentsAreThoseAskedFor(t *testing.T) {
 	if diff := cmp.Diff([]string{"bootstrapcomponent BootstrapScriptUrl=[] SecretsBucket=[]"}, least); diff != "" {
 		t.Errorf("with nothing asked for (-want +got):\n%s", diff)
 	}
+
 	all := []string{
 		"secretscomponent SecretsBucket=[secrets/agents/image] SecretNames=[buildkite/private_ssh_key known_hosts] Region=[eu-central-1]",
 		"packagescomponent Packages=[jq]",
@@ -98,14 +101,17 @@ func TestComponentsAreThoseAskedFor(t *testing.T) {
 func TestEveryCombinationDeploys(t *testing.T) {
 	t.Parallel()
 	for name := range everything() {
-		alone, without := least(), everything()
+		alone := least()
+		without := everything()
 		alone[name] = everything()[name]
 		delete(without, name)
+
 		for other, value := range least() {
 			if without[other] == "" {
 				without[other] = value
 			}
 		}
+
 		switch name {
 		case "SecretsPrefix":
 			alone["SecretsBucket"] = "secrets"
@@ -117,6 +123,7 @@ func TestEveryCombinationDeploys(t *testing.T) {
 			delete(without, "RootVolumeSize")
 			delete(without, "ImageKeyArn")
 		}
+
 		for _, given := range []map[string]string{alone, without} {
 			if _, err := stacktest.Deploy(template(t), given); err != nil {
 				t.Errorf("%s: %v", name, err)
@@ -128,7 +135,9 @@ func TestEveryCombinationDeploys(t *testing.T) {
 // TestWhatIsMade reads values that the services would receive.
 func TestWhatIsMade(t *testing.T) {
 	t.Parallel()
-	little, much := deploy(t, least()), deploy(t, everything())
+	little := deploy(t, least())
+
+	much := deploy(t, everything())
 	for _, test := range []struct {
 		stack *stacktest.Stack
 		path  string
@@ -196,6 +205,7 @@ func TestRefusedAtOnce(t *testing.T) {
 			t.Errorf("%s: %v, want a word of %q", test.name, err, test.want)
 		}
 	}
+
 	if _, err := stacktest.Deploy(template(t), nil); err == nil {
 		t.Error("it deploys without a base and an output")
 	}
@@ -205,12 +215,14 @@ func TestEveryParameterIsShownInTheConsole(t *testing.T) {
 	t.Parallel()
 	parsed := template(t)
 	var shown []string
+
 	groups := parsed.Section("Metadata")["AWS::CloudFormation::Interface"].(map[string]any)["ParameterGroups"].([]any)
 	for _, group := range groups {
 		for _, name := range group.(map[string]any)["Parameters"].([]any) {
 			shown = append(shown, name.(string))
 		}
 	}
+
 	slices.Sort(shown)
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(parsed.Section("Parameters"))), shown); diff != "" {
 		t.Errorf("parameters (-declared +in groups):\n%s", diff)

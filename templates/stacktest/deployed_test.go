@@ -18,6 +18,7 @@ func TestTheDeployedStackTellsOfItsImages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	outputs := w.deploy(t)
+
 	queues := []string{"OutputTopic", "FailureTopic"}
 	for _, name := range queues {
 		w.moto.do(t, "sqs", "create_queue", object{"QueueName": name, "Attributes": unseen})
@@ -26,6 +27,7 @@ func TestTheDeployedStackTellsOfItsImages(t *testing.T) {
 			"Attributes": object{"RawMessageDelivery": "true"},
 		})
 	}
+
 	for _, test := range []struct {
 		name   string
 		script awstest.Script
@@ -38,17 +40,20 @@ func TestTheDeployedStackTellsOfItsImages(t *testing.T) {
 		w.ImageBuilder.Next(test.script)
 		arn := w.ImageBuilder.RunScheduled(outputs["Pipeline"])
 		w.ImageBuilder.Finish(arn)
+
 		image, _ := w.ImageBuilder.Image(arn)
 		for range 2 { // EventBridge may deliver an event more than once
 			if err := w.event(image); err != nil {
 				t.Fatal(err)
 			}
 		}
+
 		slices.SortFunc(w.machines, func(a, b string) int { return strings.Compare(path.Base(b), path.Base(a)) }) // Watch, Announce
 		if err := w.moto.settle(t, w.machines...); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string][]string{"OutputTopic": {`{"event": "NewImage", "NewImage": {"ami": "` + image.AMI + `"}}`}, "FailureTopic": nil}
+
 		if test.script.FailIn != "" {
 			told, err := json.Marshal(image.Reason)
 			if err != nil || image.Reason == "" {
@@ -57,10 +62,12 @@ func TestTheDeployedStackTellsOfItsImages(t *testing.T) {
 			message := `{"event":"ImageFailed","ImageFailed":{"pipeline":"` + outputs["Pipeline"] + `","image":"` + arn + `","reason":` + string(told) + `}}`
 			want = map[string][]string{"OutputTopic": nil, "FailureTopic": {message, message}} // once for each event
 		}
+
 		got := map[string][]string{}
 		for _, name := range queues {
 			got[name] = w.moto.queue(t, name)
 		}
+
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}
@@ -71,12 +78,14 @@ func TestTheDeployedStackTellsOfItsImages(t *testing.T) {
 func (w *world) deploy(t *testing.T) map[string]string {
 	t.Helper()
 	w.SSM.Put(awstest.Parameter{Name: "/buildkite/base-ami", Type: "String", Value: w.base})
+
 	if err := w.S3.CreateBucket("templates", awstest.Account); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.S3.Put("templates", "aws-stack.yml", rendered(t)); err != nil {
 		t.Fatal(err)
 	}
+
 	_, err := w.Do("cloudformation", "CreateStack", awstest.Values{
 		"StackName": "Nightly-AMI", "TemplateURL": "https://templates.s3.eu-central-1.amazonaws.com/aws-stack.yml", "Capabilities": []any{"CAPABILITY_IAM"},
 		"Parameters": []any{
@@ -87,6 +96,7 @@ func (w *world) deploy(t *testing.T) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for range 1000 {
 		out, err := w.Do("cloudformation", "DescribeStacks", awstest.Values{"StackName": "Nightly-AMI"})
 		if err != nil {
@@ -103,8 +113,10 @@ func (w *world) deploy(t *testing.T) map[string]string {
 			}
 			return outputs
 		}
+
 		t.Fatal(stack)
 	}
+
 	t.Fatal("the stack is never done")
 	return nil
 }

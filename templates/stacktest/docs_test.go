@@ -28,6 +28,7 @@ func rows(t stacktest.Template) []string {
 			lines = append(lines, fmt.Sprintf("| `%s` | %s | %s | %s |", name, value, setBy(name.(string)), parameter["Description"]))
 		}
 	}
+
 	return lines
 }
 
@@ -50,6 +51,7 @@ func TestTheDocumentationListsTheParameters(t *testing.T) {
 	if !found || !ended {
 		t.Fatal("docs/05-stack.md has no table of parameters")
 	}
+
 	want := rows(template(t))
 	if n := len(template(t).Section("Parameters")); n != len(want) {
 		t.Errorf("%d parameters, of which the console shows %d: add each to a group in templates/stack.yml's Metadata", n, len(want))

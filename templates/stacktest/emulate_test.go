@@ -18,6 +18,7 @@ import (
 func TestMessagesInAnotherInterpreter(t *testing.T) {
 	t.Parallel()
 	moto := emulate(t)
+
 	for name, test := range occasions(t) {
 		t.Run(name, func(t *testing.T) {
 			want := test.want
@@ -25,9 +26,11 @@ func TestMessagesInAnotherInterpreter(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			if test.account.refuse != nil { // services word their refusals in their own way
 				want, got = untilRefusal(want), untilRefusal(got)
 			}
+
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("messages (-want +got):\n%s", diff)
 			}
@@ -51,6 +54,7 @@ var wrongMachines = []struct{ name, old, new, occasion string }{
 func TestWrongMachinesAreNoticedByBothInterpreters(t *testing.T) {
 	t.Parallel()
 	moto := emulate(t)
+
 	for _, wrong := range wrongMachines {
 		t.Run(wrong.name, func(t *testing.T) {
 			test := occasions(t)[wrong.occasion]
@@ -78,11 +82,13 @@ func (e *emulator) messages(t *testing.T, template stacktest.Template, a *accoun
 	if err := e.prepare(t, stack, a); err != nil {
 		return nil, err
 	}
+
 	for i, event := range events {
 		if err := e.run(t, fmt.Sprint("event-", i), event); err != nil {
 			return nil, err
 		}
 	}
+
 	return e.received(t), nil
 }
 
@@ -112,6 +118,7 @@ func (e *emulator) prepare(t *testing.T, stack *stacktest.Stack, a *account) err
 			e.do(t, "sns", "subscribe", object{"TopicArn": arn, "Protocol": "sqs", "Endpoint": "arn:aws:sqs:eu-central-1:123456789012:" + name, "Attributes": attributes})
 		}
 	}
+
 	for i, value := range a.parameter {
 		put := object{"Name": at(t, stack, "Announce/DefinitionSubstitutions/Parameter"), "Value": value, "Type": "String", "Overwrite": true}
 		switch {
@@ -122,6 +129,7 @@ func (e *emulator) prepare(t *testing.T, stack *stacktest.Stack, a *account) err
 			e.later(t, "ssm", "put_parameter", put)
 		}
 	}
+
 	for _, name := range []string{"Watch", "Announce"} {
 		definition, err := json.Marshal(at(t, stack, name+"/Definition"))
 		if err != nil {
@@ -133,6 +141,7 @@ func (e *emulator) prepare(t *testing.T, stack *stacktest.Stack, a *account) err
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -161,6 +170,7 @@ func (e *emulator) settle(t *testing.T, machines ...string) error {
 			return fmt.Errorf("executions of %s: %v", machine, states)
 		}
 	}
+
 	return nil
 }
 
@@ -186,6 +196,7 @@ func (e *emulator) received(t *testing.T) []string {
 		got = append(got, lastName(notification.TopicArn)+" "+notification.Message)
 		texts = append(texts, notification.Message)
 	}
+
 	if diff := cmp.Diff(texts, e.queue(t, "raw")); diff != "" {
 		t.Errorf("a queue with raw delivery gets something else (-envelope +raw):\n%s", diff)
 	}

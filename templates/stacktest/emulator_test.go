@@ -38,11 +38,13 @@ func emulate(t *testing.T, env ...string) *emulator {
 		"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_IMAGEBUILDER=" + server.URL, "AWS_REGION=" + stacktest.Region, "AWS_DEFAULT_REGION=" + stacktest.Region,
 		"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=s", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull,
 	}, env...)
+
 	in, out := converse(t, process)
 	e := &emulator{in: in, out: out, images: images}
 	if err := e.answer(&e.url); err != nil {
 		t.Fatal("moto does not start: ", err)
 	}
+
 	return e
 }
 
@@ -79,6 +81,7 @@ func (e *emulator) try(service, operation string, parameters object) (object, er
 	if err := e.answer(&answer); err != nil {
 		return nil, err
 	}
+
 	if answer.Error != "" {
 		return nil, fmt.Errorf("%s %s: %s", service, operation, answer.Error)
 	}
@@ -107,16 +110,19 @@ type imageBuilder struct{ answer string }
 func (b *imageBuilder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-RequestId", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111")
+
 	if r.URL.Path != "/GetImage" || r.URL.Query().Get("imageBuildVersionArn") != imageARN || b.answer == "" {
 		w.Header().Set("X-Amzn-ErrorType", "ForbiddenException")
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(w, `{"message": "denied"}`)
 		return
 	}
+
 	var image any
 	if err := json.Unmarshal([]byte(b.answer), &image); err != nil {
 		panic(err)
 	}
+
 	_ = json.NewEncoder(w).Encode(onTheWire(image))
 }
 
@@ -134,5 +140,6 @@ func onTheWire(v any) any {
 		}
 		return wire
 	}
+
 	return v
 }

@@ -26,6 +26,7 @@ func (d *deployment) value(v any) (any, error) {
 			}
 		}
 		return list, nil
+
 	case map[string]any:
 		if name, argument, ok := function(v); ok {
 			return d.call(name, argument)
@@ -42,6 +43,7 @@ func (d *deployment) value(v any) (any, error) {
 		}
 		return values, nil
 	}
+
 	return v, nil
 }
 
@@ -61,6 +63,7 @@ func (d *deployment) call(name string, argument any) (any, error) {
 	case "Fn::GetAtt":
 		pair := argument.([]any)
 		return d.attribute(pair[0].(string), pair[1].(string))
+
 	case "Fn::If":
 		three := argument.([]any)
 		holds, err := d.truth(map[string]any{"Condition": three[0]})
@@ -71,11 +74,13 @@ func (d *deployment) call(name string, argument any) (any, error) {
 			return d.value(three[1])
 		}
 		return d.value(three[2])
+
 	case "Fn::Sub":
 		return d.sub(argument)
 	case "Fn::Join", "Fn::Split", "Fn::Select":
 		return d.list(name, argument)
 	}
+
 	return nil, fmt.Errorf("this knows no function %s", name)
 }
 
@@ -92,6 +97,7 @@ func (d *deployment) list(name string, argument any) (any, error) {
 	if text, ok := second.(string); ok && d.scope.Unknown != "" && strings.Contains(text, d.scope.Unknown) {
 		return d.scope.Unknown, nil
 	}
+
 	switch name {
 	case "Fn::Join":
 		delimiter, literal := pair[0].(string)
@@ -104,6 +110,7 @@ func (d *deployment) list(name string, argument any) (any, error) {
 			texts = append(texts, fmt.Sprint(item))
 		}
 		return d.known(strings.Join(texts, delimiter)), nil
+
 	case "Fn::Split":
 		delimiter, literal := pair[0].(string)
 		text, ok := second.(string)
@@ -115,6 +122,7 @@ func (d *deployment) list(name string, argument any) (any, error) {
 			list = append(list, part)
 		}
 		return list, nil
+
 	default:
 		index, literal := pair[0].(int)
 		items, ok := second.([]any)
@@ -128,14 +136,18 @@ func (d *deployment) list(name string, argument any) (any, error) {
 var variable = regexp.MustCompile(`\$\{([^!}][^}]*)\}`)
 
 func (d *deployment) sub(argument any) (any, error) {
-	text, local := argument, map[string]any{}
+	text := argument
+	local := map[string]any{}
+
 	if pair, ok := argument.([]any); ok {
 		values, err := d.value(pair[1])
 		if err != nil {
 			return nil, err
 		}
-		text, local = pair[0], values.(map[string]any)
+		text = pair[0]
+		local = values.(map[string]any)
 	}
+
 	var failed error
 	filled := variable.ReplaceAllStringFunc(fmt.Sprint(text), func(found string) string {
 		name := found[2 : len(found)-1]
@@ -148,6 +160,7 @@ func (d *deployment) sub(argument any) (any, error) {
 		}
 		return fmt.Sprint(value)
 	})
+
 	return d.known(strings.ReplaceAll(filled, "${!", "${")), failed
 }
 
@@ -171,12 +184,14 @@ func (d *deployment) ref(name string) (any, error) {
 	if value, ok := d.scope.Pseudo[name]; ok {
 		return value, nil
 	}
+
 	if resource, attribute, dotted := strings.Cut(name, "."); dotted {
 		return d.attribute(resource, attribute)
 	}
 	if !d.exists(name) {
 		return nil, fmt.Errorf("%s is referred to, and not created", name)
 	}
+
 	return d.scope.Physical(name)
 }
 
@@ -190,6 +205,7 @@ func (d *deployment) attribute(name, attribute string) (any, error) {
 // nowhere is the scope of a stack that is not deployed anywhere: IDs are made up.
 func nowhere(t Template) Scope {
 	id := func(name string) string { return physical(name, t.Section("Resources")[name].(map[string]any)) }
+
 	return Scope{
 		Template: t,
 		Pseudo: map[string]any{
@@ -214,6 +230,7 @@ func physical(name string, resource map[string]any) string {
 	arn := func(service, rest string) string {
 		return fmt.Sprintf("arn:%s:%s:%s:%s:%s", Partition, service, Region, Account, rest)
 	}
+
 	switch resource["Type"] {
 	case "AWS::SNS::Topic":
 		return arn("sns", name)
@@ -226,6 +243,7 @@ func physical(name string, resource map[string]any) string {
 	case "AWS::ImageBuilder::Component":
 		return arn("imagebuilder", "component/"+strings.ToLower(name)+"/1.0.0/1")
 	}
+
 	return name
 }
 
@@ -235,6 +253,7 @@ func (d *deployment) truth(v any) (bool, error) {
 	if !ok || len(condition) != 1 {
 		return false, fmt.Errorf("%v is no condition", v)
 	}
+
 	for name, argument := range condition {
 		if name == "Condition" {
 			body, ok := d.template.Section("Conditions")[fmt.Sprint(argument)]
@@ -245,6 +264,7 @@ func (d *deployment) truth(v any) (bool, error) {
 		}
 		return d.combine(name, argument.([]any))
 	}
+
 	return false, nil
 }
 
@@ -257,6 +277,7 @@ func (d *deployment) combine(name string, arguments []any) (bool, error) {
 		other, err := d.value(arguments[1])
 		return fmt.Sprint(one) == fmt.Sprint(other), err
 	}
+
 	var truths []bool
 	for _, argument := range arguments {
 		holds, err := d.truth(argument)
@@ -265,6 +286,7 @@ func (d *deployment) combine(name string, arguments []any) (bool, error) {
 		}
 		truths = append(truths, holds)
 	}
+
 	switch name {
 	case "Fn::Not":
 		return !truths[0], nil
@@ -273,5 +295,6 @@ func (d *deployment) combine(name string, arguments []any) (bool, error) {
 	case "Fn::Or":
 		return slices.Contains(truths, true), nil
 	}
+
 	return false, fmt.Errorf("this knows no condition %s", name)
 }

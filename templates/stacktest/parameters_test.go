@@ -23,11 +23,13 @@ func TestParametersInAnotherStore(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
+
 	ours := &aws.Parameters{Session: &aws.Session{}}
 	ctx := t.Context()
 	if _, err := ours.Look(ctx, "/buildkite/base-ami"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a parameter that is not there: %v", err)
 	}
+
 	for _, value := range []string{"ami-0123456789abcdef0", "ami-0fedcba9876543210"} { // made, then overwritten
 		want := image.Parameter{Name: "/buildkite/base-ami", Value: value, Type: "String", DataType: "text"}
 		if err := ours.Write(ctx, want); err != nil {
@@ -41,6 +43,7 @@ func TestParametersInAnotherStore(t *testing.T) {
 			t.Errorf("boto3 reads %v, want %s", seen, value)
 		}
 	}
+
 	moto.do(t, "ssm", "put_parameter", object{"Name": "/secret", "Value": "sesame", "Type": "SecureString"})
 	if value, err := ours.Parameter(ctx, "/secret"); err != nil || value != "sesame" {
 		t.Errorf("a SecureString is %q: %v", value, err)
@@ -51,6 +54,7 @@ func TestParametersInAnotherStore(t *testing.T) {
 		want[name] = fmt.Sprint(i)
 		moto.do(t, "ssm", "put_parameter", object{"Name": name, "Value": want[name], "Type": "String"})
 	}
+
 	got, err := ours.Under(ctx, "/many")
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-written +read):\n%s", err, diff)

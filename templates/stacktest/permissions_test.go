@@ -24,6 +24,7 @@ func statements(stack *stacktest.Stack) []statement {
 	var list []statement
 	for name, resource := range stack.Resources {
 		documents := map[string]any{}
+
 		switch resource.Type {
 		case "AWS::IAM::Role":
 			inline, _ := resource.Properties["Policies"].([]any)
@@ -34,6 +35,7 @@ func statements(stack *stacktest.Stack) []statement {
 		case "AWS::IAM::RolePolicy":
 			documents[resource.Properties["RoleName"].(string)+"."+resource.Properties["PolicyName"].(string)] = resource.Properties["PolicyDocument"]
 		}
+
 		for owner, document := range documents {
 			for _, body := range document.(map[string]any)["Statement"].([]any) {
 				s := body.(map[string]any)
@@ -43,6 +45,7 @@ func statements(stack *stacktest.Stack) []statement {
 			}
 		}
 	}
+
 	return list
 }
 
@@ -79,6 +82,7 @@ func permissionFaults(t stacktest.Template) []string {
 		if s.effect != "Allow" {
 			continue
 		}
+
 		for _, action := range s.actions {
 			if strings.Contains(action, "*") {
 				faults = append(faults, s.owner+" may do "+action)
@@ -88,10 +92,12 @@ func permissionFaults(t stacktest.Template) []string {
 				faults = append(faults, s.owner+" may do "+action+" on anything")
 			}
 		}
+
 		if len(s.resources) == 0 {
 			faults = append(faults, s.owner+" allows something on all but some")
 		}
 	}
+
 	for name, resource := range stack.Resources {
 		if resource.Type != "AWS::IAM::Role" {
 			continue
@@ -102,6 +108,7 @@ func permissionFaults(t stacktest.Template) []string {
 			}
 		}
 	}
+
 	return faults
 }
 
@@ -126,8 +133,10 @@ func reach(stack *stacktest.Stack, role, effect, action string) []string {
 
 func TestRolesReachExactlyThis(t *testing.T) {
 	t.Parallel()
-	little, much := deploy(t, least()), deploy(t, everything())
+	little := deploy(t, least())
+	much := deploy(t, everything())
 	const ssm = "arn:aws:ssm:eu-central-1:123456789012:parameter/"
+
 	const public = "arn:aws:ssm:eu-central-1::parameter/"
 	for _, test := range []struct {
 		stack                *stacktest.Stack
@@ -155,6 +164,7 @@ func TestRolesReachExactlyThis(t *testing.T) {
 			t.Errorf("%s, %s %s (-want +got):\n%s", test.role, test.effect, test.action, diff)
 		}
 	}
+
 	for _, s := range statements(much) {
 		if slices.Contains(s.actions, "secretsmanager:GetSecretValue") {
 			want := map[string]any{"StringEquals": map[string]any{"aws:ResourceAccount": "123456789012", "aws:RequestedRegion": "eu-central-1"}}

@@ -34,6 +34,7 @@ func converse(t *testing.T, process *exec.Cmd) (*json.Encoder, *bufio.Reader) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	out, err := process.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -41,6 +42,7 @@ func converse(t *testing.T, process *exec.Cmd) (*json.Encoder, *bufio.Reader) {
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		in.Close()
 		_ = process.Wait() // the test's end may have stopped it
@@ -48,6 +50,7 @@ func converse(t *testing.T, process *exec.Cmd) (*json.Encoder, *bufio.Reader) {
 			t.Log(log.String())
 		}
 	})
+
 	return json.NewEncoder(in), bufio.NewReader(out)
 }
 
@@ -59,6 +62,7 @@ func (j *jsonata) Evaluate(expression string, variables map[string]any) (any, er
 	if err != nil {
 		return nil, err
 	}
+
 	var answer struct {
 		Value     any
 		Undefined bool
@@ -70,6 +74,7 @@ func (j *jsonata) Evaluate(expression string, variables map[string]any) (any, er
 	if answer.Undefined {
 		return nil, fmt.Errorf("%s: %w", expression, stacktest.ErrUndefined)
 	}
+
 	if answer.Error != "" {
 		return nil, fmt.Errorf("%s: %s", expression, answer.Error)
 	}

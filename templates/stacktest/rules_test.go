@@ -13,6 +13,7 @@ import (
 func TestRulesPickTheirEvents(t *testing.T) {
 	t.Parallel()
 	moto := emulate(t)
+
 	stack := deploy(t, least())
 	for _, rule := range []string{"ImageRule", "DisabledRule"} {
 		pattern, err := json.Marshal(at(t, stack, rule+"/EventPattern"))
@@ -23,8 +24,11 @@ func TestRulesPickTheirEvents(t *testing.T) {
 		moto.do(t, "events", "put_rule", object{"Name": rule, "EventPattern": string(pattern)})
 		moto.do(t, "events", "put_targets", object{"Rule": rule, "Targets": []any{object{"Id": "queue", "Arn": "arn:aws:sqs:eu-central-1:123456789012:" + rule}}})
 	}
+
 	const source, state, off = "aws.imagebuilder", "EC2 Image Builder Image State Change", "EC2 Image Builder Image Pipeline Automatically Disabled"
-	available, disabled := `{"previous-state": {"status": "DISTRIBUTING"}, "state": {"status": "AVAILABLE"}}`, `{"consecutive-failures": "5"}`
+	available := `{"previous-state": {"status": "DISTRIBUTING"}, "state": {"status": "AVAILABLE"}}`
+
+	disabled := `{"consecutive-failures": "5"}`
 	for name, test := range map[string]struct{ source, kind, resource, detail, rule string }{
 		"available":                  {source, state, imageARN, available, "ImageRule"},
 		"failed":                     {source, state, imageARN, strings.ReplaceAll(available, "AVAILABLE", "FAILED"), "ImageRule"},
@@ -46,15 +50,18 @@ func TestRulesPickTheirEvents(t *testing.T) {
 				"Source": test.source, "DetailType": test.kind, "Resources": []string{test.resource}, "Detail": test.detail,
 			}}})
 			want := map[string]any{}
+
 			if test.rule != "" {
 				want[test.rule] = test.resource
 			}
+
 			got := map[string]any{}
 			for _, rule := range []string{"ImageRule", "DisabledRule"} {
 				for _, body := range moto.queue(t, rule) {
 					got[rule] = decode(t, body).(object)["resources"].([]any)[0]
 				}
 			}
+
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("rules that pick it (-want +got):\n%s", diff)
 			}

@@ -27,7 +27,10 @@ func TestShellcheckFindsNothingInScripts(t *testing.T) {
 // TestSmokeScriptWantsToBeTold runs the script as nobody means it to be run: it must stop before it calls anything.
 func TestSmokeScriptWantsToBeTold(t *testing.T) {
 	t.Parallel()
-	region, account, costs := "SMOKE_REGION=eu-central-1", "SMOKE_ACCOUNT=123456789012", "SMOKE_COSTS=accepted"
+	region := "SMOKE_REGION=eu-central-1"
+	account := "SMOKE_ACCOUNT=123456789012"
+
+	costs := "SMOKE_COSTS=accepted"
 	for want, env := range map[string][]string{
 		"set SMOKE_COSTS=accepted": {region, account, "SMOKE_COSTS=yes"},
 		"set SMOKE_REGION":         {account, costs},
@@ -68,18 +71,22 @@ func TestSmokeScript(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			test.arrange(w)
+
 			ended, said := w.smoke(t)
 			if ended != test.ends {
 				t.Errorf("the script ends with %d, want %d", ended, test.ends)
 			}
+
 			for _, want := range test.says {
 				if !strings.Contains(said, want) {
 					t.Errorf("the script does not say %q", want)
 				}
 			}
+
 			if diff := cmp.Diff(test.left, w.left(t, said)); diff != "" {
 				t.Errorf("left (-want +got):\n%s", diff)
 			}
+
 			if t.Failed() {
 				t.Log(said)
 			}

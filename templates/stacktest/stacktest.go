@@ -24,10 +24,12 @@ func Parse(text []byte) (Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse template: %w", err)
 	}
+
 	template, ok := value.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("parse template: line %d: it is no map", root.Content[0].Line)
 	}
+
 	return template, nil
 }
 
@@ -42,6 +44,7 @@ func data(node *yaml.Node) (any, error) {
 	if err != nil || !strings.HasPrefix(node.Tag, "!") || strings.HasPrefix(node.Tag, "!!") {
 		return value, err
 	}
+
 	switch name := node.Tag[1:]; name {
 	case "Ref", "Condition":
 		return map[string]any{name: value}, nil
@@ -69,6 +72,7 @@ func content(node *yaml.Node) (any, error) {
 			values[key] = value
 		}
 		return values, nil
+
 	case yaml.SequenceNode:
 		list := []any{}
 		for _, item := range node.Content {
@@ -79,6 +83,7 @@ func content(node *yaml.Node) (any, error) {
 			list = append(list, value)
 		}
 		return list, nil
+
 	case yaml.ScalarNode:
 		return scalar(node)
 	default:

@@ -37,7 +37,9 @@ type Execution struct {
 
 // Run executes the machine until it ends. A machine that goes on for more than 1000 states is an error.
 func (e *Execution) Run(input any) error {
-	e.input, e.variables, e.Seen = input, map[string]any{}, nil
+	e.input = input
+	e.variables = map[string]any{}
+	e.Seen = nil
 	name := e.Definition["StartAt"].(string)
 	for range 1000 {
 		state, ok := e.Definition["States"].(map[string]any)[name].(map[string]any)
@@ -49,17 +51,20 @@ func (e *Execution) Run(input any) error {
 		if err != nil {
 			return fmt.Errorf("state %s: %w", name, err)
 		}
+
 		if next == "" {
 			return nil
 		}
 		name = next
 	}
+
 	return errors.New("the state machine does not end")
 }
 
 // enter runs one state and names the next; "" is the end.
 func (e *Execution) enter(state map[string]any) (string, error) {
 	next, _ := state["Next"].(string)
+
 	switch state["Type"] {
 	case "Succeed":
 		return "", nil
@@ -72,6 +77,7 @@ func (e *Execution) enter(state map[string]any) (string, error) {
 	case "Task":
 		return e.task(state, next)
 	}
+
 	return "", fmt.Errorf("this knows no state of type %v", state["Type"])
 }
 
@@ -89,6 +95,7 @@ func (e *Execution) choose(state map[string]any) (string, error) {
 			return "", fmt.Errorf("condition %v yields %v", choice["Condition"], holds)
 		}
 	}
+
 	return state["Default"].(string), e.assign(state, nil, nil)
 }
 
@@ -102,6 +109,7 @@ func (e *Execution) task(state map[string]any, next string) (string, error) {
 	if err == nil {
 		return next, e.leave(state, result, nil)
 	}
+
 	var failure *Failure
 	if !errors.As(err, &failure) {
 		return "", err
@@ -112,6 +120,7 @@ func (e *Execution) task(state map[string]any, next string) (string, error) {
 		output := map[string]any{"Error": failure.Name, "Cause": failure.Cause}
 		return catch["Next"].(string), e.leave(catch, nil, output)
 	}
+
 	return "", err
 }
 
@@ -121,6 +130,7 @@ func (e *Execution) attempt(state map[string]any, resource string, arguments any
 	if state["Retry"] != nil {
 		attempts += 3
 	}
+
 	var result any
 	var err error
 	for range attempts {
@@ -128,6 +138,7 @@ func (e *Execution) attempt(state map[string]any, resource string, arguments any
 			return result, nil
 		}
 	}
+
 	return nil, err
 }
 
@@ -167,6 +178,7 @@ func (e *Execution) evaluate(v, result, failure any) (any, error) {
 			values[key] = value
 		}
 		return values, nil
+
 	case string:
 		expression, ok := strings.CutPrefix(v, "{%")
 		if !ok {
@@ -185,5 +197,6 @@ func (e *Execution) evaluate(v, result, failure any) (any, error) {
 		}
 		return e.JSONata.Evaluate(strings.TrimSuffix(expression, "%}"), variables)
 	}
+
 	return v, nil
 }

@@ -54,12 +54,14 @@ func (a *account) call(resource string, arguments any) (any, error) {
 	if err := a.refuse[resource]; err != nil {
 		return nil, err
 	}
+
 	switch resource {
 	case "aws-sdk:imagebuilder:getImage":
 		if in["ImageBuildVersionArn"] != imageARN {
 			a.t.Errorf("GetImage of %v", in)
 		}
 		return decode(a.t, a.image), nil
+
 	case "aws-sdk:ssm:getParameter":
 		value := ""
 		if len(a.parameter) > 0 {
@@ -70,12 +72,14 @@ func (a *account) call(resource string, arguments any) (any, error) {
 			return nil, &stacktest.Failure{Name: "Ssm.ParameterNotFoundException", Cause: "no such parameter"}
 		}
 		return map[string]any{"Parameter": map[string]any{"Name": in["Name"], "Value": value}}, nil
+
 	case "sns:publish":
 		if err := a.refuse[lastName(in["TopicArn"].(string))]; err != nil {
 			return nil, err
 		}
 		a.published = append(a.published, in["TopicArn"].(string)+" "+in["Message"].(string))
 		return map[string]any{"MessageId": "1"}, nil
+
 	case "states:startExecution":
 		name := in["Name"].(string)
 		if a.names[name] {
@@ -84,6 +88,7 @@ func (a *account) call(resource string, arguments any) (any, error) {
 		a.names[name] = true
 		return map[string]any{}, a.announce(in["Input"])
 	}
+
 	a.t.Errorf("the machine calls %s", resource)
 	return nil, errors.New("no such service")
 }
@@ -114,9 +119,11 @@ func occasions(t *testing.T) map[string]occasion {
 	denied := map[string]error{"aws-sdk:imagebuilder:getImage": &stacktest.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
 	mute := map[string]error{"OutputTopic": &stacktest.Failure{Name: "SNS.AuthorizationErrorException", Cause: "denied"}}
 	holds := []string{"ami-0123456789abcdef0"}
-	news, failure := "OutputTopic "+contract, func(image, reason string) string {
+	news := "OutputTopic " + contract
+	failure := func(image, reason string) string {
 		return `FailureTopic {"event":"ImageFailed","ImageFailed":{"pipeline":"` + pipelineARN + `","image":"` + image + `","reason":"` + reason + `"}}`
 	}
+
 	return map[string]occasion{
 		"a new image":                {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
 		"copies elsewhere":           {account{image: built(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
@@ -158,24 +165,28 @@ func messages(t *testing.T, template stacktest.Template, a *account, events []an
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.t, a.names = t, map[string]bool{}
+	a.t = t
+	a.names = map[string]bool{}
 	evaluator := newJSONata(t)
 	run := func(machine string, input any) error {
 		definition := stack.Resources[machine].Properties["Definition"].(map[string]any)
 		execution := &stacktest.Execution{Definition: definition, JSONata: evaluator, Services: a.call}
 		return execution.Run(input)
 	}
+
 	a.announce = func(input any) error { return run("Announce", input) }
 	for _, event := range events {
 		if err := run("Watch", event); err != nil {
 			return nil, err
 		}
 	}
+
 	var got []string
 	for _, text := range a.published {
 		topic, message, _ := strings.Cut(text, " ")
 		got = append(got, lastName(topic)+" "+message)
 	}
+
 	return got, nil
 }
 
@@ -191,12 +202,14 @@ func machines(t stacktest.Template) []string {
 			continue
 		}
 		states := definition["States"].(map[string]any)
+
 		reached := map[string]bool{}
 		for next := []string{definition["StartAt"].(string)}; len(next) > 0; next = next[1:] {
 			if reached[next[0]] {
 				continue
 			}
 			reached[next[0]] = true
+
 			state, ok := states[next[0]].(map[string]any)
 			if !ok {
 				faults = append(faults, name+": there is no state "+next[0])
@@ -207,18 +220,22 @@ func machines(t stacktest.Template) []string {
 				faults = append(faults, name+"."+next[0]+": nobody is told when it fails")
 			}
 		}
+
 		for _, state := range slices.Sorted(maps.Keys(states)) {
 			if !reached[state] {
 				faults = append(faults, name+": nothing leads to "+state)
 			}
 		}
+
 		if numbers(definition) {
 			faults = append(faults, name+": CloudFormation may hand a number of an untyped object on as text: write it in JSONata")
 		}
+
 		if properties["StateMachineType"] != "STANDARD" {
 			faults = append(faults, name+": only standard executions refuse a name that was used")
 		}
 	}
+
 	return faults
 }
 
@@ -242,14 +259,17 @@ func successors(state map[string]any) []string {
 			names = append(names, name)
 		}
 	}
+
 	add(state["Next"])
 	add(state["Default"])
+
 	for _, key := range []string{"Choices", "Catch"} {
 		list, _ := state[key].([]any)
 		for _, item := range list {
 			add(item.(map[string]any)["Next"])
 		}
 	}
+
 	return names
 }
 

@@ -15,7 +15,8 @@ import (
 // TestAStackOfTheAWSCLIIsTakenOver makes a stack without this program, by AWS's own CLI, and goes on with the program.
 func TestAStackOfTheAWSCLIIsTakenOver(t *testing.T) {
 	t.Parallel()
-	cloud, dir := awstest.Start(t), t.TempDir()
+	cloud := awstest.Start(t)
+	dir := t.TempDir()
 	base := cloud.EC2.AddAMI(awstest.AMI{Name: "buildkite-stack-linux-x86_64", Owner: "172840064832", Public: true})
 	cloud.SSM.Put(awstest.Parameter{Name: "/buildkite/base-ami", Value: base})
 	run := func(program string, args ...string) string {
@@ -29,6 +30,7 @@ func TestAStackOfTheAWSCLIIsTakenOver(t *testing.T) {
 		}
 		return string(out)
 	}
+
 	template := run(programtest.Path(t), "template")
 	if err := cloud.S3.Put("acme-templates", "aws-stack.yml", []byte(template)); err != nil {
 		t.Fatal(err)
@@ -37,6 +39,7 @@ func TestAStackOfTheAWSCLIIsTakenOver(t *testing.T) {
 		"--template-url", "https://s3.eu-central-1.amazonaws.com/acme-templates/aws-stack.yml", "--capabilities", "CAPABILITY_IAM", "--parameters",
 		"ParameterKey=BaseAmiParameter,ParameterValue=/buildkite/base-ami", "ParameterKey=OutputAmiParameter,ParameterValue=/buildkite/agent-ami",
 		"ParameterKey=KeepImages,ParameterValue=3")
+
 	cloud.CloudFormation.Finish("nightly-ami")
 	if out := run(programtest.Path(t), "status"); !strings.Contains(out, "nightly-ami, CREATE_COMPLETE") {
 		t.Errorf("status says:\n%s", out)

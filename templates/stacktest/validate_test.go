@@ -27,6 +27,7 @@ func validate(t *testing.T, paths ...string) map[string][]string {
 	// It is known not to end on some large templates.
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
+
 	out, err := exec.CommandContext(ctx, node, slices.Concat([]string{"validate.js", modules}, paths)...).Output()
 	if err != nil {
 		t.Fatalf("cloudformation-validate: %v (%v)", err, ctx.Err())
@@ -44,6 +45,7 @@ func validate(t *testing.T, paths ...string) map[string][]string {
 			found[f.Template] = append(found[f.Template], strings.Join([]string{f.RuleID, f.Entity.LogicalID, f.PropertyPath}, " "))
 		}
 	}
+
 	return found
 }
 
@@ -76,6 +78,7 @@ func TestCloudFormationValidateFindsOnlyWhatWasReviewed(t *testing.T) {
 func TestCloudFormationValidateNoticesWrongTemplates(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
+
 	expected := map[string]int{}
 	for i, test := range wrong {
 		if test.aws == "" {
@@ -87,6 +90,7 @@ func TestCloudFormationValidateNoticesWrongTemplates(t *testing.T) {
 		}
 		expected[path] = i
 	}
+
 	found := validate(t, slices.Collect(maps.Keys(expected))...)
 	for path, i := range expected {
 		faults := slices.DeleteFunc(found[path], func(f string) bool { return slices.Contains(reviewed, f) })

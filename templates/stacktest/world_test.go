@@ -75,6 +75,7 @@ func (w *world) addMachine(r awstest.Resource) error {
 	for name, value := range r.Properties["DefinitionSubstitutions"].(map[string]any) {
 		pairs = append(pairs, "${"+name+"}", fmt.Sprint(value))
 	}
+
 	w.mu.Lock()
 	w.machines = append(w.machines, r.PhysicalID)
 	w.mu.Unlock()
@@ -82,6 +83,7 @@ func (w *world) addMachine(r awstest.Resource) error {
 		"name": lastName(r.PhysicalID), "type": r.Properties["StateMachineType"], "roleArn": "arn:aws:iam::123456789012:role/machine",
 		"definition": strings.NewReplacer(pairs...).Replace(string(definition)),
 	})
+
 	return err
 }
 
@@ -104,6 +106,7 @@ func (w *world) addRule(r awstest.Resource) error {
 			return err
 		}
 	}
+
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.watch = target
@@ -119,18 +122,22 @@ func (w *world) smoke(t *testing.T) (int, string) {
 	t.Cleanup(mappings.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
+
 	script := exec.CommandContext(ctx, "../../scripts/smoke-aws")
 	script.Env = append(slices.Clip(w.env),
 		"AWS_ENDPOINT_URL_SNS="+w.moto.url, "AWS_ENDPOINT_URL_SQS="+w.moto.url, "HOME="+t.TempDir(), "TMPDIR="+w.temporary,
 		"PATH="+awsCLI(t)+":"+os.Getenv("PATH"), "SMOKE_PROGRAM="+programtest.Path(t),
 		"SMOKE_REGION="+awstest.Region, "SMOKE_ACCOUNT="+awstest.Account, "SMOKE_COSTS=accepted", "SMOKE_MAPPINGS="+mappings.URL, "SMOKE_PAUSE=1",
 	)
+
 	var said bytes.Buffer
-	script.Stdout, script.Stderr = &said, &said
+	script.Stdout = &said
+	script.Stderr = &said
 	script.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // as a terminal has it: an interrupt goes to all
 	if err := script.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	told := make(chan error)
 	go func() {
 		told <- w.tell(ctx, func() error { return syscall.Kill(-script.Process.Pid, syscall.SIGINT) })
@@ -140,6 +147,7 @@ func (w *world) smoke(t *testing.T) (int, string) {
 	if err := <-told; err != nil {
 		t.Error(err)
 	}
+
 	return script.ProcessState.ExitCode(), said.String()
 }
 
@@ -165,18 +173,21 @@ func (w *world) tell(ctx context.Context, interrupt func() error) error {
 			return nil
 		case <-ticker.C:
 		}
+
 		for _, image := range w.ImageBuilder.Images() {
 			if told[image.ARN+image.Status] {
 				continue
 			}
 			told[image.ARN+image.Status] = true
 			var err error
+
 			switch image.Status {
 			case w.interrupted:
 				err = interrupt()
 			case "AVAILABLE", "FAILED", "CANCELLED":
 				err = w.event(image)
 			}
+
 			if err != nil {
 				return err
 			}
@@ -191,9 +202,11 @@ func (w *world) event(image awstest.Image) error {
 	}}}); err != nil {
 		return err
 	}
+
 	w.mu.Lock()
 	machine := w.watch
 	w.mu.Unlock()
+
 	url, err := w.moto.try("sqs", "get_queue_url", object{"QueueName": machine})
 	if err != nil {
 		return err
@@ -202,6 +215,7 @@ func (w *world) event(image awstest.Image) error {
 	if err != nil {
 		return err
 	}
+
 	messages, _ := picked["Messages"].([]any)
 	for _, message := range messages {
 		body := message.(object)
@@ -211,6 +225,7 @@ func (w *world) event(image awstest.Image) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -218,13 +233,16 @@ func (w *world) event(image awstest.Image) error {
 func (w *world) left(t *testing.T, said string) []string {
 	t.Helper()
 	var all []string
+
 	name := regexp.MustCompile(`stack (image-builder-smoke-[0-9-]+) in`).FindStringSubmatch(said)
 	if name == nil {
 		t.Fatal("the script does not say what its stack is called")
 	}
+
 	if _, err := w.S3.Keys(name[1]); err == nil {
 		all = append(all, "bucket "+name[1])
 	}
+
 	files, err := filepath.Glob(filepath.Join(w.temporary, "*"))
 	if err != nil {
 		t.Fatal(err)
@@ -233,14 +251,17 @@ func (w *world) left(t *testing.T, said string) []string {
 	for _, ami := range w.EC2.AMIs() {
 		all = append(all, "AMI "+ami.ID)
 	}
+
 	for _, snapshot := range w.EC2.Orphans() {
 		all = append(all, "snapshot "+snapshot)
 	}
+
 	for _, image := range w.ImageBuilder.Images() {
 		if _, err := w.Do("imagebuilder", "GetImage", awstest.Values{"imageBuildVersionArn": image.ARN}); err == nil {
 			all = append(all, "image "+image.ARN)
 		}
 	}
+
 	for _, list := range []struct{ what, service, operation, members, name string }{
 		{"parameter", "ssm", "DescribeParameters", "Parameters", "Name"},
 		{"stack", "cloudformation", "DescribeStacks", "Stacks", "StackName"},
@@ -254,12 +275,14 @@ func (w *world) left(t *testing.T, said string) []string {
 			all = append(all, list.what+" "+path.Base(fmt.Sprint(one[list.name])))
 		}
 	}
+
 	queues, _ := w.moto.do(t, "sqs", "list_queues", object{})["QueueUrls"].([]any)
 	for _, queue := range queues {
 		if name := path.Base(fmt.Sprint(queue)); name != w.watch {
 			all = append(all, "queue "+name)
 		}
 	}
+
 	return all
 }
 

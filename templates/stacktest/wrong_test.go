@@ -21,6 +21,7 @@ func cfnLint(t *testing.T, regions []string, paths ...string) map[string][]strin
 	t.Helper()
 	args := slices.Concat([]string{"--format", "json", "--regions"}, regions, []string{"-t"}, paths)
 	out, err := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(venv.Python(t)), "cfn-lint"), args...).Output()
+
 	var exit *exec.ExitError
 	if err != nil && (!errors.As(err, &exit) || len(out) == 0) {
 		t.Fatal(err)
@@ -33,10 +34,12 @@ func cfnLint(t *testing.T, regions []string, paths ...string) map[string][]strin
 	if err := json.Unmarshal(out, &findings); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
+
 	found := map[string][]string{}
 	for _, f := range findings {
 		found[f.Filename] = append(found[f.Filename], fmt.Sprintf("%s line %d: %s", f.Rule.ID, f.Location.Start.LineNumber, f.Message))
 	}
+
 	return found
 }
 
@@ -117,9 +120,11 @@ func TestWrongTemplatesAreNoticed(t *testing.T) {
 	dir := t.TempDir()
 	rule := regexp.MustCompile(`^[EW][0-9]{4}$`)
 	var paths []string
+
 	expected := map[string]int{}
 	for i, test := range wrong {
 		text := edited(t, right, test.old, test.new)
+
 		if rule.MatchString(test.by) {
 			path := filepath.Join(dir, fmt.Sprintf("%02d.yml", i))
 			if err := os.WriteFile(path, text, 0o644); err != nil {
@@ -128,10 +133,12 @@ func TestWrongTemplatesAreNoticed(t *testing.T) {
 			paths, expected[path] = append(paths, path), i
 			continue
 		}
+
 		if faults := ownFaults(t, test.by, text); len(faults) == 0 {
 			t.Errorf("%s: %s notices nothing", test.name, test.by)
 		}
 	}
+
 	found := cfnLint(t, []string{"us-east-1"}, paths...)
 	for path, i := range expected {
 		if !slices.ContainsFunc(found[path], func(f string) bool { return strings.HasPrefix(f, wrong[i].by) }) {
@@ -152,11 +159,13 @@ func ownFaults(t *testing.T, by string, text []byte) []string {
 	case byOurLint:
 		return lintFaults(t, text)
 	}
+
 	var faults []string
 	for _, given := range []map[string]string{least(), everything()} {
 		if _, err := stacktest.Deploy(parse(t, text), given); err != nil {
 			faults = append(faults, err.Error())
 		}
 	}
+
 	return faults
 }

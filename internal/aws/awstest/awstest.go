@@ -75,6 +75,7 @@ func Start(tb testing.TB) *Cloud {
 	for _, service := range c.list() {
 		c.serve(service, data)
 	}
+
 	c.listen("S3", c.S3)
 	c.listen("", http.HandlerFunc(c.nobody))
 	tb.Cleanup(c.end)
@@ -174,6 +175,7 @@ func (c *Cloud) Do(service, operation string, in Values) (Values, error) {
 	if do == nil {
 		return nil, Fault{Code: "OperationNotServed", Message: service + "." + operation + " is not served"}
 	}
+
 	m, err := loadModel(e.data, service)
 	if err != nil {
 		return nil, err
@@ -184,6 +186,7 @@ func (c *Cloud) Do(service, operation string, in Values) (Values, error) {
 			return nil, Fault{Code: "ValidationError", Message: found}
 		}
 	}
+
 	out, err := do(Call{Account: Account, Region: Region, Operation: operation, In: in})
 	out, _ = normal(out).(Values)
 	return out, err

@@ -32,12 +32,14 @@ func startForeign(t *testing.T) *foreign {
 		"AWS_REGION=" + Region, "AWS_DEFAULT_REGION=" + Region, "AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey,
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_SHARED_CREDENTIALS_FILE=/dev/null",
 	}
+
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -45,6 +47,7 @@ func startForeign(t *testing.T) *foreign {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	t.Cleanup(func() {
 		in.Close()
 		_, _ = io.Copy(io.Discard, out)
@@ -52,6 +55,7 @@ func startForeign(t *testing.T) *foreign {
 			t.Errorf("foreign client: %v\n%s", err, complaints.String())
 		}
 	})
+
 	return &foreign{in: json.NewEncoder(in), out: bufio.NewReader(out)}
 }
 
@@ -62,6 +66,7 @@ func (f *foreign) call(c *Cloud, service, operation string, in Values) (response
 	if in == nil {
 		in = Values{}
 	}
+
 	request := map[string]any{"endpoint": c.Endpoint(service), "service": service, "operation": operation, "in": in}
 	if err := f.in.Encode(request); err != nil {
 		return nil, "", fmt.Errorf("ask foreign client: %w", err)
@@ -70,6 +75,7 @@ func (f *foreign) call(c *Cloud, service, operation string, in Values) (response
 	if err != nil {
 		return nil, "", fmt.Errorf("read foreign client: %w", err)
 	}
+
 	var answer struct {
 		Response Values
 		Error    string
@@ -77,5 +83,6 @@ func (f *foreign) call(c *Cloud, service, operation string, in Values) (response
 	if err := json.Unmarshal(line, &answer); err != nil {
 		return nil, "", fmt.Errorf("read foreign client: %w", err)
 	}
+
 	return answer.Response, answer.Error, nil
 }

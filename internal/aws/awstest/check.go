@@ -51,23 +51,27 @@ func (c *checker) value(s *shape, path string, value any) {
 			return
 		}
 		c.structure(s, path, v)
+
 	case []any:
 		c.list(s, path, v)
 	case string:
 		c.text(s, path, v)
 	case bool:
 		c.kind(s, path, value, "boolean")
+
 	case int64:
 		c.kind(s, path, value, "integer", "long", "float", "double")
 		c.number(s, path, float64(v))
 	case float64:
 		c.kind(s, path, value, "float", "double")
 		c.number(s, path, v)
+
 	case time.Time:
 		c.kind(s, path, value, "timestamp")
 	case []byte:
 		c.kind(s, path, value, "blob")
 		c.length(s, path, value, len(v))
+
 	default:
 		c.found = append(c.found, fmt.Sprintf("%s is a %T", path, value))
 	}
@@ -85,11 +89,13 @@ func (c *checker) structure(s *shape, path string, values Values) {
 	if !c.kind(s, path, values, "structure") {
 		return
 	}
+
 	for _, name := range s.Required {
 		if values[name] == nil {
 			c.broken(below(path, name), nil, "not be null")
 		}
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		m := s.Members[name]
 		switch {

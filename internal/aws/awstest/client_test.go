@@ -54,7 +54,8 @@ func (e *echo) Operation(string) func(Call) (Values, error) {
 // startEcho starts a cloud in which one service is an echo.
 func startEcho(t *testing.T, model string, out Values) (*Cloud, *echo) {
 	t.Helper()
-	c, e := Start(t), &echo{model: model, out: out}
+	c := Start(t)
+	e := &echo{model: model, out: out}
 	if old := c.endpoints[environmentName(model)]; old != nil {
 		old.Close()
 	}
@@ -88,6 +89,7 @@ func TestModelsAreThose(t *testing.T) {
 func TestPatternsAreChecked(t *testing.T) {
 	t.Parallel()
 	data := modelData(t, venv.Python(t))
+
 	for _, service := range []string{"cloudformation", "sts", "ec2", "ssm", "logs", "imagebuilder"} {
 		m, err := loadModel(data, service)
 		if err != nil {

@@ -83,6 +83,7 @@ func (c *CloudFormation) Operation(name string) func(Call) (Values, error) {
 	if do == nil {
 		return nil
 	}
+
 	return func(call Call) (Values, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -189,13 +190,16 @@ func (c *CloudFormation) page(items []Values, token string) (page []any, next an
 	if _, err := fmt.Sscanf(token, "from-%d", &start); err != nil || start > len(items) {
 		start = 0
 	}
+
 	end := min(len(items), start+cmp.Or(c.PageSize, 100))
 	if end < len(items) {
 		next = fmt.Sprintf("from-%d", end)
 	}
+
 	page = []any{}
 	for _, item := range items[start:end] {
 		page = append(page, item)
 	}
+
 	return page, next
 }

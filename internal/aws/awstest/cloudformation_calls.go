@@ -15,7 +15,9 @@ func (c *CloudFormation) executeChangeSet(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, token := cs.stack, textOf(call.In, "ClientRequestToken")
+	s := cs.stack
+
+	token := textOf(call.In, "ClientRequestToken")
 	if token != "" && s.tokens[token] {
 		return Values{}, nil // asked for once more
 	}
@@ -29,18 +31,23 @@ func (c *CloudFormation) executeChangeSet(call Call) (Values, error) {
 	case s.busy():
 		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
 	}
+
 	s.tokens[token] = true
 	s.changeSets = []*changeSet{cs} // the others are of a stack that is no more
-	s.changeSetID, cs.execution = cs.id, "EXECUTE_IN_PROGRESS"
+	s.changeSetID = cs.id
+	cs.execution = "EXECUTE_IN_PROGRESS"
+
 	if truthOf(call.In, "DisableRollback") {
 		s.onFailure = "DO_NOTHING"
 	}
+
 	if s.template == nil {
 		s.updated = c.tick()
 		c.create(s, cs)
 	} else {
 		c.update(s, cs)
 	}
+
 	return Values{}, nil
 }
 
@@ -56,6 +63,7 @@ func (c *CloudFormation) deleteChangeSet(call Call) (Values, error) {
 	if cs.execution == "EXECUTE_IN_PROGRESS" {
 		return nil, Fault{Code: "InvalidChangeSetStatus", Message: fmt.Sprintf("ChangeSet [%s] cannot be deleted in its current status of [%s]", cs.id, cs.status)}
 	}
+
 	cs.stack.drop(cs)
 	return Values{}, nil
 }
@@ -70,12 +78,14 @@ func (c *CloudFormation) listChangeSets(call Call) (Values, error) {
 		if cs.execution == "EXECUTE_COMPLETE" {
 			continue // it is the stack's past
 		}
-		full, summary := cs.describe(), Values{}
+		full := cs.describe()
+		summary := Values{}
 		for _, name := range []string{"ChangeSetId", "ChangeSetName", "StackId", "StackName", "CreationTime", "Status", "StatusReason", "ExecutionStatus", "Description", "IncludeNestedStacks"} {
 			summary[name] = full[name]
 		}
 		all = append(all, summary)
 	}
+
 	page, next := c.page(all, textOf(call.In, "NextToken"))
 	return Values{"Summaries": page, "NextToken": next}, nil
 }
@@ -91,16 +101,20 @@ func (c *CloudFormation) createStack(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if s == nil {
 		s = c.newStack(name)
 	}
+
 	for _, waiting := range s.changeSets {
 		waiting.execution = "OBSOLETE"
 	}
+
 	cs.onFailure = cmp.Or(textOf(call.In, "OnFailure"), cs.onFailure)
 	if truthOf(call.In, "DisableRollback") {
 		cs.onFailure = "DO_NOTHING"
 	}
+
 	s.protected = truthOf(call.In, "EnableTerminationProtection")
 	c.create(s, cs)
 	return Values{"StackId": s.id}, nil
@@ -115,6 +129,7 @@ func (c *CloudFormation) updateStack(call Call) (Values, error) {
 	case !updatable(s.status):
 		return nil, invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
 	}
+
 	cs, err := c.read(call.In, s)
 	if err != nil {
 		return nil, err
@@ -122,6 +137,7 @@ func (c *CloudFormation) updateStack(call Call) (Values, error) {
 	if err := cs.permitted(call.In); err != nil {
 		return nil, err
 	}
+
 	cs.stack = s
 	if cs.changes, err = c.compare(s, cs); err != nil {
 		return nil, err
@@ -132,12 +148,15 @@ func (c *CloudFormation) updateStack(call Call) (Values, error) {
 	if !cs.changes.any() {
 		return nil, invalid("No updates are to be performed.")
 	}
+
 	if call.In["Capabilities"] == nil {
 		cs.capabilities = s.capabilities
 	}
+
 	for _, waiting := range s.changeSets {
 		waiting.execution = "OBSOLETE"
 	}
+
 	s.changeSetID = ""
 	c.update(s, cs)
 	return Values{"StackId": s.id}, nil
@@ -156,6 +175,7 @@ func (cs *changeSet) permitted(in Values) error {
 			return invalid("Resource type %s is not allowed by parameter ResourceTypes [%s]", kind, strings.Join(types, ", "))
 		}
 	}
+
 	return nil
 }
 
@@ -173,9 +193,11 @@ func (c *CloudFormation) deleteStack(call Call) (Values, error) {
 	case len(retained) > 0 && s.status != "DELETE_FAILED":
 		return nil, invalid("Invalid operation on stack [%s]. RetainResources is for stacks in the DELETE_FAILED state.", s.id)
 	}
+
 	if s.template == nil {
 		s.template = &template{}
 	}
+
 	s.work = nil
 	c.executed(s, "EXECUTE_FAILED")
 	c.turn(s, "DELETE_IN_PROGRESS", "User Initiated")

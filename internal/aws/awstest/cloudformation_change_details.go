@@ -16,10 +16,13 @@ func (x *delta) detail(name string, change *resourceChange) {
 	if !reflect.DeepEqual(change.before["Metadata"], change.after["Metadata"]) {
 		x.add(change, Values{"Attribute": "Metadata", "RequiresRecreation": "Never"}, old["Metadata"], now["Metadata"])
 	}
+
 	before, after := structOf(change.before, "Properties"), structOf(change.after, "Properties")
-	oldRaw, newRaw := structOf(old, "Properties"), structOf(now, "Properties")
+	oldRaw := structOf(old, "Properties")
+	newRaw := structOf(now, "Properties")
 	all := maps.Clone(before)
 	maps.Copy(all, after)
+
 	for _, property := range slices.Sorted(maps.Keys(all)) {
 		target := Values{"Attribute": "Properties", "Name": property, "RequiresRecreation": x.schemas.recreated(textOf(now, "Type"), property)}
 		leaves := differences("/Properties/"+property, before[property], after[property])
@@ -31,9 +34,11 @@ func (x *delta) detail(name string, change *resourceChange) {
 			x.dependent(change, target, newRaw[property])
 		}
 	}
+
 	if x.tags {
 		change.say(Values{"Attribute": "Tags", "RequiresRecreation": "Never"}, "DirectModification", "Static", "", always)
 	}
+
 	slices.SortStableFunc(change.details, func(a, b changeDetail) int { return a.rank() - b.rank() })
 }
 
@@ -48,6 +53,7 @@ func at(properties map[string]any, path string) any {
 				return value
 			}
 			value = below
+
 		case []any:
 			i, err := strconv.Atoi(segment)
 			if err != nil || i >= len(v) {
@@ -56,6 +62,7 @@ func at(properties map[string]any, path string) any {
 			value = v[i]
 		}
 	}
+
 	return value
 }
 
@@ -89,6 +96,7 @@ func (x *delta) add(change *resourceChange, target Values, old, now any) {
 			shown = always
 		}
 	}
+
 	change.say(target, "DirectModification", "Dynamic", "", shown)
 }
 
@@ -105,6 +113,7 @@ func (x *delta) causes(value any) map[string]string {
 			sources[r.name+"."+r.attribute] = "ResourceAttribute"
 		}
 	}
+
 	return sources
 }
 
@@ -130,6 +139,7 @@ func differences(path string, before, after any) []Values {
 		}
 		return all
 	}
+
 	first, isList := before.([]any)
 	second, areLists := after.([]any)
 	if isList && areLists && len(first) == len(second) {
@@ -139,6 +149,7 @@ func differences(path string, before, after any) []Values {
 		}
 		return all
 	}
+
 	if fmt.Sprint(before) == fmt.Sprint(after) && (before == nil) == (after == nil) {
 		return nil
 	}
@@ -153,11 +164,13 @@ func difference(path string, before, after any) Values {
 	case after == nil:
 		d["AttributeChangeType"] = "Remove"
 	}
+
 	for name, value := range map[string]any{"BeforeValue": before, "AfterValue": after} {
 		if value != nil {
 			d[name] = written(value)
 		}
 	}
+
 	return d
 }
 

@@ -54,6 +54,7 @@ func (c *CloudFormation) compare(s *stack, cs *changeSet) (*delta, error) {
 	if x.old == nil {
 		x.old = &template{data: stacktest.Template{}}
 	}
+
 	stays := func(name string) bool { return s.resources[name] != nil && x.after.Exists(name) && !x.replaced[name] }
 	x.gone = foreseen(s, x.old, s.parameters, func(string) bool { return false })
 	x.before = foreseen(s, x.old, s.parameters, func(name string) bool { return s.resources[name] != nil })
@@ -62,6 +63,7 @@ func (c *CloudFormation) compare(s *stack, cs *changeSet) (*delta, error) {
 		before, ok := s.parameter(p.name)
 		x.changed[p.name] = !ok || before.value != p.value
 	}
+
 	x.tags = s.template != nil && cs.tags != nil && !reflect.DeepEqual(cs.tags, s.tags)
 	for range x.new.data.Section("Resources") { // what depends on a replaced resource may be replaced in turn
 		seen := len(x.replaced) + len(x.modified)
@@ -72,6 +74,7 @@ func (c *CloudFormation) compare(s *stack, cs *changeSet) (*delta, error) {
 			break
 		}
 	}
+
 	return x, nil
 }
 
@@ -80,9 +83,11 @@ func (x *delta) all() error {
 	for name := range x.old.data.Section("Resources") {
 		names[name] = x.stack.resources[name] != nil
 	}
+
 	for name := range x.new.data.Section("Resources") {
 		names[name] = names[name] || x.after.Exists(name)
 	}
+
 	for name, concerned := range names {
 		if !concerned {
 			continue
@@ -95,13 +100,16 @@ func (x *delta) all() error {
 			x.changes[name] = change
 		}
 	}
+
 	return nil
 }
 
 func (x *delta) one(name string) (*resourceChange, error) {
-	was, is := x.stack.resources[name] != nil, x.after.Exists(name)
+	was := x.stack.resources[name] != nil
+	is := x.after.Exists(name)
 	change := &resourceChange{action: "Modify"}
 	var err error
+
 	if was {
 		scope := x.before
 		if !is {
@@ -111,11 +119,13 @@ func (x *delta) one(name string) (*resourceChange, error) {
 			return nil, err
 		}
 	}
+
 	if is {
 		if change.after, err = x.context(x.after, name); err != nil {
 			return nil, err
 		}
 	}
+
 	switch {
 	case !was:
 		change.action = "Add"
@@ -124,18 +134,22 @@ func (x *delta) one(name string) (*resourceChange, error) {
 		change.action = "Remove"
 		return change, nil
 	}
+
 	if x.old.kind(name) != x.new.kind(name) {
 		x.retype(name)
 	}
+
 	x.detail(name, change)
 	if len(change.details) == 0 {
 		return nil, nil
 	}
 	change.replacement = replacement(change.details)
 	x.modified[name] = true
+
 	if change.replacement != "False" {
 		x.replaced[name] = true
 	}
+
 	return change, nil
 }
 
@@ -161,6 +175,7 @@ func (x *delta) context(scope stacktest.Scope, name string) (map[string]any, err
 		return nil, invalid("Template error: %v", err)
 	}
 	context := map[string]any{"Properties": properties}
+
 	body := scope.Template.Section("Resources")[name].(map[string]any)
 	if metadata := body["Metadata"]; metadata != nil {
 		value, err := scope.Value(metadata)
@@ -169,5 +184,6 @@ func (x *delta) context(scope stacktest.Scope, name string) (map[string]any, err
 		}
 		context["Metadata"] = value
 	}
+
 	return context, nil
 }

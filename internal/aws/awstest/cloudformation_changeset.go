@@ -25,12 +25,14 @@ const noChanges = "The submitted information didn't contain changes. Submit diff
 func (c *CloudFormation) createChangeSet(call Call) (Values, error) {
 	name := textOf(call.In, "ChangeSetName")
 	kind := cmp.Or(textOf(call.In, "ChangeSetType"), "UPDATE")
+
 	s := c.find(textOf(call.In, "StackName"))
 	if s != nil {
 		if same := s.changeSet(name); same != nil && same.token != "" && same.token == textOf(call.In, "ClientToken") {
 			return Values{"Id": same.id, "StackId": s.id}, nil
 		}
 	}
+
 	if err := changeable(s, kind, textOf(call.In, "StackName"), name); err != nil {
 		return nil, err
 	}
@@ -38,21 +40,30 @@ func (c *CloudFormation) createChangeSet(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if s == nil {
 		s = c.newStack(textOf(call.In, "StackName"))
 		c.turn(s, "REVIEW_IN_PROGRESS", "User Initiated")
 	}
+
 	if same := s.changeSet(name); same != nil {
 		if !strings.HasPrefix(same.execution, "EXECUTE_") {
 			return nil, same.mismatch(cs)
 		}
 		s.drop(same)
 	}
-	cs.id, cs.name, cs.kind, cs.stack, cs.created = c.arn("changeSet", name), name, kind, s, c.tick()
-	cs.status, cs.execution = "CREATE_PENDING", "UNAVAILABLE"
+
+	cs.id = c.arn("changeSet", name)
+	cs.name = name
+	cs.kind = kind
+	cs.stack = s
+	cs.created = c.tick()
+	cs.status = "CREATE_PENDING"
+	cs.execution = "UNAVAILABLE"
 	if cs.changes, err = c.compare(s, cs); err != nil {
 		return nil, err
 	}
+
 	s.changeSets = append(s.changeSets, cs)
 	return Values{"Id": cs.id, "StackId": s.id}, nil
 }
@@ -80,6 +91,7 @@ func changeable(s *stack, kind, stackName, name string) error {
 	case kind == "UPDATE" && !updatable(s.status):
 		return invalid("Stack:%s is in %s state and can not be updated.", s.id, s.status)
 	}
+
 	return nil
 }
 
@@ -101,6 +113,7 @@ func (c *CloudFormation) read(in Values, s *stack) (*changeSet, error) {
 	if err := t.allowed(listOf[any](in, "Capabilities")); err != nil {
 		return nil, err
 	}
+
 	parameters, err := c.fill(t, in, s)
 	if err != nil {
 		return nil, err
@@ -109,6 +122,7 @@ func (c *CloudFormation) read(in Values, s *stack) (*changeSet, error) {
 	if asIf == nil {
 		asIf = &stack{name: textOf(in, "StackName")}
 	}
+
 	if err := foreseen(asIf, t, parameters, func(string) bool { return false }).Rules(); err != nil {
 		return nil, invalid("Template error: %v", err)
 	}
@@ -116,9 +130,11 @@ func (c *CloudFormation) read(in Values, s *stack) (*changeSet, error) {
 		template: t, parameters: parameters, token: textOf(in, "ClientToken"), description: textOf(in, "Description"), onFailure: textOf(in, "OnStackFailure"),
 		capabilities: listOf[any](in, "Capabilities"), notifications: listOf[any](in, "NotificationARNs"),
 	}
+
 	if in["Tags"] != nil {
 		cs.tags = listOf[any](in, "Tags")
 	}
+
 	return cs, nil
 }
 
@@ -138,11 +154,13 @@ func (s *stack) drop(cs *changeSet) {
 
 // named finds the change set of a request: by ARN, or by name and stack.
 func (c *CloudFormation) named(in Values) (*changeSet, error) {
-	id, stackName := textOf(in, "ChangeSetName"), textOf(in, "StackName")
+	id := textOf(in, "ChangeSetName")
+	stackName := textOf(in, "StackName")
 	absent := Fault{Code: "ChangeSetNotFound", Message: fmt.Sprintf("ChangeSet [%s] does not exist", id)}
 	if !isARN(id) && stackName == "" {
 		return nil, invalid("StackName must be specified if ChangeSetName is not specified as an ARN.")
 	}
+
 	if isARN(id) {
 		for _, s := range c.stacks {
 			if cs := s.changeSet(id); cs != nil {
@@ -151,6 +169,7 @@ func (c *CloudFormation) named(in Values) (*changeSet, error) {
 		}
 		return nil, absent
 	}
+
 	s := c.find(stackName)
 	if s == nil {
 		return nil, invalid("Stack [%s] does not exist", stackName)
@@ -158,6 +177,7 @@ func (c *CloudFormation) named(in Values) (*changeSet, error) {
 	if cs := s.changeSet(id); cs != nil {
 		return cs, nil
 	}
+
 	return nil, absent
 }
 
@@ -166,17 +186,21 @@ func (c *CloudFormation) describeChangeSet(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if textOf(call.In, "NextToken") == "" {
 		c.proceed(cs)
 	}
+
 	v := cs.describe()
 	if cs.status != "CREATE_COMPLETE" {
 		v["Changes"] = []any{}
 		return v, nil
 	}
+
 	if truthOf(call.In, "IncludePropertyValues") && cs.incomplete() != "" {
 		v["StatusReason"] = cs.incomplete()
 	}
+
 	v["Changes"], v["NextToken"] = c.page(cs.list(truthOf(call.In, "IncludePropertyValues")), textOf(call.In, "NextToken"))
 	return v, nil
 }
@@ -191,7 +215,8 @@ func (c *CloudFormation) proceed(cs *changeSet) {
 			cs.status = "FAILED"
 			return
 		}
-		cs.status, cs.execution = "CREATE_COMPLETE", "AVAILABLE"
+		cs.status = "CREATE_COMPLETE"
+		cs.execution = "AVAILABLE"
 	}
 }
 

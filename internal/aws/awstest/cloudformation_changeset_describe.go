@@ -14,17 +14,21 @@ func (cs *changeSet) describe() Values {
 		"Status": cs.status, "ExecutionStatus": cs.execution, "NotificationARNs": cs.notifications, "RollbackConfiguration": Values{},
 		"Capabilities": cs.capabilities, "IncludeNestedStacks": false,
 	}
+
 	if cs.parameters != nil {
 		v["Parameters"] = described(cs.parameters)
 	}
+
 	if cs.tags != nil {
 		v["Tags"] = cs.tags
 	}
+
 	for name, text := range map[string]string{"StatusReason": cs.reason, "Description": cs.description, "OnStackFailure": cs.onFailure} {
 		if text != "" {
 			v[name] = text
 		}
 	}
+
 	return v
 }
 
@@ -44,28 +48,34 @@ func (cs *changeSet) list(values bool) []Values {
 func (cs *changeSet) describeChange(name string, details []any, values bool) Values {
 	change := cs.changes.changes[name]
 	t := cs.template
+
 	if change.action == "Remove" {
 		t = cs.changes.old
 	}
+
 	v := Values{"Action": change.action, "LogicalResourceId": name, "ResourceType": t.kind(name), "Scope": scopeOf(details), "Details": details}
 	if r := cs.stack.resources[name]; r != nil && change.action != "Add" {
 		v["PhysicalResourceId"] = r.physicalID
 	}
+
 	if change.replacement != "" {
 		v["Replacement"] = change.replacement
 	}
+
 	switch {
 	case change.action == "Remove":
 		v["PolicyAction"] = cmp.Or(textOf(t.resource(name), "DeletionPolicy"), "Delete")
 	case change.replacement == "True" || change.replacement == "Conditional":
 		v["PolicyAction"] = "ReplaceAnd" + cmp.Or(textOf(t.resource(name), "UpdateReplacePolicy"), "Delete")
 	}
+
 	for name, context := range map[string]map[string]any{"BeforeContext": change.before, "AfterContext": change.after} {
 		if values && context != nil {
 			text, _ := json.Marshal(context) // of a template: always JSON
 			v[name] = string(text)
 		}
 	}
+
 	return v
 }
 
@@ -87,6 +97,7 @@ func shown(details []changeDetail, values bool) []any {
 			continue
 		}
 		d := maps.Clone(given.Values)
+
 		if !values {
 			target := maps.Clone(structOf(d, "Target"))
 			for _, name := range []string{"Path", "AttributeChangeType", "BeforeValue", "AfterValue"} {
@@ -94,10 +105,12 @@ func shown(details []changeDetail, values bool) []any {
 			}
 			d["Target"] = target
 		}
+
 		if !slices.ContainsFunc(all, func(other any) bool { return reflect.DeepEqual(other, any(d)) }) {
 			all = append(all, d)
 		}
 	}
+
 	return all
 }
 
@@ -129,6 +142,7 @@ func (x *delta) listless(value any) string {
 				return flaw
 			}
 		}
+
 	case map[string]any:
 		for _, name := range slices.Sorted(maps.Keys(v)) {
 			if pair, ok := v[name].([]any); ok && wantList[name] != "" && len(pair) == 2 {
@@ -142,5 +156,6 @@ func (x *delta) listless(value any) string {
 			}
 		}
 	}
+
 	return ""
 }

@@ -14,12 +14,14 @@ func (c *CloudFormation) describeStackResources(call Call) (Values, error) {
 		return nil, invalid("Stack with id %s does not exist", name)
 	}
 	c.step(s)
+
 	all := []any{}
 	for _, r := range s.sorted() {
 		if wanted := textOf(call.In, "LogicalResourceId"); wanted == "" || wanted == r.logicalID {
 			all = append(all, r.describe(s, "Timestamp"))
 		}
 	}
+
 	return Values{"StackResources": all}, nil
 }
 
@@ -33,7 +35,9 @@ func (r *resource) describe(s *stack, timeName string) Values {
 }
 
 func (c *CloudFormation) describeStackResource(call Call) (Values, error) {
-	name, logicalID := textOf(call.In, "StackName"), textOf(call.In, "LogicalResourceId")
+	name := textOf(call.In, "StackName")
+	logicalID := textOf(call.In, "LogicalResourceId")
+
 	s := c.find(name)
 	if s == nil {
 		return nil, invalid("Stack '%s' does not exist", name)
@@ -42,7 +46,9 @@ func (c *CloudFormation) describeStackResource(call Call) (Values, error) {
 	if r == nil {
 		return nil, invalid("Resource %s does not exist for stack %s", logicalID, s.name)
 	}
+
 	v := r.describe(s, "LastUpdatedTimestamp")
+
 	if metadata := s.template.resource(logicalID)["Metadata"]; metadata != nil {
 		value, err := s.actual().Value(metadata)
 		if err != nil {
@@ -51,6 +57,7 @@ func (c *CloudFormation) describeStackResource(call Call) (Values, error) {
 		text, _ := json.Marshal(value) // of a template: always JSON
 		v["Metadata"] = string(text)
 	}
+
 	return Values{"StackResourceDetail": v}, nil
 }
 
@@ -66,6 +73,7 @@ func (c *CloudFormation) listStackResources(call Call) (Values, error) {
 		delete(v, "StackName")
 		all = append(all, v)
 	}
+
 	page, next := c.page(all, textOf(call.In, "NextToken"))
 	return Values{"StackResourceSummaries": page, "NextToken": next}, nil
 }
@@ -87,10 +95,12 @@ func (c *CloudFormation) templateOf(in Values) (*template, error) {
 		}
 		return cs.template, nil
 	}
+
 	s := c.find(textOf(in, "StackName"))
 	if s == nil || s.template == nil {
 		return nil, invalid("Stack with id %s does not exist", textOf(in, "StackName"))
 	}
+
 	return s.template, nil
 }
 
@@ -98,25 +108,31 @@ func (c *CloudFormation) templateOf(in Values) (*template, error) {
 func (c *CloudFormation) getTemplateSummary(call Call) (Values, error) {
 	var t *template
 	var err error
+
 	if textOf(call.In, "StackName") != "" {
 		t, err = c.templateOf(call.In)
 	} else {
 		t, err = c.given(call.In, nil)
 	}
+
 	if err != nil {
 		return nil, err
 	}
 	v := Values{"Parameters": t.declarations(), "ResourceTypes": t.kinds()}
+
 	if t.description != "" {
 		v["Description"] = t.description
 	}
+
 	if version := textOf(t.data, "AWSTemplateFormatVersion"); version != "" {
 		v["Version"] = version
 	}
+
 	if needed := t.capability(); needed != "" {
 		v["Capabilities"] = []any{needed}
 		v["CapabilitiesReason"] = "The following resource(s) require capabilities: [" + strings.Join(t.iam(), ", ") + "]"
 	}
+
 	return v, nil
 }
 
@@ -125,12 +141,15 @@ func (t *template) declarations() []any {
 	for _, name := range slices.Sorted(maps.Keys(t.data.Section("Parameters"))) {
 		body := structOf(t.data.Section("Parameters"), name)
 		v := Values{"ParameterKey": name, "ParameterType": textOf(body, "Type"), "NoEcho": written(body["NoEcho"]) == "true"}
+
 		if body["Default"] != nil {
 			v["DefaultValue"] = written(body["Default"])
 		}
+
 		if text := textOf(body, "Description"); text != "" {
 			v["Description"] = strings.TrimSpace(text)
 		}
+
 		if values, ok := body["AllowedValues"].([]any); ok {
 			allowed := []any{}
 			for _, value := range values {
@@ -138,8 +157,10 @@ func (t *template) declarations() []any {
 			}
 			v["ParameterConstraints"] = Values{"AllowedValues": allowed}
 		}
+
 		all = append(all, v)
 	}
+
 	return all
 }
 

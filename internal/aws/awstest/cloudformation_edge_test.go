@@ -21,6 +21,7 @@ func updated(t *testing.T, c *Cloud, before, after string) (Stack, []string, err
 	if err != nil {
 		return Stack{}, nil, err
 	}
+
 	s, _ := c.CloudFormation.Finish("s")
 	return s, o.events("s"), nil
 }
@@ -32,11 +33,13 @@ func TestUpdatesThatAWSDoesNotMake(t *testing.T) {
 		t.Parallel()
 		c := Start(t)
 		_, _, err := updated(t, c, topic, "Resources: {A: {Type: AWS::SQS::Queue}}")
+
 		const says = "Update of resource type is not permitted. The new template modifies resource type of the following resources: [A]"
 		if err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("error %v", err)
 		}
 		client := cloudformation.NewFromConfig(c.config("cloudformation"))
+
 		in := &cloudformation.CreateChangeSetInput{StackName: aws.String("s"), ChangeSetName: aws.String("cs"), TemplateBody: aws.String("Resources: {A: {Type: AWS::SQS::Queue}}")}
 		if _, err := client.CreateChangeSet(t.Context(), in); err != nil {
 			t.Fatal(err)
@@ -47,10 +50,12 @@ func TestUpdatesThatAWSDoesNotMake(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+
 		if cs.Status != types.ChangeSetStatusFailed || *cs.StatusReason != says {
 			t.Errorf("change set %s: %s", cs.Status, aws.ToString(cs.StatusReason))
 		}
 	})
+
 	t.Run("a name that stays", func(t *testing.T) {
 		t.Parallel()
 		s, events, err := updated(t, Start(t), topic, strings.Replace(topic, "TopicName: a", "TopicName: a, FifoTopic: true", 1))
@@ -73,6 +78,7 @@ func TestWhatIsLeftOfAnUpdate(t *testing.T) {
 			t.Errorf("stack is %s: %s, %v\n%s", s.Status, s.Reason, err, strings.Join(events, "\n"))
 		}
 	})
+
 	t.Run("is to be kept", func(t *testing.T) {
 		t.Parallel()
 		kept := strings.Replace(two, "B: {", "B: {DeletionPolicy: Retain, ", 1)
@@ -91,6 +97,7 @@ func TestNamesOfChangeSets(t *testing.T) {
 	in := &cloudformation.CreateChangeSetInput{
 		StackName: aws.String("s"), ChangeSetName: aws.String("cs"), ChangeSetType: types.ChangeSetTypeCreate, TemplateBody: aws.String(topicTemplate), ClientToken: aws.String("one"),
 	}
+
 	var ids []string
 	for range 2 {
 		out, err := client.CreateChangeSet(t.Context(), in)
@@ -99,6 +106,7 @@ func TestNamesOfChangeSets(t *testing.T) {
 		}
 		ids = append(ids, *out.Id)
 	}
+
 	if ids[0] != ids[1] {
 		t.Errorf("two change sets for one request: %q", ids)
 	}
@@ -118,21 +126,26 @@ func TestOurStackByAForeignClient(t *testing.T) {
 		"StackName": "nightly", "ChangeSetName": "first", "ChangeSetType": "CREATE", "TemplateURL": ourURL, "Capabilities": []any{"CAPABILITY_IAM"},
 		"Parameters": parametersOf(required),
 	}
+
 	created := r.do("CreateChangeSet", in)
 	changes := r.made(Values{"ChangeSetName": created["Id"]}, "CREATE_COMPLETE")["Changes"].([]any)
 	r.do("ExecuteChangeSet", Values{"ChangeSetName": created["Id"]})
 	s := r.wait("nightly", "CREATE_COMPLETE")
+
 	resources := r.do("DescribeStackResources", Values{"StackName": "nightly"})["StackResources"].([]any)
 	if len(resources) != len(changes) || !strings.HasPrefix(textOf(s, "Description"), "image-builder: ") {
 		t.Errorf("%d resources of %d changes, description %q", len(resources), len(changes), s["Description"])
 	}
-	in["ChangeSetName"], in["ChangeSetType"] = "second", "UPDATE"
+	in["ChangeSetName"] = "second"
+	in["ChangeSetType"] = "UPDATE"
 	in["Parameters"] = parametersOf(map[string]string{"BaseAmiParameter": "/base/other", "OutputAmiParameter": "/output/ami"})
 	update := r.do("CreateChangeSet", in)
 	r.made(Values{"ChangeSetName": update["Id"]}, "CREATE_COMPLETE")
 	r.do("ExecuteChangeSet", Values{"ChangeSetName": update["Id"]})
+
 	r.wait("nightly", "UPDATE_COMPLETE")
 	r.destroy(s["StackId"].(string))
+
 	if _, text := r.fails("DescribeStacks", Values{"StackName": "nightly"}); !strings.Contains(text, "does not exist") {
 		t.Errorf("error %s", text)
 	}

@@ -12,6 +12,7 @@ func (c *CloudFormation) register() {
 		_, err := c.cloud.Do("ssm", "PutParameter", in)
 		return err
 	}
+
 	const parameter = "AWS::SSM::Parameter"
 	c.OnCreate(parameter, func(r Resource) error { return put(r, false) })
 	c.OnUpdate(parameter, func(r Resource) error { return put(r, true) })

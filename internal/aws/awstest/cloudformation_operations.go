@@ -52,6 +52,7 @@ func (c *CloudFormation) creations(s *stack) []*task {
 			return false, ""
 		}})
 	}
+
 	return tasks
 }
 
@@ -62,7 +63,8 @@ func (c *CloudFormation) complete(s *stack, status, reason string) {
 		c.createFailed(s, []string{err.Error()})
 		return
 	}
-	s.outputs, s.before = outputs, nil
+	s.outputs = outputs
+	s.before = nil
 	c.executed(s, "EXECUTE_COMPLETE")
 	c.turn(s, status, reason)
 }
@@ -93,16 +95,20 @@ func (s *stack) evaluateOutputs() ([]Values, error) {
 				continue
 			}
 		}
+
 		value, err := scope.Value(body["Value"])
 		if err != nil {
 			return nil, err
 		}
 		output := Values{"OutputKey": name, "OutputValue": fmt.Sprint(value)}
+
 		if text := textOf(body, "Description"); text != "" {
 			output["Description"] = strings.TrimSpace(text)
 		}
+
 		outputs = append(outputs, output)
 	}
+
 	return outputs, nil
 }
 
@@ -110,6 +116,7 @@ func (s *stack) evaluateOutputs() ([]Values, error) {
 func (c *CloudFormation) createFailed(s *stack, names []string) {
 	c.executed(s, "EXECUTE_FAILED")
 	reason := listed("create", names)
+
 	if s.onFailure == "DO_NOTHING" {
 		c.turn(s, "CREATE_FAILED", reason)
 		return
@@ -119,6 +126,7 @@ func (c *CloudFormation) createFailed(s *stack, names []string) {
 		c.takeDown(s, nil, "DELETE_COMPLETE", "DELETE_FAILED")
 		return
 	}
+
 	c.turn(s, "ROLLBACK_IN_PROGRESS", reason+"Rollback requested by user.")
 	c.takeDown(s, nil, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 }
@@ -141,6 +149,7 @@ func (c *CloudFormation) takeDown(s *stack, retained []string, complete, incompl
 			return unborn, ""
 		}})
 	}
+
 	s.work = &work{tasks: ordered(tasks, true), then: func(failed []string) {
 		if len(failed) > 0 {
 			c.turn(s, incomplete, listed("delete", failed))
@@ -162,6 +171,7 @@ func (c *CloudFormation) update(s *stack, cs *changeSet) {
 		copied := *r
 		before.resources[name] = &copied
 	}
+
 	s.before = &before
 	c.takeOver(s, cs)
 	s.updated = c.tick()
@@ -210,14 +220,17 @@ func (c *CloudFormation) updates(s *stack) []*task {
 			if reflect.DeepEqual(properties, r.properties) && !c.renamed(s, r) {
 				return true, ""
 			}
+
 			t.replaces = c.recreates(r, properties)
 			if t.replaces && ownName(r.kind, r.properties) != "" && ownName(r.kind, r.properties) == ownName(r.kind, properties) {
 				return false, fmt.Sprintf("CloudFormation cannot update a stack when a custom-named resource requires replacing. Rename %s and update the stack again.", r.physicalID)
 			}
 			r.properties = properties
+
 			return false, ""
 		}})
 	}
+
 	return tasks
 }
 
@@ -251,6 +264,7 @@ func (c *CloudFormation) leftovers(s *stack) []*resource {
 			left = append(left, old)
 		}
 	}
+
 	return left
 }
 
@@ -264,6 +278,7 @@ func (c *CloudFormation) cleanUp(s *stack, left []*resource, then func(failed []
 		}
 		tasks = append(tasks, &task{verb: deletion, resource: r, prepare: func(*task) (bool, string) { return r.physicalID == "", "" }})
 	}
+
 	s.work = &work{tasks: ordered(tasks, true), then: func(failed []string) {
 		for _, r := range left {
 			if s.resources[r.logicalID] == r {

@@ -28,6 +28,7 @@ func (p parameterValue) effective() any {
 	if strings.HasPrefix(kind, ssmValue) {
 		kind, text = strings.TrimSuffix(strings.TrimPrefix(kind, ssmValue), ">"), p.resolved
 	}
+
 	if kind != "CommaDelimitedList" && !strings.HasPrefix(kind, "List<") {
 		return text
 	}
@@ -35,6 +36,7 @@ func (p parameterValue) effective() any {
 	for item := range strings.SplitSeq(text, ",") {
 		list = append(list, strings.TrimSpace(item))
 	}
+
 	return list
 }
 
@@ -51,6 +53,7 @@ func described(parameters []parameterValue) []Values {
 		}
 		all = append(all, v)
 	}
+
 	return all
 }
 
@@ -76,6 +79,7 @@ func (c *CloudFormation) fill(t *template, in Values, s *stack) ([]parameterValu
 			unknown = append(unknown, name)
 		}
 	}
+
 	var filled []parameterValue
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
 		body, _ := declared[name].(map[string]any)
@@ -89,18 +93,22 @@ func (c *CloudFormation) fill(t *template, in Values, s *stack) ([]parameterValu
 		}
 		filled = append(filled, parameterValue{name: name, kind: textOf(body, "Type"), value: text, hidden: fmt.Sprint(body["NoEcho"]) == "true"})
 	}
+
 	slices.Sort(unknown)
+
 	switch {
 	case len(unknown) > 0:
 		return nil, invalid("Parameters: [%s] do not exist in the template", strings.Join(unknown, ", "))
 	case len(missing) > 0:
 		return nil, invalid("Parameters: [%s] must have values", strings.Join(missing, ", "))
 	}
+
 	for i := range filled {
 		if err := c.settle(&filled[i], declared[filled[i].name].(map[string]any)); err != nil {
 			return nil, err
 		}
 	}
+
 	return filled, nil
 }
 
@@ -110,6 +118,7 @@ func chosen(parameters []Values, s *stack) (map[string]string, error) {
 	for _, p := range parameters {
 		name := textOf(p, "ParameterKey")
 		text, set := p["ParameterValue"].(string)
+
 		if !truthOf(p, "UsePreviousValue") {
 			given[name] = text
 			continue
@@ -117,12 +126,14 @@ func chosen(parameters []Values, s *stack) (map[string]string, error) {
 		if set {
 			return nil, invalid("Invalid input for parameter key %s. Cannot specify usePreviousValue as true and non empty value for a parameter", name)
 		}
+
 		previous, ok := s.parameter(name)
 		if !ok {
 			return nil, invalid("Invalid input for parameter key %s. Cannot specify usePreviousValue as true for a parameter key not in the previous template", name)
 		}
 		given[name] = previous.value
 	}
+
 	return given, nil
 }
 
@@ -143,6 +154,7 @@ func (c *CloudFormation) settle(p *parameterValue, declared map[string]any) erro
 	if list, ok := p.effective().([]any); ok && !strings.HasPrefix(p.kind, ssmValue) {
 		texts = list
 	}
+
 	for _, text := range texts {
 		if what := violated(p, fmt.Sprint(text), declared); what != "" {
 			if words := textOf(declared, "ConstraintDescription"); words != "" {
@@ -151,6 +163,7 @@ func (c *CloudFormation) settle(p *parameterValue, declared map[string]any) erro
 			return invalid("Parameter '%s' %s", p.name, what)
 		}
 	}
+
 	if !strings.HasPrefix(p.kind, ssmValue) {
 		return nil
 	}
@@ -163,11 +176,13 @@ func violated(p *parameterValue, text string, declared map[string]any) string {
 	if values, ok := declared["AllowedValues"].([]any); ok && !slices.ContainsFunc(values, func(v any) bool { return fmt.Sprint(v) == text }) {
 		return "must be one of AllowedValues"
 	}
+
 	if pattern := textOf(declared, "AllowedPattern"); pattern != "" {
 		if compiled := compiled(pattern); compiled == nil || !compiled.MatchString(text) {
 			return "must match pattern " + pattern
 		}
 	}
+
 	length := float64(utf8.RuneCountInString(text))
 	if least, ok := bound(declared, "MinLength"); ok && length < least {
 		return fmt.Sprintf("must contain at least %v characters", least)
@@ -178,6 +193,7 @@ func violated(p *parameterValue, text string, declared map[string]any) string {
 	if p.kind != "Number" && p.kind != "List<Number>" {
 		return ""
 	}
+
 	number, err := strconv.ParseFloat(text, 64)
 	if err != nil {
 		return "must be a number"
@@ -188,6 +204,7 @@ func violated(p *parameterValue, text string, declared map[string]any) string {
 	if most, ok := bound(declared, "MaxValue"); ok && number > most {
 		return fmt.Sprintf("must be a number not greater than %v", most)
 	}
+
 	return ""
 }
 
@@ -208,9 +225,11 @@ func (c *CloudFormation) resolve(p *parameterValue) error {
 	if err != nil {
 		return err
 	}
+
 	for _, found := range listOf[Values](out, "Parameters") {
 		p.resolved = textOf(found, "Value")
 		return nil
 	}
+
 	return absent
 }

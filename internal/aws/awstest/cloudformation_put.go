@@ -27,6 +27,7 @@ func (c *CloudFormation) Put(given Stack) (string, error) {
 	if text == "" {
 		text = somebodyElses
 	}
+
 	t, err := parseTemplate(text)
 	if err != nil {
 		return "", fmt.Errorf("put stack %s: %w", given.Name, err)
@@ -35,29 +36,36 @@ func (c *CloudFormation) Put(given Stack) (string, error) {
 	for name, value := range given.Parameters {
 		parameters = append(parameters, Values{"ParameterKey": name, "ParameterValue": value})
 	}
+
 	filled, err := c.fill(t, Values{"Parameters": parameters}, nil)
 	if err != nil {
 		return "", fmt.Errorf("put stack %s: %w", given.Name, err)
 	}
 	s := c.newStack(given.Name)
 	c.turn(s, "REVIEW_IN_PROGRESS", "User Initiated")
+
 	if given.Status == "REVIEW_IN_PROGRESS" {
 		return s.id, nil
 	}
+
 	if given.Status == "ROLLBACK_COMPLETE" {
 		failing := slices.Sorted(maps.Keys(t.data.Section("Resources")))[0]
 		c.failures = append(c.failures, &failure{failing, cmp.Or(given.Reason, "it failed"), 1, []string{creation}})
 	}
+
 	c.create(s, &changeSet{stack: s, template: t, parameters: filled, capabilities: []any{"CAPABILITY_NAMED_IAM"}})
 	for s.busy() {
 		c.step(s)
 	}
+
 	for name, value := range given.Outputs {
 		s.outputs = append(s.outputs, Values{"OutputKey": name, "OutputValue": value})
 	}
+
 	if given.Status != s.status {
 		c.turn(s, given.Status, given.Reason)
 	}
+
 	return s.id, nil
 }
 

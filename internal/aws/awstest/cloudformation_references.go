@@ -22,6 +22,7 @@ func references(value any) []reference {
 			all = append(all, references(item)...)
 		}
 		return all
+
 	case map[string]any:
 		if len(v) == 1 {
 			if name, ok := v["Ref"].(string); ok {
@@ -40,24 +41,29 @@ func references(value any) []reference {
 		}
 		return all
 	}
+
 	return nil
 }
 
 // substituted returns what Fn::Sub refers to; its own variables are no references.
 func substituted(argument any) []reference {
-	text, local := argument, map[string]any{}
+	text := argument
+	local := map[string]any{}
 	var all []reference
+
 	if pair, ok := argument.([]any); ok && len(pair) == 2 {
 		text = pair[0]
 		local, _ = pair[1].(map[string]any)
 		all = references(pair[1])
 	}
+
 	for _, found := range substitution.FindAllStringSubmatch(fmt.Sprint(text), -1) {
 		name, attribute, _ := strings.Cut(found[1], ".")
 		if _, own := local[found[1]]; !own {
 			all = append(all, reference{name, attribute})
 		}
 	}
+
 	return all
 }
 
@@ -73,6 +79,7 @@ func (t *template) needs(name string, exists func(string) bool) []string {
 	for _, r := range references(body["Properties"]) {
 		add(r.name)
 	}
+
 	switch explicit := body["DependsOn"].(type) {
 	case string:
 		add(explicit)
@@ -81,6 +88,7 @@ func (t *template) needs(name string, exists func(string) bool) []string {
 			add(fmt.Sprint(needed))
 		}
 	}
+
 	slices.Sort(names)
 	return names
 }

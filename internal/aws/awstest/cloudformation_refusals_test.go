@@ -23,6 +23,7 @@ Rules:
   Small: {Assertions: [{Assert: !Not [!Equals [!Ref Kind, gp2]], AssertDescription: gp2 is too slow}]}
 Resources: {Topic: {Type: AWS::SNS::Topic}}
 `
+
 	role := "Resources: {R: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}}"
 	for name, test := range map[string]struct {
 		template, url string
@@ -61,19 +62,24 @@ Resources: {Topic: {Type: AWS::SNS::Topic}}
 			if _, err := c.Do("ssm", "PutParameter", Values{"Name": "/base", "Value": "ami-1", "Type": "String"}); err != nil {
 				t.Fatal(err)
 			}
+
 			in := &cloudformation.CreateChangeSetInput{StackName: aws.String("s"), ChangeSetName: aws.String("cs"), ChangeSetType: types.ChangeSetTypeCreate}
 			if test.template != "" {
 				in.TemplateBody = &test.template
 			}
+
 			if test.url != "" {
 				in.TemplateURL = &test.url
 			}
+
 			for name, value := range test.parameters {
 				in.Parameters = append(in.Parameters, types.Parameter{ParameterKey: &name, ParameterValue: &value})
 			}
+
 			if test.keep != "" {
 				in.Parameters = append(in.Parameters, types.Parameter{ParameterKey: &test.keep, UsePreviousValue: aws.Bool(true)})
 			}
+
 			_, err := cloudformation.NewFromConfig(c.config("cloudformation")).CreateChangeSet(t.Context(), in)
 			if want := map[bool]string{true: "ValidationError", false: test.code}[test.code == ""]; code(err) != want || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("error %v, want %s: %s", err, want, test.says)
@@ -100,12 +106,14 @@ func TestStatesThatTakeAnUpdate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			client := cloudformation.NewFromConfig(c.config("cloudformation"))
 			in := &cloudformation.CreateChangeSetInput{StackName: aws.String("s"), ChangeSetName: aws.String("cs"), ChangeSetType: types.ChangeSetTypeUpdate, TemplateBody: aws.String(minimalTemplate)}
 			_, err = client.CreateChangeSet(t.Context(), in)
 			if want := "Stack:" + id + " is in " + status + " state and can not be updated."; (err == nil) != takes || err != nil && !strings.Contains(err.Error(), want) {
 				t.Errorf("error %v", err)
 			}
+
 			in.ChangeSetType = types.ChangeSetTypeCreate
 			if _, err := client.CreateChangeSet(t.Context(), in); (err == nil) != (status == "REVIEW_IN_PROGRESS") {
 				t.Errorf("error %v", err)
@@ -122,12 +130,14 @@ func TestStacksThatAreListed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	if err := c.CloudFormation.Turn("two", "DELETE_COMPLETE", ""); err != nil {
 		t.Fatal(err)
 	}
 	c.CloudFormation.PageSize = 1
 	client := cloudformation.NewFromConfig(c.config("cloudformation"))
 	var names []string
+
 	pages := cloudformation.NewDescribeStacksPaginator(client, &cloudformation.DescribeStacksInput{})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
@@ -138,6 +148,7 @@ func TestStacksThatAreListed(t *testing.T) {
 			names = append(names, *s.StackName+"="+*s.Outputs[0].OutputValue)
 		}
 	}
+
 	if got := strings.Join(names, " "); got != "three=three one=one" {
 		t.Errorf("stacks %s", got)
 	}
@@ -145,6 +156,7 @@ func TestStacksThatAreListed(t *testing.T) {
 	if err != nil || len(listed.StackSummaries) != 1 || *listed.StackSummaries[0].StackName != "two" {
 		t.Errorf("deleted stacks %+v, %v", listed, err)
 	}
+
 	summary, err := client.GetTemplateSummary(t.Context(), &cloudformation.GetTemplateSummaryInput{StackName: aws.String("one")})
 	if err != nil || *summary.Description != "a stack of somebody else's" {
 		t.Errorf("summary %+v, %v", summary, err)

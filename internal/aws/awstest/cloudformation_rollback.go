@@ -28,6 +28,7 @@ func (c *CloudFormation) undo(s *stack, names []string) {
 			return false, ""
 		}})
 	}
+
 	s.work = &work{tasks: ordered(tasks, false), then: func(failed []string) {
 		if len(failed) > 0 {
 			c.turn(s, "UPDATE_ROLLBACK_FAILED", listed("update", failed))
@@ -53,6 +54,7 @@ func (c *CloudFormation) additions(s *stack) []*resource {
 			r.physicalID, r.made = old.physicalID, old.made
 		}
 	}
+
 	return new
 }
 
@@ -72,6 +74,7 @@ func (c *CloudFormation) cancelUpdateStack(call Call) (Values, error) {
 	case s.status != "UPDATE_IN_PROGRESS":
 		return nil, invalid("CancelUpdateStack cannot be called from current stack status")
 	}
+
 	s.work.tasks = slices.DeleteFunc(s.work.tasks, func(t *task) bool { return t.stage == taskWaiting })
 	for _, t := range s.work.tasks {
 		if t.underway() {
@@ -79,6 +82,7 @@ func (c *CloudFormation) cancelUpdateStack(call Call) (Values, error) {
 			c.tell(s, t.resource, eventVerb(t.verb)+"_FAILED", "Resource update cancelled")
 		}
 	}
+
 	s.work = nil
 	c.rollBack(s, "User Initiated")
 	return nil, nil
@@ -93,6 +97,7 @@ func (c *CloudFormation) continueUpdateRollback(call Call) (Values, error) {
 	case s.status != "UPDATE_ROLLBACK_FAILED":
 		return nil, invalid("Stack:%s is in %s state and can not continue rollback.", s.id, s.status)
 	}
+
 	c.turn(s, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
 	var names []string
 	for _, r := range s.sorted() {
@@ -100,6 +105,7 @@ func (c *CloudFormation) continueUpdateRollback(call Call) (Values, error) {
 			names = append(names, r.logicalID)
 		}
 	}
+
 	c.undo(s, names)
 	return Values{}, nil
 }

@@ -45,6 +45,7 @@ func (s *stack) actual() stacktest.Scope {
 		}
 		return nil, fmt.Errorf("resource %s is not there yet", name)
 	}
+
 	return stacktest.Scope{
 		Template: s.template.data, Values: effective(s.parameters), Pseudo: s.pseudo(),
 		Physical: func(name string) (any, error) {
@@ -93,16 +94,20 @@ func evaluated(scope stacktest.Scope, name string) (map[string]any, error) {
 func (c *CloudFormation) identity(s *stack, logicalID, kind string, properties map[string]any) string {
 	name := fmt.Sprintf("%s-%s-%s", s.name, logicalID, strings.ToUpper(strings.ReplaceAll(uuid.NewString(), "-", "")[:12]))
 	service, noun := kindWords(kind)
+
 	if given, ok := properties["Name"].(string); ok {
 		name = given
 	}
+
 	if given := ownName(kind, properties); given != "" {
 		name = given
 	}
+
 	arn := func(service, resource string) string {
 		return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, Region, Account, resource)
 	}
 	version, _ := properties["Version"].(string)
+
 	switch kind {
 	case "AWS::SNS::Topic":
 		return arn("sns", name)
@@ -113,12 +118,14 @@ func (c *CloudFormation) identity(s *stack, logicalID, kind string, properties m
 	case "AWS::ImageBuilder::Component":
 		return arn("imagebuilder", "component/"+strings.ToLower(name)+"/"+version+"/1")
 	}
+
 	switch service {
 	case "imagebuilder":
 		return arn(service, dashed(noun)+"/"+strings.ToLower(name))
 	case "ec2":
 		return strings.ToLower(dashed(noun)) + "-" + strings.ReplaceAll(uuid.NewString(), "-", "")[:17]
 	}
+
 	return name
 }
 
@@ -171,16 +178,19 @@ func (r *resource) attribute(name string) any {
 		return r.physicalID[strings.LastIndexAny(r.physicalID, ":/")+1:]
 	case strings.HasPrefix(r.physicalID, "arn:") || name == "GroupId" || name == noun+"Id":
 		return r.physicalID
+
 	case name == "VpcId": // of what is in a subnet
 		subnet, _ := r.properties["SubnetId"].(string)
 		return strings.Replace(subnet, "subnet-", "vpc-", 1)
 	case r.kind == "AWS::Logs::LogGroup":
 		return fmt.Sprintf("arn:aws:logs:%s:%s:log-group:%s:*", Region, Account, r.physicalID)
+
 	case service == "iam":
 		return fmt.Sprintf("arn:aws:iam::%s:%s/%s", Account, dashed(noun), r.physicalID)
 	case name == "Arn":
 		return fmt.Sprintf("arn:aws:%s:%s:%s:%s/%s", service, Region, Account, dashed(noun), r.physicalID)
 	}
+
 	return r.physicalID + "." + name
 }
 
@@ -197,22 +207,26 @@ type schemas struct {
 func (s *schemas) recreated(kind, property string) string {
 	s.once.Do(s.load)
 	var schema struct{ CreateOnlyProperties, ConditionalCreateOnlyProperties []string }
+
 	text, err := os.ReadFile(s.files[kind])
 	if err != nil || json.Unmarshal(text, &schema) != nil {
 		return "Never"
 	}
+
 	switch path := "/properties/" + property; {
 	case slices.Contains(schema.CreateOnlyProperties, path):
 		return "Always"
 	case slices.Contains(schema.ConditionalCreateOnlyProperties, path):
 		return "Conditionally"
 	}
+
 	return "Never"
 }
 
 func (s *schemas) load() {
 	dir := filepath.Join(filepath.Dir(filepath.Dir(s.data)), "cfnlint", "data", "schemas")
 	s.files = map[string]string{}
+
 	text, err := os.ReadFile(filepath.Join(dir, "providers", Region+".json"))
 	if err != nil {
 		return
@@ -221,6 +235,7 @@ func (s *schemas) load() {
 	if json.Unmarshal(text, &names) != nil {
 		return
 	}
+
 	for kind, name := range names {
 		s.files[kind] = filepath.Join(dir, "resources", name+".json")
 	}

@@ -53,7 +53,8 @@ const stackKind = "AWS::CloudFormation::Stack"
 
 // turn brings the stack into a status, with the event that tells of it.
 func (c *CloudFormation) turn(s *stack, status, reason string) {
-	s.status, s.reason = status, reason
+	s.status = status
+	s.reason = reason
 	s.events = append(s.events, withReason(Values{
 		"StackId": s.id, "StackName": s.name, "EventId": uuid.NewString(), "LogicalResourceId": s.name, "PhysicalResourceId": s.id,
 		"ResourceType": stackKind, "Timestamp": c.tick(), "ResourceStatus": status,
@@ -62,11 +63,14 @@ func (c *CloudFormation) turn(s *stack, status, reason string) {
 
 // tell brings a resource into a status, with the event that tells of it.
 func (c *CloudFormation) tell(s *stack, r *resource, status, reason string) {
-	r.status, r.reason, r.updated = status, reason, c.tick()
+	r.status = status
+	r.reason = reason
+	r.updated = c.tick()
 	event := withReason(Values{
 		"StackId": s.id, "StackName": s.name, "LogicalResourceId": r.logicalID, "PhysicalResourceId": r.physicalID,
 		"ResourceType": r.kind, "Timestamp": r.updated, "ResourceStatus": status,
 	}, reason)
+
 	if strings.HasSuffix(s.status, "_CLEANUP_IN_PROGRESS") {
 		event["EventId"] = r.logicalID + "-" + uuid.NewString()
 	} else {
@@ -74,6 +78,7 @@ func (c *CloudFormation) tell(s *stack, r *resource, status, reason string) {
 		event["ResourceProperties"] = string(properties)
 		event["EventId"] = r.logicalID + "-" + status + "-" + r.updated.Format("2006-01-02T15:04:05.000Z")
 	}
+
 	s.events = append(s.events, event)
 }
 
@@ -99,11 +104,13 @@ func (c *CloudFormation) describeStacks(call Call) (Values, error) {
 		page, next := c.page(all, textOf(call.In, "NextToken"))
 		return Values{"Stacks": page, "NextToken": next}, nil
 	}
+
 	s := c.find(id)
 	if s == nil {
 		return nil, invalid("Stack with id %s does not exist", id)
 	}
 	c.step(s)
+
 	return Values{"Stacks": []Values{s.describe()}}, nil
 }
 
@@ -116,27 +123,34 @@ func (s *stack) describe() Values {
 	if v["NotificationARNs"] == nil || len(s.notifications) == 0 {
 		v["NotificationARNs"] = []any{}
 	}
+
 	if len(s.tags) == 0 {
 		v["Tags"] = []any{}
 	}
+
 	if s.reason != "" {
 		v["StackStatusReason"] = s.reason
 	}
+
 	for name, at := range map[string]time.Time{"LastUpdatedTime": s.updated, "DeletionTime": s.deleted} {
 		if !at.IsZero() {
 			v[name] = at
 		}
 	}
+
 	if s.template != nil {
 		s.describeContent(v)
 	}
+
 	if s.status == "DELETE_COMPLETE" {
 		return v
 	}
 	v["EnableTerminationProtection"] = s.protected
+
 	if s.changeSetID != "" {
 		v["ChangeSetId"] = s.changeSetID
 	}
+
 	return v
 }
 
@@ -145,12 +159,15 @@ func (s *stack) describeContent(v Values) {
 	if s.template.description != "" {
 		v["Description"] = s.template.description
 	}
+
 	if len(s.capabilities) > 0 {
 		v["Capabilities"] = s.capabilities
 	}
+
 	if len(s.parameters) > 0 {
 		v["Parameters"] = described(s.parameters)
 	}
+
 	if len(s.outputs) > 0 && s.status != "DELETE_COMPLETE" {
 		v["Outputs"] = s.outputs
 	}
@@ -164,15 +181,20 @@ func (c *CloudFormation) listStacks(call Call) (Values, error) {
 		if len(wanted) > 0 && !slices.Contains(wanted, s.status) {
 			continue
 		}
-		full, summary := s.describe(), Values{}
+		full := s.describe()
+
+		summary := Values{}
 		for _, name := range []string{"StackId", "StackName", "CreationTime", "LastUpdatedTime", "DeletionTime", "StackStatus", "StackStatusReason", "DriftInformation"} {
 			summary[name] = full[name]
 		}
+
 		if s.template != nil && s.template.description != "" {
 			summary["TemplateDescription"] = s.template.description
 		}
+
 		all = append(all, summary)
 	}
+
 	page, next := c.page(all, textOf(call.In, "NextToken"))
 	return Values{"StackSummaries": page, "NextToken": next}, nil
 }
@@ -182,9 +204,11 @@ func (c *CloudFormation) describeStackEvents(call Call) (Values, error) {
 	if s == nil {
 		return nil, invalid("Stack [%s] does not exist", textOf(call.In, "StackName"))
 	}
+
 	if textOf(call.In, "NextToken") == "" {
 		c.step(s) // not between pages: they are of one list
 	}
+
 	newest := slices.Clone(s.events)
 	slices.Reverse(newest)
 	page, next := c.page(newest, textOf(call.In, "NextToken"))
@@ -216,16 +240,20 @@ func (c *CloudFormation) Stack(id string) (Stack, bool) {
 	if s == nil {
 		return Stack{}, false
 	}
+
 	found := Stack{ID: s.id, Name: s.name, Status: s.status, Reason: s.reason, Parameters: map[string]string{}, Outputs: map[string]string{}}
 	if s.template != nil {
 		found.Template = s.template.text
 	}
+
 	for _, p := range s.parameters {
 		found.Parameters[p.name] = p.value
 	}
+
 	for _, output := range s.outputs {
 		found.Outputs[textOf(output, "OutputKey")] = textOf(output, "OutputValue")
 	}
+
 	return found, true
 }
 
@@ -237,10 +265,12 @@ func (c *CloudFormation) Resources(id string) []Resource {
 	if s == nil {
 		return nil
 	}
+
 	var all []Resource
 	for _, r := range s.sorted() {
 		all = append(all, r.public(s))
 	}
+
 	return all
 }
 

@@ -25,6 +25,7 @@ func newOurs(t *testing.T) *ours {
 	t.Helper()
 	o := &ours{T: t, cloud: Start(t)}
 	o.client = cloudformation.NewFromConfig(o.cloud.config("cloudformation"))
+
 	text, err := templates.Stack()
 	if err != nil {
 		t.Fatal(err)
@@ -32,6 +33,7 @@ func newOurs(t *testing.T) *ours {
 	if err := o.cloud.S3.Put("templates", "aws-stack.yml", text); err != nil {
 		t.Fatal(err)
 	}
+
 	return o
 }
 
@@ -48,13 +50,16 @@ func (o *ours) changeSet(kind types.ChangeSetType, parameters map[string]string,
 	for name, value := range parameters {
 		in.Parameters = append(in.Parameters, types.Parameter{ParameterKey: &name, ParameterValue: &value})
 	}
+
 	for _, name := range keep {
 		in.Parameters = append(in.Parameters, types.Parameter{ParameterKey: &name, UsePreviousValue: aws.Bool(true)})
 	}
+
 	created, err := o.client.CreateChangeSet(o.Context(), in)
 	if err != nil {
 		o.Fatal(err)
 	}
+
 	for {
 		cs, err := o.client.DescribeChangeSet(o.Context(), &cloudformation.DescribeChangeSetInput{ChangeSetName: created.Id, IncludePropertyValues: aws.Bool(true)})
 		if err != nil {
@@ -93,6 +98,7 @@ func (o *ours) end(name string) types.Stack {
 func (o *ours) events(id string) []string {
 	o.Helper()
 	var all []string
+
 	pages := cloudformation.NewDescribeStackEventsPaginator(o.client, &cloudformation.DescribeStackEventsInput{StackName: &id})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(o.Context())
@@ -103,6 +109,7 @@ func (o *ours) events(id string) []string {
 			all = append(all, strings.TrimSpace(*e.LogicalResourceId+" "+string(e.ResourceStatus)+" "+aws.ToString(e.ResourceStatusReason)))
 		}
 	}
+
 	slices.Reverse(all)
 	return all
 }
@@ -128,17 +135,20 @@ func TestOurStack(t *testing.T) {
 	if len(cs.Changes) != 7 || cs.NextToken == nil || cs.Changes[0].ResourceChange.Action != types.ChangeActionAdd {
 		t.Errorf("%d changes on the first page, token %v", len(cs.Changes), cs.NextToken)
 	}
+
 	s := o.execute(cs)
 	outputs := map[string]string{}
 	for _, output := range s.Outputs {
 		outputs[*output.OutputKey] = *output.OutputValue
 	}
+
 	if s.StackStatus != types.StackStatusCreateComplete || !strings.HasPrefix(outputs["Pipeline"], "arn:aws:imagebuilder:eu-central-1:123456789012:image-pipeline/") {
 		t.Errorf("stack is %s, outputs %v\n%s", s.StackStatus, outputs, strings.Join(o.events("nightly"), "\n"))
 	}
 	if !strings.HasPrefix(aws.ToString(s.Description), "image-builder: ") {
 		t.Errorf("description %q", aws.ToString(s.Description))
 	}
+
 	events := o.events("nightly")
 	if n := len(o.cloud.CloudFormation.Resources("nightly")); len(events) != 3+3*n {
 		t.Errorf("%d events of %d resources, want three of each and of the stack", len(events), n)
@@ -150,6 +160,7 @@ func TestOurStack(t *testing.T) {
 	if _, err := o.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: s.StackId}); err != nil {
 		t.Fatal(err)
 	}
+
 	if s = o.end(*s.StackId); s.StackStatus != types.StackStatusDeleteComplete {
 		t.Errorf("stack is %s: %s", s.StackStatus, aws.ToString(s.StackStatusReason))
 	}
@@ -175,6 +186,7 @@ func TestCreationThatFails(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)
 	o.cloud.CloudFormation.FailResource("ExecutionRole", "Role with that name exists", 1)
+
 	s := o.execute(o.changeSet(types.ChangeSetTypeCreate, required))
 	if s.StackStatus != types.StackStatusRollbackComplete || s.StackStatusReason != nil {
 		t.Errorf("stack is %s: %v", s.StackStatus, aws.ToString(s.StackStatusReason))
@@ -184,12 +196,14 @@ func TestCreationThatFails(t *testing.T) {
 	if at < 0 || !strings.HasSuffix(events[at+1], " CREATE_FAILED Resource creation cancelled") {
 		t.Fatalf("events:\n%s", strings.Join(events, "\n"))
 	}
+
 	down := slices.IndexFunc(events, func(e string) bool {
 		return strings.HasPrefix(e, "nightly ROLLBACK_IN_PROGRESS The following resource(s) failed to create: [")
 	})
 	if down < at || !strings.HasSuffix(events[down], "]. Rollback requested by user.") || len(o.cloud.CloudFormation.Resources("nightly")) > 0 {
 		t.Errorf("events:\n%s", strings.Join(events, "\n"))
 	}
+
 	in := &cloudformation.CreateChangeSetInput{StackName: aws.String("nightly"), ChangeSetName: aws.String("again"), ChangeSetType: types.ChangeSetTypeUpdate, TemplateURL: aws.String(ourURL)}
 	if _, err := o.client.CreateChangeSet(t.Context(), in); err == nil || !strings.Contains(err.Error(), "is in ROLLBACK_COMPLETE state and can not be updated.") {
 		t.Errorf("error %v", err)
@@ -201,6 +215,7 @@ func TestCreationThatFails(t *testing.T) {
 	if _, err := o.client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: aws.String("nightly")}); err != nil {
 		t.Fatal(err)
 	}
+
 	o.end(*s.StackId)
 	o.deploy()
 }
@@ -214,23 +229,27 @@ func TestCreationThatFailsIsLeftOrDeleted(t *testing.T) {
 			t.Parallel()
 			o := newOurs(t)
 			o.cloud.CloudFormation.FailResource("SimpleParam", "no", 1)
+
 			created, err := o.client.CreateChangeSet(t.Context(), &cloudformation.CreateChangeSetInput{
 				StackName: aws.String("s"), ChangeSetName: aws.String("cs"), ChangeSetType: types.ChangeSetTypeCreate, TemplateBody: aws.String(minimalTemplate), OnStackFailure: then,
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			for range 2 {
 				if _, err := o.client.DescribeChangeSet(t.Context(), &cloudformation.DescribeChangeSetInput{ChangeSetName: created.Id}); err != nil {
 					t.Fatal(err)
 				}
 			}
+
 			in := &cloudformation.ExecuteChangeSetInput{ChangeSetName: created.Id, ClientRequestToken: aws.String("token")}
 			for range 2 { // the second is the same once more
 				if _, err := o.client.ExecuteChangeSet(t.Context(), in); err != nil {
 					t.Fatal(err)
 				}
 			}
+
 			in.ClientRequestToken = nil
 			if _, err := o.client.ExecuteChangeSet(t.Context(), in); code(err) != "InvalidChangeSetStatus" {
 				t.Errorf("error %v, want InvalidChangeSetStatus", err)

@@ -40,9 +40,11 @@ func (c *CloudFormation) given(in Values, s *stack) (*template, error) {
 			return nil, err
 		}
 		text = fetched
+
 	case len(text) > mostInBody:
 		return nil, invalid("1 validation error detected: Value '%s' at 'templateBody' failed to satisfy constraint: Member must have length less than or equal to %d", text, mostInBody)
 	}
+
 	return parseTemplate(text)
 }
 
@@ -61,6 +63,7 @@ func (c *CloudFormation) fetch(url string) (string, error) {
 	if len(body) > mostInS3 {
 		return "", invalid("Template may not exceed %d bytes in size.", mostInS3)
 	}
+
 	return string(body), nil
 }
 
@@ -76,6 +79,7 @@ func parseTemplate(text string) (*template, error) {
 	if path := null(root.Content[0], ""); path != "" {
 		return nil, invalid("[%s] 'null' values are not allowed in templates", path)
 	}
+
 	data, err := stacktest.Parse([]byte(text))
 	if err != nil {
 		return nil, invalid("Template format error: %v", err)
@@ -87,6 +91,7 @@ func parseTemplate(text string) (*template, error) {
 			return nil, err
 		}
 	}
+
 	return t, nil
 }
 
@@ -95,6 +100,7 @@ func null(n *yaml.Node, path string) string {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return path
 	}
+
 	for i, child := range n.Content {
 		below := fmt.Sprintf("%s/%d", path, i)
 		if n.Kind == yaml.MappingNode {
@@ -107,6 +113,7 @@ func null(n *yaml.Node, path string) string {
 			return found
 		}
 	}
+
 	return ""
 }
 
@@ -136,6 +143,7 @@ func (t *template) checkResources() error {
 	case len(resources) == 0:
 		return invalid("Template format error: At least one Resources member must be defined.")
 	}
+
 	for _, name := range slices.Sorted(maps.Keys(resources)) {
 		body, ok := resources[name].(map[string]any)
 		if !ok {
@@ -144,12 +152,14 @@ func (t *template) checkResources() error {
 		if _, ok := body["Type"].(string); !ok {
 			return invalid("Template format error: [/Resources/%s] Every Resources object must contain a Type member.", name)
 		}
+
 		for member := range body {
 			if !slices.Contains(resourceMembers, member) {
 				return invalid("Invalid template resource property '%s'", member)
 			}
 		}
 	}
+
 	return nil
 }
 
@@ -164,7 +174,8 @@ func (t *template) checkOutputs() error {
 
 // checkReferences finds what the resources refer to and nobody declares.
 func (t *template) checkReferences() error {
-	resources, parameters := t.data.Section("Resources"), t.data.Section("Parameters")
+	resources := t.data.Section("Resources")
+	parameters := t.data.Section("Parameters")
 	for _, block := range []string{"Resources", "Outputs"} {
 		var missing []string
 		for _, r := range references(t.data.Section(block)) {
@@ -177,6 +188,7 @@ func (t *template) checkReferences() error {
 			return invalid("Template format error: Unresolved resource dependencies [%s] in the %s block of the template", strings.Join(missing, ", "), block)
 		}
 	}
+
 	return nil
 }
 
@@ -197,9 +209,11 @@ func (t *template) capability() string {
 		if !strings.HasPrefix(t.kind(name), "AWS::IAM::") {
 			continue
 		}
+
 		if needed == "" {
 			needed = "CAPABILITY_IAM"
 		}
+
 		properties := structOf(t.resource(name), "Properties")
 		for _, named := range []string{"RoleName", "UserName", "GroupName", "ManagedPolicyName", "InstanceProfileName"} {
 			if properties[named] != nil && t.kind(name) == "AWS::IAM::"+strings.TrimSuffix(named, "Name") {
@@ -207,6 +221,7 @@ func (t *template) capability() string {
 			}
 		}
 	}
+
 	return needed
 }
 

@@ -37,12 +37,14 @@ func TestUpdateInPlace(t *testing.T) {
 	o := newOurs(t)
 	o.deploy()
 	before := o.physical()
+
 	cs := o.changeSet(types.ChangeSetTypeUpdate, map[string]string{"LogRetentionDays": "90"}, "BaseAmiParameter", "OutputAmiParameter")
 	for name, change := range changesOf(cs) {
 		if change != "Modify False" {
 			t.Errorf("%s: %s", name, change)
 		}
 	}
+
 	logs := slices.IndexFunc(cs.Changes, func(change types.Change) bool { return *change.ResourceChange.LogicalResourceId == "ImageLogs" })
 	target := cs.Changes[logs].ResourceChange.Details[0]
 	if *target.CausingEntity != "LogRetentionDays" || *target.Target.Path != "/Properties/RetentionInDays" || *target.Target.AfterValue != "90" {
@@ -67,6 +69,7 @@ func TestUpdateWithReplacement(t *testing.T) {
 	if changes["Recipe"] != "Modify True" || changes["Pipeline"] != "Modify False" {
 		t.Errorf("changes %v", changes)
 	}
+
 	if s := o.execute(cs); s.StackStatus != types.StackStatusUpdateComplete {
 		t.Fatalf("stack is %s: %s\n%s", s.StackStatus, aws.ToString(s.StackStatusReason), strings.Join(o.events("nightly"), "\n"))
 	}
@@ -74,9 +77,11 @@ func TestUpdateWithReplacement(t *testing.T) {
 	if before["Recipe"] == after["Recipe"] || before["Pipeline"] != after["Pipeline"] {
 		t.Errorf("recipe %s, then %s", before["Recipe"], after["Recipe"])
 	}
+
 	events := o.events(*s.StackId)
 	made := slices.Index(events, "Recipe UPDATE_COMPLETE")
 	cleaned := slices.Index(events, "nightly UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+
 	gone := slices.Index(events, "Recipe DELETE_COMPLETE")
 	if made < 0 || cleaned < made || gone < cleaned {
 		t.Errorf("events:\n%s", strings.Join(events, "\n"))
@@ -88,9 +93,11 @@ func TestUpdateThatFails(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)
 	o.deploy()
-	before, parameters := o.physical(), mustStack(t, o.cloud).Parameters
+	before := o.physical()
+	parameters := mustStack(t, o.cloud).Parameters
 	properties := o.properties()
 	o.cloud.CloudFormation.FailResource("Pipeline", "no such schedule", 1)
+
 	s := o.execute(o.changeSet(types.ChangeSetTypeUpdate, map[string]string{"BaseAmiParameter": "/base/other", "OutputAmiParameter": "/output/ami"}))
 	if s.StackStatus != types.StackStatusUpdateRollbackComplete {
 		t.Fatalf("stack is %s: %s\n%s", s.StackStatus, aws.ToString(s.StackStatusReason), strings.Join(o.events("nightly"), "\n"))
@@ -98,6 +105,7 @@ func TestUpdateThatFails(t *testing.T) {
 	if diff := cmp.Diff(before, o.physical()) + cmp.Diff(parameters, mustStack(t, o.cloud).Parameters) + cmp.Diff(properties, o.properties()); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
+
 	events := o.events("nightly")
 	if !slices.Contains(events, "nightly UPDATE_ROLLBACK_IN_PROGRESS The following resource(s) failed to update: [Pipeline].") {
 		t.Errorf("events:\n%s", strings.Join(events, "\n"))
@@ -131,6 +139,7 @@ func TestRollbackThatFails(t *testing.T) {
 	o.deploy()
 	o.cloud.CloudFormation.FailResource("Pipeline", "no such schedule", 1)
 	o.cloud.CloudFormation.FailRollback("Pipeline", "still no such schedule", 1)
+
 	s := o.execute(o.changeSet(types.ChangeSetTypeUpdate, map[string]string{"BaseAmiParameter": "/base/other", "OutputAmiParameter": "/output/ami"}))
 	if s.StackStatus != types.StackStatusUpdateRollbackFailed {
 		t.Fatalf("stack is %s: %s", s.StackStatus, aws.ToString(s.StackStatusReason))
@@ -147,6 +156,7 @@ func TestUpdateThatIsCancelled(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)
 	o.deploy()
+
 	cs := o.changeSet(types.ChangeSetTypeUpdate, map[string]string{"LogRetentionDays": "90"}, "BaseAmiParameter", "OutputAmiParameter")
 	if _, err := o.client.ExecuteChangeSet(t.Context(), &cloudformation.ExecuteChangeSetInput{ChangeSetName: cs.ChangeSetId}); err != nil {
 		t.Fatal(err)
@@ -157,6 +167,7 @@ func TestUpdateThatIsCancelled(t *testing.T) {
 	if _, err := o.client.CancelUpdateStack(t.Context(), &cloudformation.CancelUpdateStackInput{StackName: aws.String("nightly")}); err != nil {
 		t.Fatal(err)
 	}
+
 	if s := o.end("nightly"); s.StackStatus != types.StackStatusUpdateRollbackComplete {
 		t.Errorf("stack is %s: %s", s.StackStatus, aws.ToString(s.StackStatusReason))
 	}
@@ -183,6 +194,7 @@ func TestPreviousValue(t *testing.T) {
 	if !keeps(t, Start(t)) {
 		t.Error("a parameter that keeps its value is changed")
 	}
+
 	c := Start(t)
 	served := c.served["cloudformation"]
 	served.service = &liar{Service: served.service, operation: "UpdateStack", lie: func(do func(Call) (Values, error), call Call) (Values, error) {

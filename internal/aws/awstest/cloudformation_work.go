@@ -45,14 +45,17 @@ func (c *CloudFormation) step(s *stack) {
 		c.finish(s, w)
 		return
 	}
+
 	for _, t := range w.tasks {
 		if t.underway() {
 			c.advance(s, t)
 		}
 	}
+
 	for next := w.next(); next != nil; next = w.next() {
 		c.begin(s, next)
 	}
+
 	if !slices.ContainsFunc(w.tasks, (*task).underway) {
 		c.finish(s, w)
 	}
@@ -87,10 +90,12 @@ func (c *CloudFormation) begin(s *stack, t *task) {
 			return
 		}
 	}
+
 	reason := ""
 	if t.replaces {
 		reason = "Requested update requires the creation of a new physical resource; hence creating one."
 	}
+
 	t.stage = taskStarted
 	c.tell(s, t.resource, eventVerb(t.verb)+"_IN_PROGRESS", reason)
 }
@@ -107,10 +112,12 @@ func eventVerb(verb string) string {
 func (c *CloudFormation) advance(s *stack, t *task) {
 	if t.stage == taskStarted && (t.verb == creation || t.replaces) {
 		t.resource.physicalID = c.identity(s, t.resource.logicalID, t.resource.kind, t.resource.properties)
-		t.stage, t.resource.made = taskInitiated, false
+		t.stage = taskInitiated
+		t.resource.made = false
 		c.tell(s, t.resource, eventVerb(t.verb)+"_IN_PROGRESS", "Resource creation Initiated")
 		return
 	}
+
 	if reason, fails := c.outcome(s, t); fails {
 		t.stage = taskFailed
 		c.tell(s, t.resource, eventVerb(t.verb)+"_FAILED", reason)
@@ -118,6 +125,7 @@ func (c *CloudFormation) advance(s *stack, t *task) {
 	}
 	t.stage = taskDone
 	c.tell(s, t.resource, eventVerb(t.verb)+"_COMPLETE", "")
+
 	if t.verb == deletion && s.resources[t.resource.logicalID] == t.resource {
 		delete(s.resources, t.resource.logicalID)
 	}
@@ -129,17 +137,21 @@ func (c *CloudFormation) outcome(s *stack, t *task) (reason string, fails bool) 
 		return reason, true
 	}
 	verb := t.verb
+
 	if t.replaces {
 		verb = creation
 	}
+
 	if verb == deletion && !t.resource.made {
 		return "", false // its service never knew it
 	}
+
 	for _, hook := range c.hooks[hookKey{eventVerb(verb), t.resource.kind}] {
 		if err := hook(t.resource.public(s)); err != nil {
 			return err.Error(), true
 		}
 	}
+
 	t.resource.made = true
 	return "", false
 }
@@ -152,13 +164,16 @@ func (c *CloudFormation) breaks(s *stack, w *work) bool {
 			continue
 		}
 		if reason, fails := c.fails(t.verb, t.resource.logicalID); fails {
-			t.stage, broken = taskFailed, true
+			t.stage = taskFailed
+			broken = true
 			c.tell(s, t.resource, eventVerb(t.verb)+"_FAILED", reason)
 		}
 	}
+
 	if !broken {
 		return false
 	}
+
 	for _, t := range w.tasks {
 		if !t.underway() {
 			continue
@@ -167,6 +182,7 @@ func (c *CloudFormation) breaks(s *stack, w *work) bool {
 		noun := map[string]string{creation: "creation", updating: "update", deletion: "deletion", undoing: "update"}[t.verb]
 		c.tell(s, t.resource, eventVerb(t.verb)+"_FAILED", "Resource "+noun+" cancelled")
 	}
+
 	return true
 }
 
@@ -186,15 +202,18 @@ func (c *CloudFormation) finish(s *stack, w *work) {
 func ordered(tasks []*task, down bool) []*task {
 	for _, t := range tasks {
 		for _, other := range tasks {
-			first, second := t, other
+			first := t
+			second := other
 			if down {
-				first, second = other, t
+				first = other
+				second = t
 			}
 			if slices.Contains(first.resource.needs, second.resource.logicalID) {
 				t.after = append(t.after, other)
 			}
 		}
 	}
+
 	return tasks
 }
 

@@ -28,6 +28,7 @@ func TestQuery(t *testing.T) {
 		"StackName": "a<&>b", "CreationTime": instant, "StackStatus": "CREATE_COMPLETE", "DisableRollback": false,
 		"Tags": []Values{{"Key": "k", "Value": "v"}, {"Key": "l", "Value": "w"}},
 	}}})
+
 	client := cloudformation.NewFromConfig(c.config("cloudformation"))
 	out, err := client.DescribeStacks(t.Context(), &cloudformation.DescribeStacksInput{StackName: aws.String("some-stack")})
 	if err != nil {
@@ -36,6 +37,7 @@ func TestQuery(t *testing.T) {
 	if diff := cmp.Diff(Values{"StackName": "some-stack"}, e.in); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
+
 	got := out.Stacks[0]
 	if *got.StackName != "a<&>b" || !got.CreationTime.Equal(instant) || len(got.Tags) != 2 || *got.Tags[1].Key != "l" {
 		t.Errorf("answer: %+v", got)
@@ -54,6 +56,7 @@ func TestEC2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	want := Values{"Owners": []any{"self", "amazon"}, "Filters": []any{Values{"Name": "name", "Values": []any{"x", "y"}}}}
 	if diff := cmp.Diff(want, e.in); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
@@ -74,6 +77,7 @@ func TestJSON(t *testing.T) {
 	if diff := cmp.Diff(Values{"Name": "/a", "WithDecryption": true}, e.in); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
+
 	if p := out.Parameter; *p.Value != "ami-1" || p.Version != 3 || !p.LastModifiedDate.Equal(instant) {
 		t.Errorf("answer: %+v", p)
 	}
@@ -91,8 +95,10 @@ func TestRestJSON(t *testing.T) {
 	if diff := cmp.Diff(Values{"imageBuildVersionArn": arn}, e.in); diff != "" || *out.Image.Arn != arn {
 		t.Errorf("request (-want +got):\n%s\nanswer %+v", diff, out.Image)
 	}
+
 	tags := imagebuilder.ListTagsForResourceInput{ResourceArn: aws.String(arn)}
 	e.out = Values{"tags": map[string]string{"a": "b"}}
+
 	listed, err := client.ListTagsForResource(t.Context(), &tags)
 	if err != nil || listed.Tags["a"] != "b" {
 		t.Errorf("tags: %+v, %v", listed, err)
@@ -106,6 +112,7 @@ func TestRestJSON(t *testing.T) {
 func TestRequestsThatTheModelRefuses(t *testing.T) {
 	t.Parallel()
 	arn := aws.String("arn:aws:imagebuilder:eu-central-1:123456789012:image/a/1.0.0/1")
+
 	for name, test := range map[string]struct {
 		service, code, says string
 		call                func(context.Context, aws.Config) error
@@ -134,6 +141,7 @@ func TestRequestsThatTheModelRefuses(t *testing.T) {
 			if code(err) != test.code {
 				t.Errorf("error %v, want %s", err, test.code)
 			}
+
 			wantViolation(t, c, test.says)
 			c.overlooks = func(string) bool { return true }
 			if err := test.call(t.Context(), c.config(test.service)); err != nil {

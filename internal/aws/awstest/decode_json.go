@@ -31,18 +31,22 @@ func (d *jsonDecoder) body(s *shape, text []byte) Values {
 	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
+
 	var value any
 	if err := decoder.Decode(&value); err != nil {
 		d.wrong("Malformed body: %v", err)
 		return Values{}
 	}
+
 	if _, err := decoder.Token(); err != io.EOF {
 		d.wrong("Malformed body: something follows it")
 	}
+
 	values, ok := d.value(s, "", value).(Values)
 	if !ok {
 		return Values{}
 	}
+
 	return values
 }
 
@@ -61,6 +65,7 @@ func (d *jsonDecoder) value(s *shape, path string, value any) any {
 			list = append(list, d.value(d.model.Shapes[s.Member.Shape], fmt.Sprintf("%s.%d.member", path, i+1), item))
 		}
 		return list
+
 	case string:
 		if s.Type != "blob" {
 			return v
@@ -68,6 +73,7 @@ func (d *jsonDecoder) value(s *shape, path string, value any) any {
 		if data, err := base64.StdEncoding.DecodeString(v); err == nil {
 			return data
 		}
+
 	case bool:
 		return v
 	case json.Number:
@@ -75,6 +81,7 @@ func (d *jsonDecoder) value(s *shape, path string, value any) any {
 			return number
 		}
 	}
+
 	d.wrong("Malformed value at '%s': %v is no %s", path, value, s.Type)
 	return nil
 }
@@ -91,6 +98,7 @@ func (d *jsonDecoder) object(s *shape, path string, object map[string]any) any {
 			values[name] = d.value(d.model.Shapes[m.Shape], below(path, name), item)
 		}
 	}
+
 	return values
 }
 
@@ -112,24 +120,32 @@ func numeric(s *shape, number json.Number) (any, bool) {
 func (d *jsonDecoder) rest(op *operation, r *http.Request, body []byte) Values {
 	s := d.model.input(op)
 	values := d.body(s, body)
-	labels, query := matched(op.HTTP.RequestURI, r.URL.EscapedPath()), r.URL.Query()
+	labels := matched(op.HTTP.RequestURI, r.URL.EscapedPath())
+
+	query := r.URL.Query()
 	for name, m := range s.Members {
 		var text string
 		var given bool
+
 		switch m.Location {
 		case "uri":
 			text, given = labels[m.LocationName]
 		case "querystring":
-			text, given = query.Get(m.LocationName), query.Has(m.LocationName)
+			text = query.Get(m.LocationName)
+			given = query.Has(m.LocationName)
 		}
+
 		if given {
 			d.located(s, values, name, text, query)
 		}
+
 		delete(query, m.LocationName)
 	}
+
 	for name := range query {
 		d.wrong("Unknown parameter '%s' in the query", name)
 	}
+
 	return values
 }
 
@@ -145,6 +161,7 @@ func (d *jsonDecoder) located(s *shape, values Values, name, text string, query 
 		values[name] = list
 		return
 	}
+
 	value, err := scalar(member, text)
 	if err != nil {
 		d.wrong("Malformed parameter '%s': %v", name, err)
@@ -166,7 +183,9 @@ func (m *model) route(r *http.Request) *operation {
 // matched returns the labels of a path, or nil if it is not of this template, like /tags/{resourceArn}.
 func matched(template, path string) map[string]string {
 	template, _, _ = strings.Cut(template, "?")
-	want, got := strings.Split(template, "/"), strings.Split(path, "/")
+	want := strings.Split(template, "/")
+
+	got := strings.Split(path, "/")
 	if len(want) != len(got) {
 		return nil
 	}
@@ -184,5 +203,6 @@ func matched(template, path string) map[string]string {
 		}
 		labels[strings.Trim(segment, "{}")] = text
 	}
+
 	return labels
 }

@@ -28,6 +28,7 @@ func tree(form url.Values) *node {
 		}
 		at.text = texts[len(texts)-1]
 	}
+
 	return root
 }
 
@@ -58,7 +59,8 @@ func (d *queryDecoder) name(name string, m *member) string {
 }
 
 func (d *queryDecoder) structure(s *shape, path string, n *node) Values {
-	values, known := Values{}, map[string]bool{}
+	values := Values{}
+	known := map[string]bool{}
 	for name, m := range s.Members {
 		wire := d.name(name, m)
 		known[wire] = true
@@ -66,11 +68,13 @@ func (d *queryDecoder) structure(s *shape, path string, n *node) Values {
 			values[name] = d.value(d.model.Shapes[m.Shape], path+wire, n.below[wire])
 		}
 	}
+
 	for wire := range n.below {
 		if !known[wire] {
 			d.wrong(unknownParameter, "'%s'", path+wire)
 		}
 	}
+
 	return values
 }
 
@@ -83,19 +87,23 @@ func (d *queryDecoder) value(s *shape, path string, n *node) any {
 	case "map":
 		return d.mapping(s, path, n)
 	}
+
 	if len(n.below) > 0 {
 		d.wrong(unknownParameter, "below '%s', a %s", path, s.Type)
 	}
+
 	value, err := scalar(s, n.text)
 	if err != nil {
 		d.wrong("Malformed parameter", "'%s': %v", path, err)
 	}
+
 	return value
 }
 
 // list reads the entries 1, 2, …; an empty one is sent as the bare name.
 func (d *queryDecoder) list(s *shape, path string, n *node) any {
 	entries := n
+
 	if !d.ec2() && len(n.below) > 0 {
 		wire := "member"
 		if s.Member.LocationName != "" {
@@ -106,10 +114,12 @@ func (d *queryDecoder) list(s *shape, path string, n *node) any {
 			return []any{}
 		}
 	}
+
 	list := []any{}
 	for i := range entries.ordered(d, path) {
 		list = append(list, d.value(d.model.Shapes[s.Member.Shape], fmt.Sprintf("%s.%d", path, i), entries.below[strconv.Itoa(i)]))
 	}
+
 	return list
 }
 
@@ -124,6 +134,7 @@ func (n *node) ordered(d *queryDecoder, path string) func(func(int) bool) {
 		}
 		numbers = append(numbers, number)
 	}
+
 	slices.Sort(numbers)
 	return func(yield func(int) bool) {
 		for _, i := range numbers {
@@ -140,6 +151,7 @@ func (d *queryDecoder) mapping(s *shape, path string, n *node) any {
 	if entries == nil {
 		return values
 	}
+
 	for i := range entries.ordered(d, path) {
 		entry := entries.below[strconv.Itoa(i)]
 		if entry.below["key"] == nil || entry.below["value"] == nil {
@@ -149,6 +161,7 @@ func (d *queryDecoder) mapping(s *shape, path string, n *node) any {
 		key := entry.below["key"].text
 		values[key] = d.value(d.model.Shapes[s.Value.Shape], path+"."+key, entry.below["value"])
 	}
+
 	return values
 }
 
@@ -166,5 +179,6 @@ func scalar(s *shape, text string) (any, error) {
 	case "blob":
 		return base64.StdEncoding.DecodeString(text)
 	}
+
 	return text, nil
 }

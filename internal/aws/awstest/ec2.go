@@ -94,6 +94,7 @@ func (e *EC2) AddAMI(a AMI) string {
 	if a.ID == "" {
 		a.ID = e.id("ami")
 	}
+
 	a.Name = orElse(a.Name, a.ID)
 	a.Owner = orElse(a.Owner, e.number)
 	a.Architecture = orElse(a.Architecture, "x86_64")
@@ -102,9 +103,11 @@ func (e *EC2) AddAMI(a AMI) string {
 	if a.RootSize == 0 {
 		a.RootSize = 10
 	}
+
 	if a.Created.IsZero() {
 		a.Created = e.now()
 	}
+
 	e.images = append(e.images, a)
 	return a.ID
 }

@@ -25,6 +25,7 @@ func ec2Filter[T any](e *EC2, in Values, items []T, known filters[T]) ([]T, erro
 		}
 		kept = slices.DeleteFunc(kept, func(item T) bool { return !anyMatches(wanted, has(item)) })
 	}
+
 	return kept, nil
 }
 
@@ -47,6 +48,7 @@ func ec2IDs[T any](e *EC2, ids []string, items []T, prefix, code, noun string, i
 		return items, nil
 	}
 	form := regexp.MustCompile("^" + prefix + "-([0-9a-f]{8}|[0-9a-f]{17})$")
+
 	var missing []string
 	for _, wanted := range ids {
 		if !form.MatchString(wanted) {
@@ -56,12 +58,14 @@ func ec2IDs[T any](e *EC2, ids []string, items []T, prefix, code, noun string, i
 			missing = append(missing, wanted)
 		}
 	}
+
 	switch len(missing) {
 	case 0:
 		return slices.DeleteFunc(slices.Clone(items), func(item T) bool { return !slices.Contains(ids, id(item)) }), nil
 	case 1:
 		return nil, e.refuse(code+".NotFound", "The %s '%s' does not exist", noun, missing[0])
 	}
+
 	return nil, e.refuse(code+".NotFound", "The %ss '%s' do not exist", noun, strings.Join(missing, ", "))
 }
 
@@ -75,14 +79,17 @@ func ec2Page[T any](e *EC2, call Call, ids, list string, items []T, encode func(
 	if !ok {
 		return nil, e.refuse("InvalidNextToken", "The specified token is not valid.")
 	}
+
 	rows := make([]any, len(window))
 	for i, item := range window {
 		rows[i] = encode(item)
 	}
+
 	out := Values{list: rows}
 	if next != "" {
 		out["NextToken"] = next
 	}
+
 	return out, nil
 }
 

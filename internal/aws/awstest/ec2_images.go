@@ -27,6 +27,7 @@ func (e *EC2) describeImages(call Call) (Values, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	seen := slices.DeleteFunc(slices.Clone(e.images), func(a AMI) bool { return a.Owner != e.number && !a.Public })
+
 	ids := listOf[string](call.In, "ImageIds")
 	if i := slices.IndexFunc(ids, func(id string) bool { return slices.Contains(e.gone, id) }); i >= 0 {
 		return nil, e.refuse("InvalidAMIID.Unavailable", "The image ID '%s' is no longer available", ids[i])
@@ -38,12 +39,15 @@ func (e *EC2) describeImages(call Call) (Values, error) {
 	if images, err = ec2Filter(e, call.In, images, tagFilters(call.In)); err != nil {
 		return nil, err
 	}
+
 	if owners := listOf[string](call.In, "Owners"); len(owners) > 0 {
 		images = slices.DeleteFunc(slices.Clone(images), func(a AMI) bool { return !e.ownedBy(a, owners) })
 	}
+
 	if !truthOf(call.In, "IncludeDisabled") {
 		images = slices.DeleteFunc(slices.Clone(images), func(a AMI) bool { return a.State == "disabled" })
 	}
+
 	return ec2Page(e, call, "ImageIds", "Images", images, e.encodeImage)
 }
 
@@ -51,7 +55,8 @@ func (e *EC2) describeImages(call Call) (Values, error) {
 func bracketed(err error) error {
 	var fault Fault
 	if errors.As(err, &fault) && fault.Code == "InvalidAMIID.NotFound" {
-		first, last := strings.Index(fault.Message, "'"), strings.LastIndex(fault.Message, "'")
+		first := strings.Index(fault.Message, "'")
+		last := strings.LastIndex(fault.Message, "'")
 		fault.Message = fault.Message[:first+1] + "[" + fault.Message[first+1:last] + "]" + fault.Message[last:]
 		return fault
 	}
@@ -64,6 +69,7 @@ func tagFilters(in Values) filters[AMI] {
 	for name, has := range imageFilters {
 		known[name] = has
 	}
+
 	for _, filter := range listOf[Values](in, "Filters") {
 		if key, ok := strings.CutPrefix(textOf(filter, "Name"), "tag:"); ok {
 			known["tag:"+key] = func(a AMI) []string {
@@ -74,6 +80,7 @@ func tagFilters(in Values) filters[AMI] {
 			}
 		}
 	}
+
 	return known
 }
 
@@ -97,11 +104,15 @@ func (e *EC2) encodeImage(a AMI) Values {
 		}}},
 		"Tags": ec2Tags(a.Tags),
 	}
+
 	if a.Description != "" {
 		out["Description"] = a.Description
 	}
+
 	if a.Source != "" {
-		out["SourceImageId"], out["SourceImageRegion"] = a.Source, e.region
+		out["SourceImageId"] = a.Source
+		out["SourceImageRegion"] = e.region
 	}
+
 	return out
 }

@@ -14,6 +14,7 @@ func (e *EC2) describeSubnets(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	subnets, err = ec2Filter(e, call.In, subnets, filters[Subnet]{
 		"subnet-id":               func(s Subnet) []string { return []string{s.ID} },
 		"vpc-id":                  func(s Subnet) []string { return []string{s.VPC} },
@@ -22,6 +23,7 @@ func (e *EC2) describeSubnets(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	return ec2Page(e, call, "SubnetIds", "Subnets", subnets, func(s Subnet) Values {
 		return Values{
 			"SubnetId": s.ID, "VpcId": s.VPC, "State": "available", "OwnerId": e.number, "CidrBlock": "10.0.0.0/24",
@@ -41,6 +43,7 @@ func (e *EC2) describeRouteTables(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	tables, err = ec2Filter(e, call.In, tables, filters[RouteTable]{
 		"route-table-id":        func(t RouteTable) []string { return []string{t.ID} },
 		"vpc-id":                func(t RouteTable) []string { return []string{t.VPC} },
@@ -50,6 +53,7 @@ func (e *EC2) describeRouteTables(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	return ec2Page(e, call, "RouteTableIds", "RouteTables", tables, e.encodeRouteTable)
 }
 
@@ -67,22 +71,27 @@ func mainAssociations(t RouteTable) []string {
 
 func (e *EC2) encodeRouteTable(t RouteTable) Values {
 	state := Values{"State": "associated"}
-	associations, routes := []any{}, []any{}
+	associations := []any{}
+	routes := []any{}
+
 	if t.Main {
 		associations = append(associations, Values{
 			"Main": true, "RouteTableId": t.ID, "AssociationState": state,
 			"RouteTableAssociationId": strings.Replace(t.ID, "rtb-", "rtbassoc-", 1),
 		})
 	}
+
 	for i, subnet := range t.Subnets {
 		associations = append(associations, Values{
 			"Main": false, "RouteTableId": t.ID, "SubnetId": subnet, "AssociationState": state,
 			"RouteTableAssociationId": hexID("rtbassoc", i),
 		})
 	}
+
 	for _, route := range t.Routes {
 		routes = append(routes, encodeRoute(route))
 	}
+
 	return Values{
 		"RouteTableId": t.ID, "VpcId": t.VPC, "OwnerId": e.number, "Associations": associations, "Routes": routes,
 		"PropagatingVgws": []any{}, "Tags": []any{},
@@ -95,9 +104,11 @@ func encodeRoute(r Route) Values {
 	if r.Blackhole {
 		out["State"] = "blackhole"
 	}
+
 	if r.Target == "local" {
 		out["Origin"] = "CreateRouteTable"
 	}
+
 	switch {
 	case strings.HasPrefix(r.Destination, "pl-"):
 		out["DestinationPrefixListId"] = r.Destination
@@ -106,12 +117,14 @@ func encodeRoute(r Route) Values {
 	default:
 		out["DestinationCidrBlock"] = r.Destination
 	}
+
 	members := map[string]string{
 		"nat": "NatGatewayId", "tgw": "TransitGatewayId", "eigw": "EgressOnlyInternetGatewayId", "i": "InstanceId",
 		"eni": "NetworkInterfaceId", "pcx": "VpcPeeringConnectionId", "lgw": "LocalGatewayId", "cagw": "CarrierGatewayId",
 	}
 	prefix, _, _ := strings.Cut(r.Target, "-")
 	out[orElse(members[prefix], "GatewayId")] = r.Target
+
 	return out
 }
 
@@ -124,6 +137,7 @@ func (e *EC2) describeVPCEndpoints(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	endpoints, err = ec2Filter(e, call.In, endpoints, filters[Endpoint]{
 		"service-name":       func(p Endpoint) []string { return []string{p.Service} },
 		"vpc-id":             func(p Endpoint) []string { return []string{p.VPC} },
@@ -134,6 +148,7 @@ func (e *EC2) describeVPCEndpoints(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	return ec2Page(e, call, "VpcEndpointIds", "VpcEndpoints", endpoints, func(p Endpoint) Values {
 		return Values{
 			"VpcEndpointId": p.ID, "VpcId": p.VPC, "ServiceName": p.Service, "VpcEndpointType": p.Type, "State": "Available",

@@ -29,6 +29,7 @@ func (e *EC2) deregisterImage(call Call) (Values, error) {
 	if slices.Contains(e.gone, id) {
 		return nil, e.refuse("InvalidAMIID.Unavailable", "The image ID '%s' is no longer available", id)
 	}
+
 	a, there := e.ami(id)
 	if !there {
 		return nil, e.refuse("InvalidAMIID.NotFound", "The image id '[%s]' does not exist", id)
@@ -36,6 +37,7 @@ func (e *EC2) deregisterImage(call Call) (Values, error) {
 	if a.Owner != e.number {
 		return nil, e.refuse("AuthFailure", "Not authorized for image:%s", id)
 	}
+
 	e.deregister(id)
 	return Values{"Return": true}, nil
 }
@@ -51,6 +53,7 @@ func (e *EC2) deleteSnapshot(call Call) (Values, error) {
 	if !slices.Contains(e.orphans, id) {
 		return nil, e.refuse("InvalidSnapshot.NotFound", "The snapshot '%s' does not exist.", id)
 	}
+
 	e.orphans = slices.DeleteFunc(e.orphans, func(s string) bool { return s == id })
 	return nil, nil
 }

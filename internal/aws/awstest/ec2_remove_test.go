@@ -22,6 +22,7 @@ func TestSnapshotsOutliveTheirAMIs(t *testing.T) {
 			t.Errorf("%s %v: %q, want %q", operation, in, got, want)
 		}
 	}
+
 	snapshot := awstest.Values{"SnapshotId": "snap-0123456789abcdef0"}
 	do("DeleteSnapshot", snapshot, "InvalidSnapshot.InUse: The snapshot snap-0123456789abcdef0 is currently in use by ami-0123456789abcdef0")
 	do("DeregisterImage", awstest.Values{"ImageId": foreign}, "AuthFailure: Not authorized for image:ami-0fedcba9876543210")
@@ -30,6 +31,7 @@ func TestSnapshotsOutliveTheirAMIs(t *testing.T) {
 	if left := cloud.EC2.Orphans(); len(left) != 1 {
 		t.Errorf("snapshots without AMI: %v", left)
 	}
+
 	do("DeleteSnapshot", snapshot, "")
 	do("DeleteSnapshot", snapshot, "InvalidSnapshot.NotFound: The snapshot 'snap-0123456789abcdef0' does not exist.")
 }

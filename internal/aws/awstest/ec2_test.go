@@ -25,6 +25,7 @@ func TestDescribeImages(t *testing.T) {
 	hidden := c.EC2.AddAMI(AMI{Owner: "999999999999"})
 	gone := c.EC2.AddAMI(AMI{})
 	c.EC2.Deregister(gone)
+
 	for name, test := range map[string]struct {
 		in   ec2.DescribeImagesInput
 		want []string
@@ -56,20 +57,25 @@ func TestDescribeImages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			var got []string
 			for _, image := range out.Images {
 				got = append(got, *image.ImageId)
 			}
+
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
+
 	out, err := c.machines().DescribeImages(t.Context(), &ec2.DescribeImagesInput{ImageIds: []string{own, base}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, second := out.Images[0], out.Images[1]
+	first := out.Images[0]
+
+	second := out.Images[1]
 	if first.Architecture != "arm64" || *first.BlockDeviceMappings[0].Ebs.VolumeSize != 15 || *second.RootDeviceName != "/dev/sda1" || *second.SourceImageId != base {
 		t.Errorf("%+v, %+v", first, second)
 	}
@@ -81,6 +87,7 @@ func TestImagesInPages(t *testing.T) {
 	for range 7 {
 		c.EC2.AddAMI(AMI{})
 	}
+
 	pages := ec2.NewDescribeImagesPaginator(c.machines(), &ec2.DescribeImagesInput{MaxResults: aws.Int32(3)})
 	var sizes []int
 	for pages.HasMorePages() {
@@ -90,6 +97,7 @@ func TestImagesInPages(t *testing.T) {
 		}
 		sizes = append(sizes, len(page.Images))
 	}
+
 	if !slices.Equal(sizes, []int{3, 3, 1}) {
 		t.Error("pages of", sizes)
 	}
@@ -99,6 +107,7 @@ func TestDescribeInstanceTypes(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
 	c.EC2.AddInstanceType("z9.large", "arm64")
+
 	for name, want := range map[string][]types.ArchitectureType{
 		"t3.large": {"x86_64"}, "t2.micro": {"i386", "x86_64"}, "c7g.4xlarge": {"arm64"}, "m7i.xlarge": {"x86_64"}, "z9.large": {"arm64"},
 	} {
@@ -110,9 +119,11 @@ func TestDescribeInstanceTypes(t *testing.T) {
 			t.Error(name, got)
 		}
 	}
+
 	_, err := c.machines().DescribeInstanceTypes(t.Context(), &ec2.DescribeInstanceTypesInput{InstanceTypes: []types.InstanceType{"t3.large", "t3.huge"}})
 	refused(t, err, "InvalidInstanceType")
 	all := 0
+
 	pages := ec2.NewDescribeInstanceTypesPaginator(c.machines(), &ec2.DescribeInstanceTypesInput{Filters: []types.Filter{where("instance-type", "t4g.*")}})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
@@ -121,6 +132,7 @@ func TestDescribeInstanceTypes(t *testing.T) {
 		}
 		all += len(page.InstanceTypes)
 	}
+
 	if all != 8 {
 		t.Error("sizes of t4g:", all)
 	}
@@ -129,7 +141,8 @@ func TestDescribeInstanceTypes(t *testing.T) {
 func TestDescribeNetworks(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	ctx, client := t.Context(), c.machines()
+	ctx := t.Context()
+	client := c.machines()
 	vpc := "vpc-0123456789abcdef0"
 	public := c.EC2.AddSubnet(Subnet{VPC: vpc, Public: true})
 	private := c.EC2.AddSubnet(Subnet{VPC: vpc})
@@ -139,6 +152,7 @@ func TestDescribeNetworks(t *testing.T) {
 		{Destination: "::/0", Target: "eigw-0123456789abcdef0"},
 		{Destination: "10.1.0.0/16", Target: "nat-0123456789abcdef0", Blackhole: true},
 	}})
+
 	c.EC2.AddEndpoint(Endpoint{VPC: vpc, Service: "com.amazonaws.eu-central-1.ssm", Subnets: []string{private}})
 
 	subnets, err := client.DescribeSubnets(ctx, &ec2.DescribeSubnetsInput{SubnetIds: []string{public}})
@@ -156,6 +170,7 @@ func TestDescribeNetworks(t *testing.T) {
 		}
 		return out.RouteTables
 	}
+
 	own := tables(where("association.subnet-id", public))
 	if len(own) != 1 || *own[0].Routes[0].GatewayId != "igw-0123456789abcdef0" || own[0].Routes[2].State != "blackhole" ||
 		*own[0].Routes[1].EgressOnlyInternetGatewayId == "" || *own[0].Routes[1].DestinationIpv6CidrBlock != "::/0" || *own[0].Routes[2].NatGatewayId == "" {

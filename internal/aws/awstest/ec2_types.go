@@ -16,6 +16,7 @@ func instanceTypes() []instanceType {
 		"x86_64": "t3 t3a m4 m5 m5a m5d m5n m6i m6id m6a m7i m7i-flex m7a m8i c4 c5 c5a c5d c5n c6i c6a c7i c7a c8i r5 r5a r6i r6a r7i r7a i3 i4i g4dn g5 g6",
 		"arm64":  "a1 t4g m6g m6gd m7g m7gd m8g c6g c6gd c7g c7gd c7gn c8g r6g r7g r8g i4g i8g g5g x2gd",
 	}
+
 	var all []instanceType
 	for architecture, names := range families {
 		for family := range strings.FieldsSeq(names) {
@@ -28,9 +29,11 @@ func instanceTypes() []instanceType {
 			}
 		}
 	}
+
 	for _, size := range []string{"nano", "micro", "small", "medium"} {
 		all = append(all, instanceType{"t2." + size, []string{"i386", "x86_64"}})
 	}
+
 	all = append(all, instanceType{"t2.large", []string{"x86_64"}}, instanceType{"t2.xlarge", []string{"x86_64"}})
 	slices.SortFunc(all, func(a, b instanceType) int { return strings.Compare(a.name, b.name) })
 	return all
@@ -46,6 +49,7 @@ func (e *EC2) describeInstanceTypes(call Call) (Values, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	types := e.types
+
 	if wanted := listOf[string](call.In, "InstanceTypes"); len(wanted) > 0 {
 		var missing []string
 		for _, name := range wanted {
@@ -58,14 +62,17 @@ func (e *EC2) describeInstanceTypes(call Call) (Values, error) {
 		}
 		types = slices.DeleteFunc(slices.Clone(types), func(t instanceType) bool { return !slices.Contains(wanted, t.name) })
 	}
+
 	types, err := ec2Filter(e, call.In, types, typeFilters)
 	if err != nil {
 		return nil, err
 	}
+
 	if _, limited := call.In["MaxResults"]; !limited {
 		call.In = with(call.In, "MaxResults", min(int64(100), max(1, int64(len(types)))))
 		call.In = with(call.In, "InstanceTypes", []any{})
 	}
+
 	return ec2Page(e, call, "InstanceTypes", "InstanceTypes", types, encodeType)
 }
 
@@ -103,5 +110,6 @@ func (e *EC2) launchable(ami AMI, typeName string, size int64) error {
 		return e.refuse("InvalidBlockDeviceMapping", "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB",
 			size, strings.Replace(ami.ID, "ami-", "snap-", 1), ami.RootSize)
 	}
+
 	return nil
 }

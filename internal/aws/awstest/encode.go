@@ -23,21 +23,25 @@ func normal(value any) any {
 			}
 		}
 		return values
+
 	case map[string]string:
 		values := Values{}
 		for name, item := range v {
 			values[name] = item
 		}
 		return values
+
 	case []any:
 		return each(v)
 	case []Values:
 		return each(v)
 	case []string:
 		return each(v)
+
 	case int:
 		return int64(v)
 	}
+
 	return value
 }
 
@@ -61,6 +65,7 @@ func (e *xmlEncoder) text(text string) {
 
 func (e *xmlEncoder) element(name string, s *shape, value any) {
 	fmt.Fprintf(e, "<%s>", name)
+
 	switch v := value.(type) {
 	case Values:
 		e.members(s, v)
@@ -72,15 +77,18 @@ func (e *xmlEncoder) element(name string, s *shape, value any) {
 		for _, item := range v {
 			e.element(wire, e.model.Shapes[s.Member.Shape], item)
 		}
+
 	case float64:
 		e.WriteString(strconv.FormatFloat(v, 'f', -1, 64))
 	case time.Time:
 		e.WriteString(v.UTC().Format("2006-01-02T15:04:05.000Z"))
 	case []byte:
 		e.WriteString(base64.StdEncoding.EncodeToString(v))
+
 	default:
 		e.text(fmt.Sprint(v))
 	}
+
 	fmt.Fprintf(e, "</%s>", name)
 }
 
@@ -94,11 +102,13 @@ func (e *xmlEncoder) members(s *shape, values Values) {
 			e.WriteString("</entry>")
 			continue
 		}
+
 		m := s.Members[name]
 		wire := m.LocationName
 		if wire == "" {
 			wire = name
 		}
+
 		e.element(wire, e.model.Shapes[m.Shape], values[name])
 	}
 }
@@ -107,6 +117,7 @@ func (e *xmlEncoder) members(s *shape, values Values) {
 func (m *model) answerXML(op *operation, values Values, id string) []byte {
 	e := &xmlEncoder{model: m}
 	fmt.Fprintf(e, "<%sResponse xmlns=%q>", op.Name, m.Metadata.XMLNamespace)
+
 	if m.Metadata.Protocol == "ec2" {
 		fmt.Fprintf(e, "<requestId>%s</requestId>", id)
 		e.members(m.output(op), values)
@@ -116,6 +127,7 @@ func (m *model) answerXML(op *operation, values Values, id string) []byte {
 		}
 		fmt.Fprintf(e, "<ResponseMetadata><RequestId>%s</RequestId></ResponseMetadata>", id)
 	}
+
 	fmt.Fprintf(e, "</%sResponse>", op.Name)
 	return e.Bytes()
 }
@@ -133,21 +145,25 @@ func seconds(value any) any {
 			values[name] = seconds(item)
 		}
 		return values
+
 	case []any:
 		list := []any{}
 		for _, item := range v {
 			list = append(list, seconds(item))
 		}
 		return list
+
 	case time.Time:
 		return float64(v.UnixMilli()) / 1000
 	}
+
 	return value
 }
 
 // refusal writes an error in the form of the protocol.
 func (m *model) refusal(f Fault, id string) []byte {
 	e := &xmlEncoder{}
+
 	switch m.Metadata.Protocol {
 	case "ec2":
 		fmt.Fprintf(e, "<Response><Errors><Error><Code>%s</Code><Message>", f.Code)
@@ -161,6 +177,7 @@ func (m *model) refusal(f Fault, id string) []byte {
 		text, _ := json.Marshal(map[string]string{"__type": f.Code, "message": f.Message}) // two texts are always JSON
 		return text
 	}
+
 	return e.Bytes()
 }
 

@@ -29,6 +29,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
+
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
@@ -52,6 +53,7 @@ func (a *answering) answer(r *http.Request, body []byte) (Values, error) {
 		return nil, denial(a.model.Metadata.Protocol, why)
 	}
 	in, found := a.decode(r, body)
+
 	if a.op == nil {
 		a.cloud.violate("%s: %s %s: no such operation", a.service.Model(), r.Method, r.URL.Path)
 		return nil, Fault{Code: "InvalidAction", Message: "awstest: no such operation"}
@@ -60,11 +62,13 @@ func (a *answering) answer(r *http.Request, body []byte) (Values, error) {
 	if due && !planned.Late {
 		return nil, planned
 	}
+
 	found = append(found, a.model.check(a.model.input(a.op), in)...)
 	if found = slices.DeleteFunc(found, a.cloud.overlooks); len(found) > 0 {
 		return nil, a.invalid(found)
 	}
 	out, err := a.carryOut(in)
+
 	if due {
 		return nil, planned
 	}
@@ -88,6 +92,7 @@ func (a *answering) decode(r *http.Request, body []byte) (Values, []string) {
 		d := &queryDecoder{model: a.model}
 		in := d.structure(a.model.input(a.op), "", tree(form))
 		return in, d.found
+
 	case "json":
 		_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), a.model.Metadata.TargetPrefix+".")
 		if a.op = a.model.Operations[name]; a.op == nil {
@@ -96,6 +101,7 @@ func (a *answering) decode(r *http.Request, body []byte) (Values, []string) {
 		d := &jsonDecoder{model: a.model}
 		in := d.body(a.model.input(a.op), body)
 		return in, d.found
+
 	default:
 		if a.op = a.model.route(r); a.op == nil {
 			return nil, nil
@@ -110,16 +116,20 @@ func (a *answering) decode(r *http.Request, body []byte) (Values, []string) {
 func (a *answering) invalid(found []string) Fault {
 	a.cloud.violate("%s.%s: request: %s", a.service.Model(), a.op.Name, strings.Join(found, "; "))
 	noun := "errors"
+
 	if len(found) == 1 {
 		noun = "error"
 	}
+
 	message := fmt.Sprintf("%d validation %s detected: %s", len(found), noun, strings.Join(found, "; "))
+
 	switch a.model.Metadata.Protocol {
 	case "query":
 		return Fault{Code: "ValidationError", Message: message}
 	case "ec2":
 		return Fault{Code: "InvalidParameterValue", Message: message}
 	}
+
 	return Fault{Code: "ValidationException", Message: message}
 }
 
@@ -131,17 +141,21 @@ func (a *answering) carryOut(in Values) (Values, error) {
 		a.cloud.violate("%s.%s is not served", a.service.Model(), a.op.Name)
 		return nil, Fault{Code: "NotServed", Message: "awstest: this operation is not served", Status: http.StatusNotImplemented}
 	}
+
 	out, err := do(Call{Account: Account, Region: Region, Operation: a.op.Name, In: in})
 	if err != nil {
 		return nil, err
 	}
+
 	if out == nil {
 		out = Values{}
 	}
+
 	out = normal(out).(Values)
 	if found := a.model.checkAnswer(a.model.output(a.op), out); len(found) > 0 {
 		return nil, fmt.Errorf("%s: answer: %s", a.op.Name, strings.Join(found, "; "))
 	}
+
 	return out, nil
 }
 
@@ -158,12 +172,15 @@ func (a *answering) write(w http.ResponseWriter, out Values, err error) {
 		cut(w)
 		return
 	}
+
 	if f.Status == 0 {
 		f.Status = a.model.status(f.Code)
 	}
+
 	if a.model.Metadata.Protocol == "rest-json" {
 		w.Header().Set("X-Amzn-Errortype", f.Code)
 	}
+
 	a.send(w, f.Status, a.model.refusal(f, a.id))
 }
 
@@ -172,6 +189,7 @@ func (a *answering) writeAnswer(w http.ResponseWriter, out Values) {
 	if a.op.HTTP.ResponseCode != 0 {
 		status = a.op.HTTP.ResponseCode
 	}
+
 	if p := a.model.Metadata.Protocol; p == "query" || p == "ec2" {
 		a.send(w, status, a.model.answerXML(a.op, out, a.id))
 		return
@@ -181,6 +199,7 @@ func (a *answering) writeAnswer(w http.ResponseWriter, out Values) {
 		a.cloud.violate("%s.%s: answer: %v", a.service.Model(), a.op.Name, err)
 		status = http.StatusInternalServerError
 	}
+
 	a.send(w, status, body)
 }
 

@@ -21,22 +21,26 @@ func TestFaults(t *testing.T) {
 	c.Fail("sts", "", ExpiredToken, 1)
 	c.Fail("sts", "", Cut, 1)
 	c.Fail("ssm", "", Throttled, 9)
+
 	for _, want := range []string{"Throttling", "ExpiredToken"} {
 		if _, err := client.GetCallerIdentity(t.Context(), nil); code(err) != want {
 			t.Errorf("error %v, want %s", err, want)
 		}
 	}
+
 	if _, err := client.GetCallerIdentity(t.Context(), nil); err == nil || code(err) != "" {
 		t.Errorf("error %v, want that of a broken connection", err)
 	}
 	if n := c.Calls("sts", "GetCallerIdentity"); n != 0 {
 		t.Errorf("%d calls were carried out, want none", n)
 	}
+
 	out, err := client.GetCallerIdentity(t.Context(), nil)
 	if err != nil || *out.Account != Account {
 		t.Errorf("identity %+v, %v", out, err)
 	}
 	c.Fail("sts", "", CutLate, 1)
+
 	if _, err := client.GetCallerIdentity(t.Context(), nil); err == nil || c.Calls("sts", "GetCallerIdentity") != 2 {
 		t.Errorf("error %v after %d calls, want a lost answer of the second", err, c.Calls("sts", "GetCallerIdentity"))
 	}
@@ -77,7 +81,9 @@ func TestS3(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
 	client := s3.NewFromConfig(c.config("s3"))
-	bucket, owner := aws.String("image-builder-123456789012-eu-central-1"), aws.String(Account)
+	bucket := aws.String("image-builder-123456789012-eu-central-1")
+
+	owner := aws.String(Account)
 	if _, err := client.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: bucket, ExpectedBucketOwner: owner}); code(err) != "NotFound" {
 		t.Errorf("error %v, want NotFound", err)
 	}
@@ -87,12 +93,14 @@ func TestS3(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: bucket}); code(err) != "BucketAlreadyOwnedByYou" {
 		t.Errorf("error %v, want BucketAlreadyOwnedByYou", err)
 	}
 	if _, err := client.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("elsewhere")}); code(err) != "IllegalLocationConstraintException" {
 		t.Errorf("error %v, want IllegalLocationConstraintException", err)
 	}
+
 	body := []byte("#!/bin/bash\n")
 	_, err = client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String("a/b.sh"), Body: bytes.NewReader(body), ExpectedBucketOwner: owner})
 	if err != nil {
@@ -104,16 +112,19 @@ func TestS3(t *testing.T) {
 	if keys, err := c.S3.Keys(*bucket); err != nil || len(keys) != 1 || c.Calls("s3", "PutObject") != 1 {
 		t.Errorf("keys %q, %v", keys, err)
 	}
+
 	if _, err := client.HeadBucket(t.Context(), &s3.HeadBucketInput{Bucket: bucket, ExpectedBucketOwner: aws.String("999999999999")}); code(err) != "Forbidden" {
 		t.Errorf("error %v, want Forbidden", err)
 	}
 	c.Fail("s3", "PutObject", CutLate, 1)
+
 	if _, err := client.PutObject(t.Context(), &s3.PutObjectInput{Bucket: bucket, Key: aws.String("late"), Body: bytes.NewReader(body)}); err == nil {
 		t.Error("an answer that is lost has come")
 	}
 	if got, err := c.S3.Get(*bucket, "late"); err != nil || !bytes.Equal(got, body) {
 		t.Errorf("object whose answer was lost: %q, %v", got, err)
 	}
+
 	c.Fail("s3", "HeadObject", Fault{Code: "SlowDown", Status: http.StatusServiceUnavailable}, 1)
 	if _, err := client.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: bucket, Key: aws.String("a/b.sh")}); err == nil {
 		t.Error("a planned fault did not happen")
@@ -131,6 +142,7 @@ func TestS3OfSomebodyElse(t *testing.T) {
 	if code(err) != "Forbidden" {
 		t.Errorf("error %v, want Forbidden", err)
 	}
+
 	if _, err := s3.NewFromConfig(cfg).CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String("theirs")}); code(err) != "BucketAlreadyExists" {
 		t.Errorf("error %v, want BucketAlreadyExists", err)
 	}

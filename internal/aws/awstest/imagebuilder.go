@@ -115,6 +115,7 @@ func (b *ImageBuilder) Operation(name string) func(Call) (Values, error) {
 	if do == nil {
 		return nil
 	}
+
 	return func(call Call) (Values, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -205,11 +206,13 @@ func (b *ImageBuilder) once(call Call, do func() (Values, error)) (Values, error
 		}
 		return before.out, nil
 	}
+
 	out, err := do()
 	if err == nil {
 		out = with(out, "clientToken", textOf(call.In, "clientToken"))
 		b.answered[key] = answered{in: maps.Clone(call.In), out: out}
 	}
+
 	return out, err
 }
 

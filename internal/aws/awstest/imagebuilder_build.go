@@ -46,21 +46,26 @@ func (b *ImageBuilder) build(arn string) *build {
 // start begins a build of a pipeline.
 func (b *ImageBuilder) start(p *pipeline, scheduled bool, tags Values) *build {
 	recipe := b.resources[textOf(p.doc, "imageRecipeArn")]
-	name, version := textOf(recipe, "name"), textOf(recipe, "version")
+	name := textOf(recipe, "name")
+	version := textOf(recipe, "version")
 	stem := b.arn("imagebuilder", "image/"+nameInARN(name)+"/"+version+"/")
+
 	number := 1
 	for slices.ContainsFunc(b.builds, func(r *build) bool { return r.arn == fmt.Sprint(stem, number) }) {
 		number++
 	}
+
 	run := &build{
 		arn: fmt.Sprint(stem, number), name: name, version: fmt.Sprint(version, "/", number), pipeline: p.doc, recipe: recipe,
 		infrastructure: b.resources[textOf(p.doc, "infrastructureConfigurationArn")],
 		distribution:   b.resources[textOf(p.doc, "distributionConfigurationArn")],
 		owner:          p, scheduled: scheduled, tags: tags, created: b.now(), status: "PENDING",
 	}
+
 	if len(b.scripts) > 0 {
 		run.script, b.scripts = b.scripts[0], b.scripts[1:]
 	}
+
 	p.last = run
 	b.builds = append(b.builds, run)
 	b.logs.write(b.pipelineGroup(p.doc), b.now().UTC().Format("2006/01/02"), b.now(), "Pipeline execution started image "+run.arn)
@@ -90,6 +95,7 @@ func (b *ImageBuilder) log(r *build, format string, args ...any) {
 func (b *ImageBuilder) advance(r *build) {
 	r.seen++
 	polls := max(1, r.script.Polls[r.status])
+
 	switch {
 	case r.ended():
 	case r.cancelling:
@@ -132,17 +138,21 @@ func (b *ImageBuilder) leave(r *build) {
 	case "TESTING":
 		b.finishWorkflow(r)
 	}
+
 	next := statuses[slices.Index(statuses, r.status)+1]
 	if tests, _ := structOf(r.pipeline, "imageTestsConfiguration")["imageTestsEnabled"].(bool); next == "TESTING" && !tests {
 		next = "DISTRIBUTING"
 	}
+
 	b.enter(r, next)
 }
 
 // enter begins a status.
 func (b *ImageBuilder) enter(r *build, status string) {
-	r.status, r.seen = status, 0
+	r.status = status
+	r.seen = 0
 	b.log(r, "Image transitioned to %s state for Image ARN: %s", status, r.arn)
+
 	switch status {
 	case "BUILDING":
 		b.beginBuilding(r)
@@ -181,13 +191,16 @@ func (b *ImageBuilder) beginBuilding(r *build) {
 		b.fail(r, fmt.Sprintf("Error resolving parent image %s of recipe %s: %v", parent, textOf(r.recipe, "arn"), err), Values{"imageStatus": r.status})
 		return
 	}
+
 	r.base = base.ID
 	b.log(r, "Resolved Image Recipe parent image %s to AMI %s.", parent, base.ID)
 	b.startWorkflow(r, "BUILD", buildSteps)
 	kind := ""
+
 	if types := listOf[string](r.infrastructure, "instanceTypes"); len(types) > 0 {
 		kind = types[0]
 	}
+
 	if err := b.ec2.launchable(base, kind, r.rootSize()); err != nil {
 		b.runSteps(r, 0)
 		b.failStep(r, r.current().steps[0], "EC2 Client Error: '"+messageOf(err)+"'", nil)
@@ -200,6 +213,7 @@ func (b *ImageBuilder) beginBuilding(r *build) {
 // resolve finds the AMI that a recipe names, in a parameter or in so many words.
 func (b *ImageBuilder) resolve(parent string) (AMI, error) {
 	id := parent
+
 	if name, ok := strings.CutPrefix(parent, "ssm:"); ok {
 		p, known := b.ssm.Parameter(name)
 		if !known {
@@ -207,10 +221,12 @@ func (b *ImageBuilder) resolve(parent string) (AMI, error) {
 		}
 		id = p.Value
 	}
+
 	ami, ok := b.ec2.AMI(id)
 	if !ok || ami.Owner != b.number && !ami.Public {
 		return AMI{}, Fault{Code: "InvalidAMIID.NotFound", Message: "The image id '[" + id + "]' does not exist"}
 	}
+
 	return ami, nil
 }
 
@@ -231,10 +247,12 @@ func (b *ImageBuilder) registerAMI(r *build) string {
 	for _, region := range listOf[Values](r.distribution, "distributions") {
 		made = structOf(region, "amiDistributionConfiguration")
 	}
+
 	tags := map[string]string{"CreatedBy": "EC2 Image Builder", "Ec2ImageBuilderArn": r.arn}
 	for key, value := range structOf(made, "amiTags") {
 		tags[key] = fmt.Sprint(value)
 	}
+
 	name := buildDate.ReplaceAllString(orElse(textOf(made, "name"), r.name+" {{ imagebuilder:buildDate }}"), b.now().UTC().Format("2006-01-02T15-04-05.000Z"))
 	return b.ec2.AddAMI(AMI{
 		Name: name, Description: textOf(made, "description"), Architecture: base.Architecture, RootDevice: base.RootDevice,

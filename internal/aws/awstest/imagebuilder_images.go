@@ -14,15 +14,20 @@ func (b *ImageBuilder) getImage(call Call) (Values, error) {
 	} else {
 		run = b.newest(arn)
 	}
+
 	if run == nil {
 		return nil, b.missing(arn)
 	}
 	out := b.summary(run)
 	delete(out, "owner")
 	out["enhancedImageMetadataEnabled"] = truthOf(run.pipeline, "enhancedImageMetadataEnabled")
-	out["sourcePipelineName"], out["sourcePipelineArn"] = run.pipeline["name"], run.pipeline["arn"]
-	out["imageRecipe"], out["infrastructureConfiguration"] = run.recipe, run.infrastructure
-	out["distributionConfiguration"], out["imageTestsConfiguration"] = run.distribution, run.pipeline["imageTestsConfiguration"]
+	out["sourcePipelineName"] = run.pipeline["name"]
+	out["sourcePipelineArn"] = run.pipeline["arn"]
+	out["imageRecipe"] = run.recipe
+	out["infrastructureConfiguration"] = run.infrastructure
+
+	out["distributionConfiguration"] = run.distribution
+	out["imageTestsConfiguration"] = run.pipeline["imageTestsConfiguration"]
 	out["executionRole"] = run.pipeline["executionRole"]
 	return Values{"image": out}, nil
 }
@@ -44,6 +49,7 @@ func (b *ImageBuilder) newest(arn string) *build {
 			return run
 		}
 	}
+
 	return nil
 }
 
@@ -59,25 +65,31 @@ func cutLast(text string) (before, after string, found bool) {
 func (b *ImageBuilder) summary(r *build) Values {
 	state := Values{"status": r.status}
 	if r.reason != "" {
-		state["reason"], state["failureContext"] = r.reason, r.failure
+		state["reason"] = r.reason
+		state["failureContext"] = r.failure
 	}
+
 	out := Values{
 		"arn": r.arn, "name": r.name, "type": "AMI", "version": r.version, "platform": "Linux", "state": state,
 		"owner": b.number, "dateCreated": date(r.created), "buildType": "USER_INITIATED", "imageSource": "CUSTOM",
 		"loggingConfiguration": Values{"logGroupName": r.logGroup()}, "outputResources": Values{"amis": []any{}},
 	}
+
 	if r.scheduled {
 		out["buildType"] = "SCHEDULED"
 	}
+
 	if len(r.tags) > 0 {
 		out["tags"] = r.tags
 	}
+
 	if r.status == "AVAILABLE" || r.status == "INTEGRATING" {
 		ami, _ := b.ec2.AMI(r.ami)
 		out["outputResources"] = Values{"amis": []any{Values{
 			"region": b.region, "image": r.ami, "name": orElse(ami.Name, r.ami), "accountId": b.number,
 		}}}
 	}
+
 	return out
 }
 

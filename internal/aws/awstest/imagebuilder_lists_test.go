@@ -17,9 +17,11 @@ func TestListImagesInShortPages(t *testing.T) {
 	c := Start(t)
 	pipeline, _ := c.nightly(nil)
 	other, _ := c.nightly(func(p *Pipeline) { p.Name = "other" })
+
 	for i := range 3 {
 		started(t, c.builder(), pipeline, fmt.Sprint("token", i))
 	}
+
 	started(t, c.builder(), other, "other")
 	c.ImageBuilder.PageSize = 1
 	list := func(filters ...types.Filter) (versions []string, pages int) {
@@ -34,9 +36,11 @@ func TestListImagesInShortPages(t *testing.T) {
 				versions = append(versions, *image.Name+" "+*image.Version)
 			}
 		}
+
 		slices.Sort(versions)
 		return versions, pages
 	}
+
 	all, _ := list()
 	if diff := cmp.Diff([]string{"Nightly AMI 1.0.0/1", "Nightly AMI 1.0.0/2", "Nightly AMI 1.0.0/3", "other 1.0.0/1"}, all); diff != "" {
 		t.Error(diff)
@@ -46,12 +50,14 @@ func TestListImagesInShortPages(t *testing.T) {
 	if diff := cmp.Diff([]string{"other 1.0.0/1"}, some); diff != "" || pages != 4 {
 		t.Errorf("%s in %d pages", diff, pages)
 	}
+
 	_, err := c.builder().ListImageBuildVersions(t.Context(), &imagebuilder.ListImageBuildVersionsInput{
 		Filters: []types.Filter{{Name: aws.String("color"), Values: []string{"red"}}},
 	})
 	refused(t, err, "InvalidParameterValueException")
 	_, err = c.builder().ListImageBuildVersions(t.Context(), &imagebuilder.ListImageBuildVersionsInput{NextToken: aws.String("x")})
 	refused(t, err, "InvalidPaginationTokenException")
+
 	none, err := c.builder().ListImagePipelineImages(t.Context(), &imagebuilder.ListImagePipelineImagesInput{ImagePipelineArn: aws.String(pipeline + "-none")})
 	if err != nil || len(none.ImageSummaryList) != 0 {
 		t.Errorf("images of a pipeline that there is not: %+v, %v", none, err)
@@ -61,12 +67,14 @@ func TestListImagesInShortPages(t *testing.T) {
 func TestPipelines(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	ctx, client := t.Context(), c.builder()
+	ctx := t.Context()
+	client := c.builder()
 	pipeline, _ := c.nightly(nil)
 	got, err := client.GetImagePipeline(ctx, &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	p := got.ImagePipeline
 	if *p.Schedule.ScheduleExpression != "cron(0 0 * * ? *)" || *p.Schedule.AutoDisablePolicy.FailureCount != 2 || p.Status != "ENABLED" || p.DateNextRun == nil {
 		t.Errorf("%+v", p)
@@ -75,6 +83,7 @@ func TestPipelines(t *testing.T) {
 	if err != nil || len(list.ImagePipelineList) != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}
+
 	// An update replaces all of the pipeline: what is left out is gone.
 	update := &imagebuilder.UpdateImagePipelineInput{
 		ImagePipelineArn: &pipeline, ClientToken: aws.String("u"), ImageRecipeArn: p.ImageRecipeArn, InfrastructureConfigurationArn: p.InfrastructureConfigurationArn,
@@ -82,6 +91,7 @@ func TestPipelines(t *testing.T) {
 	if _, err := client.UpdateImagePipeline(ctx, update); err != nil {
 		t.Fatal(err)
 	}
+
 	got, err = client.GetImagePipeline(ctx, &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
 	if err != nil || got.ImagePipeline.Schedule != nil || got.ImagePipeline.DistributionConfigurationArn != nil || *got.ImagePipeline.Name != "Nightly AMI" || !*got.ImagePipeline.EnhancedImageMetadataEnabled {
 		t.Errorf("%+v, %v", got.ImagePipeline, err)
@@ -89,8 +99,10 @@ func TestPipelines(t *testing.T) {
 	update.ClientToken, update.ImageRecipeArn = aws.String("v"), aws.String(strings.Replace(*p.ImageRecipeArn, "1.0.0", "9.9.9", 1))
 	_, err = client.UpdateImagePipeline(ctx, update)
 	refused(t, err, "InvalidParameterValueException")
-	update.ClientToken, update.ImageRecipeArn = aws.String("w"), nil
+	update.ClientToken = aws.String("w")
+	update.ImageRecipeArn = nil
 	_, err = client.UpdateImagePipeline(ctx, update)
+
 	refused(t, err, "InvalidParameterCombinationException")
 	update.ClientToken, update.ImageRecipeArn = aws.String("x"), p.ImageRecipeArn
 	update.Schedule = &types.Schedule{ScheduleExpression: aws.String("cron(0 0 * * *)")}
@@ -111,6 +123,7 @@ func TestGetImageByVersion(t *testing.T) {
 	_, err := client.GetImage(t.Context(), &imagebuilder.GetImageInput{ImageBuildVersionArn: aws.String(stem + "x.x.x")})
 	refused(t, err, "ResourceNotFoundException") // none is available
 	c.ImageBuilder.Finish(second)
+
 	for _, version := range []string{"x.x.x", "1.x.x", "1.0.x", "1.0.0"} {
 		out, err := client.GetImage(t.Context(), &imagebuilder.GetImageInput{ImageBuildVersionArn: aws.String(stem + version)})
 		if err != nil || *out.Image.Arn != second {
@@ -122,8 +135,14 @@ func TestGetImageByVersion(t *testing.T) {
 func TestResourcesOfAPipeline(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	ctx, client := t.Context(), c.builder()
-	pipeline, _ := c.nightly(func(p *Pipeline) { p.Subnet, p.RootDevice, p.RootSize = "subnet-0123456789abcdef0", "/dev/xvda", 20 })
+	ctx := t.Context()
+	client := c.builder()
+	pipeline, _ := c.nightly(func(p *Pipeline) {
+		p.Subnet = "subnet-0123456789abcdef0"
+		p.RootDevice = "/dev/xvda"
+		p.RootSize = 20
+	})
+
 	got, err := client.GetImagePipeline(ctx, &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +154,7 @@ func TestResourcesOfAPipeline(t *testing.T) {
 	if _, err := client.GetComponent(ctx, &imagebuilder.GetComponentInput{ComponentBuildVersionArn: recipe.ImageRecipe.Components[0].ComponentArn}); err != nil {
 		t.Error(err)
 	}
+
 	infra, err := client.GetInfrastructureConfiguration(ctx, &imagebuilder.GetInfrastructureConfigurationInput{InfrastructureConfigurationArn: got.ImagePipeline.InfrastructureConfigurationArn})
 	if err != nil || *infra.InfrastructureConfiguration.SubnetId != "subnet-0123456789abcdef0" {
 		t.Errorf("%+v, %v", infra, err)
@@ -143,6 +163,7 @@ func TestResourcesOfAPipeline(t *testing.T) {
 	if err != nil || *to.DistributionConfiguration.Distributions[0].SsmParameterConfigurations[0].ParameterName != "/out" {
 		t.Errorf("%+v, %v", to, err)
 	}
+
 	c.ImageBuilder.Finish(started(t, client, pipeline, "one"))
 	if amis := c.EC2.AMIs(); len(amis) != 1 || amis[0].RootSize != 20 {
 		t.Errorf("%+v", amis)

@@ -19,17 +19,21 @@ func (b *ImageBuilder) getImagePipeline(call Call) (Values, error) {
 func (b *ImageBuilder) encodePipeline(p *pipeline) Values {
 	out := with(p.doc, "consecutiveFailures", p.failures)
 	if p.last != nil {
-		out["dateLastRun"], out["lastRunStatus"] = date(p.last.created), p.last.status
+		out["dateLastRun"] = date(p.last.created)
+		out["lastRunStatus"] = p.last.status
 	}
+
 	timing := structOf(p.doc, "schedule")
 	if timing == nil || textOf(p.doc, "status") == "DISABLED" {
 		return out
 	}
+
 	if when, err := schedule.Parse(textOf(timing, "scheduleExpression"), textOf(timing, "timezone")); err == nil {
 		if next, ok := when.Next(b.now()); ok {
 			out["dateNextRun"] = date(next)
 		}
 	}
+
 	return out
 }
 
@@ -60,16 +64,20 @@ func (b *ImageBuilder) updateImagePipeline(call Call) (Values, error) {
 				doc[name] = value
 			}
 		}
+
 		for _, name := range []string{"arn", "name", "dateCreated", "tags"} {
 			if p.doc[name] != nil {
 				doc[name] = p.doc[name]
 			}
 		}
+
 		doc, err := b.checked(doc)
 		if err != nil {
 			return nil, err
 		}
-		p.doc, p.failures = doc, 0
+		p.doc = doc
+		p.failures = 0
+
 		return Values{"imagePipelineArn": arn}, nil
 	})
 }
@@ -108,6 +116,7 @@ func (b *ImageBuilder) list(call Call, member string, all []Values, known map[st
 	if b.PageSize > 0 {
 		size = min(size, b.PageSize)
 	}
+
 	window, next, ok := page(all, call.Operation, textOf(call.In, "nextToken"), size)
 	if !ok {
 		return nil, b.refuse("InvalidPaginationTokenException", "The pagination token is not valid.")
@@ -121,9 +130,11 @@ func (b *ImageBuilder) list(call Call, member string, all []Values, known map[st
 		wanted := listOf[string](filter, "values")
 		window = slices.DeleteFunc(window, func(item Values) bool { return !slices.Contains(wanted, has(item)) })
 	}
+
 	out := Values{member: anyOf(window)}
 	if next != "" {
 		out["nextToken"] = next
 	}
+
 	return out, nil
 }

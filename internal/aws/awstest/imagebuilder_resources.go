@@ -23,15 +23,18 @@ func (b *ImageBuilder) AddPipeline(p Pipeline) string {
 	if len(p.Components) == 0 {
 		p.Components = []string{"bootstrap"}
 	}
+
 	doc := Values{
 		"name": p.Name, "imageRecipeArn": b.addRecipe(p), "infrastructureConfigurationArn": b.addInfrastructure(p),
 		"distributionConfigurationArn": b.addDistribution(p), "executionRole": "arn:aws:iam::" + b.number + ":role/execution",
 		"enhancedImageMetadataEnabled": false, "imageTestsConfiguration": Values{"imageTestsEnabled": !p.NoTests, "timeoutMinutes": int64(720)},
 		"loggingConfiguration": b.addGroups(p),
 	}
+
 	if p.Disabled {
 		doc["status"] = "DISABLED"
 	}
+
 	if p.Schedule != "" {
 		timing := Values{
 			"scheduleExpression": p.Schedule, "timezone": orElse(p.TimeZone, "Etc/UTC"),
@@ -42,6 +45,7 @@ func (b *ImageBuilder) AddPipeline(p Pipeline) string {
 		}
 		doc["schedule"] = timing
 	}
+
 	arn, _ := b.create("image-pipeline", doc)
 	return arn
 }
@@ -52,9 +56,11 @@ func (b *ImageBuilder) addRecipe(p Pipeline) string {
 		arn, _ := b.create("component", Values{"name": p.Name + "-" + name, "version": "1.0.0"})
 		components = append(components, Values{"componentArn": arn})
 	}
+
 	recipe := Values{
 		"name": p.Name, "version": orElse(p.Version, "1.0.0"), "parentImage": p.Base, "components": components, "workingDirectory": "/tmp",
 	}
+
 	if p.RootDevice != "" {
 		ebs := Values{"volumeType": "gp3", "deleteOnTermination": true}
 		if p.RootSize > 0 {
@@ -62,6 +68,7 @@ func (b *ImageBuilder) addRecipe(p Pipeline) string {
 		}
 		recipe["blockDeviceMappings"] = []any{Values{"deviceName": p.RootDevice, "ebs": ebs}}
 	}
+
 	arn, _ := b.create("image-recipe", recipe)
 	return arn
 }
@@ -72,7 +79,8 @@ func (b *ImageBuilder) addInfrastructure(p Pipeline) string {
 		"terminateInstanceOnFailure": true,
 	}
 	if p.Subnet != "" {
-		doc["subnetId"], doc["securityGroupIds"] = p.Subnet, []any{hexID("sg", 1)}
+		doc["subnetId"] = p.Subnet
+		doc["securityGroupIds"] = []any{hexID("sg", 1)}
 	}
 	arn, _ := b.create("infrastructure-configuration", doc)
 	return arn
@@ -81,6 +89,7 @@ func (b *ImageBuilder) addInfrastructure(p Pipeline) string {
 func (b *ImageBuilder) addDistribution(p Pipeline) string {
 	name := orElse(p.AMIName, p.Name+" {{ imagebuilder:buildDate }}")
 	region := Values{"region": b.region, "amiDistributionConfiguration": Values{"name": name, "amiTags": Values{"Name": p.Name}}}
+
 	if p.Output != "" {
 		output := Values{"parameterName": p.Output}
 		if p.OutputDataType != "" {
@@ -88,6 +97,7 @@ func (b *ImageBuilder) addDistribution(p Pipeline) string {
 		}
 		region["ssmParameterConfigurations"] = []any{output}
 	}
+
 	arn, _ := b.create("distribution-configuration", Values{"name": p.Name, "distributions": []any{region}})
 	return arn
 }
@@ -110,29 +120,40 @@ func (b *ImageBuilder) create(kind string, doc Values) (string, error) {
 		version = b.nextVersion(id, version)
 		doc, id = with(doc, "version", version), id+"/"+version
 	}
+
 	if kind == "component" {
 		id = b.nextBuild(id)
 	}
+
 	arn := b.arn("imagebuilder", id)
 	if b.resources[arn] != nil || b.pipeline(arn) != nil {
 		return "", b.refuse("ResourceAlreadyExistsException", "The resource %s already exists.", arn)
 	}
+
 	return arn, b.keep(kind, arn, doc)
 }
 
 // keep makes a resource of a kind under its ARN.
 func (b *ImageBuilder) keep(kind, arn string, doc Values) error {
 	doc = with(with(doc, "arn", arn), "dateCreated", date(b.now()))
+
 	switch kind {
 	case "image-pipeline":
 		return b.addDocument(doc)
 	case "image-recipe":
-		doc["type"], doc["platform"], doc["owner"], doc["version"] = "AMI", "Linux", b.number, path.Base(arn)
+		doc["type"] = "AMI"
+		doc["platform"] = "Linux"
+		doc["owner"] = b.number
+		doc["version"] = path.Base(arn)
+
 	case "component":
-		doc["platform"], doc["owner"], doc["type"] = "Linux", b.number, "BUILD"
+		doc["platform"] = "Linux"
+		doc["owner"] = b.number
+		doc["type"] = "BUILD"
 	case "distribution-configuration":
 		doc["timeoutMinutes"] = int64(360)
 	}
+
 	b.resources[arn] = doc
 	return nil
 }
@@ -174,14 +195,17 @@ func (b *ImageBuilder) checked(doc Values) (Values, error) {
 			return nil, b.refuse("InvalidParameterValueException", "The value supplied for parameter '%s' is not valid. The resource %s does not exist.", name, arn)
 		}
 	}
+
 	if (textOf(doc, "imageRecipeArn") == "") == (textOf(doc, "containerRecipeArn") == "") {
 		return nil, b.refuse("InvalidParameterCombinationException", "Exactly one of 'imageRecipeArn' and 'containerRecipeArn' must be specified.")
 	}
+
 	if timing := structOf(doc, "schedule"); timing != nil {
 		if _, err := schedule.Parse(textOf(timing, "scheduleExpression"), textOf(timing, "timezone")); err != nil {
 			return nil, b.refuse("InvalidParameterValueException", "The value supplied for parameter 'schedule.scheduleExpression' is not valid. %v", err)
 		}
 	}
+
 	out := Values{
 		"platform": "Linux", "status": "ENABLED", "enhancedImageMetadataEnabled": true, "dateUpdated": date(b.now()),
 		"imageTestsConfiguration": Values{"imageTestsEnabled": true, "timeoutMinutes": int64(720)},
@@ -189,6 +213,7 @@ func (b *ImageBuilder) checked(doc Values) (Values, error) {
 	for name, value := range doc {
 		out[name] = value
 	}
+
 	return out, nil
 }
 

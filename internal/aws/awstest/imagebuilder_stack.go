@@ -15,11 +15,13 @@ func (b *ImageBuilder) follow(c *CloudFormation) {
 		c.OnUpdate("AWS::ImageBuilder::"+kind, b.changed)
 		c.OnDelete("AWS::ImageBuilder::"+kind, b.unmade)
 	}
+
 	c.OnCreate("AWS::Logs::LogGroup", func(r Resource) error {
 		days, _ := strconv.ParseInt(fmt.Sprint(r.Properties["RetentionInDays"]), 10, 64)
 		b.logs.AddGroup(r.PhysicalID, days)
 		return nil
 	})
+
 	c.OnDelete("AWS::Logs::LogGroup", func(r Resource) error {
 		b.logs.RemoveGroup(r.PhysicalID)
 		return nil
@@ -43,21 +45,26 @@ func (b *ImageBuilder) changed(r Resource) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	doc := with(with(asModel(r.Properties, ""), "arn", r.PhysicalID), "dateCreated", date(b.now()))
+
 	if p := b.pipeline(r.PhysicalID); p != nil {
 		checked, err := b.checked(doc)
 		if err == nil {
-			p.doc, p.failures = checked, 0
+			p.doc = checked
+			p.failures = 0
 		}
 		return err
 	}
+
 	if b.resources[r.PhysicalID] == nil {
 		return b.missing(r.PhysicalID)
 	}
+
 	for _, name := range []string{"type", "platform", "owner", "timeoutMinutes", "version", "dateCreated"} {
 		if old := b.resources[r.PhysicalID][name]; old != nil {
 			doc[name] = old
 		}
 	}
+
 	b.resources[r.PhysicalID] = doc
 	return nil
 }
@@ -100,12 +107,14 @@ func converted(value any, under string) any {
 			return nil
 		}
 		return out
+
 	case []any:
 		out := make([]any, len(v))
 		for i, inner := range v {
 			out[i] = converted(inner, under)
 		}
 		return out
+
 	case string:
 		return typed(v, under)
 	case int:
@@ -113,6 +122,7 @@ func converted(value any, under string) any {
 	case float64:
 		return int64(v)
 	}
+
 	return value
 }
 
@@ -128,5 +138,6 @@ func typed(text, member string) any {
 			return truth
 		}
 	}
+
 	return text
 }

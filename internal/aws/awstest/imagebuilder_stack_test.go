@@ -23,10 +23,12 @@ func ourStack(t *testing.T, c *Cloud, parameters map[string]string) Stack {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	s, _ := c.CloudFormation.Stack(id)
 	if s.Status != "CREATE_COMPLETE" {
 		t.Fatalf("%+v", s)
 	}
+
 	return s
 }
 
@@ -39,6 +41,7 @@ func TestPipelineOfAStack(t *testing.T) {
 		"BaseAmiParameter": "/base", "OutputAmiParameter": "/out", "RootDeviceName": "/dev/xvda", "RootVolumeSize": "20", "DisableAfterFailures": "3",
 		"LogRetentionDays": "14", "Packages": "jq",
 	})
+
 	pipeline := s.Outputs["Pipeline"]
 	got, err := c.builder().GetImagePipeline(t.Context(), &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
 	if err != nil {
@@ -48,6 +51,7 @@ func TestPipelineOfAStack(t *testing.T) {
 		p.DateNextRun == nil || *p.EnhancedImageMetadataEnabled {
 		t.Errorf("%+v", p)
 	}
+
 	image, _ := followed(t, c.builder(), started(t, c.builder(), pipeline, "one"))
 	if image.State.Status != "AVAILABLE" || !strings.HasSuffix(*image.Arn, ":image/nightly/1.0.0/1") || len(image.ImageRecipe.Components) != 2 {
 		t.Fatalf("%s %s: %s", *image.Arn, image.State.Status, aws.ToString(image.State.Reason))
@@ -59,6 +63,7 @@ func TestPipelineOfAStack(t *testing.T) {
 	if lines := c.Logs.Lines(s.Outputs["ImageLogs"], "1.0.0/1"); len(lines) < 10 {
 		t.Errorf("%s: %q", s.Outputs["ImageLogs"], lines)
 	}
+
 	if g := c.Logs.group(s.Outputs["ImageLogs"]); g == nil || g.days != 14 {
 		t.Errorf("log group %+v", g)
 	}
@@ -74,6 +79,7 @@ func TestStackThatChangesItsPipeline(t *testing.T) {
 		c.ImageBuilder.Next(Script{FailIn: "BUILDING"})
 		c.ImageBuilder.Finish(c.ImageBuilder.RunScheduled(pipeline))
 	}
+
 	client := cloudformation.NewFromConfig(c.config("cloudformation"))
 	parameter := func(name, value string) types.Parameter {
 		return types.Parameter{ParameterKey: &name, ParameterValue: &value}
@@ -85,6 +91,7 @@ func TestStackThatChangesItsPipeline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if s, _ = c.CloudFormation.Finish(s.ID); s.Status != "UPDATE_COMPLETE" {
 		t.Fatalf("%+v", s)
 	}
@@ -92,6 +99,7 @@ func TestStackThatChangesItsPipeline(t *testing.T) {
 	if err != nil || aws.ToInt32(got.ImagePipeline.ConsecutiveFailures) != 0 { // an update forgives
 		t.Fatalf("%+v, %v", got, err)
 	}
+
 	image, _ := followed(t, c.builder(), started(t, c.builder(), pipeline, "one"))
 	if !strings.HasSuffix(*image.Arn, ":image/nightly/1.0.1/1") || c.SSM.Value("/other") == "" || c.SSM.Value("/out") != "" {
 		t.Errorf("%s %s, outputs %q and %q", *image.Arn, image.State.Status, c.SSM.Value("/other"), c.SSM.Value("/out"))
@@ -99,6 +107,7 @@ func TestStackThatChangesItsPipeline(t *testing.T) {
 	if _, err := client.DeleteStack(t.Context(), &cloudformation.DeleteStackInput{StackName: &s.ID}); err != nil {
 		t.Fatal(err)
 	}
+
 	c.CloudFormation.Finish(s.ID)
 	if left := c.ImageBuilder.Pipelines(); len(left) != 0 || len(c.ImageBuilder.resources) != 0 || len(c.Logs.groups) != 0 || len(c.ImageBuilder.Images()) != 3 {
 		t.Errorf("left: pipelines %q, resources %v, %d log groups, %d images", left, sortedKeys(c.ImageBuilder.resources), len(c.Logs.groups), len(c.ImageBuilder.Images()))

@@ -11,10 +11,12 @@ func (b *ImageBuilder) listWorkflowExecutions(call Call) (Values, error) {
 	for _, w := range run.workflows {
 		all = append(all, b.encodeWorkflow(w))
 	}
+
 	out, err := b.list(call, "workflowExecutions", all, nil)
 	if err != nil {
 		return nil, err
 	}
+
 	return with(out, "imageBuildVersionArn", arn), nil
 }
 
@@ -23,17 +25,21 @@ func (b *ImageBuilder) encodeWorkflow(w *workflow) Values {
 	for _, s := range w.steps {
 		count[s.status]++
 	}
+
 	out := Values{
 		"workflowBuildVersionArn": w.arn(b.account), "workflowExecutionId": w.id, "type": w.kind, "status": w.status,
 		"totalStepCount": int64(len(w.steps)), "totalStepsSucceeded": count["COMPLETED"], "totalStepsFailed": count["FAILED"],
 		"totalStepsSkipped": count["SKIPPED"], "startTime": date(w.start), "retried": false,
 	}
+
 	if !w.end.IsZero() {
 		out["endTime"] = date(w.end)
 	}
+
 	if w.message != "" {
 		out["message"] = cropped(w.message)
 	}
+
 	return out
 }
 
@@ -52,14 +58,19 @@ func (b *ImageBuilder) listWorkflowStepExecutions(call Call) (Values, error) {
 			for _, s := range w.steps {
 				all = append(all, s.encode())
 			}
+
 			out, err := b.list(call, "steps", all, nil)
 			if err != nil {
 				return nil, err
 			}
-			out["workflowBuildVersionArn"], out["workflowExecutionId"], out["imageBuildVersionArn"] = w.arn(b.account), id, run.arn
+			out["workflowBuildVersionArn"] = w.arn(b.account)
+			out["workflowExecutionId"] = id
+			out["imageBuildVersionArn"] = run.arn
+
 			return out, nil
 		}
 	}
+
 	return nil, b.missing(id)
 }
 
@@ -73,12 +84,15 @@ func (s *step) encode() Values {
 			out[name] = text
 		}
 	}
+
 	if !s.start.IsZero() {
 		out["startTime"] = date(s.start)
 	}
+
 	if !s.end.IsZero() {
 		out["endTime"] = date(s.end)
 	}
+
 	return out
 }
 
@@ -93,11 +107,15 @@ func (b *ImageBuilder) getWorkflowStepExecution(call Call) (Values, error) {
 					continue
 				}
 				out := s.encode()
-				out["workflowBuildVersionArn"], out["workflowExecutionId"], out["imageBuildVersionArn"] = w.arn(b.account), w.id, run.arn
-				out["onFailure"], out["timeoutSeconds"] = "Abort", max(3600, timeouts[s.action])
+				out["workflowBuildVersionArn"] = w.arn(b.account)
+				out["workflowExecutionId"] = w.id
+				out["imageBuildVersionArn"] = run.arn
+				out["onFailure"] = "Abort"
+				out["timeoutSeconds"] = max(3600, timeouts[s.action])
 				return out, nil
 			}
 		}
 	}
+
 	return nil, b.missing(id)
 }

@@ -56,6 +56,7 @@ func followed(t *testing.T, client *imagebuilder.Client, image string) (last *ty
 			return last, on
 		}
 	}
+
 	t.Fatal("the build does not end:", on)
 	return nil, nil
 }
@@ -75,11 +76,13 @@ func TestBuildGoesThroughItsStatuses(t *testing.T) {
 	pipeline, base := c.nightly(nil)
 	client := c.builder()
 	c.ImageBuilder.Next(Script{Lines: []string{"hello"}, Polls: map[string]int{"BUILDING": 2}})
+
 	arn := started(t, client, pipeline, "one")
 	if !strings.HasSuffix(arn, ":image/nightly-ami/1.0.0/1") {
 		t.Error("image", arn)
 	}
 	image, on := followed(t, client, arn)
+
 	want := []string{"CREATING", "BUILDING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING", "AVAILABLE"}
 	if diff := cmp.Diff(want, on); diff != "" {
 		t.Errorf("statuses (-want +got):\n%s", diff)
@@ -89,6 +92,7 @@ func TestBuildGoesThroughItsStatuses(t *testing.T) {
 	if ami.Source != base || ami.Tags["Ec2ImageBuilderArn"] != arn || c.SSM.Value("/out") != id {
 		t.Errorf("AMI %+v, parameter %q", ami, c.SSM.Value("/out"))
 	}
+
 	lines := strings.Join(c.Logs.Lines("/aws/imagebuilder/nightly/1/images", "1.0.0/1"), "\n")
 	for _, line := range []string{"parent image ssm:/base to AMI " + base, "Total 7 steps", "Started step ApplyBuildComponents", "hello", "transitioned to AVAILABLE"} {
 		if !strings.Contains(lines, line) {
@@ -108,6 +112,7 @@ func TestStepsOfABuild(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	want := []string{
 		"LaunchBuildInstance COMPLETED", "ApplyBuildComponents RUNNING", "InventoryCollection PENDING", "RunSanitizeScript PENDING",
 		"RunSysPrepScript PENDING", "CreateOutputAMI PENDING", "TerminateBuildInstance PENDING",
@@ -115,6 +120,7 @@ func TestStepsOfABuild(t *testing.T) {
 	if diff := cmp.Diff(want, stepsOf(t, client, arn)); diff != "" {
 		t.Errorf("while building (-want +got):\n%s", diff)
 	}
+
 	followed(t, client, arn)
 	want = []string{
 		"LaunchBuildInstance COMPLETED", "ApplyBuildComponents COMPLETED", "InventoryCollection SKIPPED", "RunSanitizeScript COMPLETED",
@@ -133,6 +139,7 @@ func stepsOf(t *testing.T, client *imagebuilder.Client, arn string) (all []strin
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for _, run := range runs.WorkflowExecutions {
 		steps, err := client.ListWorkflowStepExecutions(t.Context(), &imagebuilder.ListWorkflowStepExecutionsInput{WorkflowExecutionId: run.WorkflowExecutionId})
 		if err != nil {
@@ -146,12 +153,14 @@ func stepsOf(t *testing.T, client *imagebuilder.Client, arn string) (all []strin
 			all = append(all, *s.Name+" "+string(s.Status))
 		}
 	}
+
 	return all
 }
 
 func TestBuildsThatFail(t *testing.T) {
 	t.Parallel()
 	arm := func(c *Cloud) { c.SSM.Put(Parameter{Name: "/base", Value: c.EC2.AddAMI(AMI{Architecture: "arm64"})}) }
+
 	for name, test := range map[string]struct {
 		change  func(*Pipeline)
 		arrange func(*Cloud)
@@ -160,12 +169,15 @@ func TestBuildsThatFail(t *testing.T) {
 		step    string
 		reason  string
 	}{
-		"a document fails":           {script: Script{FailIn: "BUILDING", Component: "packages", Error: "exit status 3"}, on: "BUILDING", step: "ApplyBuildComponents", reason: "component/nightly-ami-packages/1.0.0/1 failed!"},
-		"a test fails":               {script: Script{FailIn: "TESTING"}, on: "TESTING", step: "ApplyTestComponents", reason: "component/nightly-ami-bootstrap/1.0.0/1 failed!"},
-		"the base's parameter":       {arrange: func(c *Cloud) { c.SSM.Remove("/base") }, on: "BUILDING", reason: "ParameterNotFound"},
-		"the base is gone":           {arrange: func(c *Cloud) { c.EC2.Deregister(c.SSM.Value("/base")) }, on: "BUILDING", reason: "InvalidAMIID.NotFound"},
-		"another architecture":       {arrange: arm, on: "BUILDING", step: "LaunchBuildInstance", reason: "does not match the architecture 'arm64'"},
-		"a root volume too small":    {change: func(p *Pipeline) { p.RootDevice, p.RootSize = "/dev/xvda", 8 }, on: "BUILDING", step: "LaunchBuildInstance", reason: "expect size >= 10GB"},
+		"a document fails":     {script: Script{FailIn: "BUILDING", Component: "packages", Error: "exit status 3"}, on: "BUILDING", step: "ApplyBuildComponents", reason: "component/nightly-ami-packages/1.0.0/1 failed!"},
+		"a test fails":         {script: Script{FailIn: "TESTING"}, on: "TESTING", step: "ApplyTestComponents", reason: "component/nightly-ami-bootstrap/1.0.0/1 failed!"},
+		"the base's parameter": {arrange: func(c *Cloud) { c.SSM.Remove("/base") }, on: "BUILDING", reason: "ParameterNotFound"},
+		"the base is gone":     {arrange: func(c *Cloud) { c.EC2.Deregister(c.SSM.Value("/base")) }, on: "BUILDING", reason: "InvalidAMIID.NotFound"},
+		"another architecture": {arrange: arm, on: "BUILDING", step: "LaunchBuildInstance", reason: "does not match the architecture 'arm64'"},
+		"a root volume too small": {change: func(p *Pipeline) {
+			p.RootDevice = "/dev/xvda"
+			p.RootSize = 8
+		}, on: "BUILDING", step: "LaunchBuildInstance", reason: "expect size >= 10GB"},
 		"distribution fails":         {script: Script{FailIn: "DISTRIBUTING"}, on: "DISTRIBUTING", reason: "CopyImage failed"},
 		"output has another type":    {change: func(p *Pipeline) { p.OutputDataType = "aws:ec2:image" }, arrange: func(c *Cloud) { c.SSM.Put(Parameter{Name: "/out", Value: "x"}) }, on: "INTEGRATING", reason: "can't be changed from text to aws:ec2:image"},
 		"in words of the test's own": {script: Script{FailIn: "CREATING", Reason: "no capacity"}, on: "CREATING", reason: "no capacity"},
@@ -174,11 +186,14 @@ func TestBuildsThatFail(t *testing.T) {
 			t.Parallel()
 			c := Start(t)
 			pipeline, _ := c.nightly(test.change)
+
 			if test.arrange != nil {
 				test.arrange(c)
 			}
+
 			c.ImageBuilder.Next(test.script)
 			image, _ := followed(t, c.builder(), started(t, c.builder(), pipeline, "one"))
+
 			failure := c.ImageBuilder.builds[0].failure // newer than the SDK
 			if image.State.Status != "FAILED" || failure["imageStatus"] != test.on || textOf(failure, "failedStep") != test.step ||
 				!strings.Contains(aws.ToString(image.State.Reason), test.reason) || len(image.OutputResources.Amis) != 0 {
@@ -199,6 +214,7 @@ func TestScheduleIsSwitchedOffAfterFailures(t *testing.T) {
 		}
 		return out.ImagePipeline
 	}
+
 	fail := func(start func() string) {
 		c.ImageBuilder.Next(Script{FailIn: "BUILDING"})
 		c.ImageBuilder.Finish(start())
@@ -210,6 +226,7 @@ func TestScheduleIsSwitchedOffAfterFailures(t *testing.T) {
 	if p := get(); aws.ToInt32(p.ConsecutiveFailures) != 1 || p.Status != "ENABLED" || p.LastRunStatus != "FAILED" || p.DateNextRun == nil {
 		t.Errorf("after one: %+v", p)
 	}
+
 	fail(scheduled)
 	if p := get(); aws.ToInt32(p.ConsecutiveFailures) != 2 || p.Status != "DISABLED" || p.DateNextRun != nil {
 		t.Errorf("after two: %+v", p)
@@ -220,6 +237,7 @@ func TestScheduleIsSwitchedOffAfterFailures(t *testing.T) {
 	if image, _ := followed(t, c.builder(), byHand()); image.State.Status != "AVAILABLE" || image.BuildType != "USER_INITIATED" {
 		t.Errorf("by hand: %+v", image.State)
 	}
+
 	if p := get(); aws.ToInt32(p.ConsecutiveFailures) != 0 || p.Status != "DISABLED" {
 		t.Errorf("after a success by hand: %+v", p)
 	}
@@ -235,8 +253,10 @@ func TestClientTokens(t *testing.T) {
 	if again := started(t, client, pipeline, "one"); again != first || len(c.ImageBuilder.Images()) != 1 {
 		t.Error("the same token started", again, "after", first)
 	}
+
 	_, err := client.StartImagePipelineExecution(t.Context(), &imagebuilder.StartImagePipelineExecutionInput{ImagePipelineArn: &other, ClientToken: aws.String("one")})
 	refused(t, err, "IdempotentParameterMismatchException")
+
 	if next := started(t, client, pipeline, "two"); !strings.HasSuffix(next, "/1.0.0/2") {
 		t.Error("another token started", next)
 	}
@@ -246,19 +266,22 @@ func TestCancelAndDelete(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
 	pipeline, _ := c.nightly(nil)
-	client, ctx := c.builder(), context.Background()
+	client := c.builder()
+	ctx := context.Background()
 	arn := started(t, client, pipeline, "one")
 	_, err := client.DeleteImage(ctx, &imagebuilder.DeleteImageInput{ImageBuildVersionArn: &arn})
 	refused(t, err, "ResourceDependencyException")
 	if _, err := client.CancelImageCreation(ctx, &imagebuilder.CancelImageCreationInput{ImageBuildVersionArn: &arn, ClientToken: aws.String("c")}); err != nil {
 		t.Fatal(err)
 	}
+
 	if image, _ := c.ImageBuilder.Image(arn); image.Status != "PENDING" {
 		t.Error("cancelled at once:", image.Status)
 	}
 	if image, _ := followed(t, client, arn); image.State.Status != "CANCELLED" {
 		t.Error("status", image.State.Status)
 	}
+
 	_, err = client.CancelImageCreation(ctx, &imagebuilder.CancelImageCreationInput{ImageBuildVersionArn: &arn, ClientToken: aws.String("d")})
 	refused(t, err, "InvalidRequestException")
 	if _, err := client.DeleteImage(ctx, &imagebuilder.DeleteImageInput{ImageBuildVersionArn: &arn}); err != nil {

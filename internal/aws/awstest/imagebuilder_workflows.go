@@ -84,7 +84,8 @@ func (b *ImageBuilder) runSteps(r *build, over int) {
 }
 
 func (b *ImageBuilder) startStep(r *build, s *step) {
-	s.status, s.start = "RUNNING", b.now()
+	s.status = "RUNNING"
+	s.start = b.now()
 	b.log(r, "Started step %s with action %s", s.name, s.action)
 }
 
@@ -92,18 +93,25 @@ func (b *ImageBuilder) finishStep(r *build, s *step) {
 	if s.status == "COMPLETED" || s.status == "SKIPPED" {
 		return
 	}
+
 	if r.skips(s) {
-		s.status, s.start, s.end = "SKIPPED", b.now(), b.now()
+		s.status = "SKIPPED"
+		s.start = b.now()
+		s.end = b.now()
 		b.log(r, "Skipped step %s", s.name)
 		return
 	}
+
 	if s.status == "PENDING" {
 		b.startStep(r, s)
 	}
-	s.status, s.end = "COMPLETED", b.now()
+
+	s.status = "COMPLETED"
+	s.end = b.now()
 	if s.action == "LaunchInstance" {
 		s.outputs = fmt.Sprintf(`{"instanceId": "%s"}`, r.instance)
 	}
+
 	b.log(r, "Completed step %s", s.name)
 }
 
@@ -121,7 +129,8 @@ func (r *build) skips(s *step) bool {
 func (b *ImageBuilder) finishWorkflow(r *build) {
 	w := r.current()
 	b.runSteps(r, len(w.steps))
-	w.status, w.end = "COMPLETED", b.now()
+	w.status = "COMPLETED"
+	w.end = b.now()
 }
 
 // stop ends the running workflow where it is: FAILED or CANCELLED. What was not reached stays pending.
@@ -130,17 +139,20 @@ func (r *build) stop(status string, now time.Time) {
 		return
 	}
 	w := r.current()
-	w.status, w.end = status, now
+	w.status = status
+	w.end = now
 	for _, s := range w.steps {
 		if s.status == "RUNNING" {
-			s.status, s.end = status, now
+			s.status = status
+			s.end = now
 		}
 	}
 }
 
 // fail ends a build. Failure is the image's failureContext.
 func (b *ImageBuilder) fail(r *build, reason string, failure Values) {
-	r.reason, r.failure = reason, failure
+	r.reason = reason
+	r.failure = failure
 	b.log(r, "%s", reason)
 	r.stop("FAILED", b.now())
 	b.enter(r, "FAILED")
@@ -173,6 +185,7 @@ func (b *ImageBuilder) failComponent(r *build, s *step) {
 			arn = textOf(c, "componentArn")
 		}
 	}
+
 	phase := map[string]string{"BUILDING": "build", "TESTING": "test"}[r.status]
 	failed := Values{
 		"componentArn": arn, "phaseName": phase, "stepName": orElse(r.script.Step, "Run"), "action": "ExecuteBash",
@@ -184,23 +197,29 @@ func (b *ImageBuilder) failComponent(r *build, s *step) {
 	} {
 		b.log(r, "%s", line)
 	}
+
 	b.failStep(r, s, "Document "+arn+" failed!", failed)
 }
 
 // failStep fails a build by a step of its workflow; component is what failed within it, if it was one.
 func (b *ImageBuilder) failStep(r *build, s *step, message string, component Values) {
-	s.status, s.message, s.end = "FAILED", message, b.now()
+	s.status = "FAILED"
+	s.message = message
+	s.end = b.now()
 	w := r.current()
 	w.message = message
 	if first := w.steps[0]; first.status == "COMPLETED" {
 		first.rollback = "COMPLETED" // the instance is terminated
 	}
+
 	failure := Values{
 		"imageStatus": r.status, "workflowExecutionId": w.id, "workflowArn": w.arn(b.account), "stepExecutionId": s.id, "failedStep": s.name,
 	}
+
 	if component != nil {
 		failure["componentFailure"] = component
 	}
+
 	b.fail(r, orElse(r.script.Reason, fmt.Sprintf("Workflow Execution ID: '%s' failed with reason: %s", w.id, message)), failure)
 }
 

@@ -105,7 +105,8 @@ var lies = map[string]lie{
 	})},
 	"a change set without changes can be executed": {"cloudformation", "DescribeChangeSet", "changesets/test_create_change_set_no_changes", falsified(func(out Values) {
 		if out["Status"] == "FAILED" {
-			out["Status"], out["ExecutionStatus"] = "CREATE_COMPLETE", "AVAILABLE"
+			out["Status"] = "CREATE_COMPLETE"
+			out["ExecutionStatus"] = "AVAILABLE"
 		}
 	})},
 	"a failed change set gives another reason": {"cloudformation", "DescribeChangeSet", "changesets/test_empty_changeset", falsified(func(out Values) {
@@ -182,9 +183,11 @@ var lies = map[string]lie{
 func TestLiesAreFound(t *testing.T) {
 	t.Parallel()
 	client := startForeign(t)
+
 	for name, l := range lies {
 		t.Run(name, func(t *testing.T) {
-			content, steps := recorded(t)[l.recording], replayed()[l.recording]
+			content := recorded(t)[l.recording]
+			steps := replayed()[l.recording]
 			if content == nil || steps == nil {
 				t.Fatalf("nothing is recorded as %s", l.recording)
 			}
@@ -194,6 +197,7 @@ func TestLiesAreFound(t *testing.T) {
 			if differences := r.run(steps); len(differences) == 0 {
 				t.Error("it was not noticed")
 			}
+
 			r.cloud.Violations() // some lies are against the model, too
 		})
 	}

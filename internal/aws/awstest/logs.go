@@ -91,17 +91,20 @@ func (l *Logs) write(group, stream string, at time.Time, lines ...string) {
 	if g == nil {
 		return
 	}
+
 	s := g.stream(stream)
 	if s == nil {
 		s = &logStream{name: stream, created: l.now()}
 		g.streams = append(g.streams, s)
 	}
+
 	for _, line := range lines {
 		if line == "" { // no event is without text
 			line = " "
 		}
 		s.events = append(s.events, logEvent{at: at, taken: l.now(), message: line})
 	}
+
 	slices.SortStableFunc(s.events, func(a, b logEvent) int { return a.at.Compare(b.at) })
 }
 
@@ -110,6 +113,7 @@ func (l *Logs) Lines(group, stream string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var lines []string
+
 	if g := l.group(group); g != nil {
 		if s := g.stream(stream); s != nil {
 			for _, e := range s.events {
@@ -117,6 +121,7 @@ func (l *Logs) Lines(group, stream string) []string {
 			}
 		}
 	}
+
 	return lines
 }
 
@@ -142,14 +147,17 @@ func badLogRequest(format string, args ...any) error {
 
 // named finds the group that a call names, by name or by identifier (a name or an ARN), but not by both.
 func (l *Logs) named(in Values) (*logGroup, error) {
-	name, identifier := textOf(in, "logGroupName"), textOf(in, "logGroupIdentifier")
+	name := textOf(in, "logGroupName")
+	identifier := textOf(in, "logGroupIdentifier")
 	if (name == "") == (identifier == "") {
 		return nil, badLogRequest("Exactly one of logGroupName and logGroupIdentifier must be specified.")
 	}
+
 	for _, g := range l.groups {
 		if g.name == name || g.name == identifier && identifier != "" || l.arn("logs", "log-group:"+g.name) == identifier {
 			return g, nil
 		}
 	}
+
 	return nil, Fault{Code: "ResourceNotFoundException", Message: "The specified log group does not exist."}
 }

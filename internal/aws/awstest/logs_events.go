@@ -16,7 +16,8 @@ func (s *logStream) last() time.Time {
 
 // between keeps the events of a call's span of time: from startTime on, before endTime, both in milliseconds.
 func between(in Values, events []logEvent) []logEvent {
-	start, end := numberOf(in, "startTime", 0), numberOf(in, "endTime", 1<<62)
+	start := numberOf(in, "startTime", 0)
+	end := numberOf(in, "endTime", 1<<62)
 	return slices.DeleteFunc(slices.Clone(events), func(e logEvent) bool { return e.at.UnixMilli() < start || e.at.UnixMilli() >= end })
 }
 
@@ -37,13 +38,15 @@ func (p place) token() string {
 
 // placeOf reads a token. Without one, a call begins at the head or at the end of the stream.
 func placeOf(in Values, events int) (place, error) {
-	token, head := textOf(in, "nextToken"), truthOf(in, "startFromHead")
+	token := textOf(in, "nextToken")
+	head := truthOf(in, "startFromHead")
 	if token == "" {
 		if head {
 			return place{forward: true}, nil
 		}
 		return place{at: events}, nil
 	}
+
 	p := place{forward: strings.HasPrefix(token, "f/")}
 	if len(token) != 60 || !strings.HasSuffix(token, "/s") {
 		return p, badLogRequest("The specified nextToken is invalid.")
@@ -55,6 +58,7 @@ func placeOf(in Values, events int) (place, error) {
 	if p.forward && !head { // "If you are using a previous nextForwardToken value …, you must specify true for startFromHead."
 		return p, badLogRequest("startFromHead must be true with a nextForwardToken.")
 	}
+
 	return p, nil
 }
 
@@ -66,6 +70,7 @@ func (l *Logs) getLogEvents(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	s := g.stream(textOf(call.In, "logStreamName"))
 	if s == nil {
 		return nil, Fault{Code: "ResourceNotFoundException", Message: "The specified log stream does not exist."}
@@ -75,17 +80,25 @@ func (l *Logs) getLogEvents(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	size := l.most(call.In)
-	first, last := from.at, min(len(events), from.at+size)
+	first := from.at
+	last := min(len(events), from.at+size)
+
 	if !from.forward {
-		first, last = max(0, from.at-size), from.at
+		first = max(0, from.at-size)
+		last = from.at
 	}
+
 	forward, backward := place{forward: true, at: last, tries: from.tries}, place{at: first, tries: from.tries}
+
 	if l.EmptyPages > 0 && first < last {
 		l.EmptyPages--
 		forward, backward = place{forward: true, at: from.at, tries: from.tries + 1}, place{at: from.at, tries: from.tries + 1}
-		first, last = 0, 0
+		first = 0
+		last = 0
 	}
+
 	return Values{"events": encodeEvents(events[first:last]), "nextForwardToken": forward.token(), "nextBackwardToken": backward.token()}, nil
 }
 
@@ -113,6 +126,7 @@ func (l *Logs) filterLogEvents(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	terms, err := filterTerms(textOf(call.In, "filterPattern"))
 	if err != nil {
 		return nil, err
@@ -121,36 +135,43 @@ func (l *Logs) filterLogEvents(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	all := foundEvents(call.In, streams)
 	size := int64(l.most(call.In))
 	window, next, ok := page(all, call.Operation+" "+g.name, textOf(call.In, "nextToken"), size)
 	if !ok {
 		return nil, badLogRequest("The specified nextToken is invalid.")
 	}
+
 	rows := []any{}
 	for _, row := range window { // the pattern applies to the page: one may be empty and name the next
 		if containsAll(textOf(row, "message"), terms) {
 			rows = append(rows, row)
 		}
 	}
+
 	out := Values{"events": rows, "searchedLogStreams": []any{}}
 	if next != "" {
 		out["nextToken"] = next
 	}
+
 	return out, nil
 }
 
 // chosen returns the streams that a call is about.
 func (g *logGroup) chosen(in Values) ([]*logStream, error) {
-	names, prefix := listOf[string](in, "logStreamNames"), textOf(in, "logStreamNamePrefix")
+	names := listOf[string](in, "logStreamNames")
+	prefix := textOf(in, "logStreamNamePrefix")
 	if len(names) > 0 && prefix != "" {
 		return nil, badLogRequest("logStreamNames and logStreamNamePrefix are mutually exclusive parameters.")
 	}
+
 	for _, name := range names {
 		if g.stream(name) == nil {
 			return nil, Fault{Code: "ResourceNotFoundException", Message: "The specified log stream does not exist."}
 		}
 	}
+
 	return slices.DeleteFunc(slices.Clone(g.streams), func(s *logStream) bool {
 		return len(names) > 0 && !slices.Contains(names, s.name) || !strings.HasPrefix(s.name, prefix)
 	}), nil
@@ -167,6 +188,7 @@ func foundEvents(in Values, streams []*logStream) []Values {
 			})
 		}
 	}
+
 	slices.SortStableFunc(all, func(a, b Values) int { return int(numberOf(a, "timestamp", 0) - numberOf(b, "timestamp", 0)) })
 	return all
 }
@@ -188,6 +210,7 @@ func filterTerms(pattern string) ([]string, error) {
 			terms = append(terms, word)
 		}
 	}
+
 	return terms, nil
 }
 

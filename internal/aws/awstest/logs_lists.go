@@ -9,13 +9,16 @@ import (
 func (l *Logs) describeLogGroups(call Call) (Values, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	prefix, pattern := textOf(call.In, "logGroupNamePrefix"), textOf(call.In, "logGroupNamePattern")
+	prefix := textOf(call.In, "logGroupNamePrefix")
+
+	pattern := textOf(call.In, "logGroupNamePattern")
 	if prefix != "" && pattern != "" {
 		return nil, badLogRequest("logGroupNamePrefix and logGroupNamePattern are mutually exclusive parameters.")
 	}
 	groups := slices.DeleteFunc(slices.Clone(l.groups), func(g *logGroup) bool {
 		return !strings.HasPrefix(g.name, prefix) || !strings.Contains(strings.ToLower(g.name), strings.ToLower(pattern))
 	})
+
 	slices.SortFunc(groups, func(a, b *logGroup) int { return strings.Compare(a.name, b.name) })
 	return logPage(l, call, "logGroups", groups, l.encodeGroup)
 }
@@ -40,7 +43,9 @@ func (l *Logs) describeLogStreams(call Call) (Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	prefix, byTime := textOf(call.In, "logStreamNamePrefix"), textOf(call.In, "orderBy") == "LastEventTime"
+
+	prefix := textOf(call.In, "logStreamNamePrefix")
+	byTime := textOf(call.In, "orderBy") == "LastEventTime"
 	if byTime && prefix != "" {
 		return nil, badLogRequest("Cannot order by LastEventTime with a logStreamNamePrefix.")
 	}
@@ -55,6 +60,7 @@ func (l *Logs) describeLogStreams(call Call) (Values, error) {
 		}
 		return order
 	})
+
 	return logPage(l, call, "logStreams", streams, func(s *logStream) Values { return l.encodeStream(g, s) })
 }
 
@@ -64,7 +70,8 @@ func (l *Logs) encodeStream(g *logGroup, s *logStream) Values {
 		"arn": l.arn("logs", "log-group:"+g.name+":log-stream:"+s.name),
 	}
 	if len(s.events) > 0 {
-		out["firstEventTimestamp"], out["lastEventTimestamp"] = s.events[0].at.UnixMilli(), s.last().UnixMilli()
+		out["firstEventTimestamp"] = s.events[0].at.UnixMilli()
+		out["lastEventTimestamp"] = s.last().UnixMilli()
 		out["lastIngestionTime"] = s.events[len(s.events)-1].taken.UnixMilli()
 	}
 	return out
@@ -76,6 +83,7 @@ func logPage[T any](l *Logs, call Call, list string, items []T, encode func(T) V
 	if l.PageSize > 0 {
 		size = min(size, l.PageSize)
 	}
+
 	window, next, ok := page(items, call.Operation, textOf(call.In, "nextToken"), size)
 	if !ok {
 		return nil, badLogRequest("The specified nextToken is invalid.")
@@ -84,9 +92,11 @@ func logPage[T any](l *Logs, call Call, list string, items []T, encode func(T) V
 	for i, item := range window {
 		rows[i] = encode(item)
 	}
+
 	out := Values{list: rows}
 	if next != "" {
 		out["nextToken"] = next
 	}
+
 	return out, nil
 }

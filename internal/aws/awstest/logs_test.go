@@ -26,7 +26,8 @@ func texts(events []types.OutputLogEvent) string {
 func TestFollowAStream(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	c.Logs.PageSize, c.Logs.EmptyPages = 2, 2
+	c.Logs.PageSize = 2
+	c.Logs.EmptyPages = 2
 	c.Logs.Write("/g", "1.0.0/1", "a", "b", "c")
 	var token *string
 	read := func() (string, bool) {
@@ -46,11 +47,13 @@ func TestFollowAStream(t *testing.T) {
 			t.Errorf("page %d: %q, same token: %v", i, got, same)
 		}
 	}
+
 	for range 2 {
 		if got, same := read(); got != "" || !same {
 			t.Errorf("at the end: %q, same token: %v", got, same)
 		}
 	}
+
 	c.Logs.Write("/g", "1.0.0/1", "d")
 	if got, same := read(); got != "d" || same {
 		t.Errorf("after more was written: %q, same token: %v", got, same)
@@ -66,6 +69,7 @@ func TestReadAStreamBackward(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	in.NextToken = last.NextBackwardToken
 	first, err := c.logReader().GetLogEvents(t.Context(), &in)
 	if err != nil || texts(last.Events) != "b c" || texts(first.Events) != "a" {
@@ -82,6 +86,7 @@ func TestEventsOfATime(t *testing.T) {
 	day := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
 	c.Logs.WriteAt("/g", "s", day.Add(time.Hour), "late")
 	c.Logs.WriteAt("/g", "s", day, "early")
+
 	out, err := c.logReader().GetLogEvents(t.Context(), &cloudwatchlogs.GetLogEventsInput{
 		LogGroupName: aws.String("/g"), LogStreamName: aws.String("s"), StartTime: aws.Int64(day.UnixMilli()), EndTime: aws.Int64(day.Add(time.Hour).UnixMilli()),
 	})
@@ -93,15 +98,19 @@ func TestEventsOfATime(t *testing.T) {
 func TestListGroupsAndStreams(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	ctx, client := t.Context(), c.logReader()
+	ctx := t.Context()
+	client := c.logReader()
 	c.Logs.AddGroup("/aws/x", 30)
+
 	for i := range 3 {
 		c.Logs.WriteAt("/aws/x", fmt.Sprintf("1.0.%d/1", i), time.Unix(int64(100-i), 0), "x")
 	}
+
 	groups, err := client.DescribeLogGroups(ctx, &cloudwatchlogs.DescribeLogGroupsInput{LogGroupNamePrefix: aws.String("/aws/")})
 	if err != nil || len(groups.LogGroups) != 1 || *groups.LogGroups[0].RetentionInDays != 30 || !strings.HasSuffix(*groups.LogGroups[0].Arn, ":/aws/x:*") {
 		t.Errorf("%+v, %v", groups, err)
 	}
+
 	for order, want := range map[types.OrderBy]string{"LogStreamName": "1.0.0/1 1.0.1/1 1.0.2/1", "LastEventTime": "1.0.2/1 1.0.1/1 1.0.0/1"} {
 		var names []string
 		pages := cloudwatchlogs.NewDescribeLogStreamsPaginator(client, &cloudwatchlogs.DescribeLogStreamsInput{
@@ -116,10 +125,12 @@ func TestListGroupsAndStreams(t *testing.T) {
 				names = append(names, *s.LogStreamName)
 			}
 		}
+
 		if got := strings.Join(names, " "); got != want {
 			t.Errorf("by %s: %s", order, got)
 		}
 	}
+
 	_, err = client.DescribeLogStreams(ctx, &cloudwatchlogs.DescribeLogStreamsInput{
 		LogGroupName: aws.String("/aws/x"), OrderBy: "LastEventTime", LogStreamNamePrefix: aws.String("1"),
 	})
@@ -137,9 +148,11 @@ func TestFilterEvents(t *testing.T) {
 	c.Logs.WriteAt("/g", "one", time.Unix(1, 0), "ERROR exit status 1")
 	c.Logs.WriteAt("/g", "two", time.Unix(2, 0), "all is well")
 	c.Logs.WriteAt("/g", "two", time.Unix(3, 0), "ERROR again")
+
 	find := func(in cloudwatchlogs.FilterLogEventsInput) (string, error) {
 		in.LogGroupName = aws.String("/g")
 		var all []string
+
 		pages := cloudwatchlogs.NewFilterLogEventsPaginator(c.logReader(), &in)
 		for pages.HasMorePages() {
 			page, err := pages.NextPage(t.Context())
@@ -150,6 +163,7 @@ func TestFilterEvents(t *testing.T) {
 				all = append(all, *e.LogStreamName+":"+*e.Message)
 			}
 		}
+
 		return strings.Join(all, ", "), nil
 	}
 	for pattern, want := range map[string]string{
@@ -159,6 +173,7 @@ func TestFilterEvents(t *testing.T) {
 			t.Errorf("%s: %q, %v", pattern, got, err)
 		}
 	}
+
 	if got, err := find(cloudwatchlogs.FilterLogEventsInput{LogStreamNamePrefix: aws.String("t")}); got != "two:all is well, two:ERROR again" {
 		t.Errorf("%q, %v", got, err)
 	}

@@ -33,6 +33,7 @@ func (m *matcher) match(path string, want, got any) {
 			}
 		}
 	}
+
 	switch want := want.(type) {
 	case map[string]any:
 		m.object(path, want, got)
@@ -45,6 +46,7 @@ func (m *matcher) match(path string, want, got any) {
 			return
 		}
 		m.text(path, want, text)
+
 	default:
 		if fmt.Sprint(want) != fmt.Sprint(got) {
 			m.differ(path, "want %v, got %v", want, got)
@@ -60,6 +62,7 @@ func (m *matcher) object(path string, want map[string]any, got any) {
 	}
 	names := maps.Clone(want)
 	maps.Copy(names, object)
+
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		wanted, here := want[name]
 		given, there := object[name]
@@ -80,12 +83,14 @@ func (m *matcher) list(path string, want []any, got any) {
 		m.differ(path, "want %d entries: %v\ngot %v", len(want), want, got)
 		return
 	}
+
 	switch path[strings.LastIndex(path, ".")+1:] { // those in no order
 	case "Parameters":
 		want, list = sorted(want, "ParameterKey"), sorted(list, "ParameterKey")
 	case "Details":
 		want, list = sorted(want, "ChangeSource"), sorted(list, "ChangeSource")
 	}
+
 	for i := range want {
 		m.match(fmt.Sprintf("%s[%d]", path, i), want[i], list[i])
 	}
@@ -112,10 +117,12 @@ func (m *matcher) text(path, want, got string) {
 	case "resource-status-reason":
 		return
 	}
+
 	want = strings.ReplaceAll(want, "111111111111", Account)
 	if strings.HasSuffix(want, "-date") {
 		want = strings.TrimSuffix(want, "date") + fmt.Sprintf("<date:%d>", len(m.bound))
 	}
+
 	want = generated.ReplaceAllStringFunc(want, func(id string) string {
 		return "<generated-" + strings.ToLower(regexp.MustCompile(`[^A-Za-z0-9]`).ReplaceAllString(id, "")) + ">"
 	})
@@ -126,6 +133,7 @@ func (m *matcher) text(path, want, got string) {
 func (m *matcher) variables(path, want, got string) {
 	var pattern strings.Builder
 	var names []string
+
 	at := 0
 	for _, span := range variable.FindAllStringIndex(want, -1) {
 		pattern.WriteString(regexp.QuoteMeta(want[at:span[0]]))
@@ -138,12 +146,14 @@ func (m *matcher) variables(path, want, got string) {
 		pattern.WriteString(`(.+?)`)
 		names = append(names, name)
 	}
+
 	pattern.WriteString(regexp.QuoteMeta(want[at:]))
 	parts := regexp.MustCompile(`(?s)\A` + pattern.String() + `\z`).FindStringSubmatch(got)
 	if parts == nil {
 		m.differ(path, "want %q, got %q (%v)", want, got, m.bound)
 		return
 	}
+
 	for i, name := range names {
 		m.bind(path, name, parts[i+1])
 	}

@@ -80,6 +80,7 @@ func readModel(path string) (*model, error) {
 		return nil, err
 	}
 	defer file.Close()
+
 	text, err := gzip.NewReader(file)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
@@ -88,9 +89,11 @@ func readModel(path string) (*model, error) {
 	if err := json.NewDecoder(text).Decode(m); err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
+
 	if s := m.Shapes["InstanceType"]; s != nil {
 		s.Enum = nil // there are new ones every month: EC2 itself says which it knows
 	}
+
 	m.amend()
 	return m, nil
 }
@@ -98,7 +101,8 @@ func readModel(path string) (*model, error) {
 // amend adds what AWS answers though its model does not say so: events of CloudFormation have stacks' statuses, too, as
 // its recorded answers show.
 func (m *model) amend() {
-	events, stacks := m.Shapes["ResourceStatus"], m.Shapes["StackStatus"]
+	events := m.Shapes["ResourceStatus"]
+	stacks := m.Shapes["StackStatus"]
 	if m.Metadata.EndpointPrefix == "cloudformation" && events != nil && stacks != nil {
 		events.Enum = append(events.Enum, stacks.Enum...)
 	}

@@ -81,6 +81,7 @@ func observe(t *testing.T, c *Cloud) []string {
 	o.build(t.Context(), pipeline, "second")
 	o.lists(t.Context(), pipeline)
 	o.machines(t.Context(), base)
+
 	o.parameters(t.Context(), base)
 	o.log(t.Context())
 	return o.facts
@@ -93,6 +94,7 @@ func (o *observer) build(ctx context.Context, pipeline, token string) {
 		return
 	}
 	o.see("start", aws.ToString(started.ImageBuildVersionArn), nil)
+
 	for range 10 {
 		out, err := o.builder.GetImage(ctx, &imagebuilder.GetImageInput{ImageBuildVersionArn: started.ImageBuildVersionArn})
 		if err != nil || out.Image == nil || out.Image.State == nil {
@@ -105,11 +107,13 @@ func (o *observer) build(ctx context.Context, pipeline, token string) {
 			break
 		}
 	}
+
 	runs, err := o.builder.ListWorkflowExecutions(ctx, &imagebuilder.ListWorkflowExecutionsInput{ImageBuildVersionArn: started.ImageBuildVersionArn})
 	if err != nil {
 		o.see("workflows", nil, err)
 		return
 	}
+
 	for _, run := range runs.WorkflowExecutions {
 		steps, err := o.builder.ListWorkflowStepExecutions(ctx, &imagebuilder.ListWorkflowStepExecutionsInput{WorkflowExecutionId: run.WorkflowExecutionId})
 		if err != nil {
@@ -129,6 +133,7 @@ func (o *observer) lists(ctx context.Context, pipeline string) {
 	} else {
 		o.see("pipeline", "nothing", err)
 	}
+
 	pages := imagebuilder.NewListImagePipelineImagesPaginator(o.builder, &imagebuilder.ListImagePipelineImagesInput{ImagePipelineArn: &pipeline, MaxResults: aws.Int32(1)})
 	for n := 0; pages.HasMorePages() && n < 10; n++ {
 		page, err := pages.NextPage(ctx)
@@ -140,6 +145,7 @@ func (o *observer) lists(ctx context.Context, pipeline string) {
 			o.see("images", []any{aws.ToString(image.Version), image.BuildType}, nil)
 		}
 	}
+
 	_, err = o.builder.GetImage(ctx, &imagebuilder.GetImageInput{ImageBuildVersionArn: aws.String("arn:aws:imagebuilder:eu-central-1:123456789012:image/none/1.0.0/1")})
 	o.see("no image", "found", err)
 }
@@ -152,20 +158,24 @@ func (o *observer) machines(ctx context.Context, base string) {
 	} else {
 		o.see("AMI", "not one", err)
 	}
+
 	_, err = o.ec2.DescribeImages(ctx, &ec2.DescribeImagesInput{ImageIds: []string{"ami-0123456789abcdef9"}})
 	o.see("no AMI", "found", err)
+
 	types, err := o.ec2.DescribeInstanceTypes(ctx, &ec2.DescribeInstanceTypesInput{InstanceTypes: []ec2types.InstanceType{"t4g.small"}})
 	if err == nil && len(types.InstanceTypes) == 1 {
 		o.see("type", types.InstanceTypes[0].ProcessorInfo.SupportedArchitectures, nil)
 	} else {
 		o.see("type", "not one", err)
 	}
+
 	o.c.EC2.AddRouteTable(RouteTable{VPC: "vpc-0123456789abcdef0", Main: true})
 	tables, err := o.ec2.DescribeRouteTables(ctx, &ec2.DescribeRouteTablesInput{Filters: []ec2types.Filter{where("association.subnet-id", "subnet-0123456789abcdef0")}})
 	if err != nil {
 		o.see("tables", nil, err)
 		return
 	}
+
 	o.see("tables", len(tables.RouteTables), nil)
 }
 
@@ -174,8 +184,10 @@ func (o *observer) parameters(ctx context.Context, ami string) {
 		_, err := o.ssm.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/base"), Value: &ami, Type: "String", Overwrite: &overwrite})
 		o.see("put", "done", err)
 	}
+
 	_, err := o.ssm.PutParameter(ctx, &ssm.PutParameterInput{Name: aws.String("/new"), Value: &ami, Type: "String", DataType: aws.String("aws:ec2:image")})
 	o.see("put", "done", err)
+
 	for range 2 {
 		got, err := o.ssm.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/new")})
 		if err != nil || got.Parameter == nil {
@@ -189,6 +201,7 @@ func (o *observer) parameters(ctx context.Context, ami string) {
 func (o *observer) log(ctx context.Context) {
 	in := cloudwatchlogs.GetLogEventsInput{LogGroupName: aws.String("/aws/imagebuilder/nightly/1/images"), LogStreamName: aws.String("1.0.0/1"), StartFromHead: aws.Bool(true), Limit: aws.Int32(20)}
 	lines := 0
+
 	for range 6 {
 		page, err := o.logs.GetLogEvents(ctx, &in)
 		if err != nil {
@@ -224,6 +237,7 @@ func TestMutantsAreNoticed(t *testing.T) {
 	if diff := cmp.Diff(honest, observe(t, Start(t))); diff != "" {
 		t.Fatalf("twice is not the same:\n%s", diff)
 	}
+
 	for name, m := range mutants() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -232,7 +246,9 @@ func TestMutantsAreNoticed(t *testing.T) {
 			inner := c.served[model].service
 			c.endpoints[environmentName(model)].Close()
 			c.serve(&spoiled{inner, operation, m.spoil}, modelData(t, venv.Python(t)))
-			seen, against := observe(t, c), c.Violations()
+			seen := observe(t, c)
+
+			against := c.Violations()
 			if cmp.Equal(honest, seen) && len(against) == 0 {
 				t.Error("nobody noticed")
 			}
@@ -255,6 +271,7 @@ func mutants() map[string]mutant {
 			return out, nil
 		}
 	}
+
 	return map[string]mutant{
 		"a status that there is not": {"imagebuilder.GetImage", answers(func(out Values) { image(out)["state"] = Values{"status": "DONE"} })},
 		"no state":                   {"imagebuilder.GetImage", answers(func(out Values) { delete(image(out), "state") })},

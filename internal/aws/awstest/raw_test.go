@@ -26,9 +26,11 @@ func postAt(t *testing.T, c *Cloud, service, scope, body string, header http.Hea
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for name, values := range header {
 		r.Header[name] = values
 	}
+
 	sum := sha256.Sum256([]byte(body))
 	credentials := aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}
 	if err := v4.NewSigner().SignHTTP(t.Context(), credentials, r, hex.EncodeToString(sum[:]), scope, Region, when); err != nil {
@@ -39,6 +41,7 @@ func postAt(t *testing.T, c *Cloud, service, scope, body string, header http.Hea
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
+
 	text, err := io.ReadAll(answer.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -46,6 +49,7 @@ func postAt(t *testing.T, c *Cloud, service, scope, body string, header http.Hea
 	if answer.Header.Get("X-Amzn-Requestid") == "" {
 		t.Error("an answer without a request ID")
 	}
+
 	return answer.StatusCode, string(text)
 }
 
@@ -59,6 +63,7 @@ func TestRequestsThatNoSDKSends(t *testing.T) {
 		}
 		return v.Encode()
 	}
+
 	for name, test := range map[string]struct{ service, body, target, says string }{
 		"query: unknown field":      {"cloudformation", form("Action", "DescribeStacks", "Stack", "s"), "", "Unknown parameter 'Stack'"},
 		"query: nested unknown":     {"cloudformation", form("Action", "CreateStack", "StackName", "s", "Tags.member.1.Key", "k", "Tags.member.1.Value", "v", "Tags.member.1.Val", "v"), "", "'Tags.1.Val'"},
@@ -79,13 +84,16 @@ func TestRequestsThatNoSDKSends(t *testing.T) {
 			t.Parallel()
 			c, _ := startEcho(t, test.service, nil)
 			header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+
 			if test.target != "" {
 				header = http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {test.target}}
 			}
+
 			if status, text := post(t, c, test.service, test.service, test.body, header); status != http.StatusBadRequest {
 				t.Errorf("status %d: %s", status, text)
 			}
 			wantViolation(t, c, test.says)
+
 			c.overlooks = func(found string) bool { return strings.Contains(found, test.says) }
 			if status, text := post(t, c, test.service, test.service, test.body, header); status != http.StatusOK && test.says != "no such operation" {
 				t.Errorf("something else than %q makes it status %d: %s %q", test.says, status, text, c.Violations())

@@ -60,8 +60,10 @@ var replayedChangeSets = map[string]func(*replay){
 		r.is("describe_first_cs", r.made(look, "CREATE_COMPLETE"))
 		r.do("ExecuteChangeSet", look)
 		r.wait(r.stack, "CREATE_COMPLETE")
-		in["ChangeSetName"], in["ChangeSetType"] = "two", "UPDATE"
+		in["ChangeSetName"] = "two"
+		in["ChangeSetType"] = "UPDATE"
 		nothing := r.do("CreateChangeSet", in)
+
 		r.is("nochange_changeset", nothing)
 		look["ChangeSetName"] = nothing["Id"]
 		r.is("describe_nochange", r.made(look, "FAILED"))
@@ -100,6 +102,7 @@ var replayedChangeSets = map[string]func(*replay){
 		r.destroy(one["StackId"].(string))
 		two := r.do("CreateChangeSet", in)
 		r.made(Values{"ChangeSetName": two["Id"]}, "CREATE_COMPLETE")
+
 		r.is("new_stack_desc", r.do("DescribeStacks", Values{"StackName": r.stack}))
 		r.is("stack_id_desc", r.do("DescribeStacks", Values{"StackName": one["StackId"]}))
 		r.is("new_stack_id_desc", r.do("DescribeStacks", Values{"StackName": two["StackId"]}))
@@ -118,12 +121,14 @@ var replayedChangeSets = map[string]func(*replay){
 		in := Values{"StackName": r.stack, "ChangeSetName": "initial", "ChangeSetType": "CREATE", "TemplateBody": minimalTemplate}
 		one := r.do("CreateChangeSet", in)
 		r.made(Values{"ChangeSetName": one["Id"]}, "CREATE_COMPLETE")
-		in["StackName"], in["ChangeSetName"] = one["StackId"], "additional"
+		in["StackName"] = one["StackId"]
+		in["ChangeSetName"] = "additional"
 		r.made(Values{"ChangeSetName": r.do("CreateChangeSet", in)["Id"]}, "CREATE_COMPLETE")
 		r.is("describe_stack", r.do("DescribeStacks", Values{"StackName": one["StackId"]}))
 		r.destroy(one["StackId"].(string))
 		in["ChangeSetName"] = "revived-stack-changeset"
 		answer, _ := r.fails("CreateChangeSet", in)
+
 		r.is("recreate_deleted_with_id_exception", answer)
 	},
 	"test_multiple_create_changeset": func(r *replay) {
@@ -178,11 +183,13 @@ var replayedChangeSets = map[string]func(*replay){
 }
 
 func describeAfterDelete(r *replay) {
-	one, two := Values{"StackName": r.stack, "ChangeSetName": "cs-one"}, Values{"StackName": r.stack, "ChangeSetName": "cs-two"}
+	one := Values{"StackName": r.stack, "ChangeSetName": "cs-one"}
+	two := Values{"StackName": r.stack, "ChangeSetName": "cs-two"}
 	template := simpleTemplate[:strings.Index(simpleTemplate, "Outputs:")]
 	r.do("CreateChangeSet", Values{
 		"StackName": r.stack, "ChangeSetName": "cs-one", "ChangeSetType": "CREATE", "TemplateBody": template, "Parameters": parametersOf(map[string]string{"TopicName": "topic-one"}),
 	})
+
 	r.made(one, "CREATE_COMPLETE")
 	r.do("ExecuteChangeSet", one)
 	r.wait(r.stack, "CREATE_COMPLETE")
@@ -192,6 +199,7 @@ func describeAfterDelete(r *replay) {
 	r.do("CreateChangeSet", Values{
 		"StackName": r.stack, "ChangeSetName": "cs-two", "ChangeSetType": "UPDATE", "TemplateBody": template, "Parameters": parametersOf(map[string]string{"TopicName": "topic-two"}),
 	})
+
 	r.is("describe-2", r.made(two, "CREATE_COMPLETE"))
 }
 

@@ -114,6 +114,7 @@ var replayedStacks = map[string]func(*replay){
 		r.do("CreateChangeSet", Values{
 			"StackName": r.stack, "ChangeSetName": "two", "TemplateBody": apiTemplate + "  Bucket: {Type: 'AWS::S3::Bucket'}\n", "Parameters": parametersOf(map[string]string{"ApiName": "test_2"}),
 		})
+
 		look := Values{"StackName": r.stack, "ChangeSetName": "two"}
 		r.made(look, "CREATE_COMPLETE")
 		r.do("ExecuteChangeSet", look)
@@ -132,6 +133,7 @@ var replayedStacks = map[string]func(*replay){
 			}
 			r.redeploy(template, names)
 		}
+
 		r.is("describe-result", r.do("DescribeStacks", Values{"StackName": r.stack}))
 	},
 }
@@ -168,6 +170,7 @@ func stackNameConflicts(r *replay) {
 	answer, _ = r.fails("DescribeStacks", Values{"StackName": r.stack})
 	r.is("deleted_stack_not_found_exc", answer)
 	answer, _ = r.fails("DescribeStackEvents", Values{"StackName": r.stack})
+
 	r.is("deleted_stack_events_not_found_by_name", answer)
 	r.is("deleted_stack_desc", r.do("DescribeStacks", Values{"StackName": one}))
 	two := r.do("CreateStack", in)["StackId"].(string)
@@ -186,6 +189,7 @@ func blockedDeletion(r *replay) {
 	id := r.do("CreateStack", Values{
 		"StackName": r.stack, "TemplateBody": policyTemplate, "Parameters": parametersOf(map[string]string{"Name": "policy"}), "Capabilities": []any{"CAPABILITY_NAMED_IAM"},
 	})["StackId"].(string)
+
 	r.wait(id, "ROLLBACK_FAILED")
 	r.is("stack_post_create", r.do("DescribeStacks", Values{"StackName": id}))
 	r.do("DeleteStack", Values{"StackName": id})

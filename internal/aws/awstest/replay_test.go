@@ -36,6 +36,7 @@ func recorded(t *testing.T) map[string]map[string]any {
 	if err != nil || len(all) == 0 {
 		t.Fatalf("%s: %d recordings in %s: %v", recordingsVariable, len(all), dir, err)
 	}
+
 	return all
 }
 
@@ -51,9 +52,11 @@ func read(all map[string]map[string]any, file, path string) error {
 	if err := json.Unmarshal(text, &tests); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
+
 	for name, test := range tests {
 		all[file+"/"+name[strings.LastIndex(name, "::")+2:]] = test.Content
 	}
+
 	return nil
 }
 
@@ -80,12 +83,14 @@ func (r *replay) run(steps func(*replay)) (differences []string) {
 			differences = append(r.matcher.found, b.why)
 		}
 	}()
+
 	steps(r)
 	for _, key := range slices.Sorted(maps.Keys(r.content)) {
 		if !r.matched[key] {
 			r.matcher.differ(key, "it was not compared")
 		}
 	}
+
 	return r.matcher.found
 }
 
@@ -96,12 +101,15 @@ func (r *replay) is(key string, got any, not ...string) {
 	if !ok {
 		panic(broken{"nothing was recorded for " + key})
 	}
+
 	r.matched[key] = true
 	withoutOldReplacements(want)
+
 	for _, name := range not {
 		strip(want, name)
 		strip(got, name)
 	}
+
 	r.matcher.match(key, want, got)
 }
 
@@ -166,6 +174,7 @@ func (r *replay) wait(name, want string) Values {
 			panic(broken{fmt.Sprintf("stack %s is %s, want %s", name, status, want)})
 		}
 	}
+
 	panic(broken{"stack " + name + " never is " + want})
 }
 

@@ -105,19 +105,25 @@ func parameterTemplate(kind string) string {
 func (r *replay) capture(before, after string, between func()) (id string) {
 	for i, template := range []string{before, after} {
 		n := string("12"[i])
-		kind, done := "CREATE", "CREATE_COMPLETE"
+		kind := "CREATE"
+		done := "CREATE_COMPLETE"
+
 		if i == 1 {
 			between()
-			kind, done = "UPDATE", "UPDATE_COMPLETE"
+			kind = "UPDATE"
+			done = "UPDATE_COMPLETE"
 		}
+
 		in := Values{"StackName": r.stack, "ChangeSetName": "cs", "TemplateBody": template, "ChangeSetType": kind}
 		if given := r.parameters[i]; given != nil {
 			in["Parameters"] = parametersOf(given)
 		}
+
 		recordedCapabilities := structOf(r.content, "describe-change-set-1")["Capabilities"]
 		if list, _ := recordedCapabilities.([]any); len(list) > 0 { // later recordings acknowledge them
 			in["Capabilities"] = list
 		}
+
 		created := r.do("CreateChangeSet", in)
 		id = created["StackId"].(string)
 		r.is("create-change-set-"+n, created)
@@ -126,15 +132,19 @@ func (r *replay) capture(before, after string, between func()) (id string) {
 		r.is("execute-change-set-"+n, r.do("ExecuteChangeSet", Values{"ChangeSetName": created["Id"]}))
 		r.is("post-create-"+n+"-describe", r.wait(id, done))
 	}
+
 	events := byResource(r.do("DescribeStackEvents", Values{"StackName": id})["StackEvents"].([]any))
 	r.destroy(id)
 	r.is("delete-describe", only(r.do("DescribeStacks", Values{"StackName": id})))
+
 	if structOf(r.content, "per-resource-events")["Stack"] != nil { // later recordings shorten the events, and have those of the deletion
 		events = perResource(r.transitions(id), r.stack)
 	}
+
 	if r.content["per-resource-events"] != nil {
 		r.is("per-resource-events", events)
 	}
+
 	return id
 }
 
@@ -158,12 +168,14 @@ func (r *replay) transitions(id string) []Values {
 	last := map[string]string{}
 	for _, event := range r.do("DescribeStackEvents", Values{"StackName": id})["StackEvents"].([]any) {
 		e := event.(Values)
-		name, status := textOf(e, "LogicalResourceId"), textOf(e, "ResourceStatus")
+		name := textOf(e, "LogicalResourceId")
+		status := textOf(e, "ResourceStatus")
 		if status != "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS" && last[name] != status {
 			last[name] = status
 			kept = append(kept, e)
 		}
 	}
+
 	slices.Reverse(kept)
 	return kept
 }
@@ -182,6 +194,7 @@ func perResource(events []Values, stackName string) Values {
 		list, _ := all[name].([]any)
 		all[name] = append(list, short)
 	}
+
 	return all
 }
 
@@ -194,18 +207,22 @@ func (r *replay) shrink(without ...string) {
 		}
 		return body
 	}
+
 	all := Values{"Dummy": resource("dummy"), "A": resource("root", "Dummy"), "B": resource(Values{"Ref": "A"}), "C": resource(Values{"Ref": "B"})}
 	fewer := maps.Clone(all)
 	for _, name := range without {
 		delete(fewer, name)
 	}
+
 	one, _ := json.Marshal(Values{"Resources": all}) // texts and maps
 	two, _ := json.Marshal(Values{"Resources": fewer})
 	id := r.capture(string(one), string(two), func() {})
+
 	list := []any{}
 	for _, e := range r.transitions(id) {
 		list = append(list, []any{e["LogicalResourceId"], e["ResourceStatus"]})
 	}
+
 	r.is("all-events", list)
 }
 
@@ -216,8 +233,10 @@ func (r *replay) order(names ...string) {
 	for _, name := range names {
 		resources = append(resources, `"`+name+`": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": `+values[name]+`}}`)
 	}
+
 	id := r.deploy(`{"Resources": {`+strings.Join(resources, ", ")+`}}`, nil)
 	r.destroy(id)
+
 	list := []any{}
 	for _, event := range reversed(r.do("DescribeStackEvents", Values{"StackName": id})["StackEvents"].([]any)) {
 		e := event.(Values)
@@ -225,6 +244,7 @@ func (r *replay) order(names ...string) {
 			list = append(list, e)
 		}
 	}
+
 	r.is("events", list)
 }
 
@@ -239,6 +259,7 @@ func hiddenParameter(r *replay) {
 		r.is(changeSetKey, r.made(in, "CREATE_COMPLETE"))
 		r.is(stackKey, r.do("DescribeStacks", Values{"StackName": id}))
 	}
+
 	step("first", secretTemplate, "NewSecretValue1", "describe_change_set_on_create_complete", "describe_stack_on_create_complete")
 	r.do("UpdateStack", Values{"StackName": r.stack, "TemplateBody": secretTemplate, "Parameters": secret("NewSecretValue1")})
 	r.wait(r.stack, "UPDATE_COMPLETE")

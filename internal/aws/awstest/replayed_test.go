@@ -14,11 +14,14 @@ func replayed() map[string]func(*replay) {
 			all[file+"/"+name] = do
 		}
 	}
+
 	add("changesets", replayedChangeSets)
 	add("stacks", replayedStacks)
+
 	for _, order := range []string{"A-B-C", "A-C-B", "B-A-C", "B-C-A", "C-A-B", "C-B-A"} {
 		all["stacks/test_stack_deploy_order["+order+"]"] = func(r *replay) { r.order(strings.Split(order, "-")...) }
 	}
+
 	for _, text := range []string{topicsYAML, topicsJSON} {
 		format := map[bool]string{true: "yaml", false: "json"}[text == topicsYAML]
 		all["stacks/test_get_template_using_create_stack["+format+"]"] = func(r *replay) {
@@ -30,15 +33,19 @@ func replayed() map[string]func(*replay) {
 			r.template()
 		}
 	}
+
 	for name, do := range replayedUpdates {
 		all[fileOf(name)+"/"+name] = do
 	}
+
 	for name, p := range replayedPairs {
 		all[name] = p.replay
 	}
+
 	for name, p := range replayedFunctions {
 		all[name] = p.replay
 	}
+
 	return all
 }
 
@@ -73,16 +80,21 @@ const fewestRecordings, fewestAnswers = 62, 177
 // The server answers as AWS did.
 func TestAnswersAsAWSDid(t *testing.T) {
 	t.Parallel()
-	content, client := recorded(t), startForeign(t)
-	steps, answers := replayed(), 0
+	content := recorded(t)
+	client := startForeign(t)
+	steps := replayed()
+	answers := 0
 	maps.DeleteFunc(steps, func(name string, _ func(*replay)) bool { return content[name] == nil })
+
 	for name := range steps {
 		answers += len(content[name])
 	}
+
 	if len(steps) < fewestRecordings || answers < fewestAnswers {
 		t.Errorf("%d recordings with %d answers are compared, want %d with %d", len(steps), answers, fewestRecordings, fewestAnswers)
 	}
 	t.Logf("%d recordings with %d answers", len(steps), answers)
+
 	for name, do := range steps {
 		t.Run(name, func(t *testing.T) {
 			for _, difference := range newReplay(t, client, content[name]).run(do) {

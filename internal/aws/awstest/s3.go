@@ -80,6 +80,7 @@ func (s *S3) Keys(bucket string) ([]string, error) {
 func (s *S3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	operation := s3Operation(r, key)
+
 	if why := unauthorized(r, "s3", nil); why != "" {
 		refuse(w, r, denial("s3", why))
 		return
@@ -91,12 +92,14 @@ func (s *S3) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		cut(w)
 	case due && planned.Cut:
 		cut(w)
+
 	case due:
 		refuse(w, r, planned)
 	case operation == "CreateBucket" && s.taken(bucket) != nil:
 		refuse(w, r, *s.taken(bucket))
 	case operation == "CreateBucket" && !here(r):
 		refuse(w, r, Fault{Code: "IllegalLocationConstraintException", Message: "The location constraint is incompatible for the region specific endpoint this request was sent to.", Status: http.StatusBadRequest})
+
 	case s.foreign(bucket, r.Header.Get("X-Amz-Expected-Bucket-Owner")):
 		refuse(w, r, Fault{Code: "AccessDenied", Message: "Access Denied", Status: http.StatusForbidden})
 	default:

@@ -16,9 +16,11 @@ type Services struct {
 // botocore's data.
 func newServices(cloud *Cloud, data string) Services {
 	here := account{number: Account, region: Region, now: time.Now}
-	ec2, logs := newEC2(here), newLogs(here)
+	ec2 := newEC2(here)
+	logs := newLogs(here)
 	ssm := newSSM(here, ec2)
-	builder, stacks := newImageBuilder(here, ec2, ssm, logs), newCloudFormation(cloud, data)
+	builder := newImageBuilder(here, ec2, ssm, logs)
+	stacks := newCloudFormation(cloud, data)
 	builder.follow(stacks)
 	return Services{CloudFormation: stacks, STS: &STS{}, EC2: ec2, SSM: ssm, Logs: logs, ImageBuilder: builder}
 }

@@ -29,6 +29,7 @@ func TestServicesByForeignClient(t *testing.T) {
 			asking.Env = append(asking.Env, variable)
 		}
 	}
+
 	asking.Stderr = os.Stderr
 	text, err := asking.Output()
 	if err != nil {
@@ -38,6 +39,7 @@ func TestServicesByForeignClient(t *testing.T) {
 	if err := json.Unmarshal(text, &got); err != nil {
 		t.Fatal(err)
 	}
+
 	want := map[string]any{
 		"statuses": []any{"CREATING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING", "AVAILABLE"},
 		"steps": []any{
@@ -59,6 +61,7 @@ func TestServicesByForeignClient(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+
 	for _, model := range []string{"imagebuilder", "ec2", "ssm", "logs"} {
 		c.wantAllCalled(t, model)
 	}
@@ -72,6 +75,7 @@ func (c *Cloud) wantAllCalled(t *testing.T, model string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	for operation := range known.Operations {
 		if e.service.Operation(operation) != nil && c.Calls(model, operation) == 0 {
 			t.Errorf("%s.%s is served, and was not asked for", model, operation)

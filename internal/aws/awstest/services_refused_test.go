@@ -12,6 +12,7 @@ import (
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	const absent = "arn:aws:imagebuilder:eu-central-1:123456789012:"
+
 	filter := func(name string) []any { return []any{Values{"Name": name, "Values": []any{"x"}}} }
 	for _, test := range []struct {
 		call string // service and operation
@@ -78,16 +79,22 @@ func TestOlderFiltersOfParameters(t *testing.T) {
 func TestPipelineSwitchedByHand(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	pipeline, _ := c.nightly(func(p *Pipeline) { p.Disabled, p.NoTests, p.Version = true, true, "2.1.x" })
+	pipeline, _ := c.nightly(func(p *Pipeline) {
+		p.Disabled = true
+		p.NoTests = true
+		p.Version = "2.1.x"
+	})
 	if ran := c.ImageBuilder.RunScheduled(pipeline); ran != "" {
 		t.Error("disabled, and it ran", ran)
 	}
+
 	c.ImageBuilder.SetStatus(pipeline, "ENABLED")
 	image := c.ImageBuilder.RunScheduled(pipeline)
 	if status := c.ImageBuilder.Finish(image); status != "AVAILABLE" {
 		t.Error("status", status)
 	}
 	got, _ := c.ImageBuilder.Image(image)
+
 	want := Image{ARN: image, Version: "2.1.0/1", Pipeline: pipeline, Status: "AVAILABLE", Base: c.SSM.Value("/base"), AMI: c.SSM.Value("/out"), Scheduled: true}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -33,6 +33,7 @@ func unauthorized(r *http.Request, service string, body []byte) string {
 	if parts == nil {
 		return "malformed"
 	}
+
 	when, err := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
 	switch {
 	case parts[1] != accessKey || r.Header.Get("X-Amz-Security-Token") != "":
@@ -44,6 +45,7 @@ func unauthorized(r *http.Request, service string, body []byte) string {
 	case signature(r, strings.Split(parts[5], ";"), service, when, body) != parts[6]:
 		return "different"
 	}
+
 	return ""
 }
 
@@ -62,11 +64,13 @@ func signature(r *http.Request, signed []string, service string, when time.Time,
 			again.Header[http.CanonicalHeaderKey(name)] = r.Header.Values(name)
 		}
 	}
+
 	sum := r.Header.Get("X-Amz-Content-Sha256")
 	if sum == "" || service != "s3" {
 		hash := sha256.Sum256(body)
 		sum = hex.EncodeToString(hash[:])
 	}
+
 	credentials := aws.Credentials{AccessKeyID: accessKey, SecretAccessKey: secretKey}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" })
 	if err := signer.SignHTTP(context.Background(), credentials, again, sum, service, Region, when); err != nil {
@@ -76,6 +80,7 @@ func signature(r *http.Request, signed []string, service string, when time.Time,
 	if parts == nil {
 		return ""
 	}
+
 	return parts[6]
 }
 

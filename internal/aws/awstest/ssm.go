@@ -162,11 +162,13 @@ func (s *SSM) find(text string) (Parameter, error) {
 	if selector == "" {
 		return p, nil
 	}
+
 	versions := s.parameters[name].versions
 	i := slices.IndexFunc(versions, func(p Parameter) bool { return fmt.Sprint(p.Version) == selector })
 	if i < 0 {
 		return Parameter{}, Fault{Code: "ParameterVersionNotFound", Message: "Systems Manager could not find version " + selector + " of " + name + "."}
 	}
+
 	return versions[i], nil
 }
 
@@ -200,7 +202,9 @@ func (s *SSM) shown(call Call, p Parameter) Values {
 func (s *SSM) getParameters(call Call) (Values, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	found, invalid := []any{}, []any{}
+	found := []any{}
+
+	invalid := []any{}
 	for _, name := range listOf[string](call.In, "Names") {
 		if p, err := s.find(name); err == nil {
 			found = append(found, s.shown(call, p))
@@ -208,6 +212,7 @@ func (s *SSM) getParameters(call Call) (Values, error) {
 			invalid = append(invalid, name)
 		}
 	}
+
 	return Values{"Parameters": found, "InvalidParameters": invalid}, nil
 }
 

@@ -13,16 +13,19 @@ func (s *SSM) getParametersByPath(call Call) (Values, error) {
 	if !strings.HasPrefix(path, "/") {
 		return nil, invalidParameter("The parameter doesn't meet the parameter name requirements. The parameter name must begin with a forward slash \"/\".")
 	}
+
 	under := Values{"Key": "Path", "Option": "OneLevel", "Values": []any{path}}
 	if truthOf(call.In, "Recursive") {
 		under["Option"] = "Recursive"
 	}
+
 	conditions := append([]Values{under}, listOf[Values](call.In, "ParameterFilters")...)
 	for _, condition := range conditions[1:] {
 		if !slices.Contains([]string{"Type", "KeyId", "Label", "DataType"}, textOf(condition, "Key")) {
 			return nil, Fault{Code: "InvalidFilterKey"}
 		}
 	}
+
 	return s.list(call, conditions, 10, func(p Parameter) Values { return s.shown(call, p) })
 }
 
@@ -40,10 +43,13 @@ func (s *SSM) describeParameters(call Call) (Values, error) {
 		}
 		conditions = append(conditions, old)
 	}
+
 	return s.list(call, conditions, 50, func(p Parameter) Values {
 		out := s.encode(p)
 		delete(out, "Value")
-		out["Tier"], out["LastModifiedUser"], out["Policies"] = p.Tier, "arn:aws:iam::"+s.number+":user/deployer", []any{}
+		out["Tier"] = p.Tier
+		out["LastModifiedUser"] = "arn:aws:iam::" + s.number + ":user/deployer"
+		out["Policies"] = []any{}
 		if p.Description != "" {
 			out["Description"] = p.Description
 		}
@@ -60,10 +66,12 @@ func (s *SSM) list(call Call, conditions []Values, most int64, encode func(Param
 			all = append(all, p)
 		}
 	}
+
 	size := numberOf(call.In, "MaxResults", most)
 	if s.PageSize > 0 {
 		size = min(size, s.PageSize)
 	}
+
 	window, next, ok := page(all, call.Operation, textOf(call.In, "NextToken"), size)
 	if !ok {
 		return nil, Fault{Code: "InvalidNextToken", Message: "The specified token is not valid."}
@@ -78,13 +86,16 @@ func (s *SSM) list(call Call, conditions []Values, most int64, encode func(Param
 			rows = append(rows, encode(p))
 		}
 	}
+
 	if _, err := fitsAll(Parameter{}, conditions); err != nil { // said even if there is nothing to compare with
 		return nil, err
 	}
 	out := Values{"Parameters": rows}
+
 	if next != "" {
 		out["NextToken"] = next
 	}
+
 	return out, nil
 }
 
@@ -103,7 +114,10 @@ func fitsAll(p Parameter, conditions []Values) (bool, error) {
 // fitsOne compares a parameter with one condition.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_ParameterStringFilter.html
 func fitsOne(p Parameter, condition Values) (bool, error) {
-	key, option, wanted := textOf(condition, "Key"), textOf(condition, "Option"), listOf[string](condition, "Values")
+	key := textOf(condition, "Key")
+	option := textOf(condition, "Option")
+
+	wanted := listOf[string](condition, "Values")
 	if len(wanted) == 0 {
 		return false, Fault{Code: "InvalidFilterValue", Message: "The filter " + key + " has no values."}
 	}
@@ -111,10 +125,12 @@ func fitsOne(p Parameter, condition Values) (bool, error) {
 	if !known {
 		return false, Fault{Code: "InvalidFilterKey"}
 	}
+
 	compare, ok := comparison(key, option)
 	if !ok {
 		return false, Fault{Code: "InvalidFilterOption", Message: "The following filter option is not valid: " + option + "."}
 	}
+
 	return slices.ContainsFunc(wanted, func(w string) bool { return compare(value, w) }), nil
 }
 
@@ -128,14 +144,17 @@ func comparison(key, option string) (func(value, wanted string) bool, bool) {
 		return func(name, path string) bool {
 			return inside(name, path) && !strings.Contains(name[len(strings.TrimSuffix(path, "/"))+1:], "/")
 		}, true
+
 	case key == "Path":
 		return nil, false
 	case option == "Equals" || option == "":
 		return func(value, wanted string) bool { return value == wanted }, true
 	case option == "BeginsWith":
 		return strings.HasPrefix, true
+
 	case option == "Contains" && key == "Name":
 		return strings.Contains, true
 	}
+
 	return nil, false
 }

@@ -19,22 +19,27 @@ func (s *SSM) putParameter(call Call) (Values, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
+
 	var old Parameter
 	exists := false
+
 	if e := s.parameters[name]; e != nil {
 		old, exists = e.newest()
 	}
+
 	p, err := s.wanted(call.In, old, exists)
 	if err != nil {
 		return nil, err
 	}
 	entry := s.entry(name)
 	next := s.stamped(entry, p)
+
 	if p.DataType == "aws:ec2:image" {
 		entry.pending = append(entry.pending, p)
 	} else {
 		entry.versions = append(entry.versions, next)
 	}
+
 	return Values{"Version": next.Version, "Tier": p.Tier}, nil
 }
 
@@ -51,15 +56,18 @@ func checkName(name string) error {
 		return Fault{Code: "AccessDeniedException", Message: "No access to reserved parameter name: " + name + "."}
 	case strings.HasPrefix(first, "ssm"):
 		return invalidParameter(`Parameter name: can't be prefixed with "ssm" (case-insensitive).`)
+
 	case strings.Contains(name, "/") && !strings.HasPrefix(name, "/"):
 		return invalidParameter("Parameter name must be a fully qualified name.")
 	case strings.HasSuffix(name, "/") || strings.Contains(name, "//"):
 		return invalidParameter("Parameter name must not end with a slash or have an empty level.")
 	case strings.Count(name, "/") > 15:
 		return Fault{Code: "HierarchyLevelLimitExceededException", Message: "A hierarchy can have a maximum of 15 levels."}
+
 	case len(name) > 1011:
 		return invalidParameter("Parameter name must not be longer than 1011 characters.")
 	}
+
 	return nil
 }
 
@@ -76,11 +84,13 @@ func (s *SSM) wanted(in Values, old Parameter, exists bool) (Parameter, error) {
 		return Parameter{}, invalidParameter("Invalid request: tags and overwrite can't be used together. To create a parameter with tags, " +
 			"please remove overwrite flag. To update tags for an existing parameter, please use AddTagsToResource or RemoveTagsFromResource.")
 	}
+
 	p := Parameter{
 		Name: textOf(in, "Name"), Value: textOf(in, "Value"), Type: orElse(textOf(in, "Type"), old.Type),
 		DataType: orElse(textOf(in, "DataType"), orElse(old.DataType, "text")), Tier: orElse(textOf(in, "Tier"), "Standard"),
 		Description: orElse(textOf(in, "Description"), old.Description),
 	}
+
 	return p, s.checkValue(p, old, exists, textOf(in, "AllowedPattern"))
 }
 
@@ -94,19 +104,23 @@ func (s *SSM) checkValue(p, old Parameter, exists bool, allowed string) error {
 		return Fault{Code: "HierarchyTypeMismatchException", Message: "The parameter type can't be changed. You can create a new, unique parameter."}
 	case !slices.Contains([]string{"text", "aws:ec2:image", "aws:ssm:integration"}, p.DataType):
 		return invalidParameter("The following data type is not supported: %s (Data type names are all lowercase.)", p.DataType)
+
 	case exists && image(p) != image(old):
 		return invalidParameter("The data type of the parameter can't be changed from %s to %s.", old.DataType, p.DataType)
 	case image(p) && p.Type != "String":
 		return invalidParameter("The data type aws:ec2:image is supported for parameters of type String only.")
 	case p.Value == "":
 		return invalidParameter("1 validation error detected: Value '' at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1")
+
 	case p.Tier == "Standard" && len(p.Value) > 4096:
 		return invalidParameter("Standard tier parameters support a maximum parameter value of 4096 characters. " +
 			"To create a larger parameter value, upgrade the parameter to use the advanced-parameter tier.")
 	case err != nil:
 		return Fault{Code: "InvalidAllowedPatternException", Message: "The request does not meet the regular expression requirement."}
+
 	case allowed != "" && !pattern.MatchString(p.Value):
 		return Fault{Code: "ParameterPatternMismatchException", Message: "Parameter value, cannot be validated against allowedPattern: " + allowed}
 	}
+
 	return nil
 }

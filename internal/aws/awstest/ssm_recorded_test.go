@@ -5,8 +5,10 @@ import "testing"
 // The Parameter Store answers as AWS's did.
 func TestParametersAsAWSAnswered(t *testing.T) {
 	t.Parallel()
-	content, client := recorded(t), startForeign(t)
+	content := recorded(t)
+	client := startForeign(t)
 	put := func(name, value string) Values { return Values{"Name": name, "Value": value, "Type": "String"} }
+
 	arn := "arn:aws:ssm:" + Region + ":" + Account + ":parameter"
 	for name, steps := range map[string]func(*replay){
 		"ssm/test_parameters_with_path": func(r *replay) {

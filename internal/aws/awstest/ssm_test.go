@@ -43,6 +43,7 @@ func TestPutParameter(t *testing.T) {
 			c.SSM.Put(Parameter{Name: "/old", Value: "before"})
 			c.SSM.Put(Parameter{Name: "/image", Value: "ami-0", DataType: "aws:ec2:image"})
 			out, err := c.parameters().PutParameter(t.Context(), &test.in)
+
 			if test.code != "" {
 				refused(t, err, test.code)
 				return
@@ -57,7 +58,8 @@ func TestPutParameter(t *testing.T) {
 func TestAMIParametersAreValidatedLater(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	ctx, client := t.Context(), c.parameters()
+	ctx := t.Context()
+	client := c.parameters()
 	ami := c.EC2.AddAMI(AMI{})
 	put := func(value string) {
 		t.Helper()
@@ -68,6 +70,7 @@ func TestAMIParametersAreValidatedLater(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+
 	get := func() (string, error) {
 		out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/ami")})
 		if err != nil {
@@ -75,11 +78,13 @@ func TestAMIParametersAreValidatedLater(t *testing.T) {
 		}
 		return aws.ToString(out.Parameter.Value), nil
 	}
+
 	put("ami-0123456789abcdef0") // there is none: never written
 	for range 3 {
 		_, err := get()
 		refused(t, err, "ParameterNotFound")
 	}
+
 	put(ami)
 	if _, err := get(); err == nil {
 		t.Error("it was there at once")
@@ -87,6 +92,7 @@ func TestAMIParametersAreValidatedLater(t *testing.T) {
 	if value, err := get(); value != ami {
 		t.Errorf("later it is %q, %v", value, err)
 	}
+
 	put("ami-0123456789abcdef0")
 	for range 3 {
 		if value, err := get(); value != ami {
@@ -98,24 +104,29 @@ func TestAMIParametersAreValidatedLater(t *testing.T) {
 func TestGetParameters(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	ctx, client := t.Context(), c.parameters()
+	ctx := t.Context()
+	client := c.parameters()
 	c.SSM.Put(Parameter{Name: "/a/b", Value: "1"})
 	c.SSM.Put(Parameter{Name: "/a/b", Value: "2"})
 	c.SSM.Put(Parameter{Name: "plain", Value: "hidden", Type: "SecureString"})
+
 	for name, want := range map[string]string{"/a/b": "2", "/a/b:1": "1", "arn:aws:ssm:eu-central-1:123456789012:parameter/a/b": "2"} {
 		out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
 		if err != nil || *out.Parameter.Value != want || *out.Parameter.ARN != "arn:aws:ssm:eu-central-1:123456789012:parameter/a/b" || *out.Parameter.DataType != "text" {
 			t.Errorf("%s: %+v, %v", name, out, err)
 		}
 	}
+
 	_, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("/a/b:7")})
 	refused(t, err, "ParameterVersionNotFound")
+
 	for decrypt, want := range map[bool]bool{true: true, false: false} {
 		out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: aws.String("plain"), WithDecryption: &decrypt})
 		if err != nil || (*out.Parameter.Value == "hidden") != want {
 			t.Errorf("decrypted %v: %+v, %v", decrypt, out, err)
 		}
 	}
+
 	several, err := client.GetParameters(ctx, &ssm.GetParametersInput{Names: []string{"/a/b", "/none"}})
 	if err != nil || len(several.Parameters) != 1 || several.InvalidParameters[0] != "/none" {
 		t.Errorf("%+v, %v", several, err)
@@ -123,6 +134,7 @@ func TestGetParameters(t *testing.T) {
 	if _, err := client.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String("plain")}); err != nil {
 		t.Error(err)
 	}
+
 	_, err = client.DeleteParameter(ctx, &ssm.DeleteParameterInput{Name: aws.String("plain")})
 	refused(t, err, "ParameterNotFound")
 }
@@ -131,10 +143,13 @@ func TestParametersUnderAPath(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
 	c.SSM.PageSize = 1
-	ctx, client := t.Context(), c.parameters()
+	ctx := t.Context()
+	client := c.parameters()
+
 	for _, name := range []string{"/a/x", "/a/y/z", "/b", "single"} {
 		c.SSM.Put(Parameter{Name: name, Value: "1"})
 	}
+
 	under := func(path string, deep bool) (names []string) {
 		pages := ssm.NewGetParametersByPathPaginator(client, &ssm.GetParametersByPathInput{Path: &path, Recursive: &deep})
 		for pages.HasMorePages() {
@@ -146,6 +161,7 @@ func TestParametersUnderAPath(t *testing.T) {
 				names = append(names, *p.Name)
 			}
 		}
+
 		return names
 	}
 	if diff := cmp.Diff([][]string{{"/a/x"}, {"/a/x", "/a/y/z"}, {"/b"}}, [][]string{under("/a", false), under("/a/", true), under("/", false)}); diff != "" {
@@ -166,6 +182,7 @@ func parametersThat(t *testing.T, client *ssm.Client, filter types.ParameterStri
 			names = append(names, *p.Name)
 		}
 	}
+
 	return names, nil
 }
 
@@ -176,6 +193,7 @@ func TestDescribeParameters(t *testing.T) {
 	for _, name := range []string{"/a/x", "/a/y/z", "/b", "single"} {
 		c.SSM.Put(Parameter{Name: name, Value: "1"})
 	}
+
 	by := func(key, option string, values ...string) types.ParameterStringFilter {
 		return types.ParameterStringFilter{Key: &key, Option: &option, Values: values}
 	}

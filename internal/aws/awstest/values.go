@@ -73,6 +73,7 @@ func anyOf[T any](items []T) []any {
 // holds the list's name, so that it is refused anywhere else.
 func page[T any](items []T, list, token string, size int64) (window []T, next string, ok bool) {
 	start := 0
+
 	if token != "" {
 		text, err := base64.RawURLEncoding.DecodeString(token)
 		at, found := strings.CutPrefix(string(text), list+" ")
@@ -83,10 +84,12 @@ func page[T any](items []T, list, token string, size int64) (window []T, next st
 			return nil, "", false
 		}
 	}
+
 	end := min(len(items), start+int(size))
 	if end < len(items) {
 		next = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%s %d", list, end))
 	}
+
 	return items[start:end], next, true
 }
 

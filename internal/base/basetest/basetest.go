@@ -30,17 +30,20 @@ func Debian(tb testing.TB) image.Base {
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	wanted := base.Debian{Suite: "bookworm"}
 	shelf := filepath.Join(cache, "image-builder", "test-bases")
 	if err := os.MkdirAll(shelf, 0o700); err != nil {
 		tb.Fatal(err)
 	}
 	defer lock(tb, filepath.Join(shelf, "lock"))()
+
 	home := filepath.Join(shelf, base.BuildDigest(wanted))
 	if found, err := read(home); err == nil {
 		return found
 	}
 	tb.Logf("building %s in %s, about a minute", wanted.Name(), home)
+
 	return build(tb, wanted, home)
 }
 
@@ -51,12 +54,14 @@ func lock(tb testing.TB, path string) func() {
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	for {
 		err = unix.Flock(int(file.Fd()), unix.LOCK_EX)
 		if !errors.Is(err, unix.EINTR) {
 			break
 		}
 	}
+
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -72,6 +77,7 @@ func read(home string) (image.Base, error) {
 	if err := json.Unmarshal(text, &found); err != nil {
 		return found, err
 	}
+
 	found.Disk = filepath.Join(home, "disk.raw")
 	_, err = os.Stat(found.Disk)
 	return found, err
@@ -89,6 +95,7 @@ func build(tb testing.TB, wanted base.Debian, home string) image.Base {
 			tb.Logf("%s: %v", e.Stage, e.Elapsed)
 		}
 	}
+
 	made, err := base.Maker{Dir: work, Now: time.Now, Progress: show}.Build(tb.Context(), wanted)
 	if err != nil {
 		tb.Fatal(errors.Join(err, os.RemoveAll(work)))
@@ -100,6 +107,7 @@ func build(tb testing.TB, wanted base.Debian, home string) image.Base {
 	if err := errors.Join(os.WriteFile(filepath.Join(work, "base.json"), text, 0o600), os.Rename(work, home)); err != nil {
 		tb.Fatal(err)
 	}
+
 	made.Disk = filepath.Join(home, "disk.raw")
 	return made
 }

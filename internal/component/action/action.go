@@ -43,6 +43,7 @@ func All(p Ports) map[string]component.Module {
 	} {
 		modules[m.Schema().Action] = m
 	}
+
 	return modules
 }
 

@@ -20,13 +20,16 @@ func benchDocument(b *testing.B) *component.Document {
 	b.Helper()
 	var text strings.Builder
 	text.WriteString("schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n")
+
 	for i := range benchSteps {
 		fmt.Fprintf(&text, "      - {name: S%d, action: ExecuteBash, inputs: {commands: ['true']}}\n", i)
 	}
+
 	document, findings := component.Parse("steps.yml", []byte(text.String()))
 	if findings.Errors() > 0 {
 		b.Fatal(findings)
 	}
+
 	return document
 }
 
@@ -43,6 +46,7 @@ func BenchmarkExecute1000Steps(b *testing.B) {
 			ID: "run", Documents: []component.Job{{Document: document}}, Modules: action.All(action.Ports{}),
 			Env: os.Environ(), Dir: b.TempDir(), Observer: log,
 		}
+
 		result, err := run.Execute(b.Context())
 		if err != nil || result.Executed != benchSteps || result.Failed > 0 {
 			b.Fatalf("%+v, %v", result, err)
@@ -58,6 +62,7 @@ func BenchmarkPlain1000Scripts(b *testing.B) {
 	if err := os.WriteFile(script, []byte("true\n"), 0o600); err != nil {
 		b.Fatal(err)
 	}
+
 	for b.Loop() {
 		for range benchSteps {
 			if err := exec.Command("bash", script).Run(); err != nil {
@@ -76,6 +81,7 @@ func BenchmarkLogFolder(b *testing.B) {
 			for i := range steps {
 				phase.Steps = append(phase.Steps, &component.StepResult{Name: fmt.Sprint(i), Action: "ExecuteBash"})
 			}
+
 			result := &component.Result{ExecutionID: "run", Documents: []*component.DocumentResult{{Phases: []*component.PhaseResult{phase}}}}
 			for b.Loop() {
 				log, err := logfolder.Open(b.TempDir(), "run", nil, time.Now)
@@ -85,17 +91,22 @@ func BenchmarkLogFolder(b *testing.B) {
 				if err := log.Planned(result); err != nil {
 					b.Fatal(err)
 				}
+
 				for i, step := range phase.Steps {
-					step.Inputs, step.Outputs = `[{"commands":["true"]}]`, `[{"stdout":"`+strings.Repeat("x", 1000)+`"}]`
+					step.Inputs = `[{"commands":["true"]}]`
+					step.Outputs = `[{"stdout":"` + strings.Repeat("x", 1000) + `"}]`
 					if err := log.Stepped(result, component.Place{Step: i}); err != nil {
 						b.Fatal(err)
 					}
-					step.Inputs, step.Outputs = "", ""
+					step.Inputs = ""
+					step.Outputs = ""
 				}
+
 				if err := log.Close(result); err != nil {
 					b.Fatal(err)
 				}
 			}
+
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*steps), "ns/step")
 		})
 	}

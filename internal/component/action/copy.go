@@ -19,7 +19,8 @@ func transferSchema(action string) component.Schema {
 		Action: action, Platforms: anywhere, List: true,
 		Fields: []component.Field{need("source", lastStar), need("destination", nil), flag("overwrite", true)},
 		Check: func(in component.Inputs) error {
-			source, to := in.Text("source"), in.Text("destination")
+			source := in.Text("source")
+			to := in.Text("destination")
 			if _, name := split(source); strings.Contains(name, "*") && !component.HasReference(source) && !component.HasReference(to) && !isFolder(to) {
 				return component.Fault{Field: "destination", Message: `a source with "*" needs a folder as its destination`, Right: "end it in a separator"}
 			}
@@ -57,6 +58,7 @@ func transfer(want func(string) error, do func(ctx context.Context, from, to str
 			}
 			done++
 		}
+
 		if done == 0 {
 			return fmt.Errorf("find source %s: nothing matches: %w", source, fs.ErrNotExist)
 		}
@@ -105,6 +107,7 @@ func copyOne(ctx context.Context, from, to string) (err error) {
 		return fmt.Errorf("copy file: %w", err)
 	}
 	defer func() { err = errors.Join(err, source.Close()) }()
+
 	info, err := source.Stat()
 	if err != nil {
 		return err
@@ -113,6 +116,7 @@ func copyOne(ctx context.Context, from, to string) (err error) {
 	if err := land(ctx, to, copying(source)); err != nil || !fresh {
 		return err
 	}
+
 	return os.Chmod(to, info.Mode().Perm())
 }
 
@@ -121,6 +125,7 @@ func copyTree(ctx context.Context, from, to string) error {
 	if err := copyDir(from, to); err != nil {
 		return err
 	}
+
 	return below(from, func(path string, entry fs.DirEntry) error {
 		if err := context.Cause(ctx); err != nil {
 			return err
@@ -154,9 +159,11 @@ func copyEntry(ctx context.Context, entry fs.DirEntry, from, to string) error {
 			return err
 		}
 		return os.Symlink(target, to)
+
 	case !entry.Type().IsRegular():
 		return fmt.Errorf("copy folder: %s is a device, pipe or socket", from)
 	}
+
 	return copyOne(ctx, from, to)
 }
 

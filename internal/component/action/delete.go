@@ -37,9 +37,11 @@ func deleteFile() component.Module {
 				}
 				deleted++
 			}
+
 			if deleted == 0 {
 				call.Log("DeleteFile: there is no %s", in.Text("path"))
 			}
+
 			return nil
 		}),
 	}
@@ -68,6 +70,7 @@ func deleteFolder() component.Module {
 			case !info.IsDir():
 				return fmt.Errorf("delete folder: %s is no folder: use DeleteFile", path)
 			}
+
 			if err := os.Remove(path); err != nil {
 				return fmt.Errorf("delete folder: %w: set force to delete what is in it", err)
 			}

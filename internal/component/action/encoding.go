@@ -33,6 +33,7 @@ func encodingOf(name string) encoding.Encoding {
 	case "utf32be":
 		return utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM)
 	}
+
 	return encoding.Nop
 }
 

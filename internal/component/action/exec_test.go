@@ -51,6 +51,7 @@ func newCall(t *testing.T, m component.Module, inputs ...component.Inputs) (*com
 			}
 		}
 	}
+
 	c := &console{}
 	return &component.Call{
 		Inputs: inputs,
@@ -103,6 +104,7 @@ func TestExecuteBash(t *testing.T) {
 			if errors.As(err, new(component.Reboot)) != test.reboot {
 				t.Errorf("error is %#v, reboot wanted: %t", err, test.reboot)
 			}
+
 			want := []string{test.stdout, test.stderr, test.output}
 			if diff := cmp.Diff(want, []string{c.stdout.String(), c.stderr.String(), out["stdout"]}); diff != "" {
 				t.Error(diff)
@@ -122,6 +124,7 @@ func TestExecuteBashRemovesItsScript(t *testing.T) {
 	if got := c.stdout.String(); got != "600\n" {
 		t.Errorf("the script has permissions %s", got)
 	}
+
 	if left, _ := filepath.Glob(temp + "/*"); len(left) > 0 {
 		t.Errorf("left behind: %s", left)
 	}
@@ -160,6 +163,7 @@ func TestTimeoutKillsTheWholeTree(t *testing.T) {
 			ctx, cancel := context.WithCancelCause(t.Context())
 			why := errors.New("time is up")
 			gone := make(chan error, 1)
+
 			go func() {
 				reader, err := os.Open(fifo)
 				if err != nil {
@@ -174,6 +178,7 @@ func TestTimeoutKillsTheWholeTree(t *testing.T) {
 			if _, err := m.Run(ctx, call); !errors.Is(err, why) {
 				t.Errorf("error is %v, want %v", err, why)
 			}
+
 			select {
 			case err := <-gone:
 				if err != nil {
@@ -200,12 +205,14 @@ func TestBackgroundProcessDoesNotHoldTheStep(t *testing.T) {
 	if err != nil || out["stdout"] != "started" {
 		t.Fatalf("got %q, %v", out, err)
 	}
+
 	if !strings.Contains(strings.Join(c.log, "\n"), "Left running") {
 		t.Errorf("log says %q", c.log)
 	}
 	if err := os.WriteFile(fifo, []byte("go\n"), 0); err != nil {
 		t.Fatal(err)
 	}
+
 	answer, err := os.ReadFile(fifo)
 	if err != nil || string(answer) != "alive\n" {
 		t.Errorf("the daemon answers %q, %v", answer, err)
@@ -230,6 +237,7 @@ func TestOutputIsStreamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	if all.bytes != size || len(out["stdout"]) != captured {
 		t.Errorf("%d bytes streamed, %d captured", all.bytes, len(out["stdout"]))
 	}
@@ -241,6 +249,7 @@ func TestOutputIsStreamed(t *testing.T) {
 func TestExecuteBinary(t *testing.T) {
 	t.Parallel()
 	m := executeBinary()
+
 	for _, test := range []struct {
 		name, path  string
 		arguments   []string
@@ -271,6 +280,7 @@ func TestExitStatusIsLoggedLast(t *testing.T) {
 	if _, err := m.Run(t.Context(), call); err != nil {
 		t.Fatal(err)
 	}
+
 	got := c.log[len(c.log)-3:]
 	want := []string{"stderr", "CmdExecution: ExitCode 0", "ExecuteBash: FINISHED EXECUTION"}
 	if diff := cmp.Diff(want, got); diff != "" {

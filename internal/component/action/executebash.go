@@ -43,6 +43,7 @@ func runScript(ctx context.Context, call *component.Call, bash, temp string) (ou
 			err = errors.Join(err, failed)
 		}
 	}()
+
 	call.Log("ExecuteBash: Created temporary script file at: %s", script)
 	_, err = file.WriteString(strings.Join(call.Inputs[0].Texts("commands"), "\n") + "\n")
 	if err = errors.Join(err, file.Close()); err != nil {
@@ -50,5 +51,6 @@ func runScript(ctx context.Context, call *component.Call, bash, temp string) (ou
 	}
 	call.Log("CmdExecution: Starting execution of command with arguments [bash %s]", script)
 	stdout, err := execute(ctx, call, bash, script)
+
 	return component.Outputs{"stdout": stdout}, err
 }

@@ -23,6 +23,7 @@ func (want tree) write(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 		target, link := strings.CutPrefix(content, "-> ")
+
 		var err error
 		switch {
 		case link:
@@ -32,6 +33,7 @@ func (want tree) write(t *testing.T, dir string) {
 		default:
 			err = os.WriteFile(path, []byte(content), 0o644)
 		}
+
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -60,11 +62,13 @@ func read(t *testing.T, dir string) tree {
 			got[name] = string(text)
 			return err
 		}
+
 		return nil
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return got
 }
 
@@ -72,6 +76,7 @@ func TestFileModules(t *testing.T) {
 	t.Parallel()
 	all := All(Ports{})
 	type in = component.Inputs
+
 	for _, test := range []struct {
 		name, action  string
 		before, after tree
@@ -142,15 +147,18 @@ func TestFileModules(t *testing.T) {
 			m := all[test.action]
 			call, _ := newCall(t, m, test.inputs...)
 			test.before.write(t, call.Dir)
+
 			out, err := m.Run(t.Context(), call)
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error is %v, want %q", err, test.err)
 			}
+
 			if test.after != nil {
 				if diff := cmp.Diff(test.after, read(t, call.Dir)); diff != "" {
 					t.Error(diff)
 				}
 			}
+
 			for name, want := range test.outputs {
 				if want = strings.ReplaceAll(want, "DIR", call.Dir); out[name] != want {
 					t.Errorf("output %s is %q, want %q", name, out[name], want)
@@ -167,6 +175,7 @@ func TestPermissionsAndOwners(t *testing.T) {
 	}
 	all := All(Ports{})
 	type in = component.Inputs
+
 	for _, test := range []struct {
 		name, action string
 		in           in
@@ -197,15 +206,18 @@ func TestPermissionsAndOwners(t *testing.T) {
 			m := all[test.action]
 			call, _ := newCall(t, m, test.in)
 			tree{"d/f": "", "d/s/": "", "l": "-> d/f"}.write(t, call.Dir)
+
 			for name, mode := range map[string]os.FileMode{"d": 0o750, "d/f": 0o640} {
 				if err := os.Chmod(filepath.Join(call.Dir, name), mode); err != nil {
 					t.Fatal(err)
 				}
 			}
+
 			_, err := m.Run(t.Context(), call)
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error is %v, want %q", err, test.err)
 			}
+
 			for _, want := range test.want {
 				name := want[strings.LastIndexByte(want, ' ')+1:]
 				stat, c, b := bash(t, `stat -c "%a %u:%g %n" `+name)
@@ -236,6 +248,7 @@ func TestReadFilePrintsOnlyIfAsked(t *testing.T) {
 func TestWildcard(t *testing.T) {
 	t.Parallel()
 	names := []string{"", "a", "ab", "aab", "abc", "a.b", "[a]"}
+
 	for pattern, want := range map[string][]string{
 		"*": names, "a*": {"a", "ab", "aab", "abc", "a.b"}, "*b": {"ab", "aab", "a.b"}, "a*b": {"ab", "aab", "a.b"},
 		"*a*a*": {"aab"}, "a?": nil, "[a]": {"[a]"}, "ab*ab": nil, "**c": {"abc"},

@@ -51,6 +51,7 @@ func createFile() component.Module {
 			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 				return fmt.Errorf("make folder: %w", err)
 			}
+
 			if err := private(path, in); err != nil {
 				return err
 			}
@@ -102,6 +103,7 @@ func readFile() component.Module {
 				}
 				contents = append(contents, content)
 			}
+
 			return component.Outputs{"content": strings.Join(contents, "\n")}, nil
 		},
 	}
@@ -119,10 +121,12 @@ func readText(path, encoding string) (string, error) {
 	if info.Size() > captured || !info.Mode().IsRegular() {
 		return "", fmt.Errorf("read file: %s is no text file of at most %d bytes, which is what an output can hold", path, captured)
 	}
+
 	raw, err := os.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("read file: %w", err)
 	}
+
 	return decode(raw, encoding)
 }
 
@@ -143,10 +147,12 @@ func setFileEncoding() component.Module {
 			if err != nil {
 				return err
 			}
+
 			encoded, err := encode(text, in.Text("encoding"))
 			if err != nil {
 				return err
 			}
+
 			return land(ctx, path, copying(strings.NewReader(string(encoded))))
 		}),
 	}
@@ -178,9 +184,11 @@ func list(folder, pattern string, recursive bool) (files []string, err error) {
 	if err := wantFolder(folder); err != nil {
 		return nil, err
 	}
+
 	if pattern == "" {
 		pattern = "*"
 	}
+
 	err = below(folder, func(path string, entry fs.DirEntry) error {
 		switch {
 		case entry.IsDir() && !recursive:
@@ -190,5 +198,6 @@ func list(folder, pattern string, recursive bool) (files []string, err error) {
 		}
 		return nil
 	})
+
 	return files, err
 }

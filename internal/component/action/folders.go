@@ -40,7 +40,8 @@ func createSymlink() component.Module {
 			Fields: []component.Field{need("path", nil), need("target", nil), flag("force", false)},
 		},
 		each(func(_ context.Context, call *component.Call, in component.Inputs) error {
-			path, target := absolute(call, in.Text("path")), absolute(call, in.Text("target"))
+			path := absolute(call, in.Text("path"))
+			target := absolute(call, in.Text("target"))
 			if _, err := os.Stat(target); err != nil {
 				return fmt.Errorf("find target: %w", err)
 			}
@@ -50,6 +51,7 @@ func createSymlink() component.Module {
 			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 				return fmt.Errorf("make folder: %w", err)
 			}
+
 			return os.Symlink(target, path)
 		}),
 	}

@@ -18,12 +18,14 @@ func land(ctx context.Context, path string, write func(io.Writer) error) (err er
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
 	}
+
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("write file: %s is a folder: give a file name", path)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return fmt.Errorf("make folder: %w", err)
 	}
+
 	part := filepath.Join(filepath.Dir(path), "."+rand.Text()+".part")
 	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
@@ -34,12 +36,14 @@ func land(ctx context.Context, path string, write func(io.Writer) error) (err er
 			err = errors.Join(err, os.Remove(part))
 		}
 	}()
+
 	if err := errors.Join(write(file), like(file, path), file.Close()); err != nil {
 		return err
 	}
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
+
 	return os.Rename(part, path)
 }
 
@@ -52,11 +56,13 @@ func like(file *os.File, path string) error {
 	if err != nil {
 		return err
 	}
+
 	if stat, ok := info.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 {
 		if err := file.Chown(int(stat.Uid), int(stat.Gid)); err != nil {
 			return err
 		}
 	}
+
 	return file.Chmod(info.Mode())
 }
 

@@ -30,16 +30,19 @@ func (l Library) Document(ctx context.Context, location, bucketOwner string) (te
 		if body, err = l.Objects.Get(ctx, bucket, key, bucketOwner); err != nil {
 			return nil, fmt.Errorf("open document: %w", err)
 		}
+
 	default:
 		if body, err = os.Open(location); err != nil {
 			return nil, fmt.Errorf("open document: %w", err)
 		}
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
+
 	text, err = io.ReadAll(io.LimitReader(body, largestDocument+1))
 	if err == nil && len(text) > largestDocument {
 		err = fmt.Errorf("it has more than %d bytes: no component document does", largestDocument)
 	}
+
 	if err != nil {
 		return nil, fmt.Errorf("read document %s: %w", location, err)
 	}

@@ -17,12 +17,15 @@ const keep = -1
 
 // ids finds the user and group that an element names, by name or ID. Without a group it is the user's own.
 func ids(owner, group string) (uid, gid int, err error) {
-	uid, gid = keep, keep
+	uid = keep
+	gid = keep
+
 	if owner != "" {
 		if uid, gid, err = userIDs(owner); err != nil {
 			return keep, keep, err
 		}
 	}
+
 	if group == "" {
 		return uid, gid, nil
 	}
@@ -33,6 +36,7 @@ func ids(owner, group string) (uid, gid int, err error) {
 		}
 		return keep, keep, fmt.Errorf("find group %s in /etc/group: there is none: create it in a step before", group)
 	}
+
 	gid, err = strconv.Atoi(found.Gid)
 	return uid, gid, err
 }
@@ -42,6 +46,7 @@ func userIDs(name string) (uid, gid int, err error) {
 	if err != nil {
 		found, err = user.LookupId(name)
 	}
+
 	if err != nil {
 		if uid, numeric := strconv.Atoi(name); numeric == nil {
 			return uid, keep, nil // chown(1) takes an ID without a name as well
@@ -51,6 +56,7 @@ func userIDs(name string) (uid, gid int, err error) {
 	if uid, err = strconv.Atoi(found.Uid); err != nil {
 		return keep, keep, err
 	}
+
 	gid, err = strconv.Atoi(found.Gid)
 	return uid, gid, err
 }
@@ -92,6 +98,7 @@ func setOwner(call *component.Call, in component.Inputs, want func(string) error
 	if err := os.Chown(path, uid, gid); err != nil || !recursive {
 		return err
 	}
+
 	return below(path, func(path string, _ fs.DirEntry) error { return os.Lchown(path, uid, gid) })
 }
 

@@ -40,12 +40,14 @@ func matching(call *component.Call, pattern string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read folder: %w", err)
 	}
+
 	var paths []string
 	for _, entry := range entries {
 		if wildcard(name, entry.Name()) {
 			paths = append(paths, filepath.Join(dir, entry.Name()))
 		}
 	}
+
 	return paths, nil
 }
 
@@ -55,7 +57,9 @@ func wildcard(pattern, name string) bool {
 	if len(parts) == 1 {
 		return pattern == name
 	}
-	first, last := parts[0], parts[len(parts)-1]
+	first := parts[0]
+
+	last := parts[len(parts)-1]
 	if len(name) < len(first)+len(last) || !strings.HasPrefix(name, first) || !strings.HasSuffix(name, last) {
 		return false
 	}
@@ -67,5 +71,6 @@ func wildcard(pattern, name string) bool {
 		}
 		name = after
 	}
+
 	return true
 }

@@ -32,6 +32,7 @@ func octal(text string) (fs.FileMode, error) {
 			mode |= flag
 		}
 	}
+
 	return mode, nil
 }
 
@@ -47,10 +48,12 @@ func created(path string, in component.Inputs) error {
 			return err
 		}
 	}
+
 	uid, gid, err := ids(in.Text("owner"), in.Text("group"))
 	if err != nil || (uid == keep && gid == keep) {
 		return err
 	}
+
 	return os.Chown(path, uid, gid)
 }
 
@@ -67,6 +70,7 @@ func umask() fs.FileMode {
 	if err != nil {
 		return usual
 	}
+
 	return fs.FileMode(mask)
 }
 
@@ -104,6 +108,7 @@ func setPermissions(call *component.Call, in component.Inputs, want func(string)
 	if err != nil {
 		return err
 	}
+
 	if recursive {
 		err = below(path, func(path string, entry fs.DirEntry) error {
 			if entry.Type()&fs.ModeSymlink != 0 {
@@ -112,5 +117,6 @@ func setPermissions(call *component.Call, in component.Inputs, want func(string)
 			return os.Chmod(path, mode)
 		})
 	}
+
 	return errors.Join(err, os.Chmod(path, mode)) // last, so that 0600 does not lock us out of the folder
 }

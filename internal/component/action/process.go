@@ -37,6 +37,7 @@ func execute(ctx context.Context, call *component.Call, program string, args ...
 	cmd.Env = append(call.Env[:len(call.Env):len(call.Env)], mark)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return killTree(cmd.Process.Pid, mark) }
+
 	stdout, err := newStream(call.Stdout, captured)
 	if err != nil {
 		return "", err
@@ -45,7 +46,9 @@ func execute(ctx context.Context, call *component.Call, program string, args ...
 	if err != nil {
 		return "", errors.Join(err, stdout.abandon())
 	}
-	cmd.Stdout, cmd.Stderr = stdout.in, stderr.in
+
+	cmd.Stdout = stdout.in
+	cmd.Stderr = stderr.in
 	if err := cmd.Start(); err != nil {
 		return "", errors.Join(fmt.Errorf("start %s: %w", program, err), stdout.abandon(), stderr.abandon())
 	}
@@ -53,6 +56,7 @@ func execute(ctx context.Context, call *component.Call, program string, args ...
 	if ctx.Err() != nil && err != nil {
 		return text, fmt.Errorf("run %s: %w", program, context.Cause(ctx))
 	}
+
 	return text, rebootWanted(err)
 }
 
@@ -63,15 +67,19 @@ func await(ctx context.Context, call *component.Call, cmd *exec.Cmd, stdout, std
 	err := cmd.Wait()
 	deadline := time.NewTimer(linger)
 	defer deadline.Stop()
+
 	if !stdout.wait(ctx, deadline.C) || !stderr.wait(ctx, deadline.C) {
 		call.Log("Left running: a background process still holds the output of this step. What it prints from here on is lost; redirect its output to a file.")
 	}
+
 	text, whole := stdout.detach()
 	stderr.detach()
 	call.Log("CmdExecution: ExitCode %d", cmd.ProcessState.ExitCode())
+
 	if !whole {
 		call.Log("Output: the step printed more than %d bytes; later steps see that much of it, the log has it all", captured)
 	}
+
 	return text, err
 }
 

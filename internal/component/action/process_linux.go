@@ -24,6 +24,7 @@ func killTree(group int, mark string) error {
 			_ = syscall.Kill(pid, syscall.SIGKILL) // it may be gone by now
 		}
 	}
+
 	return fmt.Errorf("kill process group %d: its processes fork faster than they can be killed", group)
 }
 
@@ -36,7 +37,9 @@ func ignoreGone(err error) error {
 
 // strays finds the living processes of a group, those that carry the mark, and the descendants of both.
 func strays(group int, mark string) map[int]bool {
-	found, parents := map[int]bool{}, map[int]int{}
+	found := map[int]bool{}
+	parents := map[int]int{}
+
 	dirs, _ := filepath.Glob("/proc/[0-9]*") // none without /proc: then the group is all that can be found
 	for _, dir := range dirs {
 		pid, _ := strconv.Atoi(filepath.Base(dir))
@@ -49,14 +52,17 @@ func strays(group int, mark string) map[int]bool {
 			found[pid] = true
 		}
 	}
+
 	for grown := true; grown; {
 		grown = false
 		for pid, parent := range parents {
 			if found[parent] && !found[pid] {
-				found[pid], grown = true, true
+				found[pid] = true
+				grown = true
 			}
 		}
 	}
+
 	return found
 }
 
@@ -70,6 +76,7 @@ func status(dir string) (parent, group int, alive bool) {
 	if len(fields) < 3 || fields[0] == "Z" || fields[0] == "X" {
 		return 0, 0, false
 	}
+
 	parent, _ = strconv.Atoi(fields[1])
 	group, _ = strconv.Atoi(fields[2])
 	return parent, group, true

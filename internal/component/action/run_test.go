@@ -26,6 +26,7 @@ func TestDocuments(t *testing.T) {
 	if err != nil || len(archives) == 0 {
 		t.Fatalf("found %q, %v", archives, err)
 	}
+
 	for _, path := range archives {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar"), func(t *testing.T) {
 			t.Parallel()
@@ -34,16 +35,19 @@ func TestDocuments(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := happened(t, archive)
+
 			want := &archive.Files[len(archive.Files)-1]
 			if want.Name != "want" {
 				t.Fatal("the last file must be want")
 			}
+
 			if os.Getenv("UPDATE") != "" {
 				want.Data = []byte(got)
 				if err := os.WriteFile(path, txtar.Format(archive), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
+
 			if diff := cmp.Diff(string(want.Data), got); diff != "" {
 				t.Error(diff)
 			}
@@ -68,6 +72,7 @@ func happened(t *testing.T, archive *txtar.Archive) string {
 			run.Parameters = append(run.Parameters, component.Parameter{Name: name, Value: text})
 		}
 	}
+
 	for _, file := range archive.Files[:len(archive.Files)-1] {
 		path := filepath.Join(dir, file.Name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -79,12 +84,14 @@ func happened(t *testing.T, archive *txtar.Archive) string {
 		if !strings.HasSuffix(file.Name, ".yml") || strings.Contains(file.Name, "/") {
 			continue
 		}
+
 		document, findings := component.Parse(file.Name, file.Data)
 		if findings.Errors() > 0 {
 			t.Fatalf("%v", findings)
 		}
 		run.Documents = append(run.Documents, component.Job{Document: document})
 	}
+
 	return strings.ReplaceAll(trace(t, run), dir, "$WORK")
 }
 
@@ -109,6 +116,7 @@ func trace(t *testing.T, run *component.Run) string {
 			fmt.Fprintf(&told, "error: %v\n", err)
 			return told.String()
 		}
+
 		if result.Reboot == nil {
 			fmt.Fprintf(&told, "%s, executed %d, failed %d, ignored %d", result.Status, result.Executed, result.Failed, result.Ignored)
 			if result.FailureMessage != "" {
@@ -117,6 +125,7 @@ func trace(t *testing.T, run *component.Run) string {
 			told.WriteByte('\n')
 			return told.String()
 		}
+
 		told.WriteString("== reboot ==\n")
 	}
 }
@@ -134,6 +143,7 @@ func line(e progress.Event) string {
 	case progress.Note:
 		return "  note: " + e.Text + "\n"
 	}
+
 	if e.Text == "" {
 		return fmt.Sprintf("  %s\n", e.Status)
 	}

@@ -33,6 +33,7 @@ func s3Download(objects Objects) component.Module {
 				return err
 			}
 			d := download{objects, call, in, bucket}
+
 			if prefix, ok := strings.CutSuffix(key, "*"); ok {
 				return d.prefix(ctx, prefix)
 			}
@@ -40,6 +41,7 @@ func s3Download(objects Objects) component.Module {
 			if isFolder(to) {
 				to += path.Base(key)
 			}
+
 			return d.object(ctx, key, absolute(call, to))
 		}),
 	}
@@ -58,18 +60,21 @@ func (d download) prefix(ctx context.Context, prefix string) error {
 	if err != nil {
 		return err
 	}
+
 	switch {
 	case len(keys) == 0:
 		return fmt.Errorf("download s3://%s/%s*: there is no such object: %w", d.bucket, prefix, fs.ErrNotExist)
 	case len(keys) > mostObjects:
 		return fmt.Errorf("download s3://%s/%s*: it has more than %d objects, which is all that S3Download takes: name a longer prefix", d.bucket, prefix, mostObjects)
 	}
+
 	under := prefix[:strings.LastIndexByte(prefix, '/')+1]
 	for _, key := range keys {
 		if err := d.under(ctx, key, strings.TrimPrefix(key, under)); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -94,6 +99,7 @@ func (d download) object(ctx context.Context, key, to string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, body.Close()) }()
+
 	if err := land(ctx, to, copying(body)); err != nil {
 		return fmt.Errorf("download s3://%s/%s: %w", d.bucket, key, err)
 	}

@@ -32,6 +32,7 @@ func s3Upload(objects Objects) component.Module {
 			if err != nil {
 				return err
 			}
+
 			for name, path := range files.all {
 				to := key
 				if strings.HasSuffix(key, "/") || files.many {
@@ -41,6 +42,7 @@ func s3Upload(objects Objects) component.Module {
 					return err
 				}
 			}
+
 			return nil
 		}),
 	}
@@ -63,13 +65,16 @@ type sources struct {
 func (u upload) files() (sources, error) {
 	source := u.in.Text("source")
 	found := sources{map[string]string{}, strings.Contains(filepath.Base(source), "*")}
+
 	if isFolder(source) {
 		source, found.many = source+"*", true
 	}
+
 	paths, err := matching(u.call, source)
 	if err != nil {
 		return found, err
 	}
+
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		if err != nil {
@@ -81,6 +86,7 @@ func (u upload) files() (sources, error) {
 			return found, err
 		}
 	}
+
 	if len(found.all) == 0 {
 		return found, fmt.Errorf("find source %s: no file matches: %w", u.in.Text("source"), fs.ErrNotExist)
 	}

@@ -90,10 +90,12 @@ func TestSchemas(t *testing.T) {
 				strings.Replace(test.step, "{", "{name: S, ", 1) + "\n"
 			document, found := component.Parse("doc.yml", []byte(text))
 			found = append(found, component.Check(document, action.All(action.Ports{}), component.Options{})...)
+
 			var told []string
 			for _, f := range found {
 				told = append(told, fmt.Sprintf("%s: %s: %s", f.Severity, f.Message, f.Right))
 			}
+
 			all := strings.Join(told, "\n")
 			if (all == "") != (test.found == "") || !strings.Contains(all, test.found) || len(told) > 1 {
 				t.Errorf("found:\n%s\nwant: %s", all, test.found)
@@ -112,6 +114,7 @@ func TestModules(t *testing.T) {
 		"Windows":             "ExecutePowerShell InstallMSI UninstallMSI SetRegistry",
 		"Linux Windows":       "Reboot UpdateOS",
 	}
+
 	known := 0
 	for want, names := range platforms {
 		for name := range strings.FieldsSeq(names) {
@@ -123,6 +126,7 @@ func TestModules(t *testing.T) {
 			}
 		}
 	}
+
 	if known != len(all) {
 		t.Errorf("there are %d modules, want %d", len(all), known)
 	}

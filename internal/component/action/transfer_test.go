@@ -35,12 +35,14 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+
 	if os.Geteuid() == 0 {
 		if err := mountns.Enter(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}
+
 	server := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithAutoBucket(true)).Server())
 	for name, value := range map[string]string{
 		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret",
@@ -48,6 +50,7 @@ func TestMain(m *testing.M) {
 	} {
 		os.Setenv(name, value)
 	}
+
 	code := m.Run()
 	server.Close()
 	os.Exit(code)
@@ -70,6 +73,7 @@ func newBucket(t *testing.T, keys ...string) (Objects, string) {
 func TestS3Download(t *testing.T) {
 	t.Parallel()
 	type in = component.Inputs
+
 	keys := []string{"file", "p/a", "p/b/c", "p/b/", "pp", "up/../../../escape"}
 	for _, test := range []struct {
 		name          string
@@ -97,6 +101,7 @@ func TestS3Download(t *testing.T) {
 			test.in["source"] = "s3://" + bucket + "/" + test.in.Text("source")
 			call, _ := newCall(t, m, test.in)
 			test.before.write(t, call.Dir)
+
 			_, err := m.Run(t.Context(), call)
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error is %v, want %q", err, test.err)
@@ -114,6 +119,7 @@ func TestS3DownloadRefusesTooMany(t *testing.T) {
 	for i := range mostObjects + 1 {
 		keys = append(keys, fmt.Sprint("k/", i))
 	}
+
 	objects, bucket := newBucket(t, keys...)
 	m := s3Download(objects)
 	call, _ := newCall(t, m, component.Inputs{"source": "s3://" + bucket + "/*", "destination": "d"})
@@ -128,6 +134,7 @@ func TestS3DownloadRefusesTooMany(t *testing.T) {
 func TestS3Upload(t *testing.T) {
 	t.Parallel()
 	type in = component.Inputs
+
 	before := tree{"a.txt": "a.txt", "d/b.txt": "d/b.txt", "d/c": "d/c", "d/e/f": "d/e/f"}
 	for _, test := range []struct {
 		name string
@@ -150,6 +157,7 @@ func TestS3Upload(t *testing.T) {
 			test.in["destination"] = "s3://" + bucket + "/" + test.in.Text("destination")
 			call, _ := newCall(t, m, test.in)
 			before.write(t, call.Dir)
+
 			_, err := m.Run(t.Context(), call)
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error is %v, want %q", err, test.err)
@@ -167,6 +175,7 @@ type web struct{ requests atomic.Int32 }
 
 func (s *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n := s.requests.Add(1)
+
 	switch r.URL.Path {
 	case "/file.txt":
 		fmt.Fprint(w, "content")
@@ -174,18 +183,21 @@ func (s *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/file.txt", http.StatusFound)
 	case "/loop":
 		http.Redirect(w, r, "/loop", http.StatusFound)
+
 	case "/third.txt":
 		if n < 3 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprint(w, "content")
+
 	case "/torn.txt":
 		w.Header().Set("Content-Length", "1000")
 		if n > 1 {
 			w.Header().Set("Content-Length", "7")
 		}
 		fmt.Fprint(w, "content")
+
 	case "/partial":
 		w.WriteHeader(http.StatusPartialContent)
 	case "/busy":
@@ -200,6 +212,7 @@ func TestWebDownload(t *testing.T) {
 	sum := sha256.Sum256([]byte("content"))
 	checksum := hex.EncodeToString(sum[:])
 	type in = component.Inputs
+
 	for _, test := range []struct {
 		name          string
 		in            in
@@ -229,11 +242,13 @@ func TestWebDownload(t *testing.T) {
 			site := &web{}
 			server := httptest.NewServer(site)
 			defer server.Close()
+
 			var waited []time.Duration
 			m := webDownload(func(_ context.Context, d time.Duration) error { waited = append(waited, d); return nil })
 			test.in["source"] = server.URL + test.in.Text("source")
 			call, _ := newCall(t, m, test.in)
 			test.before.write(t, call.Dir)
+
 			out, err := m.Run(t.Context(), call)
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("error is %v, want %q", err, test.err)
@@ -244,11 +259,13 @@ func TestWebDownload(t *testing.T) {
 			if got := site.requests.Load(); got != test.requests {
 				t.Errorf("%d requests, want %d", got, test.requests)
 			}
+
 			if test.name == "five attempts at most" {
 				if diff := cmp.Diff([]time.Duration{1e9, 2e9, 4e9, 8e9}, waited); diff != "" {
 					t.Error(diff)
 				}
 			}
+
 			if err == nil && !strings.HasPrefix(out["destination"], call.Dir) {
 				t.Errorf("output is %q", out)
 			}
@@ -274,6 +291,7 @@ func TestWebDownloadCertificates(t *testing.T) {
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a refused handshake is what the test wants
 	server.StartTLS()
 	defer server.Close()
+
 	m := webDownload(func(context.Context, time.Duration) error { return errors.New("it waits") })
 	for _, ignore := range []bool{false, true} {
 		call, _ := newCall(t, m, component.Inputs{"source": server.URL + "/file.txt", "destination": "a", "ignoreCertificateErrors": ignore})
@@ -294,6 +312,7 @@ func TestWebDownloadIsCancelled(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer server.Close()
+
 	m := webDownload(nil)
 	call, _ := newCall(t, m, component.Inputs{"source": server.URL, "destination": "a"})
 	if _, err := m.Run(ctx, call); err == nil {
@@ -308,15 +327,18 @@ func TestLibrary(t *testing.T) {
 	t.Parallel()
 	objects, bucket := newBucket(t, "doc.yml")
 	library := Library{Objects: objects}
+
 	file := filepath.Join(t.TempDir(), "doc.yml")
 	if err := os.WriteFile(file, []byte("here"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+
 	for location, want := range map[string]string{file: "here", "s3://" + bucket + "/doc.yml": "doc.yml"} {
 		if got, err := library.Document(t.Context(), location, ""); err != nil || string(got) != want {
 			t.Errorf("%s: %q, %v", location, got, err)
 		}
 	}
+
 	for location, want := range map[string]string{
 		"s3://" + bucket: "write s3://bucket/key", "arn:aws:imagebuilder:x": "save its document to a file",
 		"/dev/zero": "more than 1048576 bytes", "/no/such": "no such file",

@@ -24,18 +24,24 @@ func updateOS() component.Module {
 				return nil, errors.New("update packages: UpdateOS needs root")
 			}
 			var in component.Inputs
+
 			if len(call.Inputs) > 0 {
 				in = call.Inputs[0]
 			}
-			include, exclude := in.Texts("include"), in.Texts("exclude")
+
+			include := in.Texts("include")
+			exclude := in.Texts("exclude")
+
 			if _, err := lookup(call, "apt-get"); err == nil {
 				return nil, updateAPT(ctx, call, include, exclude)
 			}
+
 			for _, name := range []string{"dnf", "yum"} {
 				if _, err := lookup(call, name); err == nil {
 					return nil, updateYUM(ctx, call, name, include, exclude)
 				}
 			}
+
 			return nil, errors.New("update packages: the system has neither apt-get nor dnf nor yum")
 		},
 	}
@@ -65,6 +71,7 @@ func updateAPT(ctx context.Context, call *component.Call, include, exclude []str
 	if err := manage(ctx, &own, "apt-get", "-o", "DPkg::Lock::Timeout=300", "update"); err != nil {
 		return err
 	}
+
 	upgrade := append(slices.Clone(options), "--with-new-pkgs", "upgrade")
 	if len(include) == 0 && len(exclude) == 0 {
 		return manage(ctx, &own, "apt-get", upgrade...)
@@ -73,13 +80,16 @@ func updateAPT(ctx context.Context, call *component.Call, include, exclude []str
 	if err != nil {
 		return err
 	}
+
 	if len(include) > 0 {
 		packages = slices.DeleteFunc(packages, func(name string) bool { return !slices.Contains(include, name) })
 	}
+
 	if packages = without(packages, exclude); len(packages) == 0 {
 		call.Log("UpdateOS: there is nothing to update")
 		return nil
 	}
+
 	return upgradeOnly(ctx, &own, options, packages)
 }
 
@@ -96,6 +106,7 @@ func upgradeOnly(ctx context.Context, call *component.Call, options, packages []
 	if names := strings.Fields(needed); len(names) > 0 {
 		return manage(ctx, call, "apt-mark", append([]string{"auto"}, names...)...)
 	}
+
 	return nil
 }
 
@@ -113,6 +124,7 @@ func upgradable(ctx context.Context, call *component.Call) ([]string, error) {
 			names = append(names, fields[1])
 		}
 	}
+
 	return names, nil
 }
 

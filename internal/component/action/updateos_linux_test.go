@@ -30,6 +30,7 @@ const chroot = "TEST_CHROOT"
 func TestUpdateOS(t *testing.T) {
 	t.Parallel()
 	base := basetest.Debian(t)
+
 	copied := filepath.Join(t.TempDir(), "disk.raw")
 	if err := disk.Clone(t.Context(), copied, base.Disk, nil); err != nil {
 		t.Fatal(err)
@@ -38,6 +39,7 @@ func TestUpdateOS(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
+
 	mount, err := disk.Open(t.Context(), copied, dir)
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +49,7 @@ func TestUpdateOS(t *testing.T) {
 			t.Error(err)
 		}
 	}()
+
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -55,10 +58,12 @@ func TestUpdateOS(t *testing.T) {
 	child.Env = []string{chroot + "=" + mount.Dir(), "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
 	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID, Pdeathsig: syscall.SIGKILL}
 	var told, log bytes.Buffer
-	child.Stdout, child.Stderr = &told, &log
+	child.Stdout = &told
+	child.Stderr = &log
 	if err := child.Run(); err != nil {
 		t.Fatalf("%v\n%s", err, log.String())
 	}
+
 	want := `all: a=2 b=2 c=2 d=1, manual c
 include a: a=2 b=1 c=1, manual c
 include a b, exclude b: a=2 b=1 c=1, manual c
@@ -80,9 +85,11 @@ func insideDebian(root string) (err error) {
 	); err != nil {
 		return err
 	}
+
 	if err := offer(); err != nil {
 		return err
 	}
+
 	for _, test := range []struct {
 		name             string
 		include, exclude []string
@@ -105,12 +112,14 @@ func insideDebian(root string) (err error) {
 		if _, err := updateOS().Run(context.Background(), call); err != nil {
 			return err
 		}
+
 		fmt.Print(test.name + ":")
 		if err := shell(`dpkg-query -W -f ' ${Package}=${Version}' 'test-*' | sed 's/test-//g'
 			echo ", manual $(apt-mark showmanual | grep test- | sed s/test-//)"`); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -144,6 +153,7 @@ func offer() error {
 		if err := os.WriteFile(dir+"/DEBIAN/control", []byte(control), 0o644); err != nil {
 			return err
 		}
+
 		deb := fmt.Sprintf("%s_%s.deb", p.name, p.version)
 		if err := shell("mkdir -p /repo && dpkg-deb --build --root-owner-group " + dir + " /repo/" + deb); err != nil {
 			return err
@@ -152,9 +162,11 @@ func offer() error {
 		if err != nil {
 			return err
 		}
+
 		sum := sha256.Sum256(text)
 		fmt.Fprintf(&index, "%sFilename: ./%s\nSize: %d\nSHA256: %s\n\n", control, deb, len(text), hex.EncodeToString(sum[:]))
 	}
+
 	return errors.Join(
 		os.WriteFile("/repo/Packages", []byte(index.String()), 0o644),
 		shell("rm -rf /etc/apt/sources.list.d/*"),

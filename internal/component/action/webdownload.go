@@ -25,6 +25,7 @@ func webDownload(wait func(context.Context, time.Duration) error) component.Modu
 	if wait == nil {
 		wait = sleep
 	}
+
 	return module{
 		component.Schema{
 			Action: "WebDownload", Platforms: anywhere, List: true,
@@ -62,6 +63,7 @@ func (f fetch) run(ctx context.Context) (to string, err error) {
 	if to, err = f.destination(); err != nil {
 		return "", err
 	}
+
 	if exists(to) {
 		if !f.in.Bool("overwrite") {
 			return "", fmt.Errorf("%s is there already and overwrite is false", to)
@@ -71,6 +73,7 @@ func (f fetch) run(ctx context.Context) (to string, err error) {
 			return to, nil
 		}
 	}
+
 	client, done := f.client()
 	defer done()
 	for attempt := 1; ; attempt++ {
@@ -96,10 +99,12 @@ func (f fetch) destination() (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	name := path.Base(source.Path)
 	if name == "." || name == "/" {
 		return "", errors.New("the URL has no file name: end destination in one")
 	}
+
 	return absolute(f.call, to+name), nil
 }
 
@@ -124,6 +129,7 @@ func (f fetch) attempt(ctx context.Context, client *http.Client, to string) (err
 		return trust(err)
 	}
 	defer func() { err = errors.Join(err, response.Body.Close()) }()
+
 	if response.StatusCode != http.StatusOK {
 		return statusError(response.StatusCode)
 	}

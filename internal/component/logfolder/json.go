@@ -99,6 +99,7 @@ func nested(r *component.Result) []detailedRun {
 		}
 		run.Documents = append(run.Documents, document)
 	}
+
 	return []detailedRun{run}
 }
 
@@ -134,6 +135,7 @@ func (l *Log) detailed(w *bufio.Writer, r *component.Result) error {
 			})
 		})
 	})
+
 	_ = w.WriteByte('\n')
 	return err
 }
@@ -149,6 +151,7 @@ func (l *Log) chaining(w *bufio.Writer, r *component.Result) error {
 			})
 		})
 	})
+
 	_ = w.WriteByte('\n')
 	return err
 }
@@ -159,15 +162,19 @@ func nest(w *bufio.Writer, depth int, head any, list string, n int, each func(in
 	if err != nil {
 		return err
 	}
-	before, separator := strings.TrimRight(strings.TrimSuffix(string(text), "}"), " \n"), ",\n"
+	before := strings.TrimRight(strings.TrimSuffix(string(text), "}"), " \n")
+	separator := ",\n"
+
 	if strings.HasSuffix(before, "{") {
 		separator = "\n"
 	}
+
 	fmt.Fprintf(w, "%s%s%s%q: ", before, separator, strings.Repeat(tab, depth+1), list)
 	if err := array(w, depth+1, n, each); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w, "\n%s}", strings.Repeat(tab, depth))
+
 	return err
 }
 
@@ -178,6 +185,7 @@ func array(w *bufio.Writer, depth, n int, each func(int) error) error {
 		return err
 	}
 	_, _ = w.WriteString("[") // bufio keeps the first error for Flush
+
 	for i := range n {
 		if i > 0 {
 			_, _ = w.WriteString(",")
@@ -187,6 +195,7 @@ func array(w *bufio.Writer, depth, n int, each func(int) error) error {
 			return err
 		}
 	}
+
 	_, err := fmt.Fprintf(w, "\n%s]", strings.Repeat(tab, depth))
 	return err
 }

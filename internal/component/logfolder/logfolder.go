@@ -64,16 +64,20 @@ func Open(parent, executionID string, documents []Document, now func() time.Time
 			return nil, errors.Join(fmt.Errorf("open log: %w", err), l.release())
 		}
 	}
-	l.console, l.details = bufio.NewWriter(l.files[0]), bufio.NewWriter(l.files[1])
+
+	l.console = bufio.NewWriter(l.files[0])
+	l.details = bufio.NewWriter(l.files[1])
 	if l.spool, err = newSpool(dir); err != nil {
 		return nil, errors.Join(err, l.release())
 	}
+
 	for i, document := range documents {
 		name := fmt.Sprintf("D%d__%s", i, filepath.Base(document.Path))
 		if err := os.WriteFile(filepath.Join(dir, name), document.Text, 0o600); err != nil {
 			return nil, errors.Join(fmt.Errorf("copy document: %w", err), l.release())
 		}
 	}
+
 	return l, nil
 }
 

@@ -61,23 +61,34 @@ func TestFolder(t *testing.T) {
 	if err := l.Planned(result); err != nil {
 		t.Fatal(err)
 	}
+
 	l.Console("Step One")
-	one, two := result.Documents[0].Phases[0].Steps[0], result.Documents[0].Phases[0].Steps[1]
-	one.Status, one.Start, one.End = component.Success, noon(), noon().Add(time.Minute)
-	one.Inputs, one.Outputs = `[{"commands":["echo <1>"]}]`, `[{"stdout":"<1>"}]`
+	one := result.Documents[0].Phases[0].Steps[0]
+	two := result.Documents[0].Phases[0].Steps[1]
+	one.Status = component.Success
+	one.Start = noon()
+	one.End = noon().Add(time.Minute)
+	one.Inputs = `[{"commands":["echo <1>"]}]`
+	one.Outputs = `[{"stdout":"<1>"}]`
+
 	if err := l.Stepped(result, component.Place{}); err != nil {
 		t.Fatal(err)
 	}
-	one.Inputs, one.Outputs = "", "" // the run lets them go
-	two.Nested, two.Status = &component.Result{ExecutionID: "inner"}, component.Failed
+	one.Inputs = ""
+	one.Outputs = "" // the run lets them go
+	two.Nested = &component.Result{ExecutionID: "inner"}
+	two.Status = component.Failed
+
 	if err := l.Stepped(result, component.Place{Step: 1}); err != nil {
 		t.Fatal(err)
 	}
 	two.Nested = nil
-	result.Status, result.FailureMessage = component.Failed, "Document /x/doc.yml failed!"
+	result.Status = component.Failed
+	result.FailureMessage = "Document /x/doc.yml failed!"
 	if err := l.Close(result); err != nil {
 		t.Fatal(err)
 	}
+
 	for name, want := range map[string]string{
 		"console.log": "2026-03-04T12:00:00.123456789Z Step One\n", "D0__doc.yml": "text", "D1__doc.yml": "other",
 		"detailedoutput.json": detailed, "chaining.json": chaining,
@@ -86,6 +97,7 @@ func TestFolder(t *testing.T) {
 			t.Errorf("%s:\n%s", name, diff)
 		}
 	}
+
 	if got := file(t, l, "application.log"); !strings.Contains(got, "Z Step One\n") || !strings.Contains(got, "Z Debug Executor: step One ended") {
 		t.Errorf("application.log is %s", got)
 	}
@@ -101,15 +113,21 @@ func TestAfterReboot(t *testing.T) {
 	l := open(t, parent)
 	result := twoSteps()
 	one := result.Documents[0].Phases[0].Steps[0]
-	one.Status, one.End, one.Inputs, one.Outputs = component.Success, noon(), `["in"]`, `["out"]`
+	one.Status = component.Success
+	one.End = noon()
+	one.Inputs = `["in"]`
+	one.Outputs = `["out"]`
 	l.Console("before")
 	if err := l.Stepped(result, component.Place{}); err != nil {
 		t.Fatal(err)
 	}
+
 	if err := l.Close(result); err != nil {
 		t.Fatal(err)
 	}
-	one.Inputs, one.Outputs = "", ""
+	one.Inputs = ""
+	one.Outputs = ""
+
 	again := open(t, parent)
 	if again.Dir != l.Dir {
 		t.Errorf("folders %s and %s", l.Dir, again.Dir)
@@ -117,6 +135,7 @@ func TestAfterReboot(t *testing.T) {
 	if err := again.Planned(result); err != nil {
 		t.Fatal(err)
 	}
+
 	again.Console("after")
 	if err := again.Close(result); err != nil {
 		t.Fatal(err)
@@ -124,6 +143,7 @@ func TestAfterReboot(t *testing.T) {
 	if got := file(t, again, "console.log"); strings.Count(got, "\n") != 2 || !strings.Contains(got, "before") {
 		t.Errorf("console.log is %s", got)
 	}
+
 	for _, name := range []string{"detailedoutput.json", "chaining.json"} {
 		if got := file(t, again, name); !strings.Contains(got, `"outputs": "[\"out\"]"`) {
 			t.Errorf("%s has lost the outputs: %s", name, got)
@@ -135,17 +155,20 @@ func TestAfterReboot(t *testing.T) {
 func TestWritingIsBounded(t *testing.T) {
 	t.Parallel()
 	l := open(t, t.TempDir())
+
 	result := twoSteps()
 	if err := l.Planned(result); err != nil {
 		t.Fatal(err)
 	}
 	before := file(t, l, "detailedoutput.json")
+
 	for i := range 1000 {
 		result.Documents[0].Phases[0].Steps[0].Outputs = fmt.Sprint(i)
 		if err := l.Stepped(result, component.Place{}); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	if got := file(t, l, "detailedoutput.json"); got != before {
 		t.Error("the file was written between, although no time has passed")
 	}

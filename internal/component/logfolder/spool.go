@@ -50,6 +50,7 @@ func (s *spool) add(at component.Place, step *component.StepResult) error {
 		spans[i] = span{s.end, int64(len(text))}
 		s.end += int64(len(text))
 	}
+
 	s.kept[at] = spans
 	return nil
 }
@@ -61,14 +62,17 @@ func (s *spool) write(w io.Writer, file int, at component.Place, step *component
 		return err
 	}
 	shape := any(detailedStep(step))
+
 	if file == 1 {
 		shape = chainedStep(step)
 	}
+
 	text, err := indented(shape, stepDepth[file])
 	if err != nil {
 		return err
 	}
 	_, err = w.Write(text)
+
 	return err
 }
 
@@ -80,12 +84,15 @@ func (s *spool) recover(dir string, result *component.Result) error {
 		return nil
 	}
 	var before detailedRun
+
 	if err == nil {
 		err = json.Unmarshal(text, &before)
 	}
+
 	if err != nil {
 		return fmt.Errorf("continue log: %w", err)
 	}
+
 	for d, document := range before.Documents {
 		for p, phase := range document.Phases {
 			for i, step := range phase.Steps {
@@ -100,6 +107,7 @@ func (s *spool) recover(dir string, result *component.Result) error {
 			}
 		}
 	}
+
 	return nil
 }
 

@@ -28,15 +28,19 @@ func (m *Machine) arguments(console, resolver string) []string {
 		"--directory="+m.Root(), "--machine="+m.name, "--hostname="+m.hostname(), "--console="+console,
 		"--timezone=off", "--link-journal=no", "--resolv-conf=off",
 		"--rlimit=CORE=0")
+
 	args = append(args, m.isolation.arguments()...)
 	args = append(args, bind(m.memory.run(), "/run", false, ""), bind(m.memory.tmp(), "/tmp", false, ""),
 		bind(m.memory.host(), "/run/host", false, "")) // nspawn remounts what it takes for its own: it must be a mount
+
 	if resolver != "" && m.memory.resolves() {
 		args = append(args, bind(m.memory.resolver(), "/"+resolver, false, ""))
 	}
+
 	for _, share := range m.config.Shares {
 		args = append(args, bind(share.Source, share.Target, share.ReadOnly, m.isolation.shareOption()))
 	}
+
 	return append(args, "/bin/sh", commandPath)
 }
 

@@ -10,6 +10,7 @@ import (
 // BenchmarkTrue is a whole life: start, run true, stop.
 func BenchmarkTrue(b *testing.B) {
 	disk := sandboxtest.Disk(b, nil)
+
 	for b.Loop() {
 		m, err := Start(b.Context(), Config{Disk: disk, WorkDir: b.TempDir()})
 		if err != nil {

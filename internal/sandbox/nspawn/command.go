@@ -32,6 +32,7 @@ func script(command sandbox.Command) (string, error) {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "{ : >%s\nunset %s\nPATH=%s\n", commandPath, inherited, searchPath)
+
 	for _, entry := range command.Env {
 		name, value, found := strings.Cut(entry, "=")
 		if !found || !variable.MatchString(name) {
@@ -43,9 +44,11 @@ func script(command sandbox.Command) (string, error) {
 		}
 		fmt.Fprintf(&b, "export %s=%s\n", name, quote(value))
 	}
+
 	for _, arg := range command.Args {
 		b.WriteString(quote(arg) + " ")
 	}
+
 	b.WriteString("\nexit\n}\n")
 	return b.String(), nil
 }

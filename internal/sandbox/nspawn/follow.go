@@ -14,10 +14,12 @@ const maxLinks = 40
 // follow resolves name in root as a process in the image would: absolute links start at the image's root, and nothing
 // leads out of it. What does not exist stays as it is written. The answer has no links in it.
 func follow(root *os.Root, name string) (string, error) {
-	done, todo := ".", strings.Split(name, "/")
+	done := "."
+	todo := strings.Split(name, "/")
 	for links := 0; len(todo) > 0; {
 		next := todo[0]
 		todo = todo[1:]
+
 		switch next {
 		case "", ".":
 			continue
@@ -25,6 +27,7 @@ func follow(root *os.Root, name string) (string, error) {
 			done = path.Dir(done)
 			continue
 		}
+
 		at := path.Join(done, next)
 		target, err := root.Readlink(at)
 		if err != nil { // no link: a file, a directory or nothing
@@ -34,13 +37,17 @@ func follow(root *os.Root, name string) (string, error) {
 			done = at
 			continue
 		}
+
 		if links++; links > maxLinks {
 			return "", errors.New("follow links: too many of them")
 		}
+
 		if path.IsAbs(target) {
 			done = "."
 		}
+
 		todo = append(strings.Split(target, "/"), todo...)
 	}
+
 	return done, nil
 }

@@ -30,10 +30,12 @@ func createGroups(name string) (groups []string, err error) {
 			groups = nil
 		}
 	}()
+
 	parents, err := ownGroups()
 	if err != nil {
 		return nil, err
 	}
+
 	for _, parent := range parents {
 		sweep(parent)
 		group := filepath.Join(parent, name)
@@ -45,6 +47,7 @@ func createGroups(name string) (groups []string, err error) {
 			return groups, fmt.Errorf("set up control group: %w", err)
 		}
 	}
+
 	return groups, nil
 }
 
@@ -57,6 +60,7 @@ func adjust(parent, group string) error {
 	if _, err := os.Stat(filepath.Join(group, "cgroup.controllers")); err == nil {
 		return nil // version 2
 	}
+
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		value, err := os.ReadFile(filepath.Join(parent, file))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -69,6 +73,7 @@ func adjust(parent, group string) error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -82,6 +87,7 @@ func ownGroups() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read control groups: %w", err)
 	}
+
 	var groups []string
 	for line := range strings.Lines(string(text)) {
 		field := strings.SplitN(strings.TrimSpace(line), ":", 3)
@@ -93,6 +99,7 @@ func ownGroups() ([]string, error) {
 			groups = append(groups, filepath.Join(mount.dir, below))
 		}
 	}
+
 	return groups, nil
 }
 
@@ -106,13 +113,17 @@ func hierarchies() (map[string]hierarchy, error) {
 		return nil, err
 	}
 	defer file.Close()
+
 	found := map[string]hierarchy{}
 	for lines := bufio.NewScanner(file); lines.Scan(); {
 		front, back, _ := strings.Cut(lines.Text(), " - ")
-		field, kind := strings.Fields(front), strings.Fields(back)
+		field := strings.Fields(front)
+
+		kind := strings.Fields(back)
 		if len(field) < 5 || len(kind) < 3 {
 			continue
 		}
+
 		switch kind[0] {
 		case "cgroup2":
 			found[""] = hierarchy{field[4], field[3]}
@@ -120,6 +131,7 @@ func hierarchies() (map[string]hierarchy, error) {
 			found[controllers(kind[2])] = hierarchy{field[4], field[3]}
 		}
 	}
+
 	return found, nil
 }
 
@@ -175,10 +187,12 @@ func removeGroup(group string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+
 	for i := len(all) - 1; i >= 0; i-- {
 		if err := unix.Rmdir(all[i]); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("remove control group %s: %w", all[i], err)
 		}
 	}
+
 	return nil
 }

@@ -44,12 +44,14 @@ func chooseIsolation(ctx context.Context, nesting bool, paths []string) (isolati
 		return same, fmt.Errorf("make user namespace: %w: sysctl user.max_user_namespaces must not be 0", err)
 	}
 	defer users.Close()
+
 	for _, path := range paths {
 		ok, err := mappable(users, path)
 		if err != nil || !ok {
 			return same, err
 		}
 	}
+
 	return mapped, nil
 }
 
@@ -64,6 +66,7 @@ func userNamespace(ctx context.Context) (*os.File, error) {
 	if err := holder.Start(); err != nil {
 		return nil, err
 	}
+
 	users, err := os.Open("/proc/" + strconv.Itoa(holder.Process.Pid) + "/ns/user")
 	err = errors.Join(err, holder.Process.Kill())
 	_ = holder.Wait() // it says that it was killed
@@ -77,12 +80,14 @@ func mappable(users *os.File, path string) (ok bool, err error) {
 		return false, fmt.Errorf("look at %s: %w", path, err)
 	}
 	defer func() { err = errors.Join(err, unix.Close(tree)) }()
+
 	err = unix.MountSetattr(tree, "", unix.AT_EMPTY_PATH, &unix.MountAttr{
 		Attr_set: unix.MOUNT_ATTR_IDMAP, Userns_fd: uint64(users.Fd()),
 	})
 	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EPERM) || errors.Is(err, unix.ENOSYS) {
 		return false, nil
 	}
+
 	return err == nil, err
 }
 

@@ -27,6 +27,7 @@ func mountMemory(dir string) (*memory, error) {
 	if errors.Is(err, unix.EINVAL) {
 		err = unix.Mount("tmpfs", dir, "tmpfs", memoryFlags, "mode=0700,size=50%")
 	}
+
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("mount memory on %s: %w", dir, err), os.Remove(dir))
 	}
@@ -40,6 +41,7 @@ func (m *memory) fill() error {
 			return fmt.Errorf("make memory: %w", err)
 		}
 	}
+
 	resolver, err := os.ReadFile("/etc/resolv.conf")
 	if errors.Is(err, os.ErrNotExist) {
 		return nil // the command gets what the image has, as this machine gets by without
@@ -47,6 +49,7 @@ func (m *memory) fill() error {
 	if err != nil {
 		return fmt.Errorf("read resolver: %w", err)
 	}
+
 	return errors.Join(os.WriteFile(m.resolver(), resolver, 0o644), m.give(m.resolver()))
 }
 

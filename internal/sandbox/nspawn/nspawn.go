@@ -72,6 +72,7 @@ func start(ctx context.Context, config Config, choose choice) (m *Machine, err e
 	if err != nil {
 		return nil, err
 	}
+
 	m = &Machine{config: config, name: machineName(), programs: found}
 	defer func() {
 		if err != nil {
@@ -79,6 +80,7 @@ func start(ctx context.Context, config Config, choose choice) (m *Machine, err e
 			m = nil
 		}
 	}()
+
 	if err := m.isolate(); err != nil {
 		return m, err
 	}
@@ -88,12 +90,14 @@ func start(ctx context.Context, config Config, choose choice) (m *Machine, err e
 	if m.groups, err = createGroups(m.name); err != nil {
 		return m, err
 	}
+
 	if err := m.open(ctx); err != nil {
 		return m, err
 	}
 	if m.isolation, err = choose(ctx, config.Nesting, m.shown()); err != nil {
 		return m, err
 	}
+
 	m.memory.owner = m.isolation.root()
 	return m, m.memory.fill()
 }
@@ -120,11 +124,13 @@ func (m *Machine) isolate() error {
 		return fmt.Errorf("mount %s on itself: %w", dir, err)
 	}
 	m.isolated = true
+
 	for _, flags := range []uintptr{unix.MS_PRIVATE, unix.MS_SHARED} {
 		if err := unix.Mount("", dir, "", flags, ""); err != nil {
 			return fmt.Errorf("share mounts of %s: %w", dir, err)
 		}
 	}
+
 	return nil
 }
 
@@ -163,9 +169,11 @@ func (m *Machine) Stop(ctx context.Context) error {
 		return nil
 	}
 	var trim error
+
 	if m.mount != nil {
 		trim = m.mount.Trim(ctx)
 	}
+
 	if err := errors.Join(trim, m.release(ctx)); err != nil {
 		return fmt.Errorf("stop machine: %w", err)
 	}
@@ -178,6 +186,7 @@ func (m *Machine) release(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	var errs []error
+
 	if m.mount != nil {
 		err := m.mount.Close(ctx)
 		if err == nil {
@@ -186,15 +195,18 @@ func (m *Machine) release(ctx context.Context) error {
 		}
 		errs = append(errs, err)
 	}
+
 	if m.memory != nil {
 		errs = append(errs, m.memory.close())
 	}
+
 	errs = append(errs, removeGroups(ctx, m.groups))
 	if m.isolated {
 		err := unix.Unmount(m.config.WorkDir, unix.UMOUNT_NOFOLLOW)
 		m.isolated = err != nil
 		errs = append(errs, err)
 	}
+
 	return errors.Join(errs...)
 }
 

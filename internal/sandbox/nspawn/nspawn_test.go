@@ -55,10 +55,12 @@ func runScript(t *testing.T, choose choice, disk, text string, shares ...sandbox
 			t.Error(err)
 		}
 	}()
+
 	var out bytes.Buffer
 	if err := m.Run(t.Context(), sandbox.Command{Args: []string{"sh", "-c", text}, Stdout: &out, Stderr: &out}); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
+
 	return out.String()
 }
 
@@ -66,16 +68,21 @@ func runScript(t *testing.T, choose choice, disk, text string, shares ...sandbox
 func TestIsolationKeepsOwners(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	for name, choose := range choices() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			disk, secret, out := sandboxtest.Disk(t, nil), t.TempDir(), t.TempDir()
+			disk := sandboxtest.Disk(t, nil)
+			secret := t.TempDir()
+			out := t.TempDir()
 			if err := os.WriteFile(filepath.Join(secret, "key"), []byte("k"), 0o600); err != nil {
 				t.Fatal(err)
 			}
+
 			got := runScript(t, choose, disk, `touch /root/mine /root/theirs; chown 100000:100001 /root/theirs; chmod 4755 /root/theirs
 				touch /run/out/new; stat -c '%n %u %g %a' /root/mine /root/theirs /run/out/new /tmp/secrets/key /tmp /run`,
 				sandbox.Share{Source: secret, Target: "/tmp/secrets", ReadOnly: true}, sandbox.Share{Source: out, Target: "/run/out"})
+
 			want := "/root/mine 0 0 644\n/root/theirs 100000 100001 4755\n/run/out/new 0 0 644\n/tmp/secrets/key 0 0 600\n/tmp 0 0 1777\n/run 0 0 755\n"
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("inside: -want +got\n%s", diff)
@@ -124,6 +131,7 @@ func TestHostileRootIsHarmless(t *testing.T) {
 			t.Fatalf("%v: %s", err, out)
 		}
 	})
+
 	text := strings.ReplaceAll(attacks, "DISK", number)
 	if got := runScript(t, chooseIsolation, disk, text); got != "" {
 		t.Error(got)
@@ -145,6 +153,7 @@ func rootDevice(t *testing.T) (major, minor string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	major, minor, _ = strings.Cut(strings.TrimSpace(string(text)), ":")
 	return major, minor
 }
@@ -178,12 +187,15 @@ func runForever(disk, dir string) {
 func TestKilledProcessTakesTheMachineWithIt(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
-	disk, dir := sandboxtest.Disk(t, nil), t.TempDir()
+	disk := sandboxtest.Disk(t, nil)
+
+	dir := t.TempDir()
 	for _, name := range []string{"work", "share"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	// in a mount namespace of its own, as a bake is
 	process := exec.Command("unshare", "--mount", os.Args[0])
 	process.Env = append(os.Environ(), "NSPAWN_TEST_DISK="+disk, "NSPAWN_TEST_DIR="+dir)
@@ -195,6 +207,7 @@ func TestKilledProcessTakesTheMachineWithIt(t *testing.T) {
 	if err := process.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	if _, err := io.ReadFull(out, make([]byte, 3)); err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +218,9 @@ func TestKilledProcessTakesTheMachineWithIt(t *testing.T) {
 	if _, err := io.Copy(io.Discard, out); err != nil {
 		t.Fatal(err)
 	}
+
 	_ = process.Wait()
+
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		loops, _ := exec.Command("losetup", "--noheadings", "--associated", disk).Output()
 		if len(loops) == 0 {
@@ -239,6 +254,7 @@ func TestPreflight(t *testing.T) {
 func TestGroupsOfKilledProcessesAreSwept(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	gone := exec.Command("true")
 	if err := gone.Run(); err != nil {
 		t.Fatal(err)
@@ -247,6 +263,7 @@ func TestGroupsOfKilledProcessesAreSwept(t *testing.T) {
 	if err != nil || len(parents) == 0 {
 		t.Skip("no control groups here", err)
 	}
+
 	left := filepath.Join(parents[0], groupPrefix+strconv.Itoa(gone.Process.Pid)+"-left", "deep")
 	if err := os.MkdirAll(left, 0o755); err != nil {
 		t.Fatal(err)
@@ -258,6 +275,7 @@ func TestGroupsOfKilledProcessesAreSwept(t *testing.T) {
 	if err := removeGroups(t.Context(), groups); err != nil {
 		t.Error(err)
 	}
+
 	if _, err := os.Stat(left); err == nil {
 		t.Errorf("%s is still there", left)
 	}

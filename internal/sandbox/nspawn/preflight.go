@@ -28,6 +28,7 @@ func findPrograms() (p programs, err error) {
 		}
 		return found
 	}
+
 	p = programs{find("systemd-nspawn", "systemd-container"), find("unshare", "util-linux"), find("sh", "dash")}
 	find("mount", "mount")
 	return p, errors.Join(errs...)
@@ -58,6 +59,7 @@ func checkProgram(ctx context.Context, found programs) error {
 	if err != nil {
 		return fmt.Errorf("run systemd-nspawn --version: %w", err)
 	}
+
 	version, err := parseVersion(string(out))
 	if err != nil {
 		return err
@@ -65,6 +67,7 @@ func checkProgram(ctx context.Context, found programs) error {
 	if version < minimum {
 		return fmt.Errorf("use systemd-nspawn %d: it must be %d or later: upgrade to Debian 12, Ubuntu 24.04, Amazon Linux 2023 or later", version, minimum)
 	}
+
 	return nil
 }
 

@@ -40,12 +40,14 @@ func (m *Machine) execute(ctx context.Context, command sandbox.Command, console 
 			err = fmt.Errorf("run in machine: %w", err)
 		}
 	}()
+
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	if err := m.memory.write(command); err != nil {
 		return err
 	}
+
 	scaffold, resolver, err := raise(m.Root())
 	if err != nil {
 		return err
@@ -56,6 +58,7 @@ func (m *Machine) execute(ctx context.Context, command sandbox.Command, console 
 	if err != nil && context.Cause(ctx) == nil {
 		err = m.explain(err, output)
 	}
+
 	return errors.Join(err, scaffold.strike(), m.memory.forget())
 }
 
@@ -67,10 +70,12 @@ func wait(ctx context.Context, launcher *exec.Cmd) error {
 	if attributes == nil {
 		attributes = &syscall.SysProcAttr{Setsid: true} // Ctrl-C is for this process alone
 	}
+
 	attributes.Cloneflags = syscall.CLONE_NEWPID
 	attributes.Pdeathsig = syscall.SIGKILL
 	launcher.SysProcAttr = attributes
-	started, done := make(chan error, 1), make(chan error, 1)
+	started := make(chan error, 1)
+	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -83,11 +88,13 @@ func wait(ctx context.Context, launcher *exec.Cmd) error {
 	if err := <-started; err != nil {
 		return fmt.Errorf("start systemd-nspawn: %w", err)
 	}
+
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
 	}
+
 	return kill(ctx, launcher, done)
 }
 
@@ -116,5 +123,6 @@ func (m *Machine) explain(err error, output *tail) error {
 	if status := exit.ExitCode(); status > 0 {
 		return sandbox.ExitError{Status: status}
 	}
+
 	return fmt.Errorf("systemd-nspawn was killed from outside: %w", err)
 }

@@ -40,10 +40,12 @@ func raise(dir string) (*scaffold, string, error) {
 	if err != nil {
 		return nil, "", errors.Join(err, s.strike())
 	}
+
 	resolver, err := s.resolver()
 	if err != nil {
 		return nil, "", errors.Join(err, s.strike())
 	}
+
 	return s, resolver, nil
 }
 
@@ -53,6 +55,7 @@ func (s *scaffold) mountable() error {
 			return err
 		}
 	}
+
 	for _, name := range mountPoints() {
 		err := s.isDirectory(name)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -62,6 +65,7 @@ func (s *scaffold) mountable() error {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -98,6 +102,7 @@ func (s *scaffold) resolver() (string, error) {
 	if strings.HasPrefix(target, "run/") || strings.HasPrefix(target, "tmp/") {
 		return target, nil
 	}
+
 	info, err := s.root.Lstat(target)
 	switch {
 	case err == nil && info.Mode().IsRegular():
@@ -107,6 +112,7 @@ func (s *scaffold) resolver() (string, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return "", err
 	}
+
 	return target, s.file(target)
 }
 
@@ -146,6 +152,7 @@ func (s *scaffold) make(name string, create func() error) error {
 	if err := create(); err != nil {
 		return err
 	}
+
 	info, err := s.root.Lstat(name)
 	if err != nil {
 		return err
@@ -154,6 +161,7 @@ func (s *scaffold) make(name string, create func() error) error {
 	if err != nil {
 		return err
 	}
+
 	s.pieces = append(s.pieces, piece{name, inode(info), before, after.ModTime()})
 	return nil
 }
@@ -181,6 +189,7 @@ func (s *scaffold) remove(p piece) error {
 	if inode(info) != p.inode || info.Mode().IsRegular() && info.Size() > 0 {
 		return nil
 	}
+
 	parent := path.Dir(p.path)
 	now, err := s.root.Lstat(parent)
 	if err != nil {
@@ -190,6 +199,7 @@ func (s *scaffold) remove(p piece) error {
 	if errors.Is(err, syscall.ENOTEMPTY) {
 		return nil
 	}
+
 	if err != nil || !now.ModTime().Equal(p.after) {
 		return err
 	}

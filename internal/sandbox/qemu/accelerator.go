@@ -39,6 +39,7 @@ func chooseAccelerator(ctx context.Context, program string, arch image.Arch, wor
 	if err != nil {
 		return Emulation, err.Error()
 	}
+
 	device.Close()
 	if arch != image.X86_64 {
 		return KVM, ""
@@ -46,6 +47,7 @@ func chooseAccelerator(ctx context.Context, program string, arch image.Arch, wor
 	if err := probe(ctx, program, workDir); err != nil {
 		return Emulation, "/dev/kvm is present, but " + err.Error()
 	}
+
 	return KVM, ""
 }
 
@@ -72,6 +74,7 @@ func probeROM() []byte {
 		0xf4,       // hlt
 		0xeb, 0xfd, // jmp to the hlt
 	})
+
 	copy(rom[0xfff0:], []byte{0xe9, 0x0d, 0xff}) // a processor starts here: jmp 0xff00
 	return rom
 }
@@ -83,14 +86,17 @@ func probe(ctx context.Context, program, workDir string) error {
 		return err
 	}
 	defer os.Remove(rom)
+
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	//nolint:noctx // run ends it with its context, and waits
 	guest := exec.Command(program, "-machine", "q35", "-accel", "kvm", "-cpu", "host", "-m", "32", "-nodefaults",
 		"-display", "none", "-no-reboot", "-device", "isa-debug-exit,iobase=0x501,iosize=1", "-bios", rom)
 	crash := &crashWatch{found: cancel}
-	guest.Stdout, guest.Stderr = crash, crash
+	guest.Stdout = crash
+	guest.Stderr = crash
 	err := run(ctx, guest)
+
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &exit) && exit.ExitCode() == probeStatus:

@@ -70,12 +70,14 @@ func Boot(ctx context.Context, config BootConfig) (result BootResult, err error)
 	if config, err = complete(config); err != nil {
 		return result, err
 	}
+
 	if config.WorkDir == "" {
 		if config.WorkDir, err = os.MkdirTemp("", "image-builder-boot-"); err != nil {
 			return result, fmt.Errorf("boot disk: %w", err)
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(config.WorkDir)) }()
 	}
+
 	name, _ := system(config.Arch)
 	program, err := exec.LookPath(name)
 	if err != nil {
@@ -87,6 +89,7 @@ func Boot(ctx context.Context, config BootConfig) (result BootResult, err error)
 		why = "/dev/kvm is present, but the guest crashed under it"
 		result, err = boot(ctx, program, config, Emulation)
 	}
+
 	result.Why = why
 	return result, err
 }
@@ -95,18 +98,23 @@ func complete(config BootConfig) (_ BootConfig, err error) {
 	if config.Arch == "" {
 		config.Arch = hostArch()
 	}
+
 	if config.Memory == 0 {
 		config.Memory = 1024
 	}
+
 	if config.CPUs == 0 {
 		config.CPUs = 2
 	}
+
 	if config.Console == nil {
 		config.Console = io.Discard
 	}
+
 	if config.Firmware == "" {
 		config.Firmware, err = firmwareOf(config.Arch, config.Disk)
 	}
+
 	return config, err
 }
 
@@ -121,18 +129,22 @@ func boot(ctx context.Context, program string, config BootConfig, accel Accelera
 	if timeout == 0 {
 		timeout = map[Accelerator]time.Duration{KVM: 2 * time.Minute, Emulation: 5 * time.Minute}[accel]
 	}
+
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	start := time.Now()
 	serial := &console{next: config.Console, silent: true, done: cancel}
 	guest := exec.Command(program, arguments...) //nolint:noctx // run ends it with its context, and waits
 	guest.Env = append(os.Environ(), "TMPDIR="+config.WorkDir)
-	guest.Stdout, guest.Stderr = serial, serial
+	guest.Stdout = serial
+	guest.Stderr = serial
 	err = run(bounded, guest)
-	result.Elapsed, result.Prompt = time.Since(start), serial.prompt
+	result.Elapsed = time.Since(start)
+	result.Prompt = serial.prompt
 	if result.Prompt != "" {
 		return result, nil
 	}
+
 	if cause := context.Cause(ctx); cause != nil {
 		return result, fmt.Errorf("boot disk: %w", cause)
 	}
@@ -165,16 +177,19 @@ func arguments(config BootConfig, accel Accelerator) ([]string, error) {
 		"-drive", "if=virtio,format=raw,snapshot=on,file=" + escape(config.Disk),
 		"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
 	}
+
 	machine := "q35,graphics=off" // so that a BIOS speaks on the serial port
 	if config.Arch == image.ARM64 {
 		machine = "virt"
 	}
+
 	args = append(args, "-machine", machine)
 	if accel == KVM {
 		args = append(args, "-accel", "kvm")
 	} else {
 		args = append(args, "-accel", "tcg,thread=multi")
 	}
+
 	if config.Firmware == image.BIOS {
 		return args, nil
 	}

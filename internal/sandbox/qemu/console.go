@@ -55,17 +55,21 @@ func (c *console) Write(p []byte) (int, error) {
 	if excess := len(c.text) - consoleKept; excess > 0 {
 		c.text = append(c.text[:0], c.text[excess:]...)
 	}
+
 	if !over {
 		c.look()
 	}
+
 	ends := !over && c.outcome()
 	c.lock.Unlock()
+
 	switch {
 	case ends && c.failure != "":
 		time.AfterFunc(lastWords, c.done)
 	case ends:
 		c.done()
 	}
+
 	return c.next.Write(p)
 }
 
@@ -77,6 +81,7 @@ func (c *console) look() {
 		c.prompt = strings.TrimSpace(string(match))
 		return
 	}
+
 	for _, sign := range hopeless() {
 		if bytes.Contains(plain, []byte(sign.text)) {
 			c.failure = sign.meaning

@@ -22,6 +22,7 @@ func flashes(arch image.Arch) []flash {
 			{"/usr/share/edk2/aarch64/QEMU_CODE.fd", "/usr/share/edk2/aarch64/QEMU_VARS.fd"},                    // Arch
 		}
 	}
+
 	return []flash{
 		{"/usr/share/OVMF/OVMF_CODE_4M.fd", "/usr/share/OVMF/OVMF_VARS_4M.fd"},             // Debian, Ubuntu
 		{"/usr/share/OVMF/OVMF_CODE.fd", "/usr/share/OVMF/OVMF_VARS.fd"},                   // older ones, Fedora
@@ -41,10 +42,12 @@ func findFlash(arch image.Arch) (flash, error) {
 			return candidate, nil
 		}
 	}
+
 	pkg := "ovmf"
 	if arch == image.ARM64 {
 		pkg = "qemu-efi-aarch64"
 	}
+
 	return flash{}, fmt.Errorf("find UEFI firmware for %s: it is not installed: apt-get install %s (edk2-ovmf elsewhere)", arch, pkg)
 }
 
@@ -63,12 +66,14 @@ func firmwareOf(arch image.Arch, path string) (image.Firmware, error) {
 	if err != nil {
 		return "", err
 	}
+
 	firmware := image.BIOS
 	for _, p := range partitions {
 		if p.Type == espType || p.Type == "EF" || p.Type == "ef" {
 			firmware = image.UEFI
 		}
 	}
+
 	if _, missing := findFlash(arch); firmware == image.UEFI && missing != nil {
 		for _, p := range partitions {
 			if p.Type == biosBootType {
@@ -76,6 +81,7 @@ func firmwareOf(arch image.Arch, path string) (image.Firmware, error) {
 			}
 		}
 	}
+
 	return firmware, nil
 }
 

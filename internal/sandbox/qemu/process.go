@@ -15,7 +15,8 @@ import (
 func run(ctx context.Context, program *exec.Cmd) error {
 	program.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	program.WaitDelay = 5 * time.Second
-	started, done := make(chan error, 1), make(chan error, 1)
+	started := make(chan error, 1)
+	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
@@ -28,12 +29,15 @@ func run(ctx context.Context, program *exec.Cmd) error {
 	if err := <-started; err != nil {
 		return err
 	}
+
 	select {
 	case err := <-done:
 		return err
 	case <-ctx.Done():
 	}
+
 	_ = program.Process.Kill() // it may have ended meanwhile
+
 	select {
 	case <-done: //nolint:errcheck // that it was killed is no news
 		return context.Cause(ctx)

@@ -30,16 +30,20 @@ func talker(t *testing.T, text string, more ...byte) string {
 		0xee,       // out dx, al
 		0xeb, 0xf8, // jmp next
 	}
+
 	code = append(code, more...)
 	code = append(code, 0xf4, 0xeb, 0xfd) // end: hlt, for ever
 	code[6] = byte(len(code))
 	sector := make([]byte, 512)
 	copy(sector, append(code, text...))
-	sector[510], sector[511] = 0x55, 0xaa
+	sector[510] = 0x55
+	sector[511] = 0xaa
+
 	path := filepath.Join(t.TempDir(), "a disk, with a comma.raw")
 	if err := os.WriteFile(path, append(sector, make([]byte, 1<<20)...), 0o400); err != nil {
 		t.Fatal(err)
 	}
+
 	return path
 }
 
@@ -53,6 +57,7 @@ func needQEMU(t *testing.T) {
 func TestBoot(t *testing.T) {
 	t.Parallel()
 	needQEMU(t)
+
 	for _, test := range []struct {
 		name, text string
 		more       []byte
@@ -76,9 +81,11 @@ func TestBoot(t *testing.T) {
 				Disk: talker(t, test.text, test.more...), WorkDir: t.TempDir(), Arch: image.X86_64,
 				Firmware: test.firmware, Memory: 128, CPUs: 1, Console: &seen, Timeout: time.Minute,
 			}
+
 			if strings.Contains(test.reason, "3s") {
 				config.Timeout = 3 * time.Second
 			}
+
 			before := digest(t, config.Disk)
 			result, err := Boot(t.Context(), config)
 			if result.Prompt != test.prompt || (err == nil) != (test.prompt != "") {
@@ -90,6 +97,7 @@ func TestBoot(t *testing.T) {
 			if test.prompt != "" && !strings.Contains(seen.String(), test.text) {
 				t.Errorf("the console has %q", seen.String())
 			}
+
 			if result.Accel != KVM && result.Why == "" {
 				t.Error("nothing says why KVM is not used")
 			}
@@ -115,6 +123,7 @@ func TestBootDebian(t *testing.T) {
 	if result.Firmware != image.UEFI || !strings.HasSuffix(result.Prompt, " login:") {
 		t.Errorf("%+v", result)
 	}
+
 	t.Logf("%s after %s (%s, %s)", result.Prompt, result.Elapsed, result.Accel, result.Why)
 }
 
@@ -168,6 +177,7 @@ func TestChooseAccelerator(t *testing.T) {
 	needQEMU(t)
 	name, _ := system(image.X86_64)
 	start := time.Now()
+
 	accel, why := chooseAccelerator(t.Context(), name, image.X86_64, t.TempDir())
 	if (accel == KVM) != (why == "") {
 		t.Errorf("%s: %q", accel, why)
@@ -175,5 +185,6 @@ func TestChooseAccelerator(t *testing.T) {
 	if took := time.Since(start); took > probeTimeout+10*time.Second {
 		t.Errorf("took %s", took)
 	}
+
 	t.Logf("%s %s", accel, why)
 }

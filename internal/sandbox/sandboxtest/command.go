@@ -37,6 +37,7 @@ func output(t *testing.T, start Start) {
 			t.Errorf("%s: -want +got\n%s", test.name, diff)
 		}
 	}
+
 	var both bytes.Buffer
 	must(t, m.Run(t.Context(), shell("for i in 1 2 3; do echo $i; echo $i >&2; done", &both, &both)))
 	if diff := cmp.Diff("1\n1\n2\n2\n3\n3\n", both.String()); diff != "" {
@@ -52,13 +53,16 @@ func environment(t *testing.T, start Start) {
 		Args: []string{"/usr/bin/env", "-0", "-u", "_"}, Stdout: &out,
 		Env: []string{"PATH=/usr/bin", "QUOTES='\"$(id)`id`\\", "LINES=a\nb\n", "EMPTY=", "LD_PRELOAD="},
 	}))
+
 	want := map[string]bool{
 		"PATH=/usr/bin": true, "QUOTES='\"$(id)`id`\\": true, "LINES=a\nb\n": true, "EMPTY=": true, "LD_PRELOAD=": true,
 	}
+
 	got := map[string]bool{}
 	for entry := range bytes.SplitSeq(bytes.TrimSuffix(out.Bytes(), []byte{0}), []byte{0}) {
 		got[string(entry)] = true
 	}
+
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
@@ -76,6 +80,7 @@ func hiddenEnvironment(t *testing.T, start Start) {
 			Env:  []string{"PATH=/usr/bin", "SECRET=" + value},
 		})
 	}()
+
 	await(t, filepath.Join(dir, "ready"))
 	if found := processes(t, value); len(found) > 0 {
 		t.Errorf("anybody can read the value in %q", found)
@@ -99,11 +104,13 @@ func cancel(t *testing.T, start Start) {
 		script := bytes.ReplaceAll([]byte(daemonize+"trap '' INT TERM HUP; sleep 1000; : MARK"), []byte("MARK"), []byte(mark))
 		done <- m.Run(ctx, sandbox.Command{Args: []string{"sh", "-c", string(script)}})
 	}()
+
 	await(t, filepath.Join(dir, "ready"))
 	if len(processes(t, ": "+mark)) == 0 {
 		t.Fatal("the processes to kill do not show, so this test proves nothing")
 	}
 	stop(why)
+
 	if err := <-done; !errors.Is(err, why) {
 		t.Errorf("Run returned %v, want the cause of the cancellation", err)
 	}
@@ -129,7 +136,8 @@ func daemons(t *testing.T, start Start) {
 func two(t *testing.T, start Start) {
 	t.Helper()
 	dir, share := shareDirectory(t)
-	first, second := Disk(t, nil), Disk(t, nil)
+	first := Disk(t, nil)
+	second := Disk(t, nil)
 	a := up(t, start, first)
 	b := up(t, start, second, share)
 	done := make(chan error, 1)
@@ -138,6 +146,7 @@ func two(t *testing.T, start Start) {
 			Args: []string{"sh", "-c", "touch /run/here/ready; while [ ! -e /run/here/go ]; do sleep .01; done"},
 		})
 	}()
+
 	await(t, filepath.Join(dir, "ready"))
 	must(t, a.Stop(t.Context())) // although b started while a was mounted
 	if left := loops(t, first); len(left) > 0 {

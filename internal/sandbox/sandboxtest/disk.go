@@ -27,19 +27,24 @@ func Disk(tb testing.TB, change func(tree string)) string {
 	for _, dir := range []string{"etc", "usr/bin", "root", "var/log", "dev", "proc", "sys", "run", "mnt", "tmp"} {
 		must(tb, os.MkdirAll(filepath.Join(tree, dir), 0o755))
 	}
+
 	for _, link := range []string{"bin", "sbin", "lib", "lib64"} {
 		must(tb, os.MkdirAll(filepath.Join(tree, "usr", link), 0o755))
 		must(tb, os.Symlink("usr/"+link, filepath.Join(tree, link)))
 	}
+
 	must(tb, os.WriteFile(filepath.Join(tree, "etc/os-release"), []byte("ID=test\n"), 0o644))
 	must(tb, os.WriteFile(filepath.Join(tree, "etc/machine-id"), []byte("uninitialized\n"), 0o644))
 	must(tb, os.WriteFile(filepath.Join(tree, "etc/passwd"), []byte("root:x:0:0:root:/root:/bin/sh\n"), 0o644))
+
 	for _, program := range programs() {
 		install(tb, tree, program)
 	}
+
 	if change != nil {
 		change(tree)
 	}
+
 	return format(tb, tree)
 }
 
@@ -78,12 +83,14 @@ func format(tb testing.TB, tree string) string {
 		}
 		return os.Chtimes(path, old, old)
 	}))
+
 	path := filepath.Join(tb.TempDir(), "disk.raw")
 	must(tb, os.WriteFile(path, nil, 0o600))
 	must(tb, os.Truncate(path, 64<<20))
 	if out, err := exec.CommandContext(tb.Context(), "mkfs.ext4", "-q", "-d", tree, path).CombinedOutput(); err != nil {
 		tb.Fatal(fmt.Errorf("mkfs.ext4: %w: %s", err, out))
 	}
+
 	return path
 }
 

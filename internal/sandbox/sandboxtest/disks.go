@@ -31,12 +31,14 @@ func Listing(tb testing.TB, path string) map[string]string {
 			if err != nil {
 				return err
 			}
+
 			content, err := content(root, name, info.Mode())
 			owner := info.Sys().(*syscall.Stat_t)
 			lines[name] = fmt.Sprint(info.Mode(), owner.Uid, owner.Gid, info.Size(), info.ModTime().UnixNano(), content)
 			return err
 		})
 	}))
+
 	return lines
 }
 
@@ -118,7 +120,8 @@ func removes(names ...string) func(string) {
 
 func stop(t *testing.T, start Start) {
 	t.Helper()
-	path, work := Disk(t, nil), t.TempDir()
+	path := Disk(t, nil)
+	work := t.TempDir()
 	m, err := start(t.Context(), path, work, nil)
 	must(t, err)
 	sh(t, m, "echo kept >/root/file; chown 123456:654321 /root/file; mkdir /root/dir")
@@ -129,6 +132,7 @@ func stop(t *testing.T, start Start) {
 	if left := loops(t, path); len(left) > 0 {
 		t.Errorf("attached after Stop: %q", left)
 	}
+
 	if left := mountsOf(t, work); len(left) > 0 {
 		t.Errorf("mounted after Stop: %q", left)
 	}
@@ -142,6 +146,7 @@ func stop(t *testing.T, start Start) {
 		}
 		return nil
 	}))
+
 	if err := m.Run(t.Context(), sandbox.Command{Args: []string{"true"}}); err == nil {
 		t.Error("a stopped machine runs")
 	}
@@ -158,9 +163,11 @@ func holes(t *testing.T, start Start) {
 	if grown := after - before; grown > 1<<20 {
 		t.Errorf("the disk holds %d bytes more, after everything that was written was deleted", grown)
 	}
+
 	f, err := os.Open(path)
 	must(t, err)
 	defer f.Close()
+
 	text, err := io.ReadAll(f)
 	must(t, err)
 	if bytes.Contains(text, []byte("DELETED-DATA")) {
@@ -174,11 +181,13 @@ func links(t *testing.T, start Start) {
 	must(t, os.WriteFile(filepath.Join(outside, "resolv.conf"), []byte("mine\n"), 0o644))
 	before, err := os.Stat(outside)
 	must(t, err)
+
 	for _, name := range []string{"tmp", "run", "dev", "proc", "sys", "etc/resolv.conf", "var", "root"} {
 		target := outside
 		if name == "etc/resolv.conf" {
 			target = filepath.Join(outside, "new.conf")
 		}
+
 		path := Disk(t, func(tree string) {
 			removes(name)(tree)
 			linked(name, target)(tree)
@@ -188,6 +197,7 @@ func links(t *testing.T, start Start) {
 		_ = m.Run(t.Context(), sandbox.Command{Args: []string{"sh", "-c", "echo x >/etc/resolv.conf; echo x >/tmp/x; echo x >/run/x"}})
 		must(t, m.Stop(t.Context()))
 	}
+
 	after, err := os.Stat(outside)
 	must(t, err)
 	text, err := os.ReadFile(filepath.Join(outside, "resolv.conf"))

@@ -20,6 +20,7 @@ func shares(t *testing.T, start Start) {
 	m := up(t, start, Disk(t, nil), share,
 		sandbox.Share{Source: readOnly, Target: "/tmp/secrets", ReadOnly: true},
 		sandbox.Share{Source: file, Target: "/run/deep/down/file", ReadOnly: true})
+
 	got := sh(t, m, `cat /run/deep/down/file; echo new >/run/here/new
 		for f in /tmp/secrets/x /run/deep/down/file; do (echo x >$f) 2>/dev/null && echo written $f; done; umount /tmp/secrets 2>/dev/null; ls /tmp`)
 	if diff := cmp.Diff("content\nsecrets\n", got); diff != "" {
@@ -37,11 +38,13 @@ func reboot(t *testing.T, start Start) {
 	dir, share := shareDirectory(t)
 	m := up(t, start, Disk(t, nil), share)
 	sh(t, m, "touch /tmp/file /run/file /run/here/file /root/file")
+
 	const list = "for f in /tmp/file /run/file /run/here/file /root/file; do [ ! -e $f ] || echo $f; done"
 	if diff := cmp.Diff("/tmp/file\n/run/file\n/run/here/file\n/root/file\n", sh(t, m, list)); diff != "" {
 		t.Errorf("the next command: -want +got\n%s", diff)
 	}
 	must(t, m.Reboot(t.Context()))
+
 	if diff := cmp.Diff("/run/here/file\n/root/file\n", sh(t, m, list)); diff != "" {
 		t.Errorf("after a reboot: -want +got\n%s", diff)
 	}

@@ -26,6 +26,7 @@ func Run(t *testing.T, start Start) {
 	if os.Geteuid() != 0 {
 		t.Skip("machines mount disks: run the tests as root")
 	}
+
 	for name, test := range map[string]func(*testing.T, Start){
 		"output and status":             output,
 		"environment":                   environment,
@@ -103,6 +104,7 @@ func processes(t *testing.T, text string) []string {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	must(t, err)
+
 	var found []string
 	for _, path := range all {
 		line, err := os.ReadFile(path)
@@ -110,6 +112,7 @@ func processes(t *testing.T, text string) []string {
 			found = append(found, path+": "+strings.ReplaceAll(string(line), "\x00", " "))
 		}
 	}
+
 	return found
 }
 
@@ -132,6 +135,7 @@ func loops(t *testing.T, file string) []string {
 	t.Helper()
 	all, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	must(t, err)
+
 	var found []string
 	for _, path := range all {
 		backing, err := os.ReadFile(path)
@@ -139,6 +143,7 @@ func loops(t *testing.T, file string) []string {
 			found = append(found, path)
 		}
 	}
+
 	return found
 }
 
