@@ -96,7 +96,8 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 func TestNoPackageIsADrawer(t *testing.T) {
 	t.Parallel()
 	for pkg := range productImports(t) {
-		switch name := path.Base(pkg); name {
+		name := path.Base(pkg)
+		switch name {
 		case "util", "utils", "common", "helper", "helpers", "manager", "types", "misc":
 			t.Errorf("%s: name the package after the noun or verb it serves", pkg)
 		}
@@ -139,7 +140,7 @@ func eachFile(t *testing.T, visit func(dir string, file *ast.File)) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "build" || name != "." && strings.HasPrefix(entry.Name(), ".")):
+		case entry.IsDir() && (entry.Name() == "testdata" || entry.Name() == "build" || (name != "." && strings.HasPrefix(entry.Name(), "."))):
 			return filepath.SkipDir
 		case entry.IsDir(), !strings.HasSuffix(name, ".go"), strings.HasSuffix(name, "_test.go"):
 			return nil

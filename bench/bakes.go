@@ -42,11 +42,14 @@ func (b *bench) prepare(ctx context.Context) (*jobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	if j.offset, j.size, err = rootPartition(ctx, base); err != nil {
+
+	j.offset, j.size, err = rootPartition(ctx, base)
+	if err != nil {
 		return nil, err
 	}
 
-	if j.volumes, err = b.makeVolumes(ctx); err != nil {
+	j.volumes, err = b.makeVolumes(ctx)
+	if err != nil {
 		return nil, err
 	}
 
@@ -56,9 +59,11 @@ func (b *bench) prepare(ctx context.Context) (*jobs, error) {
 		}
 	}
 
-	if j.repository, err = b.makeRepository(ctx); err != nil {
+	j.repository, err = b.makeRepository(ctx)
+	if err != nil {
 		return nil, err
 	}
+
 	return j, j.writeScripts()
 }
 

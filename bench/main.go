@@ -66,7 +66,8 @@ func parseFlags() options {
 	flag.Parse()
 
 	var err error
-	if o.only, err = regexp.Compile(*only); err != nil || flag.NArg() > 0 || o.rounds < 1 || o.peerRounds < 1 {
+	o.only, err = regexp.Compile(*only)
+	if err != nil || flag.NArg() > 0 || o.rounds < 1 || o.peerRounds < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}

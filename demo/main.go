@@ -46,12 +46,14 @@ func run(ctx context.Context) (err error) {
 		return errors.New("bakes mount disks: run `make demo`, which asks sudo")
 	}
 	d := demo{program: filepath.Join("build", "image-builder"), data: filepath.Join("build", "demo-data")}
-	if d.work, err = os.MkdirTemp("", "image-builder-demo-"); err != nil {
+	d.work, err = os.MkdirTemp("", "image-builder-demo-")
+	if err != nil {
 		return fmt.Errorf("make work directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(d.work)) }()
 
-	if d.server, err = gitserver.Start(ctx, d.work); err != nil {
+	d.server, err = gitserver.Start(ctx, d.work)
+	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.server.Close()) }()

@@ -139,6 +139,7 @@ func TestGems(t *testing.T) {
 	m.bash("cd /tmp/secrets", "export HOME=/tmp", "gem build --quiet --output index/gems/greeter-1.2.3.gem greeter.gemspec", "gem generate_index --quiet --directory index",
 		"chmod -R a+rX .", "printf -- '---\\n:sources:\\n- "+server.URL+"/\\n' >/etc/gemrc")
 	m.bake("packages.yml", parameters{"Packages": "gem:greeter@1.2.3 gem:greeter"})
+
 	if got := m.bash("ruby -r greeter -e Greeter.greet"); got != "hello" {
 		t.Errorf("the gem says %q", got)
 	}

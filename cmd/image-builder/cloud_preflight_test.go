@@ -37,7 +37,7 @@ func preflightVerbs() map[string]verb {
 		"ssm-is": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
 			arity(ts, args, 2, 3)
 			p, _ := cloud.SSM.Parameter(args[0])
-			if p.Value != args[1] || len(args) == 3 && p.DataType != args[2] {
+			if p.Value != args[1] || (len(args) == 3 && p.DataType != args[2]) {
 				ts.Fatalf("%s holds %q (%s), not %q", args[0], p.Value, p.DataType, args[1:])
 			}
 		},

@@ -31,7 +31,8 @@ func TestCtrlCWhileReading(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 
-	for tick := time.NewTicker(50 * time.Millisecond); ; {
+	tick := time.NewTicker(50 * time.Millisecond)
+	for {
 		select {
 		case err := <-ended:
 			exit := (*exec.ExitError)(nil)

@@ -63,7 +63,8 @@ func serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	switch operation := r.Header.Get("X-Amz-Target"); {
+	operation := r.Header.Get("X-Amz-Target")
+	switch {
 	case operation == "AmazonSSM.GetParameter" && in.Name == "/a/key" && in.WithDecryption:
 		fmt.Fprint(w, `{"Parameter":{"Name":"/a/key","Type":"SecureString","Value":"sesame"}}`)
 	case operation == "AmazonSSM.GetParameter" && in.Name == "/denied":

@@ -103,7 +103,7 @@ func (e *EC2) explain(ctx context.Context, what string, err error) error {
 func absent(code, message string) bool {
 	_, why, _ := strings.Cut(code, ".")
 	return why == "NotFound" || why == "Malformed" || why == "Unavailable" || code == "InvalidInstanceType" ||
-		code == "AuthFailure" && strings.HasPrefix(message, "Not authorized for images")
+		(code == "AuthFailure" && strings.HasPrefix(message, "Not authorized for images"))
 }
 
 // mostFiltered is how many values a filter may have.

@@ -6,7 +6,8 @@ import "github.com/aws/aws-sdk-go-v2/aws"
 //
 // For EC2, whose client the SDK's own paginators would take as an interface, after which the linker keeps all of it.
 func eachPage(ask func(token *string) (next *string, err error)) error {
-	for token := (*string)(nil); ; {
+	token := (*string)(nil)
+	for {
 		next, err := ask(token)
 		if err != nil || aws.ToString(next) == "" {
 			return err

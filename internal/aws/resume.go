@@ -41,10 +41,11 @@ func (r *resuming) Read(p []byte) (int, error) {
 		r.failed = 0
 	}
 
-	if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) || r.ctx.Err() != nil {
+	if err == nil || (errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)) || r.ctx.Err() != nil {
 		return n, err
 	}
-	if r.failed++; r.failed > resumptions {
+	r.failed++
+	if r.failed > resumptions {
 		return n, fmt.Errorf("read s3://%s/%s: %w", aws.ToString(r.in.Bucket), aws.ToString(r.in.Key), err)
 	}
 

@@ -112,7 +112,9 @@ func (s *S3) in(ctx context.Context, bucket string, do func(*s3.Client) error) e
 	s.mu.Lock()
 	s.regions[bucket] = region
 	s.mu.Unlock()
-	if client, err = s.client(ctx, bucket); err != nil {
+
+	client, err = s.client(ctx, bucket)
+	if err != nil {
 		return err
 	}
 
@@ -170,7 +172,7 @@ func ownEndpoint() bool {
 func (s *S3) explain(ctx context.Context, what string, err error) error {
 	var missing *types.NoSuchKey
 	var response *smithyhttp.ResponseError
-	if errors.As(err, &missing) || errors.As(err, &response) && response.HTTPStatusCode() == http.StatusNotFound {
+	if errors.As(err, &missing) || (errors.As(err, &response) && response.HTTPStatusCode() == http.StatusNotFound) {
 		err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	}
 	return s.Session.explain(ctx, what, err)

@@ -36,7 +36,8 @@ func newJournal(dir string, secrets *secret.Set, report progress.Func) (*journal
 
 // Write takes the stream apart into lines. It never fails: a log that cannot be written must not end a bake.
 func (j *journal) Write(p []byte) (int, error) {
-	for rest := p; len(rest) > 0; {
+	rest := p
+	for len(rest) > 0 {
 		line, after, whole := bytes.Cut(rest, []byte("\n"))
 		if len(j.line)+len(line) <= maxLine {
 			j.line = append(j.line, line...)

@@ -116,7 +116,8 @@ func (b Bake) leaks(ctx context.Context, d Definition, patterns *secret.Search, 
 	}
 	defer base.Close()
 
-	if hits, err = patterns.Except(ctx, base, hits); err != nil {
+	hits, err = patterns.Except(ctx, base, hits)
+	if err != nil {
 		return nil, fmt.Errorf("search base: %w", err)
 	}
 	offsets := make([]int64, len(hits))

@@ -14,7 +14,8 @@ import (
 // this machine is a Debian that gets the suite from somewhere, the build gets it from there too, by the same proxy.
 func (m Maker) aptArguments(ctx context.Context, d Debian) ([]string, error) {
 	args := []string{d.Suite, m.path("tree")}
-	switch sources := hostSources(ctx, d.Suite); {
+	sources := hostSources(ctx, d.Suite)
+	switch {
 	case d.Mirror != "":
 		args = append(args, fmt.Sprintf("deb %s %s main", d.Mirror, d.Suite))
 	case len(sources) > 0:

@@ -49,7 +49,8 @@ func (m Maker) finish(ctx context.Context, name, origin string) (image.Base, err
 	base.Name = name
 	base.Origin = origin
 	base.Created = m.Now()
-	if base.SHA256, err = m.digest(ctx, path); err != nil {
+	base.SHA256, err = m.digest(ctx, path)
+	if err != nil {
 		return image.Base{}, err
 	}
 
@@ -146,7 +147,8 @@ func describe(ctx context.Context, path string) (image.Base, error) {
 	}
 	base := image.Base{Filesystem: root.Filesystem, Disk: path}
 	err = disk.Inspect(ctx, path, func(tree *os.Root) error {
-		if base.Arch, err = architecture(tree); err != nil {
+		base.Arch, err = architecture(tree)
+		if err != nil {
 			return &disk.Unusable{Path: path, Reason: err.Error()}
 		}
 		base.OS = systemName(tree)
@@ -156,7 +158,8 @@ func describe(ctx context.Context, path string) (image.Base, error) {
 		return image.Base{}, err
 	}
 
-	if base.Firmware, err = firmware(path); err != nil {
+	base.Firmware, err = firmware(path)
+	if err != nil {
 		return image.Base{}, err
 	}
 	info, err := os.Stat(path)

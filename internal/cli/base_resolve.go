@@ -92,12 +92,15 @@ func (c *BaseResolveCmd) checkWrite() error {
 
 // find reads the mappings.
 func (c *BaseResolveCmd) find(ctx context.Context, session *aws.Session, wanted release.System) (r resolved, err error) {
-	if r.Region, err = (&aws.Identity{Session: session}).Where(ctx); err != nil {
+	r.Region, err = (&aws.Identity{Session: session}).Where(ctx)
+	if err != nil {
 		return r, err
 	}
 
-	if r.Mappings = c.Mappings; r.Mappings == "" {
-		if r.Mappings, err = release.Location(c.Release); err != nil {
+	r.Mappings = c.Mappings
+	if r.Mappings == "" {
+		r.Mappings, err = release.Location(c.Release)
+		if err != nil {
 			return r, err
 		}
 	}
@@ -147,7 +150,8 @@ func (c *BaseResolveCmd) explain(env *Env, r resolved) {
 		fmt.Fprintf(env.Stderr, "warning: deprecated since %s: name a newer release\n", r.Image.Deprecated.Format("2006-01-02"))
 	}
 
-	switch p := r.Parameter; {
+	p := r.Parameter
+	switch {
 	case p == nil:
 	case p.Old == p.New:
 		fmt.Fprintf(env.Stderr, "%s holds it already\n", p.Name)

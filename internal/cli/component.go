@@ -79,7 +79,8 @@ func (c *ComponentRunCmd) logged(ctx context.Context, env *Env, run *component.R
 
 	if !c.NoLog {
 		var err error
-		if log, err = logfolder.Open(c.LogDirectory, c.ExecutionID, copies, env.Now); err != nil {
+		log, err = logfolder.Open(c.LogDirectory, c.ExecutionID, copies, env.Now)
+		if err != nil {
 			return component.Result{ExecutionID: c.ExecutionID}, "", err
 		}
 		run.Observer = log

@@ -71,7 +71,8 @@ func (s *runSettings) complete(ctx context.Context, library action.Library, path
 	}
 
 	var err error
-	if s.parameters, err = parseParameters(s.Parameters); err != nil {
+	s.parameters, err = parseParameters(s.Parameters)
+	if err != nil {
 		return err
 	}
 
@@ -93,7 +94,8 @@ func (s *runSettings) identify() (err error) {
 		s.LogDirectory = "."
 	}
 
-	if s.LogDirectory, err = filepath.Abs(s.LogDirectory); err != nil {
+	s.LogDirectory, err = filepath.Abs(s.LogDirectory)
+	if err != nil {
 		return err
 	}
 
@@ -138,7 +140,8 @@ func (s *runSettings) read(ctx context.Context, library action.Library) error {
 	s.parameters = file.Parameters
 	if len(s.Phases) == 0 {
 		for phase := range strings.SplitSeq(file.Phases, ",") {
-			if phase = strings.TrimSpace(phase); phase != "" {
+			phase = strings.TrimSpace(phase)
+			if phase != "" {
 				s.Phases = append(s.Phases, phase)
 			}
 		}

@@ -143,7 +143,7 @@ func TestComponentRunFails(t *testing.T) {
 			if status == 2 {
 				return
 			}
-			if result := decodeResult(t, stdout); test.message != "" && result.FailureMessage != test.message || (result.Status == "success") != (status == 0) {
+			if result := decodeResult(t, stdout); (test.message != "" && result.FailureMessage != test.message) || (result.Status == "success") != (status == 0) {
 				t.Errorf("result is %+v", result)
 			}
 		})

@@ -143,7 +143,8 @@ func faults(found finding.List) finding.List {
 
 // prepare looks at the stack, runs the checks and has the change set made.
 func (d *deployment) prepare(ctx context.Context, name string, wanted preflight.Wanted) (plan *deploy.Plan, err error) {
-	if d.who, err = (&aws.Identity{Session: d.session}).Caller(ctx); err != nil {
+	d.who, err = (&aws.Identity{Session: d.session}).Caller(ctx)
+	if err != nil {
 		return nil, err
 	}
 	d.wire()
@@ -152,7 +153,8 @@ func (d *deployment) prepare(ctx context.Context, name string, wanted preflight.
 	if err != nil {
 		return nil, err
 	}
-	if wanted, err = d.check(ctx, wanted, standing); err != nil {
+	wanted, err = d.check(ctx, wanted, standing)
+	if err != nil {
 		return nil, err
 	}
 

@@ -131,7 +131,8 @@ func TestFlagsSayWhatTheTemplateSays(t *testing.T) {
 	for name, body := range parameters {
 		description, _ := body.(map[string]any)["Description"].(string)
 		want := word.ReplaceAllStringFunc(strings.TrimPrefix(description, "Optional. "), func(mentioned string) string {
-			switch field := preflight.Field(mentioned); {
+			field := preflight.Field(mentioned)
+			switch {
 			case parameters[mentioned] == nil:
 				return mentioned
 			case field != "":

@@ -62,7 +62,8 @@ func (c *EventsCmd) list(ctx context.Context, env *Env, store *local.Store) erro
 func (c *EventsCmd) follow(ctx context.Context, env *Env, store *local.Store) error {
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
-	for after := c.After; ; {
+	after := c.After
+	for {
 		events, err := store.Events(ctx, after)
 		if err != nil {
 			return err

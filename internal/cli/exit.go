@@ -111,8 +111,10 @@ type problem struct {
 func (e *Env) fail(err error) int {
 	exit := (*ExitError)(nil)
 	said := problem{Code: codeOf(err)}
-	switch silent := errors.As(err, &exit) && exit.Err == nil; {
-	case !e.JSON || silent && len(exit.Found) == 0:
+
+	silent := errors.As(err, &exit) && exit.Err == nil
+	switch {
+	case !e.JSON || (silent && len(exit.Found) == 0):
 		return fail(e.Stderr, err)
 	case silent:
 		said.Error = "check recipe and flags: " + count(exit.Found.Errors(), "error")
@@ -134,7 +136,8 @@ func (e *Env) fail(err error) int {
 // hostile as that.
 func complain(stderr io.Writer, what, text string) {
 	for line := range strings.Lines(text) {
-		if line = harmless(line); line != "" {
+		line = harmless(line)
+		if line != "" {
 			fmt.Fprintf(stderr, "image-builder: %s: %s\n", what, line)
 		}
 	}

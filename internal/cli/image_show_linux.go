@@ -59,7 +59,8 @@ func (c *ImageShowCmd) Run(ctx context.Context, env *Env) error {
 		}
 
 		seen := shown{Image: img, Current: append([]string{}, current[img.ID]...)}
-		if seen.Access, err = diskAccess(img.Disk, store.Dir()); err != nil {
+		seen.Access, err = diskAccess(img.Disk, store.Dir())
+		if err != nil {
 			return err
 		}
 		if env.JSON {

@@ -128,10 +128,12 @@ func buckets(given map[string]string) (local.Buckets, error) {
 		absolute, err := filepath.Abs(dir)
 		if err == nil {
 			var info os.FileInfo
-			if info, err = os.Stat(absolute); err == nil && !info.IsDir() {
+			info, err = os.Stat(absolute)
+			if err == nil && !info.IsDir() {
 				err = errors.New("it is not a directory")
 			}
 		}
+
 		if err != nil {
 			return nil, &ExitError{Code: BadInput, Err: fmt.Errorf("use %s as bucket %s: %w", dir, name, err), Next: "write --bucket NAME=DIR"}
 		}

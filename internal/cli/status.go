@@ -136,7 +136,8 @@ func narrowed(rows [][]string, columns int) [][]string {
 		for _, row := range rows {
 			most = max(most, len(row[i]))
 		}
-		if wide += most + 2; wide <= columns {
+		wide += most + 2
+		if wide <= columns {
 			fit = i + 1
 		}
 	}

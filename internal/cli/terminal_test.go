@@ -47,7 +47,7 @@ func FuzzHarmless(f *testing.F) {
 	f.Add("\u202e\x1b]0;t\x07\xff")
 	f.Fuzz(func(t *testing.T, line string) {
 		for _, r := range harmless(line) {
-			if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\u2028' {
+			if r < ' ' || (r >= 0x7f && r < 0xa0) || r == '\u202e' || r == '\u2028' {
 				t.Fatalf("harmless(%q) holds %U", line, r)
 			}
 		}

@@ -231,9 +231,11 @@ func (s *stepRun) act(ctx context.Context, at *iteration) ([]Outputs, error) {
 func (s *stepRun) resolve(ctx context.Context, schema Schema, at *iteration) ([]Inputs, error) {
 	step := *s.step
 	var err error
-	if step.Inputs, err = s.scope.value(ctx, s.step.Inputs, at); err != nil {
+	step.Inputs, err = s.scope.value(ctx, s.step.Inputs, at)
+	if err != nil {
 		return nil, err
 	}
+
 	d := &decoder{final: true}
 	inputs := d.inputs(schema, &step)
 

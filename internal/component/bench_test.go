@@ -52,7 +52,8 @@ func BenchmarkCheck(b *testing.B) {
 
 	for b.Loop() {
 		doc, list := component.Parse("typical.yml", text)
-		if list = append(list, component.Check(doc, all, component.Options{})...); list.Errors() > 0 {
+		list = append(list, component.Check(doc, all, component.Options{})...)
+		if list.Errors() > 0 {
 			b.Fatal(list)
 		}
 	}

@@ -16,7 +16,7 @@ type coordinates struct {
 }
 
 func (p coordinates) before(q coordinates) bool {
-	return p.phase < q.phase || p.phase == q.phase && p.step < q.step
+	return p.phase < q.phase || (p.phase == q.phase && p.step < q.step)
 }
 
 // index finds the steps of a document by "phase.step".
@@ -73,7 +73,8 @@ func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
 		}
 		here := spot{v, ref}
 
-		switch p := parseReference(ref.body); p.meaning {
+		p := parseReference(ref.body)
+		switch p.meaning {
 		case malformed:
 			if strings.Contains(v.Text[ref.start:ref.end], "\n") {
 				continue // the braces of a script or a table, not meant as a reference
@@ -108,7 +109,7 @@ func (c *checker) unclosed(v *Value) {
 		p := parseReference(ref.body)
 		_, step := c.steps.at[p.prefix]
 		_, declared := c.variables[p.name]
-		if p.meaning == chained && step || p.meaning == variableName && declared || p.meaning == loopPart && p.name == "loop" {
+		if (p.meaning == chained && step) || (p.meaning == variableName && declared) || (p.meaning == loopPart && p.name == "loop") {
 			c.warn(finding.BadReference, c.at(spot{v, ref}), fmt.Sprintf("{{ %s is not closed: it stays as it is", ref.body), "close it with }}")
 		}
 	}
@@ -129,7 +130,9 @@ func (c *checker) variable(name string, here spot) {
 func (c *checker) loopPart(p parsed, here spot, loop *Loop) {
 	text := p.name + "." + p.key
 	known := p.key == "index" || p.key == "value"
-	switch own := loop != nil && (p.name == "loop" || p.name == loop.Name.Value); {
+
+	own := loop != nil && (p.name == "loop" || p.name == loop.Name.Value)
+	switch {
 	case own && !known:
 		c.fault(finding.LoopReference, c.at(here), "a loop has no "+p.key, "write "+p.name+".index or "+p.name+".value")
 	case own:

@@ -162,7 +162,7 @@ func (p *report) operands(c *Condition, argument Entry) *Condition {
 		return nil
 	}
 
-	if len(items) == 0 || c.Operator == "not" && len(items) > 1 {
+	if len(items) == 0 || (c.Operator == "not" && len(items) > 1) {
 		p.fault(finding.BadCondition, argument.Key, fmt.Sprintf("%s has %d conditions", c.Operator, len(items)), "not takes one, and and or at least one")
 		return nil
 	}

@@ -77,7 +77,7 @@ func lostColon(lines []string, failed int) (culprit, bool) {
 			continue
 		}
 
-		if keyWithoutColon.MatchString(text) || next && bareWord.MatchString(text) && !shellWord.MatchString(text) {
+		if keyWithoutColon.MatchString(text) || (next && bareWord.MatchString(text) && !shellWord.MatchString(text)) {
 			message := "this line has no colon"
 			right := "write a colon after the key"
 			if strings.Contains("<=>", content[:1]) {
@@ -108,7 +108,7 @@ func lostDash(lines []string, failed int) (culprit, bool) {
 		if content == "" || content[0] == '#' {
 			continue
 		}
-		if indent := strings.Index(lines[n-1], content); indent <= dash && strings.HasSuffix(content, ":") && content[0] != '-' || indent < dash {
+		if indent := strings.Index(lines[n-1], content); (indent <= dash && strings.HasSuffix(content, ":") && content[0] != '-') || indent < dash {
 			break
 		}
 		first = n
@@ -145,7 +145,8 @@ func balanced(lines []string, line, column int) bool {
 
 	text := strings.Join(lines[line-1:], "\n")
 	for i := byteColumn(text, column); i < len(text); i++ {
-		switch c := text[i]; {
+		c := text[i]
+		switch {
 		case quote == '"' && c == '\\':
 			i++
 		case quote != 0:
@@ -161,7 +162,8 @@ func balanced(lines []string, line, column int) bool {
 			if len(open) == 0 || open[len(open)-1] != c {
 				return false
 			}
-			if open = open[:len(open)-1]; len(open) == 0 {
+			open = open[:len(open)-1]
+			if len(open) == 0 {
 				return true
 			}
 		}

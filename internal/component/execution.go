@@ -86,7 +86,7 @@ func halted(err error) Status {
 // passed tells whether everything before at was done before the reboot.
 func (e *execution) passed(at Place) bool {
 	next := e.saved.Next
-	return at.Document == next.Document && (at.Phase < next.Phase || at.Phase == next.Phase && at.Step < next.Step)
+	return at.Document == next.Document && (at.Phase < next.Phase || (at.Phase == next.Phase && at.Step < next.Step))
 }
 
 func (e *execution) phase(ctx context.Context, d, p int) error {
@@ -118,13 +118,15 @@ func (e *execution) phase(ctx context.Context, d, p int) error {
 func summary[T any](kind string, parts []T, of func(T) (name string, status Status)) (Status, string) {
 	status := Success
 	for _, part := range parts {
-		switch name, s := of(part); s {
+		name, s := of(part)
+		switch s {
 		case Failed:
 			return Failed, fmt.Sprintf("%s %s failed!", kind, name)
 		case IgnoredFailure, SuccessWithIgnoredFailure:
 			status = SuccessWithIgnoredFailure
 		}
 	}
+
 	return status, ""
 }
 
@@ -172,7 +174,7 @@ func (e *execution) failureContext() {
 
 // path is how a document is told apart in the chain of nested ones.
 func (e *execution) path(location string) string {
-	if filepath.IsAbs(location) || len(location) > 5 && location[:5] == "s3://" || e.run.Dir == "" {
+	if filepath.IsAbs(location) || (len(location) > 5 && location[:5] == "s3://") || e.run.Dir == "" {
 		return location
 	}
 	return filepath.Join(e.run.Dir, location)

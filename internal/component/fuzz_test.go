@@ -40,7 +40,7 @@ func FuzzParse(f *testing.F) {
 
 		lines := strings.Split(string(text), "\n")
 		for _, finding := range list {
-			if finding.Message == "" || finding.Code == "" || !utf8.ValidString(finding.Error()) && utf8.Valid(text) {
+			if finding.Message == "" || finding.Code == "" || (!utf8.ValidString(finding.Error()) && utf8.Valid(text)) {
 				t.Errorf("finding without a message: %+v", finding)
 			}
 			if finding.Line < 1 || finding.Line > len(lines)+1 {

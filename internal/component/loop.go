@@ -141,7 +141,7 @@ func (p *parser) delimited(loop *Loop, entry Entry) {
 
 // count is how many times a for loop runs its step; one less where the number of all would not fit.
 func (f For) count() uint64 {
-	if f.UpdateBy == 0 || f.Start < f.End && f.UpdateBy < 0 || f.Start > f.End && f.UpdateBy > 0 {
+	if f.UpdateBy == 0 || (f.Start < f.End && f.UpdateBy < 0) || (f.Start > f.End && f.UpdateBy > 0) {
 		return 0
 	}
 	steps := (uint64(f.End) - uint64(f.Start)) / uint64(f.UpdateBy)

@@ -67,7 +67,8 @@ func (s *stream) Write(p []byte) (int, error) {
 		s.tail = s.tail[max(0, len(s.tail)-s.keep):]
 	}
 
-	for rest := p; len(rest) > 0; {
+	rest := p
+	for len(rest) > 0 {
 		end := bytes.IndexByte(rest[:min(len(rest), longestLine)], '\n')
 		if end < 0 {
 			piece := rest[:min(len(rest), longestLine)]

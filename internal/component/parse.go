@@ -108,7 +108,7 @@ func (p *parser) phases(root *Value, entry Entry) {
 	case entry.Key == nil:
 		p.errorAt(finding.MissingKey, root.At, "phases is missing", "add phases with a build, validate or test phase")
 		return
-	case entry.Value.Shape == Null || entry.Value.Shape == List && len(entry.Value.Items) == 0:
+	case entry.Value.Shape == Null || (entry.Value.Shape == List && len(entry.Value.Items) == 0):
 		p.fault(finding.MissingKey, entry.Key, "phases is empty", "add a build, validate or test phase")
 		return
 	case entry.Value.Shape != List:
@@ -139,7 +139,7 @@ func (p *parser) knownPhase(doubtful bool) {
 		names = append(names, phase.Name.Value)
 	}
 
-	if len(names) == 0 || doubtful && slices.Contains(names, "") {
+	if len(names) == 0 || (doubtful && slices.Contains(names, "")) {
 		return
 	}
 	right := "name a phase build, validate or test"
@@ -207,7 +207,8 @@ func (p *parser) steps(phase *Phase, list *Value) {
 
 // unique reports the second of two equal names. What it was meant to be is not known: references may mean it.
 func (p *parser) unique(kind string, second, first Literal) (again bool) {
-	if again = second.Value != "" && second.Value == first.Value; again {
+	again = second.Value != "" && second.Value == first.Value
+	if again {
 		p.fault(finding.DuplicateName, place(second),
 			fmt.Sprintf("%s %q exists already on line %d", kind, second.Value, first.At.Line), "give each a name of its own")
 	}

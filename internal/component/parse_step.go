@@ -40,7 +40,8 @@ func (p *parser) step(v *Value) *Step {
 // returns the step without them.
 func (p *parser) stray(v *Value) (*Value, bool) {
 	for _, entry := range v.Entries {
-		switch key := entry.Key.Text; {
+		key := entry.Key.Text
+		switch {
 		case key == "inputs" && entry.Value.Shape != Null:
 			return v, false
 		case !slices.Contains(stepKeys, key) && finding.Nearest(key, stepKeys) == "inputs":

@@ -15,7 +15,8 @@ type reference struct {
 // references yields the references in text from left to right: {{, no braces, }}. Whatever else holds braces is text.
 func references(text string) iter.Seq[reference] {
 	return func(yield func(reference) bool) {
-		for from := 0; ; {
+		from := 0
+		for {
 			i := strings.Index(text[from:], "{{")
 			if i < 0 {
 				return
@@ -46,7 +47,8 @@ func references(text string) iter.Seq[reference] {
 // openings yields every {{ that is not closed by }}, with what could be the body of a reference after it.
 func openings(text string) iter.Seq[reference] {
 	return func(yield func(reference) bool) {
-		for from := 0; ; {
+		from := 0
+		for {
 			i := strings.Index(text[from:], "{{")
 			if i < 0 {
 				return
@@ -143,7 +145,7 @@ func parseParameter(name string) parsed {
 
 	inner, closed := strings.CutSuffix(inner, ")")
 	of := parseReference(strings.TrimSpace(inner))
-	if !closed || of.meaning != variableName && of.meaning != parameterOf {
+	if !closed || (of.meaning != variableName && of.meaning != parameterOf) {
 		return parsed{meaning: malformed}
 	}
 
@@ -172,7 +174,7 @@ func parseChained(body string) (parsed, bool) {
 		p.side, p.index = p.side[:open], n
 	}
 
-	if p.side != "inputs" && p.side != "outputs" || !strings.Contains(p.prefix, ".") || key == "" {
+	if (p.side != "inputs" && p.side != "outputs") || !strings.Contains(p.prefix, ".") || key == "" {
 		return parsed{}, false
 	}
 	return p, true
@@ -180,7 +182,7 @@ func parseChained(body string) (parsed, bool) {
 
 func isWord(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(r rune) bool {
-		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		letter := (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z')
 		digit := r >= '0' && r <= '9'
 		return !letter && !digit && r != '-' && r != '_'
 	})

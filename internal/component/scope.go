@@ -120,7 +120,7 @@ func (s *scope) lookUp(ctx context.Context, p parsed, at *iteration) (value stri
 		return value, true, err
 
 	case loopPart:
-		if at == nil || p.name != "loop" && p.name != at.loop {
+		if at == nil || (p.name != "loop" && p.name != at.loop) {
 			return "", false, nil
 		}
 		if p.key == "index" {
@@ -241,12 +241,14 @@ func (s *scope) value(ctx context.Context, v *Value, at *iteration) (*Value, err
 	resolved := *v
 
 	var err error
-	if resolved.Text, err = s.text(ctx, v.Text, at); err != nil {
+	resolved.Text, err = s.text(ctx, v.Text, at)
+	if err != nil {
 		return nil, err
 	}
 	resolved.Items = make([]*Value, len(v.Items))
 	for i, item := range v.Items {
-		if resolved.Items[i], err = s.value(ctx, item, at); err != nil {
+		resolved.Items[i], err = s.value(ctx, item, at)
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -254,7 +256,8 @@ func (s *scope) value(ctx context.Context, v *Value, at *iteration) (*Value, err
 	resolved.Entries = make([]Entry, len(v.Entries))
 	for i, entry := range v.Entries {
 		resolved.Entries[i].Key = entry.Key
-		if resolved.Entries[i].Value, err = s.value(ctx, entry.Value, at); err != nil {
+		resolved.Entries[i].Value, err = s.value(ctx, entry.Value, at)
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -266,16 +269,20 @@ func (s *scope) value(ctx context.Context, v *Value, at *iteration) (*Value, err
 func (s *scope) condition(ctx context.Context, c *Condition) (*Condition, error) {
 	resolved := *c
 	var err error
-	if resolved.Baseline, err = s.value(ctx, c.Baseline, nil); err != nil {
+	resolved.Baseline, err = s.value(ctx, c.Baseline, nil)
+	if err != nil {
 		return nil, err
 	}
-	if resolved.Tested, err = s.value(ctx, c.Tested, nil); err != nil {
+
+	resolved.Tested, err = s.value(ctx, c.Tested, nil)
+	if err != nil {
 		return nil, err
 	}
 
 	resolved.Operands = make([]*Condition, len(c.Operands))
 	for i, operand := range c.Operands {
-		if resolved.Operands[i], err = s.condition(ctx, operand); err != nil {
+		resolved.Operands[i], err = s.condition(ctx, operand)
+		if err != nil {
 			return nil, err
 		}
 	}

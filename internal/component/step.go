@@ -179,7 +179,8 @@ func (s *stepRun) record() error {
 		s.result.Nested = nil
 	}
 
-	if s.kept += len(s.result.Inputs) + len(s.result.Outputs); s.kept > keepAtMost {
+	s.kept += len(s.result.Inputs) + len(s.result.Outputs)
+	if s.kept > keepAtMost {
 		s.result.Inputs = ""
 		s.result.Outputs = ""
 	}

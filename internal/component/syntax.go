@@ -70,8 +70,8 @@ func badByte(text []byte) (line, column int, found bool) {
 	column = 1
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
-		control := r < ' ' && r != '\n' && r != '\t' && r != '\r' || r == 0x7f
-		if r == utf8.RuneError && size == 1 || control {
+		control := (r < ' ' && r != '\n' && r != '\t' && r != '\r') || r == 0x7f
+		if (r == utf8.RuneError && size == 1) || control {
 			return line, column, true
 		}
 		column++

@@ -74,7 +74,8 @@ func (r *reader) decode(text []byte) (root *yaml.Node, err error) {
 		return nil, err
 	}
 
-	switch err := decoder.Decode(&second); {
+	err = decoder.Decode(&second)
+	switch {
 	case errors.Is(err, io.EOF):
 	case err != nil:
 		return nil, err

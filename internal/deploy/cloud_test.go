@@ -153,7 +153,7 @@ func (c *cloud) CreateChangeSet(_ context.Context, w Wanted) (string, error) {
 
 func (c *cloud) ChangeSet(_ context.Context, stackID, id string) (stack.ChangeSet, error) {
 	s := c.stacks[stackID]
-	if s == nil || s.set == nil || id != s.set.ID && id != s.set.Name {
+	if s == nil || s.set == nil || (id != s.set.ID && id != s.set.Name) {
 		return stack.ChangeSet{}, fs.ErrNotExist
 	}
 	return *s.set, nil

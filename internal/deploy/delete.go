@@ -45,7 +45,8 @@ func (d *Delete) Look(ctx context.Context, name string) (stack.Stack, error) {
 
 	if s.Status.Busy() {
 		follow := &follower{stacks: d.Stacks, report: d.Report, wait: d.Wait}
-		if s, err = follow.pickUp(ctx, s); err != nil {
+		s, err = follow.pickUp(ctx, s)
+		if err != nil {
 			return s, err
 		}
 	}

@@ -71,7 +71,8 @@ func (d *Deploy) Look(ctx context.Context, name string) (Standing, error) {
 	}
 
 	if s.Status.Busy() {
-		if s, err = d.following().pickUp(ctx, s); err != nil {
+		s, err = d.following().pickUp(ctx, s)
+		if err != nil {
 			return Standing{}, err
 		}
 	}

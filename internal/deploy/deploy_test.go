@@ -273,7 +273,7 @@ func TestDelete(t *testing.T) {
 			}
 
 			err = d.Run(t.Context(), s)
-			if test.failed == "" && (err != nil || c.stacks["nightly"] != nil) || test.failed != "" && (err == nil || err.Error() != test.failed) {
+			if (test.failed == "" && (err != nil || c.stacks["nightly"] != nil)) || (test.failed != "" && (err == nil || err.Error() != test.failed)) {
 				t.Errorf("error is %v, stack %v", err, c.stacks["nightly"])
 			}
 		})

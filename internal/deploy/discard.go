@@ -69,7 +69,7 @@ func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, 
 func (d *Deploy) gone(ctx context.Context, id string) error {
 	for pause := soon; ; pause = min(pause*3/2, seldom) {
 		s, err := d.Stacks.Stack(ctx, id)
-		if errors.Is(err, fs.ErrNotExist) || err == nil && s.Status == stack.DeleteComplete {
+		if errors.Is(err, fs.ErrNotExist) || (err == nil && s.Status == stack.DeleteComplete) {
 			return nil
 		}
 		if err != nil && !passes(err) {

@@ -43,7 +43,7 @@ func TestExecute(t *testing.T) {
 
 			_, err = d.Execute(t.Context(), plan)
 			var failure *Failed
-			if test.failed == "" && err != nil || test.failed != "" && (!errors.As(err, &failure) || !strings.HasPrefix(err.Error(), test.failed) || !strings.Contains(failure.Next, test.next)) {
+			if (test.failed == "" && err != nil) || (test.failed != "" && (!errors.As(err, &failure) || !strings.HasPrefix(err.Error(), test.failed) || !strings.Contains(failure.Next, test.next))) {
 				t.Errorf("error is %v, want %q; %q", err, test.failed, test.next)
 			}
 		})
@@ -79,7 +79,7 @@ func TestFollowing(t *testing.T) {
 			c.fail["Stack"] = test.fail
 			_, _, err := c.deploy(t).following().follow(t.Context(), now, "")
 			var lost *Lost
-			if test.lost == nil && err != nil || test.lost != nil && (!errors.As(err, &lost) || !errors.Is(err, test.lost)) {
+			if (test.lost == nil && err != nil) || (test.lost != nil && (!errors.As(err, &lost) || !errors.Is(err, test.lost))) {
 				t.Errorf("error is %v, want %v", err, test.lost)
 			}
 		})
@@ -142,7 +142,8 @@ func TestTwoAtOnce(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if plans[i], err = d.Prepare(t.Context(), standing, request); err != nil {
+		plans[i], err = d.Prepare(t.Context(), standing, request)
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -63,7 +63,8 @@ func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (sta
 		case ctx.Err() != nil:
 			return s, events, &Lost{Stack: s.Name, Err: ctx.Err()}
 		case err != nil:
-			if misses++; !passes(err) || misses > missesAllowed {
+			misses++
+			if !passes(err) || misses > missesAllowed {
 				return s, events, &Lost{Stack: s.Name, Err: err}
 			}
 			f.again(err)
@@ -74,7 +75,8 @@ func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (sta
 				f.tell(e)
 				since = e.ID
 			}
-			if events = append(events, fresh...); ended(now, events) {
+			events = append(events, fresh...)
+			if ended(now, events) {
 				return now, events, nil
 			}
 		}

@@ -71,7 +71,8 @@ func (d *Deploy) Prepare(ctx context.Context, standing Standing, r Request) (*Pl
 }
 
 func (d *Deploy) prepare(ctx context.Context, p *Plan, r Request) (err error) {
-	if p.sent.made, err = d.open(ctx, r.Bucket); err != nil {
+	p.sent.made, err = d.open(ctx, r.Bucket)
+	if err != nil {
 		return err
 	}
 
@@ -148,7 +149,9 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	}
 
 	blame(known.Changes, p.Settings)
-	if p.ChangeSet = known; known.Status != "FAILED" {
+	p.ChangeSet = known
+
+	if known.Status != "FAILED" {
 		return nil
 	}
 	if reason := p.ChangeSet.Reason; !strings.Contains(reason, "didn't contain changes") && !strings.Contains(reason, "No updates are to be performed") {
@@ -198,7 +201,9 @@ func (d *Deploy) settled(ctx context.Context, stackID, id string) (stack.ChangeS
 	pause := soon
 	for waited := time.Duration(0); waited < changeSetPatience; waited += pause {
 		c, err := d.ChangeSets.ChangeSet(ctx, stackID, id)
-		if misses++; err == nil {
+		misses++
+
+		if err == nil {
 			misses = 0
 		}
 

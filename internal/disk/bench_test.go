@@ -18,7 +18,8 @@ func benchDisk(b *testing.B) (path, dir string) {
 
 	if root := os.Getenv("BENCH_DIR"); root != "" {
 		var err error
-		if dir, err = os.MkdirTemp(root, "bench"); err != nil { //nolint:usetesting // the filesystem is the point
+		dir, err = os.MkdirTemp(root, "bench")
+		if err != nil { //nolint:usetesting // the filesystem is the point
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { os.RemoveAll(dir) })

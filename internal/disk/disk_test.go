@@ -300,9 +300,11 @@ func TestADiskCannotAskForAPanic(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, line, _ := strings.Cut(string(table), " "+m.Dir()+" ")
-	if line, _, _ = strings.Cut(line, "\n"); !strings.Contains(line, "errors=remount-ro") {
+	line, _, _ = strings.Cut(line, "\n")
+	if !strings.Contains(line, "errors=remount-ro") {
 		t.Errorf("mounted as %s", line)
 	}
+
 	if err := m.Close(t.Context()); err != nil {
 		t.Error(err)
 	}

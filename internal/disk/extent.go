@@ -19,7 +19,8 @@ type Extent struct {
 // meanwhile. A filesystem that keeps no holes yields the whole file.
 func Extents(f *os.File) iter.Seq2[Extent, error] {
 	return func(yield func(Extent, error) bool) {
-		for at := int64(0); ; {
+		at := int64(0)
+		for {
 			extent, err := nextExtent(f, at)
 			if errors.Is(err, io.EOF) {
 				return

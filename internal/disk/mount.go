@@ -62,7 +62,8 @@ func Open(ctx context.Context, path, dir string) (m *Mount, err error) {
 		return nil, fmt.Errorf("mount %s on %s: %w", path, dir, err)
 	}
 	m = &Mount{path: path, dir: dir, filesystem: p.Filesystem, loop: l}
-	if m.top, err = os.Open(dir); err != nil {
+	m.top, err = os.Open(dir)
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open mounted disk: %w", err), unmount(ctx, dir))
 	}
 

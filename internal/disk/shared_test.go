@@ -62,7 +62,7 @@ func checkShared(t *testing.T, shared []Extent, written []int64, shares bool) {
 		}
 	}
 
-	if shares && total < 7*mib || !shares && total > 0 {
+	if (shares && total < 7*mib) || (!shares && total > 0) {
 		t.Errorf("%d bytes are said to be shared: %v", total, shared)
 	}
 }

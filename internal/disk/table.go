@@ -50,7 +50,8 @@ func partitions(f *os.File, size int64) ([]Partition, error) {
 		return gptPartitions(f, size, sector)
 	}
 
-	switch format := identify(f, 0); {
+	format := identify(f, 0)
+	switch {
 	case format == Ext4 || format == XFS:
 		return []Partition{{Size: size, Filesystem: format}}, nil
 	case refusal(format) != "":

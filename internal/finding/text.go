@@ -65,10 +65,12 @@ func writeExcerpt(out io.Writer, f Finding, line string) {
 	cells := 0
 	for i, r := range runes[from:] {
 		text, width := cell(r)
-		if cells += width; cells > widest {
+		cells += width
+		if cells > widest {
 			shown.WriteString("…")
 			break
 		}
+
 		shown.WriteString(text)
 
 		if n := from + i + 1; f.Column == 0 || n >= column+max(f.Length, 1) {

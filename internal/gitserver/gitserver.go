@@ -39,7 +39,8 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 		return nil, fmt.Errorf("prepare git server: %w", err)
 	}
 	var err error
-	if s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
+	s.listener, err = (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
 		return nil, fmt.Errorf("start git server: %w", err)
 	}
 
@@ -99,7 +100,8 @@ func (s *Server) prepare(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	if s.Commit, err = makeRepository(ctx, filepath.Join(dir, "monorepo.git")); err != nil {
+	s.Commit, err = makeRepository(ctx, filepath.Join(dir, "monorepo.git"))
+	if err != nil {
 		return err
 	}
 
@@ -109,10 +111,12 @@ func (s *Server) prepare(ctx context.Context, dir string) error {
 		}
 	}
 
-	if s.PrivateKey, err = os.ReadFile(filepath.Join(dir, "deploy")); err != nil {
+	s.PrivateKey, err = os.ReadFile(filepath.Join(dir, "deploy"))
+	if err != nil {
 		return err
 	}
-	if s.KnownHosts, err = os.ReadFile(filepath.Join(dir, "host.pub")); err != nil {
+	s.KnownHosts, err = os.ReadFile(filepath.Join(dir, "host.pub"))
+	if err != nil {
 		return err
 	}
 

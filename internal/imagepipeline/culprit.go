@@ -42,7 +42,8 @@ func (s *search) read(line string) {
 		return
 	}
 	s.values = append(s.values, strings.TrimSpace(value))
-	switch n := len(s.values); {
+	n := len(s.values)
+	switch {
 	case n == len(culpritLines)-1 && s.found == nil:
 		s.found = &Culprit{Document: s.values[0], Phase: s.values[2], Step: s.values[3], Action: s.values[4]}
 	case n == len(culpritLines) && s.found.Error == "" && s.found.Step == s.values[3]:

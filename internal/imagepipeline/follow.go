@@ -125,16 +125,20 @@ func (f *Follow) Run(ctx context.Context, arn string) (Build, error) {
 func (f *Follow) watch(ctx context.Context, w *watch) error {
 	begun := f.Now()
 	pause := f.Pace / eager
-	for quiet, misses := 0, 0; ; {
+
+	quiet, misses := 0, 0
+	for {
 		fresh, err := w.look(ctx)
 		cause, passes := causeOf(err)
 		switch {
 		case err != nil && (misses >= missesAllowed || !passes):
 			return err
 		case err != nil:
-			if misses++; misses == 1 {
+			misses++
+			if misses == 1 {
 				f.Report.Report(progress.Event{Kind: progress.Note, Text: cause + "; the build goes on and is looked at again"})
 			}
+
 		case fresh || w.image.State.Building():
 			quiet = 0
 			misses = 0
@@ -142,14 +146,15 @@ func (f *Follow) watch(ctx context.Context, w *watch) error {
 			quiet, misses = quiet+1, 0
 		}
 
-		if quiet > quietLooks && w.image.State != Failed || quiet > quietLooksFailed {
+		if (quiet > quietLooks && w.image.State != Failed) || quiet > quietLooksFailed {
 			return nil
 		}
 		if f.Now().Sub(begun) > longest {
 			return &LateError{State: w.image.State}
 		}
 
-		if pause = min(pause*3/2, f.Pace); fresh {
+		pause = min(pause*3/2, f.Pace)
+		if fresh {
 			pause = f.Pace / eager
 		}
 

@@ -245,7 +245,8 @@ func TestFollowWithoutTheLog(t *testing.T) {
 	m = goingWell()
 	m.now = at(500)
 	m.faults = denied
-	if _, _, err = followed(t.Context(), m, func(imagepipeline.Line) error { return nil }); err == nil {
+	_, _, err = followed(t.Context(), m, func(imagepipeline.Line) error { return nil })
+	if err == nil {
 		t.Error("nothing was said")
 	}
 }
@@ -300,7 +301,8 @@ func TestFollowHandsOverLines(t *testing.T) {
 	}
 
 	full := errors.New("the disk is full")
-	if _, _, err = followed(t.Context(), goingWell(), func(imagepipeline.Line) error { return full }); !errors.Is(err, full) {
+	_, _, err = followed(t.Context(), goingWell(), func(imagepipeline.Line) error { return full })
+	if !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
 }

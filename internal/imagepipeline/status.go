@@ -117,7 +117,8 @@ func (l *Look) parameter(ctx context.Context, s *Status, p *Parameter) {
 		return
 	}
 	found, err := l.Parameters.Look(ctx, p.Name)
-	if p.AMI, p.Missing = found.Value, errors.Is(err, fs.ErrNotExist); !p.Missing {
+	p.AMI, p.Missing = found.Value, errors.Is(err, fs.ErrNotExist)
+	if !p.Missing {
 		s.unread(err)
 	}
 }

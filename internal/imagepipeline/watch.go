@@ -51,7 +51,8 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 		if w.told["complete "+flow.ID] {
 			continue
 		}
-		if steps[flow.ID], err = w.Workflows.Steps(ctx, flow.ID); err != nil {
+		steps[flow.ID], err = w.Workflows.Steps(ctx, flow.ID)
+		if err != nil {
 			return false, err
 		}
 	}
@@ -76,7 +77,8 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 // readOn reads what the log holds after the place that was read last, and returns the place after that.
 func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 	var lines []Line
-	for place := w.place; !w.mute; {
+	place := w.place
+	for !w.mute {
 		page, err := w.Logs.Lines(ctx, w.Group, w.stream, place)
 		if err != nil && w.Line == nil && ctx.Err() == nil && !passes(err) {
 			w.mute = true // whoever may not read logs can follow the steps all the same
@@ -160,7 +162,7 @@ func (w *watch) ended(flow Workflow, final bool) []moment {
 	failed := false
 	for _, step := range w.steps[flow.ID] {
 		failed = failed || step.Status == StepFailed
-		if !final && step.Status == StepFailed || !step.over() || !w.first("ended", step.ID) {
+		if (!final && step.Status == StepFailed) || !step.over() || !w.first("ended", step.ID) {
 			continue
 		}
 		moments = append(moments, moment{at: step.Finished, event: progress.Event{

@@ -71,7 +71,7 @@ func lostFiles(sh *shell, w whole) finding.List {
 	for _, made := range sh.made() {
 		temporary := strings.HasPrefix(made.path, "/var/tmp/")
 		cache := cachePath.MatchString(made.path)
-		if !temporary && !cache || strings.Contains(made.path, "$") || strings.Count(w.text, strings.TrimRight(made.path, "/")) > 1 {
+		if (!temporary && !cache) || strings.Contains(made.path, "$") || strings.Count(w.text, strings.TrimRight(made.path, "/")) > 1 {
 			continue
 		}
 		at := sh.script.place(made.offset)
@@ -129,7 +129,7 @@ func optionValue(args []string, names ...string) string {
 			continue
 		}
 		last := args[i-1]
-		if slices.Contains(names, last) || isFlag(last, 'o') && strings.HasSuffix(last, "o") {
+		if slices.Contains(names, last) || (isFlag(last, 'o') && strings.HasSuffix(last, "o")) {
 			return arg
 		}
 	}
@@ -173,7 +173,7 @@ func removedSecret(sh *shell, w whole, c call) finding.List {
 	for _, path := range c.args {
 		inSecrets := strings.HasPrefix(path, secretsDir)
 		switch {
-		case strings.HasPrefix(path, "-") || inMemory.MatchString(path) || inSecrets && !w.fetchesSecrets:
+		case strings.HasPrefix(path, "-") || inMemory.MatchString(path) || (inSecrets && !w.fetchesSecrets):
 		case inSecrets || isSecret(path):
 			return finding.List{warning(finding.RemovedSecret, sh.script.place(c.offset),
 				fmt.Sprintf("%s was on the disk; after %s its blocks are still in the snapshot", path, c.name),
@@ -207,7 +207,7 @@ func dockerPulls(sh *shell, w whole) finding.List {
 	}
 
 	for _, c := range sh.calls {
-		compose := c.name == "docker-compose" || c.name == "docker" && slices.Contains(c.args, "compose")
+		compose := c.name == "docker-compose" || (c.name == "docker" && slices.Contains(c.args, "compose"))
 		if (c.name == "docker" || compose) && slices.Contains(c.args, "pull") {
 			return finding.List{warning(finding.DockerPull, sh.script.place(c.offset),
 				"an Elastic CI Stack's Docker daemon remaps user namespaces by default and does not see what is pulled without",

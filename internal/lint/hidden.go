@@ -17,7 +17,7 @@ type hidden struct {
 
 // hiddenFailure warns where a command's status is lost: bash goes on without -e, and only the last status counts.
 func hiddenFailure(sh *shell) (finding.Finding, bool) {
-	if sh.file == nil || !sh.script.commands && shebangStops(sh.script.text) {
+	if sh.file == nil || (!sh.script.commands && shebangStops(sh.script.text)) {
 		return finding.Finding{}, false
 	}
 	h := &hidden{}
@@ -114,7 +114,7 @@ func stops(c call) bool {
 	switch c.name {
 	case "set":
 		for i, arg := range c.args {
-			if isFlag(arg, 'e') || arg == "errexit" && i > 0 {
+			if isFlag(arg, 'e') || (arg == "errexit" && i > 0) {
 				return true
 			}
 		}

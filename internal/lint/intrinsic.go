@@ -11,7 +11,8 @@ const filler = '1'
 
 // textOf returns the text of Data, as far as it can be known: a text, Fn::Sub or Fn::Join; nil for anything else.
 func (t *template) textOf(node *yaml.Node) *span {
-	switch node = resolve(node); {
+	node = resolve(node)
+	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag == "!Sub":
 		return substituted(scalarSpan(t.lines, node))
 	case plain(node) != nil:

@@ -42,7 +42,7 @@ func KindOf(path string, text []byte) Kind {
 		return Template
 	case keys["mainSteps"] || keys["runtimeConfig"]: // Systems Manager's documents have a schemaVersion too
 		return Unknown
-	case keys["schemaVersion"] && !keys["steps"] || keys["phases"] && (!keys["version"] || listedPhases.Match(text)):
+	case (keys["schemaVersion"] && !keys["steps"]) || (keys["phases"] && (!keys["version"] || listedPhases.Match(text))):
 		return Document
 	}
 
@@ -80,7 +80,8 @@ func topKeys(text []byte) map[string]bool {
 	indent := -1
 	for line := range strings.Lines(string(text)) {
 		trimmed := strings.TrimLeft(line, " ")
-		if trimmed = strings.TrimSpace(trimmed); trimmed == "" || trimmed[0] == '#' || trimmed[0] == '%' || strings.HasPrefix(trimmed, "---") {
+		trimmed = strings.TrimSpace(trimmed)
+		if trimmed == "" || trimmed[0] == '#' || trimmed[0] == '%' || strings.HasPrefix(trimmed, "---") {
 			continue
 		}
 		depth := len(line) - len(strings.TrimLeft(line, " "))
@@ -110,7 +111,8 @@ func flowKeys(text string) map[string]bool {
 
 	start := 0
 	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
+		c := text[i]
+		switch {
 		case quoted && c == '\\':
 			i++
 		case c == '"':

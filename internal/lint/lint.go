@@ -111,7 +111,7 @@ func (l *Linter) documentHazards(doc *component.Document) finding.List {
 	w := newWhole(doc.Source())
 	doc.Steps(func(_ *component.Phase, step *component.Step) {
 		step.Inputs.Scalars(func(v *component.Value) {
-			w.fetchesSecrets = w.fetchesSecrets || step.Action.Value == "S3Download" && strings.HasPrefix(v.Text, secretsDir)
+			w.fetchesSecrets = w.fetchesSecrets || (step.Action.Value == "S3Download" && strings.HasPrefix(v.Text, secretsDir))
 		})
 	})
 

@@ -69,7 +69,9 @@ func withoutReferences(text string) string {
 		return text
 	}
 	out := []byte(text)
-	for i := 0; i < len(text); {
+
+	i := 0
+	for i < len(text) {
 		open := strings.Index(text[i:], "{{")
 		if open < 0 {
 			break

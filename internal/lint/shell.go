@@ -205,7 +205,7 @@ func traces(c call) bool {
 	}
 
 	for i, arg := range c.args {
-		if arg == "xtrace" && i > 0 && c.args[i-1] == "-o" || isFlag(arg, 'x') {
+		if (arg == "xtrace" && i > 0 && c.args[i-1] == "-o") || isFlag(arg, 'x') {
 			return true
 		}
 		if !strings.HasPrefix(arg, "-") && !strings.HasPrefix(arg, "+") {

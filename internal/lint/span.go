@@ -49,7 +49,8 @@ func (s *span) touchesFill(line, column, length int) bool {
 	row := 1
 	for i, r := range s.runes {
 		if row == line {
-			if column--; column < 1 && s.filled[i] && column > -max(length, 1) {
+			column--
+			if column < 1 && s.filled[i] && column > -max(length, 1) {
 				return true
 			}
 		}
@@ -157,7 +158,7 @@ func (c *cursor) literal(r rune) {
 
 // folded passes a line break that became a blank or, with blank lines after it, as many breaks.
 func (c *cursor) folded(r rune) place {
-	if rest := c.rest(); len(rest) > 0 && (rest[0] == r || r != ' ' && r != '\n') {
+	if rest := c.rest(); len(rest) > 0 && (rest[0] == r || (r != ' ' && r != '\n')) {
 		c.column++
 		return place{c.line, c.column - 1}
 	}

@@ -137,7 +137,7 @@ func (t *template) component(key, properties *yaml.Node) {
 
 // plain returns a node that is text as it stands: no intrinsic function.
 func plain(node *yaml.Node) *yaml.Node {
-	if node == nil || node.Kind != yaml.ScalarNode || strings.HasPrefix(node.Tag, "!") && !strings.HasPrefix(node.Tag, "!!") {
+	if node == nil || node.Kind != yaml.ScalarNode || (strings.HasPrefix(node.Tag, "!") && !strings.HasPrefix(node.Tag, "!!")) {
 		return nil
 	}
 	return node
@@ -146,7 +146,7 @@ func plain(node *yaml.Node) *yaml.Node {
 func (t *template) data(key, properties, platform *yaml.Node) {
 	data := get(properties, "Data")
 	uri := get(properties, "Uri")
-	if data != nil && uri != nil || data == nil && uri == nil {
+	if (data != nil && uri != nil) || (data == nil && uri == nil) {
 		t.add(finding.TemplateData, key, "a component has exactly one of Data and Uri", "keep one of them")
 		return
 	}
@@ -227,7 +227,8 @@ func (t *template) pipeline(properties *yaml.Node) {
 
 // get returns the value of a key of a map; nil if there is none.
 func get(node *yaml.Node, key string) *yaml.Node {
-	if node = resolve(node); node == nil || node.Kind != yaml.MappingNode {
+	node = resolve(node)
+	if node == nil || node.Kind != yaml.MappingNode {
 		return nil
 	}
 	for i := 0; i+1 < len(node.Content); i += 2 {

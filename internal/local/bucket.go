@@ -106,7 +106,8 @@ func put(root *os.Root, key string, body io.Reader) (err error) {
 	}
 
 	_, err = io.Copy(file, body)
-	if err = errors.Join(err, file.Close()); err == nil {
+	err = errors.Join(err, file.Close())
+	if err == nil {
 		err = root.Rename(part, key)
 	}
 

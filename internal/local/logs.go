@@ -29,7 +29,8 @@ func (s *Store) clearLogs(ctx context.Context) ([]string, error) {
 		known, failed := s.hasRow(ctx, imagesDir, name)
 		_, notRunning := os.Stat(filepath.Join(s.dir, runsDir, name))
 		info, absent := os.Stat(filepath.Join(dir, name))
-		if err = errors.Join(err, failed); !known && failed == nil && notRunning != nil && absent == nil {
+		err = errors.Join(err, failed)
+		if !known && failed == nil && notRunning != nil && absent == nil {
 			unnamed = append(unnamed, info)
 		}
 	}

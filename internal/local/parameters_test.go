@@ -24,7 +24,7 @@ func TestCheckParameter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := CheckParameter(test.name, test.value)
-			if (err != nil) != (test.error != "") || err != nil && !strings.Contains(err.Error(), test.error) {
+			if (err != nil) != (test.error != "") || (err != nil && !strings.Contains(err.Error(), test.error)) {
 				t.Errorf("CheckParameter: %v, want %q", err, test.error)
 			}
 		})

@@ -57,9 +57,11 @@ func Open(ctx context.Context, dir string, now func() time.Time) (*Store, error)
 		return nil, explain(dir, &placeError{err})
 	}
 	s := &Store{dir: dir, now: now}
-	if s.db, err = connect(filepath.Join(dir, storeFile)); err != nil {
+	s.db, err = connect(filepath.Join(dir, storeFile))
+	if err != nil {
 		return nil, explain(dir, err)
 	}
+
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(explain(dir, err), s.Close())
 	}
@@ -95,9 +97,11 @@ func prepare(dir string) (string, error) {
 	}
 
 	// The kernel reports mounts and loop devices by their real path.
-	if absolute, err = filepath.EvalSymlinks(absolute); err != nil {
+	absolute, err = filepath.EvalSymlinks(absolute)
+	if err != nil {
 		return absolute, fmt.Errorf("open data directory: %w", err)
 	}
+
 	return absolute, nil
 }
 

@@ -131,6 +131,7 @@ func (c *course) step(ctx context.Context, ask func(context.Context) (Answer, er
 	case asking.Err() != nil:
 		return false, c.late()
 	}
+
 	return false, c.miss(err)
 }
 
@@ -142,6 +143,7 @@ func (c *course) note(answer Answer) {
 		c.silence = 0
 		c.nextNote = quiet
 	}
+
 	if answer.Done || c.silence < c.nextNote {
 		return
 	}
@@ -150,6 +152,7 @@ func (c *course) note(answer Answer) {
 	if c.state != "" {
 		text += ", which is " + c.state
 	}
+
 	c.Report.Report(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("%s: %s of at most %s", text, c.spent.Round(time.Second), c.Limit)})
 	c.nextNote *= 2
 }
@@ -173,6 +176,7 @@ func (c *course) rest(ctx context.Context) error {
 	if pause == nil {
 		pause = Sleep
 	}
+
 	if err := pause(ctx, c.pause); err != nil {
 		return err
 	}

@@ -71,6 +71,7 @@ func TestPausesGrowAndStartAgain(t *testing.T) {
 	for _, pause := range tr.pauses {
 		got = append(got, pause.Round(100*time.Millisecond).String())
 	}
+
 	want := []string{"1s", "1.5s", "2.3s", "3.4s", "5.1s", "7.6s", "10s", "10s", "1s"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -89,6 +90,7 @@ func TestLate(t *testing.T) {
 	if len(tr.notes) != 4 { // after silences of 1, 2, 4 and 8 minutes
 		t.Errorf("notes are %q", tr.notes)
 	}
+
 	for _, note := range tr.notes {
 		if !strings.HasPrefix(note, "still waiting for snapshot snap-1, which is pending: ") || !strings.HasSuffix(note, " of at most 10m0s") {
 			t.Errorf("note is %q", note)
@@ -112,6 +114,7 @@ func TestLateWithinACall(t *testing.T) {
 func TestErrors(t *testing.T) {
 	t.Parallel()
 	denied := errors.New("denied")
+
 	many := func(n int, last any) []any { return append(slices.Repeat([]any{throttled{}}, n), last) }
 	for name, test := range map[string]struct {
 		answers []any

@@ -26,17 +26,20 @@ func (p Pipeline) define(ctx context.Context, r *recipe.Recipe, o Options) (bake
 	}
 
 	if r.Secrets != "" {
-		if d.Secrets, err = p.Secrets.Secrets(ctx, r.Secrets); err != nil {
+		d.Secrets, err = p.Secrets.Secrets(ctx, r.Secrets)
+		if err != nil {
 			return bake.Definition{}, fmt.Errorf("read secrets: %w", err)
 		}
 	}
 
-	if d.Documents, err = p.documents(ctx, r); err != nil {
+	d.Documents, err = p.documents(ctx, r)
+	if err != nil {
 		return bake.Definition{}, err
 	}
 
 	if r.Bootstrap != "" && !isS3(r.Bootstrap) {
-		if d.Script, err = os.ReadFile(r.Bootstrap); err != nil {
+		d.Script, err = os.ReadFile(r.Bootstrap)
+		if err != nil {
 			return bake.Definition{}, fmt.Errorf("read bootstrap script: %w", err)
 		}
 	}

@@ -44,7 +44,8 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 	if err != nil {
 		return image.Image{}, err
 	}
-	if definition.Base, err = p.base(ctx, r.Base); err != nil {
+	definition.Base, err = p.base(ctx, r.Base)
+	if err != nil {
 		return image.Image{}, err
 	}
 

@@ -37,7 +37,9 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 
 	a := answer{results: []Result{ok, c.judge(ami, q, resolve), c.instanceType(ctx, q, &ami)}}
 	volume, device := rootVolume(ami, q)
-	if a.results = append(a.results, volume); device != "" {
+	a.results = append(a.results, volume)
+
+	if device != "" {
 		a.learnt = map[string]string{"RootDeviceName": device}
 	}
 
@@ -126,7 +128,7 @@ func rootVolume(ami image.AMI, q asked) (r Result, device string) {
 		}
 	}
 
-	if device == ami.RootDevice || device == "" && !needsDevice(q) {
+	if device == ami.RootDevice || (device == "" && !needsDevice(q)) {
 		return r, ""
 	}
 	allowed := q.wanted.template.parameters["RootDeviceName"].values

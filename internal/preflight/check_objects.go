@@ -148,7 +148,8 @@ func (c *Checks) secrets(ctx context.Context, q asked) answer {
 	if err != nil {
 		return answer{results: []Result{unmade(check, err, Result{Status: Failed, Text: "there is no bucket " + bucket, Next: "correct secrets, or make the bucket"})}}
 	}
-	if keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "/") }); len(keys) == 0 {
+	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "/") })
+	if len(keys) == 0 {
 		return answer{results: []Result{{check, Warning, place + " is empty", "put the secrets there: aws s3 cp --recursive ./secrets " + place}}}
 	}
 

@@ -88,7 +88,8 @@ func (a *account) List(_ context.Context, bucket, prefix, _ string, limit int) (
 	there := false
 	for url := range a.objects {
 		key, inside := strings.CutPrefix(url, "s3://"+bucket+"/")
-		if there = there || inside; inside && strings.HasPrefix(key, prefix) {
+		there = there || inside
+		if inside && strings.HasPrefix(key, prefix) {
 			keys = append(keys, key)
 		}
 	}

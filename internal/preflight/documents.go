@@ -110,7 +110,8 @@ func (w *Wanted) compose() finding.List {
 			return found
 		}
 		var err error
-		if uploads, digest, err = wrapped(docs); err != nil {
+		uploads, digest, err = wrapped(docs)
+		if err != nil {
 			return finding.List{{Code: finding.StackDocument, Position: docs[0].at, Message: err.Error()}}
 		}
 	}

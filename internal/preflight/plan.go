@@ -147,7 +147,8 @@ func (p *planner) secrets(given Settings) {
 func joined(name, others string) string {
 	names := []string{name}
 	for other := range strings.SplitSeq(others, ",") {
-		if other = strings.TrimSpace(other); other != "" && other != name {
+		other = strings.TrimSpace(other)
+		if other != "" && other != name {
 			names = append(names, other)
 		}
 	}

@@ -93,7 +93,8 @@ func TestARecipeSetsParameters(t *testing.T) {
 			t.Parallel()
 			want := defaults()
 			for parameter, value := range test.want {
-				if want[parameter] = value; value == "kept" {
+				want[parameter] = value
+				if value == "kept" {
 					delete(want, parameter)
 				}
 			}

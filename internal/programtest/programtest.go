@@ -35,7 +35,8 @@ var dir string
 
 var built = sync.OnceValues(func() (string, error) {
 	var err error
-	if dir, err = os.MkdirTemp("", "image-builder-program-"); err != nil {
+	dir, err = os.MkdirTemp("", "image-builder-program-")
+	if err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, "image-builder")

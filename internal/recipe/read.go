@@ -150,7 +150,9 @@ func (b *builder) readComponent(node *yaml.Node) {
 	f, _ := fieldNamed("components")
 
 	before := len(b.recipe.Components)
-	if b.appendField(f, b.value(path)); len(b.recipe.Components) > before {
+	b.appendField(f, b.value(path))
+
+	if len(b.recipe.Components) > before {
 		b.recipe.Components[before].Parameters = parameters
 	}
 }

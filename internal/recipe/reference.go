@@ -253,7 +253,7 @@ func checkGitURL(v value, kind string) (string, *fault) {
 	case err != nil && kind == "ssh":
 		wrong.message = "what follows the host of an ssh:// URL is a port or a path"
 		wrong.right = "write ssh://git@host/path, or git@host:path without ssh://"
-	case err != nil || parsed.Path == "" || parsed.Host == "" && kind != "file":
+	case err != nil || parsed.Path == "" || (parsed.Host == "" && kind != "file"):
 		wrong.message = "the URL has no host and path"
 		wrong.right = "write " + kind + "://host/acme/app.git"
 

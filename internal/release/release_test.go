@@ -190,7 +190,7 @@ func TestCheck(t *testing.T) {
 	} {
 		_, err := Check(t.Context(), one{test.ami, test.err}, "ami-1", "eu-central-1", System{test.os, image.X86_64})
 		unchecked := (*Unchecked)(nil)
-		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) || errors.As(err, &unchecked) != test.unchecked {
+		if (err == nil) != (test.says == "") || (err != nil && !strings.Contains(err.Error(), test.says)) || errors.As(err, &unchecked) != test.unchecked {
 			t.Errorf("%s: %v, want %s", name, err, test.says)
 		}
 	}
@@ -250,7 +250,7 @@ func TestWrite(t *testing.T) {
 			waits := 0
 			w := Writer{Parameters: store, Wait: func(context.Context, time.Duration) error { waits++; return nil }}
 			got, err := w.Write(t.Context(), "/base", "ami-2")
-			if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) || got != test.want || waits != test.waits {
+			if (err == nil) != (test.says == "") || (err != nil && !strings.Contains(err.Error(), test.says)) || got != test.want || waits != test.waits {
 				t.Errorf("%+v after %d waits, %v", got, waits, err)
 			}
 			if same := test.now != nil && test.now.Value == "ami-2"; same != (store.writes == 0) && test.now != nil && test.now.Type == "String" {

@@ -50,7 +50,8 @@ type token struct {
 
 func fields(text string, offset int) []token {
 	var found []token
-	for i := 0; i < len(text); {
+	i := 0
+	for i < len(text) {
 		if text[i] == ' ' || text[i] == '\t' {
 			i++
 			continue
@@ -144,7 +145,8 @@ func (c *cron) parseItem(index int, item token, into *set) error {
 	by := 1
 
 	if stepped {
-		if by, err = strconv.Atoi(step); err != nil || by < 1 || !strings.Contains(k.special, "/") {
+		by, err = strconv.Atoi(step)
+		if err != nil || by < 1 || !strings.Contains(k.special, "/") {
 			return k.wrong(item, "the step after / must be a number from 1 on", k.example())
 		}
 	}
@@ -172,18 +174,21 @@ func (k kind) span(text string, item token, stepped bool) (low, high int, err er
 		return k.low, k.high, nil
 	}
 	first, second, ranged := strings.Cut(text, "-")
-	if low, err = k.number(first, item); err != nil {
+	low, err = k.number(first, item)
+	if err != nil {
 		return 0, 0, err
 	}
 
 	switch {
 	case ranged:
-		if high, err = k.number(second, item); err != nil {
+		high, err = k.number(second, item)
+		if err != nil {
 			return 0, 0, err
 		}
 		if high < low {
 			return 0, 0, k.wrong(item, fmt.Sprintf("%s runs backwards", item.text), fmt.Sprintf("write %s-%s", second, first))
 		}
+
 	case stepped:
 		high = k.high
 	default:

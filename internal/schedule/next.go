@@ -9,7 +9,7 @@ func (c *cron) next(after time.Time, zone *time.Location) (time.Time, bool) {
 			continue
 		}
 		for month := time.January; month <= time.December; month++ {
-			if year == local.Year() && month < local.Month() || !c.months.has(int(month)) {
+			if (year == local.Year() && month < local.Month()) || !c.months.has(int(month)) {
 				continue
 			}
 			if found, ok := c.nextInMonth(year, month, local); ok {
@@ -83,7 +83,7 @@ func (c *cron) matchesDay(year int, month time.Month, day int) bool {
 
 func (c *cron) matchesMonthEnd(year int, month time.Month, day int) bool {
 	last := daysIn(year, month)
-	return c.lastDay && day == last || c.lastWorkday && day == workday(year, month, last)
+	return (c.lastDay && day == last) || (c.lastWorkday && day == workday(year, month, last))
 }
 
 func (c *cron) matchesNearest(year int, month time.Month, day int) bool {

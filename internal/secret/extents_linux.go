@@ -12,7 +12,9 @@ import (
 // that knows no holes yields the whole file.
 func dataExtents(f *os.File) iter.Seq2[span, error] {
 	return func(yield func(span, error) bool) {
-		for end := int64(0); ; {
+		end := int64(0)
+
+		for {
 			start, err := f.Seek(end, unix.SEEK_DATA)
 			if errors.Is(err, unix.ENXIO) {
 				return

@@ -134,11 +134,14 @@ func TestMaskerMasksAcrossPieces(t *testing.T) {
 	for size := 1; size <= len(line); size++ {
 		masker := set.Masker()
 		var out strings.Builder
-		for rest := line; rest != ""; {
+
+		rest := line
+		for rest != "" {
 			n := min(size, len(rest))
 			out.WriteString(masker.Next(rest[:n]))
 			rest = rest[n:]
 		}
+
 		out.WriteString(masker.End())
 		if diff := cmp.Diff("one *** two *** three tok_93fe12ab77", out.String()); diff != "" {
 			t.Errorf("pieces of %d bytes (-want +got):\n%s", size, diff)
@@ -156,7 +159,8 @@ func FuzzMask(f *testing.F) {
 		masker := set.Masker()
 
 		var pieces strings.Builder
-		for rest := line; rest != ""; {
+		rest := line
+		for rest != "" {
 			n := min(int(size)+1, len(rest))
 			pieces.WriteString(masker.Next(rest[:n]))
 			rest = rest[n:]

@@ -111,7 +111,7 @@ func rarity(text string) int {
 		}
 		seen[c] = true
 		score += 2
-		if 'a' <= c && c <= 'z' || c == 0 || c == ' ' {
+		if ('a' <= c && c <= 'z') || c == 0 || c == ' ' {
 			score--
 		}
 	}

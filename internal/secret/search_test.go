@@ -217,7 +217,9 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 
 		disk := bytes.Clone(base)
 		var known []Range
-		for at := 0; at < len(disk); {
+
+		at := 0
+		for at < len(disk) {
 			own := block * random.IntN(4)
 			shared := block * (1 + random.IntN(8))
 
@@ -227,7 +229,8 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 				}
 			}
 
-			if at += own; at+shared <= len(disk) {
+			at += own
+			if at+shared <= len(disk) {
 				plant(disk[:at], at-random.IntN(100)) // cut off where the shared block begins
 				known = append(known, Range{int64(at), int64(shared)})
 			}

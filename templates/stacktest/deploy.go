@@ -138,7 +138,7 @@ func allowed(name, text string, parameter map[string]any) error {
 	least, bounded := parameter["MinValue"].(int)
 
 	most, alsoAbove := parameter["MaxValue"].(int)
-	if err != nil || bounded && number < least || alsoAbove && number > most {
+	if err != nil || (bounded && number < least) || (alsoAbove && number > most) {
 		return wrong
 	}
 

@@ -45,7 +45,8 @@ func data(node *yaml.Node) (any, error) {
 		return value, err
 	}
 
-	switch name := node.Tag[1:]; name {
+	name := node.Tag[1:]
+	switch name {
 	case "Ref", "Condition":
 		return map[string]any{name: value}, nil
 	case "GetAtt":

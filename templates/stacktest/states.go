@@ -134,7 +134,8 @@ func (e *Execution) attempt(state map[string]any, resource string, arguments any
 	var result any
 	var err error
 	for range attempts {
-		if result, err = e.Services(resource, arguments); err == nil {
+		result, err = e.Services(resource, arguments)
+		if err == nil {
 			return result, nil
 		}
 	}

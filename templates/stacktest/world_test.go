@@ -166,7 +166,8 @@ func awsCLI(t *testing.T) string {
 // when a build has come as far as the test wants that.
 func (w *world) tell(ctx context.Context, interrupt func() error) error {
 	told := map[string]bool{}
-	for ticker := time.NewTicker(50 * time.Millisecond); ; {
+	ticker := time.NewTicker(50 * time.Millisecond)
+	for {
 		select {
 		case <-ctx.Done():
 			ticker.Stop()

@@ -169,7 +169,7 @@ func (c *CloudFormation) arn(kind, name string) string {
 func (c *CloudFormation) find(id string) *stack {
 	for i := len(c.stacks) - 1; i >= 0; i-- {
 		s := c.stacks[i]
-		if s.id == id || s.name == id && s.status != "DELETE_COMPLETE" {
+		if s.id == id || (s.name == id && s.status != "DELETE_COMPLETE") {
 			return s
 		}
 	}

@@ -139,7 +139,8 @@ func (c *CloudFormation) updateStack(call Call) (Values, error) {
 	}
 
 	cs.stack = s
-	if cs.changes, err = c.compare(s, cs); err != nil {
+	cs.changes, err = c.compare(s, cs)
+	if err != nil {
 		return nil, err
 	}
 	if reason := cs.changes.forbidden(); reason != "" {
@@ -169,7 +170,7 @@ func (cs *changeSet) permitted(in Values) error {
 		kind := cs.template.kind(name)
 		allows := func(pattern string) bool {
 			prefix, any := strings.CutSuffix(pattern, "::*")
-			return pattern == kind || any && strings.HasPrefix(kind, prefix+"::")
+			return pattern == kind || (any && strings.HasPrefix(kind, prefix+"::"))
 		}
 		if len(types) > 0 && !slices.ContainsFunc(types, allows) {
 			return invalid("Resource type %s is not allowed by parameter ResourceTypes [%s]", kind, strings.Join(types, ", "))

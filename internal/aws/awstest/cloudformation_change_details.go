@@ -188,12 +188,14 @@ func written(value any) string {
 func replacement(details []changeDetail) string {
 	result := "False"
 	for _, d := range details {
-		switch recreation := textOf(structOf(d.Values, "Target"), "RequiresRecreation"); {
+		recreation := textOf(structOf(d.Values, "Target"), "RequiresRecreation")
+		switch {
 		case recreation == "Always" && d.Values["Evaluation"] == "Static":
 			return "True"
 		case recreation != "Never":
 			result = "Conditional"
 		}
 	}
+
 	return result
 }

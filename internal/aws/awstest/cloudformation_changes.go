@@ -115,13 +115,15 @@ func (x *delta) one(name string) (*resourceChange, error) {
 		if !is {
 			scope = x.gone
 		}
-		if change.before, err = x.context(scope, name); err != nil {
+		change.before, err = x.context(scope, name)
+		if err != nil {
 			return nil, err
 		}
 	}
 
 	if is {
-		if change.after, err = x.context(x.after, name); err != nil {
+		change.after, err = x.context(x.after, name)
+		if err != nil {
 			return nil, err
 		}
 	}

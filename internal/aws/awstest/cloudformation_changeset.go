@@ -60,7 +60,8 @@ func (c *CloudFormation) createChangeSet(call Call) (Values, error) {
 	cs.created = c.tick()
 	cs.status = "CREATE_PENDING"
 	cs.execution = "UNAVAILABLE"
-	if cs.changes, err = c.compare(s, cs); err != nil {
+	cs.changes, err = c.compare(s, cs)
+	if err != nil {
 		return nil, err
 	}
 
@@ -211,7 +212,8 @@ func (c *CloudFormation) proceed(cs *changeSet) {
 	case "CREATE_PENDING":
 		cs.status = "CREATE_IN_PROGRESS"
 	case "CREATE_IN_PROGRESS":
-		if cs.reason = c.flaw(cs); cs.reason != "" {
+		cs.reason = c.flaw(cs)
+		if cs.reason != "" {
 			cs.status = "FAILED"
 			return
 		}

@@ -93,7 +93,7 @@ func scopeOf(details []any) []any {
 func shown(details []changeDetail, values bool) []any {
 	all := []any{}
 	for _, given := range details {
-		if given.shown == withValues && !values || given.shown == withoutValues && values {
+		if (given.shown == withValues && !values) || (given.shown == withoutValues && values) {
 			continue
 		}
 		d := maps.Clone(given.Values)

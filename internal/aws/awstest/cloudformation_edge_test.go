@@ -46,7 +46,8 @@ func TestUpdatesThatAWSDoesNotMake(t *testing.T) {
 		}
 		var cs *cloudformation.DescribeChangeSetOutput
 		for range 2 {
-			if cs, err = client.DescribeChangeSet(t.Context(), &cloudformation.DescribeChangeSetInput{StackName: in.StackName, ChangeSetName: in.ChangeSetName}); err != nil {
+			cs, err = client.DescribeChangeSet(t.Context(), &cloudformation.DescribeChangeSetInput{StackName: in.StackName, ChangeSetName: in.ChangeSetName})
+			if err != nil {
 				t.Fatal(err)
 			}
 		}

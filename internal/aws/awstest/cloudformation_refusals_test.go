@@ -110,7 +110,7 @@ func TestStatesThatTakeAnUpdate(t *testing.T) {
 			client := cloudformation.NewFromConfig(c.config("cloudformation"))
 			in := &cloudformation.CreateChangeSetInput{StackName: aws.String("s"), ChangeSetName: aws.String("cs"), ChangeSetType: types.ChangeSetTypeUpdate, TemplateBody: aws.String(minimalTemplate)}
 			_, err = client.CreateChangeSet(t.Context(), in)
-			if want := "Stack:" + id + " is in " + status + " state and can not be updated."; (err == nil) != takes || err != nil && !strings.Contains(err.Error(), want) {
+			if want := "Stack:" + id + " is in " + status + " state and can not be updated."; (err == nil) != takes || (err != nil && !strings.Contains(err.Error(), want)) {
 				t.Errorf("error %v", err)
 			}
 

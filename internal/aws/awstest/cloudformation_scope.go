@@ -213,7 +213,8 @@ func (s *schemas) recreated(kind, property string) string {
 		return "Never"
 	}
 
-	switch path := "/properties/" + property; {
+	path := "/properties/" + property
+	switch {
 	case slices.Contains(schema.CreateOnlyProperties, path):
 		return "Always"
 	case slices.Contains(schema.ConditionalCreateOnlyProperties, path):

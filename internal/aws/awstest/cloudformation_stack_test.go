@@ -161,7 +161,8 @@ func TestOurStack(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if s = o.end(*s.StackId); s.StackStatus != types.StackStatusDeleteComplete {
+	s = o.end(*s.StackId)
+	if s.StackStatus != types.StackStatusDeleteComplete {
 		t.Errorf("stack is %s: %s", s.StackStatus, aws.ToString(s.StackStatusReason))
 	}
 }

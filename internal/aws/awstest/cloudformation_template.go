@@ -228,7 +228,7 @@ func (t *template) capability() string {
 // allowed finds that the caller has not acknowledged what the template needs.
 func (t *template) allowed(capabilities []any) error {
 	needed := t.capability()
-	if needed == "" || slices.Contains(capabilities, any(needed)) || needed == "CAPABILITY_IAM" && slices.Contains(capabilities, any("CAPABILITY_NAMED_IAM")) {
+	if needed == "" || slices.Contains(capabilities, any(needed)) || (needed == "CAPABILITY_IAM" && slices.Contains(capabilities, any("CAPABILITY_NAMED_IAM"))) {
 		return nil
 	}
 	return Fault{Code: "InsufficientCapabilitiesException", Message: "Requires capabilities : [" + needed + "]"}

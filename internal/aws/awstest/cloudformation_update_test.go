@@ -147,7 +147,9 @@ func TestRollbackThatFails(t *testing.T) {
 	if _, err := o.client.ContinueUpdateRollback(t.Context(), &cloudformation.ContinueUpdateRollbackInput{StackName: s.StackName}); err != nil {
 		t.Fatal(err)
 	}
-	if s = o.end("nightly"); s.StackStatus != types.StackStatusUpdateRollbackComplete {
+
+	s = o.end("nightly")
+	if s.StackStatus != types.StackStatusUpdateRollbackComplete {
 		t.Errorf("stack is %s: %s", s.StackStatus, aws.ToString(s.StackStatusReason))
 	}
 }

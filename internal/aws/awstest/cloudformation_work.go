@@ -160,7 +160,7 @@ func (c *CloudFormation) outcome(s *stack, t *task) (reason string, fails bool) 
 func (c *CloudFormation) breaks(s *stack, w *work) bool {
 	broken := slices.ContainsFunc(w.tasks, func(t *task) bool { return t.stage == taskFailed })
 	for _, t := range w.tasks {
-		if broken || t.stage != taskInitiated && (t.stage != taskStarted || t.verb == creation || t.replaces) {
+		if broken || (t.stage != taskInitiated && (t.stage != taskStarted || t.verb == creation || t.replaces)) {
 			continue
 		}
 		if reason, fails := c.fails(t.verb, t.resource.logicalID); fails {

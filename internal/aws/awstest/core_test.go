@@ -191,7 +191,7 @@ func TestSignatures(t *testing.T) {
 			cfg := c.config("sts")
 			test.spoil(&cfg)
 			_, err := sts.NewFromConfig(cfg).GetCallerIdentity(t.Context(), nil)
-			if got := code(err); got != test.code || err != nil && got == "" {
+			if got := code(err); got != test.code || (err != nil && got == "") {
 				t.Errorf("error %v, want %q", err, test.code)
 			}
 		})

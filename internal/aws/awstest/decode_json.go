@@ -89,7 +89,8 @@ func (d *jsonDecoder) value(s *shape, path string, value any) any {
 func (d *jsonDecoder) object(s *shape, path string, object map[string]any) any {
 	values := Values{}
 	for name, item := range object {
-		switch m := s.Members[name]; {
+		m := s.Members[name]
+		switch {
 		case s.Type == "map":
 			values[name] = d.value(d.model.Shapes[s.Value.Shape], path+"."+name, item)
 		case m == nil || m.Location != "":

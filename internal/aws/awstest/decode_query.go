@@ -109,7 +109,8 @@ func (d *queryDecoder) list(s *shape, path string, n *node) any {
 		if s.Member.LocationName != "" {
 			wire = s.Member.LocationName
 		}
-		if entries = n.below[wire]; entries == nil || len(n.below) > 1 {
+		entries = n.below[wire]
+		if entries == nil || len(n.below) > 1 {
 			d.wrong(unknownParameter, "below '%s': a list has %s.N only", path, wire)
 			return []any{}
 		}

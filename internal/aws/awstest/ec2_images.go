@@ -36,7 +36,9 @@ func (e *EC2) describeImages(call Call) (Values, error) {
 	if err != nil {
 		return nil, bracketed(err)
 	}
-	if images, err = ec2Filter(e, call.In, images, tagFilters(call.In)); err != nil {
+
+	images, err = ec2Filter(e, call.In, images, tagFilters(call.In))
+	if err != nil {
 		return nil, err
 	}
 
@@ -86,7 +88,7 @@ func tagFilters(in Values) filters[AMI] {
 
 func (e *EC2) ownedBy(a AMI, owners []string) bool {
 	return slices.ContainsFunc(owners, func(owner string) bool {
-		return owner == a.Owner || owner == "self" && a.Owner == e.number
+		return owner == a.Owner || (owner == "self" && a.Owner == e.number)
 	})
 }
 

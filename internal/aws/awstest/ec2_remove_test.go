@@ -28,6 +28,7 @@ func TestSnapshotsOutliveTheirAMIs(t *testing.T) {
 	do("DeregisterImage", awstest.Values{"ImageId": foreign}, "AuthFailure: Not authorized for image:ami-0fedcba9876543210")
 	do("DeregisterImage", awstest.Values{"ImageId": ami}, "")
 	do("DeregisterImage", awstest.Values{"ImageId": ami}, "InvalidAMIID.Unavailable: The image ID 'ami-0123456789abcdef0' is no longer available")
+
 	if left := cloud.EC2.Orphans(); len(left) != 1 {
 		t.Errorf("snapshots without AMI: %v", left)
 	}

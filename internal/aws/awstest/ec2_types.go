@@ -22,7 +22,7 @@ func instanceTypes() []instanceType {
 		for family := range strings.FieldsSeq(names) {
 			for _, size := range []string{"nano", "micro", "small", "medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge"} {
 				burstable := strings.HasPrefix(family, "t")
-				if small := size == "nano" || size == "micro" || size == "small"; small && !burstable || burstable && strings.HasSuffix(size, "8xlarge") {
+				if small := size == "nano" || size == "micro" || size == "small"; (small && !burstable) || (burstable && strings.HasSuffix(size, "8xlarge")) {
 					continue
 				}
 				all = append(all, instanceType{family + "." + size, []string{architecture}})

@@ -64,7 +64,8 @@ func (a *answering) answer(r *http.Request, body []byte) (Values, error) {
 	}
 
 	found = append(found, a.model.check(a.model.input(a.op), in)...)
-	if found = slices.DeleteFunc(found, a.cloud.overlooks); len(found) > 0 {
+	found = slices.DeleteFunc(found, a.cloud.overlooks)
+	if len(found) > 0 {
 		return nil, a.invalid(found)
 	}
 	out, err := a.carryOut(in)
@@ -95,7 +96,8 @@ func (a *answering) decode(r *http.Request, body []byte) (Values, []string) {
 
 	case "json":
 		_, name, _ := strings.Cut(r.Header.Get("X-Amz-Target"), a.model.Metadata.TargetPrefix+".")
-		if a.op = a.model.Operations[name]; a.op == nil {
+		a.op = a.model.Operations[name]
+		if a.op == nil {
 			return nil, nil
 		}
 		d := &jsonDecoder{model: a.model}
@@ -103,7 +105,8 @@ func (a *answering) decode(r *http.Request, body []byte) (Values, []string) {
 		return in, d.found
 
 	default:
-		if a.op = a.model.route(r); a.op == nil {
+		a.op = a.model.route(r)
+		if a.op == nil {
 			return nil, nil
 		}
 		d := &jsonDecoder{model: a.model}

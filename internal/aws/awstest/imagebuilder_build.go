@@ -223,7 +223,7 @@ func (b *ImageBuilder) resolve(parent string) (AMI, error) {
 	}
 
 	ami, ok := b.ec2.AMI(id)
-	if !ok || ami.Owner != b.number && !ami.Public {
+	if !ok || (ami.Owner != b.number && !ami.Public) {
 		return AMI{}, Fault{Code: "InvalidAMIID.NotFound", Message: "The image id '[" + id + "]' does not exist"}
 	}
 

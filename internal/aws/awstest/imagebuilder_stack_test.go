@@ -92,7 +92,8 @@ func TestStackThatChangesItsPipeline(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if s, _ = c.CloudFormation.Finish(s.ID); s.Status != "UPDATE_COMPLETE" {
+	s, _ = c.CloudFormation.Finish(s.ID)
+	if s.Status != "UPDATE_COMPLETE" {
 		t.Fatalf("%+v", s)
 	}
 	got, err := c.builder().GetImagePipeline(t.Context(), &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})

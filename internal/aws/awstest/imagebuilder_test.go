@@ -223,6 +223,7 @@ func TestScheduleIsSwitchedOffAfterFailures(t *testing.T) {
 	byHand := func() string { return started(t, c.builder(), pipeline, c.ImageBuilder.uuid("")) }
 	fail(scheduled)
 	fail(byHand) // does not count
+
 	if p := get(); aws.ToInt32(p.ConsecutiveFailures) != 1 || p.Status != "ENABLED" || p.LastRunStatus != "FAILED" || p.DateNextRun == nil {
 		t.Errorf("after one: %+v", p)
 	}

@@ -154,7 +154,7 @@ func (l *Logs) named(in Values) (*logGroup, error) {
 	}
 
 	for _, g := range l.groups {
-		if g.name == name || g.name == identifier && identifier != "" || l.arn("logs", "log-group:"+g.name) == identifier {
+		if g.name == name || (g.name == identifier && identifier != "") || l.arn("logs", "log-group:"+g.name) == identifier {
 			return g, nil
 		}
 	}

@@ -173,7 +173,7 @@ func (g *logGroup) chosen(in Values) ([]*logStream, error) {
 	}
 
 	return slices.DeleteFunc(slices.Clone(g.streams), func(s *logStream) bool {
-		return len(names) > 0 && !slices.Contains(names, s.name) || !strings.HasPrefix(s.name, prefix)
+		return (len(names) > 0 && !slices.Contains(names, s.name)) || !strings.HasPrefix(s.name, prefix)
 	}), nil
 }
 

@@ -182,13 +182,15 @@ func (r *replay) wait(name, want string) Values {
 func (r *replay) made(in Values, want string) Values {
 	for range patience {
 		cs := r.do("DescribeChangeSet", in)
-		switch status := textOf(cs, "Status"); {
+		status := textOf(cs, "Status")
+		switch {
 		case status == want:
 			return cs
 		case !strings.HasPrefix(status, "CREATE_") || status == "CREATE_COMPLETE":
 			panic(broken{fmt.Sprintf("change set %v is %s, want %s", in, status, want)})
 		}
 	}
+
 	panic(broken{fmt.Sprintf("change set %v never is %s", in, want)})
 }
 

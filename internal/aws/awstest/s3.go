@@ -117,7 +117,7 @@ func (s *S3) foreign(bucket, expected string) bool {
 	if !other {
 		owner = Account
 	}
-	return other || expected != "" && expected != owner
+	return other || (expected != "" && expected != owner)
 }
 
 // taken is why a bucket's name cannot be had.

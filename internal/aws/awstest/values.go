@@ -80,7 +80,8 @@ func page[T any](items []T, list, token string, size int64) (window []T, next st
 		if err != nil || !found {
 			return nil, "", false
 		}
-		if start, err = strconv.Atoi(at); err != nil || start < 0 || start > len(items) {
+		start, err = strconv.Atoi(at)
+		if err != nil || start < 0 || start > len(items) {
 			return nil, "", false
 		}
 	}

@@ -98,7 +98,7 @@ func TestExecuteBash(t *testing.T) {
 			t.Parallel()
 			call, c, m := bash(t, test.commands...)
 			out, err := m.Run(t.Context(), call)
-			if got := fmt.Sprint(err); err != nil && got != test.err || err == nil && test.err != "" {
+			if got := fmt.Sprint(err); (err != nil && got != test.err) || (err == nil && test.err != "") {
 				t.Errorf("error is %v, want %q", err, test.err)
 			}
 			if errors.As(err, new(component.Reboot)) != test.reboot {
@@ -175,6 +175,7 @@ func TestTimeoutKillsTheWholeTree(t *testing.T) {
 				_, end := io.Copy(io.Discard, reader)
 				gone <- errors.Join(err, end, reader.Close())
 			}()
+
 			if _, err := m.Run(ctx, call); !errors.Is(err, why) {
 				t.Errorf("error is %v, want %v", err, why)
 			}
@@ -265,7 +266,7 @@ func TestExecuteBinary(t *testing.T) {
 			t.Parallel()
 			call, _ := newCall(t, m, component.Inputs{"path": test.path, "arguments": test.arguments})
 			out, err := m.Run(t.Context(), call)
-			if out["stdout"] != test.output || (test.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.err) {
+			if out["stdout"] != test.output || (test.err == "") != (err == nil) || (err != nil && !strings.Contains(err.Error(), test.err)) {
 				t.Errorf("got %q, %v", out["stdout"], err)
 			}
 		})

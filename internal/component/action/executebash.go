@@ -46,9 +46,11 @@ func runScript(ctx context.Context, call *component.Call, bash, temp string) (ou
 
 	call.Log("ExecuteBash: Created temporary script file at: %s", script)
 	_, err = file.WriteString(strings.Join(call.Inputs[0].Texts("commands"), "\n") + "\n")
-	if err = errors.Join(err, file.Close()); err != nil {
+	err = errors.Join(err, file.Close())
+	if err != nil {
 		return nil, fmt.Errorf("write script: %w", err)
 	}
+
 	call.Log("CmdExecution: Starting execution of command with arguments [bash %s]", script)
 	stdout, err := execute(ctx, call, bash, script)
 

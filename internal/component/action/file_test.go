@@ -149,7 +149,7 @@ func TestFileModules(t *testing.T) {
 			test.before.write(t, call.Dir)
 
 			out, err := m.Run(t.Context(), call)
-			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			if (err == nil) != (test.err == "") || (err != nil && !strings.Contains(err.Error(), test.err)) {
 				t.Errorf("error is %v, want %q", err, test.err)
 			}
 
@@ -160,7 +160,8 @@ func TestFileModules(t *testing.T) {
 			}
 
 			for name, want := range test.outputs {
-				if want = strings.ReplaceAll(want, "DIR", call.Dir); out[name] != want {
+				want = strings.ReplaceAll(want, "DIR", call.Dir)
+				if out[name] != want {
 					t.Errorf("output %s is %q, want %q", name, out[name], want)
 				}
 			}
@@ -214,7 +215,7 @@ func TestPermissionsAndOwners(t *testing.T) {
 			}
 
 			_, err := m.Run(t.Context(), call)
-			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			if (err == nil) != (test.err == "") || (err != nil && !strings.Contains(err.Error(), test.err)) {
 				t.Errorf("error is %v, want %q", err, test.err)
 			}
 

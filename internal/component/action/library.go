@@ -27,12 +27,14 @@ func (l Library) Document(ctx context.Context, location, bucketOwner string) (te
 		if err != nil {
 			return nil, fmt.Errorf("open document: %w: write s3://bucket/key", err)
 		}
-		if body, err = l.Objects.Get(ctx, bucket, key, bucketOwner); err != nil {
+		body, err = l.Objects.Get(ctx, bucket, key, bucketOwner)
+		if err != nil {
 			return nil, fmt.Errorf("open document: %w", err)
 		}
 
 	default:
-		if body, err = os.Open(location); err != nil {
+		body, err = os.Open(location)
+		if err != nil {
 			return nil, fmt.Errorf("open document: %w", err)
 		}
 	}

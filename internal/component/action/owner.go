@@ -21,7 +21,8 @@ func ids(owner, group string) (uid, gid int, err error) {
 	gid = keep
 
 	if owner != "" {
-		if uid, gid, err = userIDs(owner); err != nil {
+		uid, gid, err = userIDs(owner)
+		if err != nil {
 			return keep, keep, err
 		}
 	}
@@ -53,7 +54,9 @@ func userIDs(name string) (uid, gid int, err error) {
 		}
 		return keep, keep, fmt.Errorf("find user %s in /etc/passwd: there is none: create it in a step before", name)
 	}
-	if uid, err = strconv.Atoi(found.Uid); err != nil {
+
+	uid, err = strconv.Atoi(found.Uid)
+	if err != nil {
 		return keep, keep, err
 	}
 

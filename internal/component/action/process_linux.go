@@ -53,7 +53,8 @@ func strays(group int, mark string) map[int]bool {
 		}
 	}
 
-	for grown := true; grown; {
+	grown := true
+	for grown {
 		grown = false
 		for pid, parent := range parents {
 			if found[parent] && !found[pid] {

@@ -65,7 +65,8 @@ func happened(t *testing.T, archive *txtar.Archive) string {
 	}
 	for line := range strings.Lines(string(archive.Comment)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
-		switch name, text, _ := strings.Cut(value, "="); key {
+		name, text, _ := strings.Cut(value, "=")
+		switch key {
 		case "phases":
 			run.Phases = strings.Split(value, ",")
 		case "parameter":

@@ -103,7 +103,7 @@ func TestS3Download(t *testing.T) {
 			test.before.write(t, call.Dir)
 
 			_, err := m.Run(t.Context(), call)
-			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			if (err == nil) != (test.err == "") || (err != nil && !strings.Contains(err.Error(), test.err)) {
 				t.Errorf("error is %v, want %q", err, test.err)
 			}
 			if diff := cmp.Diff(test.after, read(t, call.Dir)); diff != "" {
@@ -159,7 +159,7 @@ func TestS3Upload(t *testing.T) {
 			before.write(t, call.Dir)
 
 			_, err := m.Run(t.Context(), call)
-			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			if (err == nil) != (test.err == "") || (err != nil && !strings.Contains(err.Error(), test.err)) {
 				t.Errorf("error is %v, want %q", err, test.err)
 			}
 			got, err := objects.List(t.Context(), bucket, "x", "", 100)
@@ -250,7 +250,7 @@ func TestWebDownload(t *testing.T) {
 			test.before.write(t, call.Dir)
 
 			out, err := m.Run(t.Context(), call)
-			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
+			if (err == nil) != (test.err == "") || (err != nil && !strings.Contains(err.Error(), test.err)) {
 				t.Errorf("error is %v, want %q", err, test.err)
 			}
 			if diff := cmp.Diff(test.after, read(t, call.Dir)); diff != "" {
@@ -296,7 +296,7 @@ func TestWebDownloadCertificates(t *testing.T) {
 	for _, ignore := range []bool{false, true} {
 		call, _ := newCall(t, m, component.Inputs{"source": server.URL + "/file.txt", "destination": "a", "ignoreCertificateErrors": ignore})
 		_, err := m.Run(t.Context(), call)
-		if ignore && err != nil || !ignore && (err == nil || !strings.Contains(err.Error(), "install ca-certificates")) {
+		if (ignore && err != nil) || (!ignore && (err == nil || !strings.Contains(err.Error(), "install ca-certificates"))) {
 			t.Errorf("ignore %t: error is %v", ignore, err)
 		}
 	}

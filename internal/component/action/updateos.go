@@ -85,7 +85,8 @@ func updateAPT(ctx context.Context, call *component.Call, include, exclude []str
 		packages = slices.DeleteFunc(packages, func(name string) bool { return !slices.Contains(include, name) })
 	}
 
-	if packages = without(packages, exclude); len(packages) == 0 {
+	packages = without(packages, exclude)
+	if len(packages) == 0 {
 		call.Log("UpdateOS: there is nothing to update")
 		return nil
 	}
@@ -159,7 +160,8 @@ func without(names, excluded []string) []string {
 func commas(text string) []string {
 	var entries []string
 	for entry := range strings.SplitSeq(text, ",") {
-		if entry = strings.TrimSpace(entry); entry != "" {
+		entry = strings.TrimSpace(entry)
+		if entry != "" {
 			entries = append(entries, entry)
 		}
 	}

@@ -60,7 +60,8 @@ type fetch struct {
 }
 
 func (f fetch) run(ctx context.Context) (to string, err error) {
-	if to, err = f.destination(); err != nil {
+	to, err = f.destination()
+	if err != nil {
 		return "", err
 	}
 

@@ -67,7 +67,8 @@ func Open(parent, executionID string, documents []Document, now func() time.Time
 
 	l.console = bufio.NewWriter(l.files[0])
 	l.details = bufio.NewWriter(l.files[1])
-	if l.spool, err = newSpool(dir); err != nil {
+	l.spool, err = newSpool(dir)
+	if err != nil {
 		return nil, errors.Join(err, l.release())
 	}
 

@@ -16,7 +16,9 @@ const maxLinks = 40
 func follow(root *os.Root, name string) (string, error) {
 	done := "."
 	todo := strings.Split(name, "/")
-	for links := 0; len(todo) > 0; {
+
+	links := 0
+	for len(todo) > 0 {
 		next := todo[0]
 		todo = todo[1:]
 
@@ -38,7 +40,8 @@ func follow(root *os.Root, name string) (string, error) {
 			continue
 		}
 
-		if links++; links > maxLinks {
+		links++
+		if links > maxLinks {
 			return "", errors.New("follow links: too many of them")
 		}
 

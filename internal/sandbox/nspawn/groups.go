@@ -115,7 +115,8 @@ func hierarchies() (map[string]hierarchy, error) {
 	defer file.Close()
 
 	found := map[string]hierarchy{}
-	for lines := bufio.NewScanner(file); lines.Scan(); {
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
 		front, back, _ := strings.Cut(lines.Text(), " - ")
 		field := strings.Fields(front)
 
@@ -166,12 +167,14 @@ func removeGroups(ctx context.Context, groups []string) error {
 	var errs []error
 	for _, group := range groups {
 		err := removeGroup(group)
-		for deadline := time.Now().Add(2 * time.Second); errors.Is(err, unix.EBUSY) && time.Now().Before(deadline) && ctx.Err() == nil; {
+		deadline := time.Now().Add(2 * time.Second)
+		for errors.Is(err, unix.EBUSY) && time.Now().Before(deadline) && ctx.Err() == nil {
 			time.Sleep(time.Millisecond)
 			err = removeGroup(group)
 		}
 		errs = append(errs, err)
 	}
+
 	return errors.Join(errs...)
 }
 

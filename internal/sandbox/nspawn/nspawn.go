@@ -84,17 +84,21 @@ func start(ctx context.Context, config Config, choose choice) (m *Machine, err e
 	if err := m.isolate(); err != nil {
 		return m, err
 	}
-	if m.memory, err = mountMemory(filepath.Join(config.WorkDir, "memory")); err != nil {
+	m.memory, err = mountMemory(filepath.Join(config.WorkDir, "memory"))
+	if err != nil {
 		return m, err
 	}
-	if m.groups, err = createGroups(m.name); err != nil {
+
+	m.groups, err = createGroups(m.name)
+	if err != nil {
 		return m, err
 	}
 
 	if err := m.open(ctx); err != nil {
 		return m, err
 	}
-	if m.isolation, err = choose(ctx, config.Nesting, m.shown()); err != nil {
+	m.isolation, err = choose(ctx, config.Nesting, m.shown())
+	if err != nil {
 		return m, err
 	}
 

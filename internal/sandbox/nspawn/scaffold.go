@@ -186,7 +186,7 @@ func (s *scaffold) remove(p piece) error {
 	if err != nil {
 		return err
 	}
-	if inode(info) != p.inode || info.Mode().IsRegular() && info.Size() > 0 {
+	if inode(info) != p.inode || (info.Mode().IsRegular() && info.Size() > 0) {
 		return nil
 	}
 

@@ -67,12 +67,14 @@ const shownLines = 15
 // what it did is kept. A disk that does not boot yields a BootError. If KVM fails the guest half-way, it is booted
 // again under software emulation.
 func Boot(ctx context.Context, config BootConfig) (result BootResult, err error) {
-	if config, err = complete(config); err != nil {
+	config, err = complete(config)
+	if err != nil {
 		return result, err
 	}
 
 	if config.WorkDir == "" {
-		if config.WorkDir, err = os.MkdirTemp("", "image-builder-boot-"); err != nil {
+		config.WorkDir, err = os.MkdirTemp("", "image-builder-boot-")
+		if err != nil {
 			return result, fmt.Errorf("boot disk: %w", err)
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(config.WorkDir)) }()

@@ -99,7 +99,8 @@ func (c *console) lines(n int) []string {
 	defer c.lock.Unlock()
 	var lines []string
 	for line := range strings.SplitSeq(string(escapes.ReplaceAll(c.text, nil)), "\n") {
-		if line = strings.TrimSpace(line); line != "" {
+		line = strings.TrimSpace(line)
+		if line != "" {
 			lines = append(lines, line)
 		}
 	}

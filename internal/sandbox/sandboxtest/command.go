@@ -149,6 +149,7 @@ func two(t *testing.T, start Start) {
 
 	await(t, filepath.Join(dir, "ready"))
 	must(t, a.Stop(t.Context())) // although b started while a was mounted
+
 	if left := loops(t, first); len(left) > 0 {
 		t.Errorf("attached after Stop: %q", left)
 	}
