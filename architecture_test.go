@@ -49,6 +49,7 @@ var ranks = map[string]int{
 	// Support for tests, the demo and the benchmarks may use anything; nothing of the product imports it.
 	"internal/base/basetest":       7,
 	"internal/sandbox/sandboxtest": 7,
+	"internal/secret/secrettest":   7,
 	"internal/gitserver":           7,
 	"internal/aws/awstest":         8,
 	"internal/venv":                6,

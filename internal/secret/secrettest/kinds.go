@@ -80,13 +80,17 @@ func (g *generator) placeholders() template.FuncMap {
 		"b64url": func(size int, prefix ...string) string {
 			return g.note(strings.Join(prefix, "") + base64.RawURLEncoding.EncodeToString(g.bytes(size)))
 		},
-		"upper":   func(prefix string, length int) string { return g.note(prefix + g.chars(base62[:26]+"234567", length)) },
-		"azure":   func() string { return g.note(g.chars(base62, 3) + "8Q~" + g.chars(base62+"._-~", 34)) },
-		"atlas":   func() string { return g.note(g.chars(base62, 14) + ".atlasv1." + g.chars(base62, 67)) },
-		"django":  func() string { return g.note("django-insecure-" + g.chars(lower+digits+"!@#$%^&*(-_=+)", 50)) },
-		"salt":    func() string { return g.note(g.chars(base62+"!@#$%^&*()-_[]{}<>~+=,.;:/?| ", 62) + g.chars(base62, 2)) },
-		"nasty":   func() string { return g.note(g.chars(base62, 5) + `"/\` + g.chars(base62, 6) + `'$ !` + g.chars(base62, 5)) },
-		"dollars": func() string { return g.note(g.chars(base62, 6) + "$" + g.chars(base62, 6) + "$$" + g.chars(base62, 4)) },
+		"upper":  func(prefix string, length int) string { return g.note(prefix + g.chars(base62[:26]+"234567", length)) },
+		"azure":  func() string { return g.note(g.chars(base62, 3) + "8Q~" + g.chars(base62+"._-~", 34)) },
+		"atlas":  func() string { return g.note(g.chars(base62, 14) + ".atlasv1." + g.chars(base62, 67)) },
+		"django": func() string { return g.note("django-insecure-" + g.chars(lower+digits+"!@#$%^&*(-_=+)", 50)) },
+		"salt":   func() string { return g.note(g.chars(base62+"!@#$%^&*()-_[]{}<>~+=,.;:/?| ", 62) + g.chars(base62, 2)) },
+		"nasty": func() string {
+			return g.note(g.chars(base62, 5) + `"/\` + g.chars(base62, 6) + `'$ !` + g.chars(base62, 5))
+		},
+		"dollars": func() string {
+			return g.note(g.chars(base62, 6) + "$" + g.chars(base62, 6) + "$$" + g.chars(base62, 4))
+		},
 		"quotes":  func() string { return g.note(g.chars(base62, 7) + "'" + g.chars(base62, 9)) },
 		"phrase":  func() string { return g.note(strings.Join(g.words(5), " ")) },
 		"jwt":     g.jwt,
