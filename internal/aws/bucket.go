@@ -49,7 +49,8 @@ func (s *S3) CreateBucket(ctx context.Context, bucket string) error {
 	return s.explain(ctx, "make bucket "+bucket, err)
 }
 
-// Withdraw removes a bucket with the objects of these keys. If it holds any other, everything stays.
+// Withdraw removes a bucket with the objects of these keys. If it holds any other, everything stays. A bucket that is gone
+// by the time it is removed is no error: the SDK asks again when an answer is lost, and S3 has no token for that.
 func (s *S3) Withdraw(ctx context.Context, bucket, owner string, keys []string) error {
 	held, err := s.List(ctx, bucket, "", owner, len(keys)+1)
 	if err != nil || slices.ContainsFunc(held, func(key string) bool { return !slices.Contains(keys, key) }) {
@@ -62,6 +63,9 @@ func (s *S3) Withdraw(ctx context.Context, bucket, owner string, keys []string) 
 			}
 		}
 		_, err := client.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &bucket, ExpectedBucketOwner: optional(owner)})
+		if statusOf(err) == http.StatusNotFound {
+			return nil
+		}
 		return err
 	})
 

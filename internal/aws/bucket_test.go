@@ -3,10 +3,15 @@ package aws
 import (
 	"errors"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
 func TestBuckets(t *testing.T) {
@@ -60,5 +65,30 @@ func TestAddress(t *testing.T) {
 		if got != want || err != nil {
 			t.Errorf("%s, %v; want %s", got, err, want)
 		}
+	}
+}
+
+// TestWithdrawAsksAgain has a server that removes the bucket, and breaks the connection before it says so.
+func TestWithdrawAsksAgain(t *testing.T) {
+	store := s3mem.New()
+	if err := store.CreateBucket("fresh"); err != nil {
+		t.Fatal(err)
+	}
+	s3 := gofakes3.New(store).Server()
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete && asked.Add(1) == 1 {
+			s3.ServeHTTP(httptest.NewRecorder(), r)
+			panic(http.ErrAbortHandler)
+		}
+		s3.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	if err := (&S3{Session: &Session{}}).Withdraw(t.Context(), "fresh", "", nil); err != nil {
+		t.Error(err)
+	}
+	if there, err := store.BucketExists("fresh"); there || err != nil || asked.Load() != 2 {
+		t.Errorf("the bucket is there: %t, %v; it was removed %d times, want 2", there, err, asked.Load())
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
 	"github.com/aws/smithy-go/logging"
+	"github.com/aws/smithy-go/middleware"
 )
 
 // Session holds what the ports share: where AWS is and who asks. The zero Session uses the default chain.
@@ -42,6 +43,7 @@ const metadataPatience = 2 * time.Second
 func (s *Session) load(ctx context.Context) (aws.Config, error) {
 	s.once.Do(func() {
 		s.config, s.err = config.LoadDefaultConfig(context.WithoutCancel(ctx), config.WithRetryer(newRetryer),
+			config.WithAPIOptions([]func(*middleware.Stack) error{PlainBodies}),
 			config.WithLogger(logging.Nop{})) // what goes wrong is an error; the SDK also logs what it gets over by itself
 		if s.err != nil {
 			s.err = misconfigured(s.err)

@@ -1,38 +1,25 @@
 package awstest
 
 import (
-	"net"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/smithy-go/middleware"
 
+	ports "image-builder/internal/aws"
 	"image-builder/internal/venv"
 )
 
-// config is that of a client with the account's key, which asks once only. Where the SDK itself closes the connection
-// while it reads an answer (about once in a thousand larger ones on loopback) it asks again: nobody refused anything.
-// https://github.com/aws/aws-sdk-go-v2/issues/1825
+// config is that of a client with the account's key, which asks once only.
 func (c *Cloud) config(service string) aws.Config {
 	return aws.Config{
-		Region: Region, BaseEndpoint: aws.String(c.Endpoint(service)), Retryer: newRetryer,
+		Region: Region, BaseEndpoint: aws.String(c.Endpoint(service)), RetryMaxAttempts: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(accessKey, secretKey, ""),
+		APIOptions:  []func(*middleware.Stack) error{ports.PlainBodies},
 	}
-}
-
-func newRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
-			return aws.BoolTernary(strings.Contains(err.Error(), net.ErrClosed.Error()))
-		})}
-		o.Backoff = retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil })
-		o.RateLimiter = ratelimit.None
-	})
 }
 
 // echo is a service that answers every operation with out, and keeps what it was given.
