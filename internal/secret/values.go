@@ -1,89 +1,312 @@
 package secret
 
 import (
-	"bytes"
-	"encoding/json"
+	"encoding/base64"
+	"iter"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 )
 
-// assignment matches NAME=value, export NAME=value, name: value and "name": "value", with one or no trailing comma. A
-// colon counts only before a space or a quote, or every URL would be an assignment.
-var assignment = regexp.MustCompile(`^(?:export\s+)?["']?[A-Za-z_][\w.-]*["']?\s*(?:=\s*|:(?:\s+|(["'])))(.+?),?$`)
+// The runs of characters that may be a token, as a whole and in parts, and those that may be a key in base64.
+var (
+	tokenText = regexp.MustCompile(`[A-Za-z0-9+/=_.~-]{12,}`)
+	tokenPart = regexp.MustCompile(`[A-Za-z0-9_-]{12,}`)
+	keyBody   = regexp.MustCompile(`^[A-Za-z0-9+/]{40,}={0,2}$`)
+)
+
+// nesting bounds how deep encodings are resolved: JSON in a JSON string in base64 is three.
+const nesting = 4
+
+// fewLines is how many lines of a text without structure are values whatever they look like: a user and a password, say.
+const fewLines = 3
+
+// quoteMark stands for a quote in a quoted text while that is taken apart. No text has it.
+const quoteMark = "\ue000"
 
 // opensshHeader begins the first line of every OpenSSH private key without a passphrase ("openssh-key-v1", cipher and
 // key derivation "none", see PROTOCOL.key in OpenSSH): the line goes on to name the algorithm and holds nothing else.
 const opensshHeader = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ"
 
-// valuesOf returns what must not be found of one secret: the whole, its lines and the values in it.
+// values gathers what must not be found of one secret.
+type values struct {
+	found []string
+	seen  map[string]bool // texts that were read
+	// public are the public parts of private keys.
+	public []string
+	// mixed says that public keys or certificates stood beside what is left.
+	mixed bool
+}
+
+// valuesOf returns what must not be found of one secret: the whole, its lines, and the values and tokens in it.
 func valuesOf(whole string) []string {
-	whole = strings.TrimRight(whole, "\r\n")
-	found := []string{whole}
-	for line := range strings.SplitSeq(whole, "\n") {
-		line = strings.TrimSpace(line)
-		found = append(found, line)
-		if _, value, ok := assigned(line); ok {
-			found = append(found, quoted(value)...)
+	text := strings.Trim(unify(whole), "\n")
+	secret := withoutPublic(text)
+	v := &values{seen: map[string]bool{}, mixed: secret != text}
+
+	telling := v.read(secret, nesting)
+	if telling || secret == text {
+		v.keep(strings.TrimRight(whole, "\r\n"))
+		v.keep(text)
+	}
+	return v.found
+}
+
+// keep adds a value, unless finding it would give nothing away. It reports whether it was added, now or before.
+func (v *values) keep(value string) bool {
+	if !tells(value) || v.isPublic(value) {
+		return false
+	}
+	v.found = append(v.found, value)
+	return true
+}
+
+// isPublic reports whether a value is a line in the public part of a private key.
+func (v *values) isPublic(value string) bool {
+	if len(v.public) == 0 || !keyBody.MatchString(value) {
+		return false
+	}
+	bytes, err := base64.StdEncoding.DecodeString(value)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(v.public, func(modulus string) bool { return strings.Contains(modulus, string(bytes)) })
+}
+
+// read takes a text apart, and what it stands for if it is encoded. It reports whether it holds anything that tells.
+func (v *values) read(text string, depth int) bool {
+	if depth == 0 || len(text) < MinLength || v.seen[text] {
+		return v.seen[text]
+	}
+	v.seen[text] = true
+
+	telling := false
+	for _, key := range privateKeys(text) {
+		if key.modulus != "" {
+			v.public = append(v.public, key.modulus)
+		}
+		for _, value := range key.secrets {
+			telling = v.keep(value) || telling
 		}
 	}
-
-	found = append(found, jsonStrings(whole)...)
-	telling := found[:0]
-	for _, value := range found {
-		if tells(value) {
-			telling = append(telling, value)
-		}
+	telling = v.lines(text, depth) || telling
+	for _, decoded := range decodings(text) {
+		telling = v.read(withoutPublic(decoded), depth-1) || telling
 	}
-
+	if !telling {
+		delete(v.seen, text)
+	}
 	return telling
 }
 
-// assigned splits a line of the form NAME=value or name: value.
-func assigned(line string) (name, value string, ok bool) {
-	m := assignment.FindStringSubmatchIndex(line)
-	if m == nil {
-		return "", "", false
-	}
-	start := m[4]
-	if m[2] >= 0 { // the quote after a colon belongs to the value
-		start = m[2]
-	}
-	return line[:start], strings.TrimSpace(line[start:m[5]]), true
-}
-
-// quoted returns a value without its quotes and, if it has escapes, with these resolved and its lines apart: a key in
-// an environment file is one line with \n in it.
-func quoted(value string) []string {
-	if len(value) < 2 || value[0] != value[len(value)-1] || (value[0] != '"' && value[0] != '\'') {
-		return []string{value}
-	}
-	found := []string{value[1 : len(value)-1]}
-	if plain, err := strconv.Unquote(value); err == nil && plain != found[0] {
-		found = append(append(found, plain), strings.Split(plain, "\n")...)
-	}
-	return found
-}
-
-// jsonStrings returns every string in a JSON object or array, and the lines of each: what Secrets Manager holds is
-// mostly one JSON object on one line.
-func jsonStrings(text string) []string {
-	if !strings.HasPrefix(text, "{") && !strings.HasPrefix(text, "[") {
-		return nil
-	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-
-	var found []string
-	for {
-		token, err := decoder.Token()
-		if err != nil {
-			return found
+// lines takes every line of a text apart. A line is looked for as a whole if it holds something that tells. In a text
+// without any structure, such as a token or a user's name and password in two lines, every line does.
+func (v *values) lines(text string, depth int) bool {
+	telling := false
+	bare := isBare(text) && !v.mixed
+	few := strings.Count(strings.TrimSpace(text), "\n") < fewLines
+	for line := range strings.SplitSeq(text, "\n") {
+		line = strings.TrimSpace(line)
+		if len(line) < MinLength || !tells(line) {
+			continue
 		}
-		if s, ok := token.(string); ok {
-			found = append(append(found, s), strings.Split(s, "\n")...)
+		if isKey(line) { // in pieces it may be the beginning of any key
+			telling = v.keep(line) || telling
+			continue
+		}
+
+		if bare && (few || looksAssigned(line)) {
+			telling = v.bare(line, depth) || telling
+		}
+		if v.line(line, depth) || isPhrase(line) {
+			telling = v.keep(line) || telling
 		}
 	}
+	return telling
 }
+
+// bareUser matches a user and a password as HTTP's basic authentication has them (RFC 7617).
+var bareUser = regexp.MustCompile(`^[^\s:/"'={}]+:([^\s/]\S+)$`)
+
+// bare keeps a line of a text without structure: as it is, without quotes, and the password in user:password.
+func (v *values) bare(line string, depth int) bool {
+	telling := v.sure(line, depth)
+	if quote := line[0]; (quote == '"' || quote == '\'') && line[len(line)-1] == quote {
+		telling = v.sure(line[1:len(line)-1], depth) || telling
+	}
+	if match := bareUser.FindStringSubmatch(line); match != nil {
+		telling = v.sure(match[1], depth) || telling
+	}
+	return telling
+}
+
+// assignment matches NAME=value, export NAME=value, name: value, - name: value. A colon counts only before a blank or a
+// quote, or every URL would be an assignment.
+var assignment = regexp.MustCompile(`^(?:(?:export|set|setenv|-)\s+)*["']?[A-Za-z_][\w.-]*["']?\s*(?:=\s*|:\s+)([^"'].*)$`)
+
+// line takes a line apart and reports whether it holds anything that tells.
+func (v *values) line(line string, depth int) bool {
+	telling := false
+	sure := func(value string) {
+		telling = v.sure(strings.ReplaceAll(value, quoteMark, "'"), depth) || telling
+	}
+	likely := func(value string) {
+		telling = v.maybe(strings.ReplaceAll(value, quoteMark, "'"), depth, looksAssigned) || telling
+	}
+	maybe := func(value string) { telling = v.maybe(value, depth, looksRandom) || telling }
+
+	for _, form := range quoteForms(line) {
+		namedValues(form, sure)
+		for text := range quotedTexts(form) {
+			likely(text)
+		}
+	}
+	if match := assignment.FindStringSubmatch(line); match != nil {
+		likely(match[1])
+		likely(strings.TrimRight(match[1], ",; \t"))
+		if before, _, found := strings.Cut(match[1], " "); found {
+			likely(before)
+		}
+	}
+	for field := range strings.FieldsSeq(line) {
+		maybe(field)
+		maybe(strings.Trim(field, "\"',;()[]{}<>"))
+	}
+	for _, token := range tokenText.FindAllString(line, -1) {
+		v.token(token, maybe)
+	}
+	return telling
+}
+
+// quoteForms returns a line, and the line with the quotes inside its quoted texts out of the way: in shells 'it'\”s',
+// in YAML 'it”s'.
+func quoteForms(line string) []string {
+	forms := []string{line}
+	if strings.Contains(line, `'\''`) {
+		forms = append(forms, strings.ReplaceAll(line, `'\''`, quoteMark))
+	}
+	if strings.Contains(line, "''") {
+		forms = append(forms, strings.ReplaceAll(line, "''", quoteMark))
+	}
+	return forms
+}
+
+// quotedTexts yields what stands between every quote of a line and the next one of its kind. Which quote begins a text
+// and which ends it nothing says: the text may be the inside of another one.
+func quotedTexts(line string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range len(line) {
+			c := line[i]
+			if c != '"' && c != '\'' && c != '`' {
+				continue
+			}
+			rest := line[i+1:]
+			if end := quoteEnd(rest, c); end < len(rest) && !yield(rest[:end]) {
+				return
+			}
+		}
+	}
+}
+
+// token takes a run of the characters of tokens apart: at an equals sign that is no padding, and, unless it is a key as
+// a whole, at everything that is not a letter, a digit, a hyphen or an underscore.
+func (v *values) token(token string, maybe func(string)) {
+	for rest := token; rest != ""; {
+		maybe(strings.Trim(rest, ".~"))
+		body := strings.TrimRight(strings.Trim(rest, ".~-"), "=")
+		maybe(body)
+		maybe(strings.Trim(body, "/"))
+		if !isKey(body) {
+			for _, part := range tokenPart.FindAllString(rest, -1) {
+				maybe(part)
+			}
+		}
+
+		_, after, found := strings.Cut(rest, "=")
+		if !found {
+			return
+		}
+		rest = strings.TrimLeft(after, "=")
+	}
+}
+
+// sure keeps a value that is a secret by its place, and what it stands for.
+func (v *values) sure(value string, depth int) bool {
+	telling := v.keep(value)
+	plain, isBase64 := unbase64(value)
+	if isBase64 && len(plain) >= MinLength && depth > 0 {
+		telling = v.keep(strings.TrimRight(plain, "\n")) || telling
+		if match := bareUser.FindStringSubmatch(plain); match != nil {
+			telling = v.keep(match[1]) || telling
+		}
+		telling = v.read(withoutPublic(plain), depth-1) || telling
+	}
+
+	for _, quoteless := range []string{unescape(value), unpercent(value), strings.NewReplacer("`$", "$", "``", "`", "`\"", `"`).Replace(value)} {
+		if quoteless != value {
+			telling = v.keep(quoteless) || telling
+		}
+	}
+	for _, decoded := range decodings(value) {
+		if depth > 0 {
+			telling = v.sure(decoded, depth-1) || telling
+		}
+	}
+	return telling
+}
+
+// maybe keeps a text if it looks like a credential. A text in base64 is judged by what it stands for: the beginning of
+// every JSON Web Token looks random, and is the same in all of them.
+func (v *values) maybe(text string, depth int, looks func(string) bool) bool {
+	if len(text) < MinLength {
+		return false
+	}
+	if plain, isText := unbase64(text); isText {
+		return depth > 0 && v.read(withoutPublic(plain), depth-1) && v.keep(text)
+	}
+	if !looks(text) {
+		return false
+	}
+
+	telling := v.keep(text)
+	if strings.Contains(text, `\`) {
+		telling = v.keep(unescape(text)) || telling
+	}
+	return telling
+}
+
+// hasRandom reports whether some token of a text looks like a credential.
+func hasRandom(text string) bool {
+	for _, part := range tokenPart.FindAllString(text, -1) {
+		if _, isText := unbase64(part); looksRandom(part) && !isText {
+			return true
+		}
+	}
+	return false
+}
+
+// isBare reports whether a text is a value or a few of them, not a file of some format.
+func isBare(text string) bool {
+	if bareUser.MatchString(text) {
+		return true
+	}
+	return !strings.ContainsAny(text, "={}<>[]#") && !strings.Contains(text, ": ")
+}
+
+// isKey reports whether a text is bytes in base64 that are no text: a key, or a line of one.
+func isKey(text string) bool {
+	if !keyBody.MatchString(text) || len(text)%4 != 0 || !looksRandom(text) {
+		return false
+	}
+	_, isText := unbase64(text)
+	return !isText
+}
+
+// phrase matches four words or more with nothing but blanks between them.
+var phrase = regexp.MustCompile(`^[a-z]+(?: [a-z]+){3,}$`)
+
+// isPhrase reports whether a line is a passphrase, or the words that restore a wallet.
+func isPhrase(line string) bool { return phrase.MatchString(line) }
 
 // tells reports whether finding value somewhere would give anything away.
 func tells(value string) bool {
@@ -92,7 +315,7 @@ func tells(value string) bool {
 	case strings.HasPrefix(value, "-----BEGIN ") && strings.HasSuffix(value, "-----") && !strings.Contains(value, "\n"):
 	case strings.HasPrefix(value, "-----END ") && strings.HasSuffix(value, "-----") && !strings.Contains(value, "\n"):
 	case strings.HasPrefix(value, opensshHeader) && len(value) <= 76:
-	case bytes.Count([]byte(value), []byte{value[0]}) == len(value):
+	case strings.Count(value, value[:1]) == len(value):
 	default:
 		return true
 	}
