@@ -29,6 +29,7 @@ var ranks = map[string]int{
 	"internal/secret":              1,
 	"internal/schedule":            1,
 	"internal/stack":               1,
+	"internal/bootscript":          1,
 	"internal/recipe":              2, // built on nouns
 	"internal/component/action":    2,
 	"internal/component/logfolder": 2,
@@ -41,6 +42,7 @@ var ranks = map[string]int{
 	"internal/preflight":           3,
 	"internal/imagepipeline":       3,
 	"internal/release":             3,
+	"internal/fit":                 3,
 	"internal/pipeline":            4, // order, and the two answers to the ports
 	"internal/aws":                 4,
 	"internal/local":               4,
