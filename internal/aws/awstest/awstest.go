@@ -42,6 +42,7 @@ type Cloud struct {
 
 	mu         sync.Mutex
 	faults     []*planned
+	weather    map[string]func(*http.Request) Disturbance // by the name in AWS_ENDPOINT_URL_<NAME>
 	violations []string
 	calls      map[string]int // by model and operation
 }
@@ -71,7 +72,7 @@ func Start(tb testing.TB) *Cloud {
 	c := &Cloud{test: tb, endpoints: map[string]*httptest.Server{}, served: map[string]*endpoint{}, overlooks: func(string) bool { return false }, calls: map[string]int{}}
 	data := modelData(tb, venv.Python(tb))
 	c.S3 = newS3(c)
-	c.Services = newServices(c, data)
+	c.Services = newServices(c, data, blockFile(tb))
 	for _, service := range c.list() {
 		c.serve(service, data)
 	}
@@ -89,7 +90,7 @@ func (c *Cloud) serve(service Service, data string) {
 }
 
 func (c *Cloud) listen(name string, handler http.Handler) {
-	c.endpoints[name] = httptest.NewServer(handler)
+	c.endpoints[name] = httptest.NewServer(c.disturbed(name, handler))
 }
 
 // environmentName is a service's ID as the SDKs write it in the name of an environment variable.

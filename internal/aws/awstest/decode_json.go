@@ -120,7 +120,7 @@ func numeric(s *shape, number json.Number) (any, bool) {
 // rest reads a request of rest-json: what is not in the body is in the path or behind the question mark.
 func (d *jsonDecoder) rest(op *operation, r *http.Request, body []byte) Values {
 	s := d.model.input(op)
-	values := d.body(s, body)
+	values := d.restBody(s, body)
 	labels := matched(op.HTTP.RequestURI, r.URL.EscapedPath())
 
 	query := r.URL.Query()
@@ -134,6 +134,9 @@ func (d *jsonDecoder) rest(op *operation, r *http.Request, body []byte) Values {
 		case "querystring":
 			text = query.Get(m.LocationName)
 			given = query.Has(m.LocationName)
+		case "header":
+			text = r.Header.Get(m.LocationName)
+			given = text != ""
 		}
 
 		if given {

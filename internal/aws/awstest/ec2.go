@@ -21,6 +21,7 @@ type EC2 struct {
 	routeTables []RouteTable
 	endpoints   []Endpoint
 	orphans     []string // snapshots whose AMI is gone
+	disks       *EBS
 }
 
 // AMI is an Amazon machine image with one volume.
@@ -84,6 +85,7 @@ func (e *EC2) Operation(name string) func(Call) (Values, error) {
 		"DescribeVpcEndpoints":  e.describeVPCEndpoints,
 		"DeregisterImage":       e.deregisterImage,
 		"DeleteSnapshot":        e.deleteSnapshot,
+		"DescribeSnapshots":     e.describeSnapshots,
 	}[name]
 }
 

@@ -50,6 +50,9 @@ func (e *EC2) deleteSnapshot(call Call) (Values, error) {
 	if i := slices.IndexFunc(e.images, func(a AMI) bool { return snapshotOf(a.ID) == id && a.Owner == e.number }); i >= 0 {
 		return nil, e.refuse("InvalidSnapshot.InUse", "The snapshot %s is currently in use by %s", id, e.images[i].ID)
 	}
+	if e.disks.remove(id) {
+		return nil, nil
+	}
 	if !slices.Contains(e.orphans, id) {
 		return nil, e.refuse("InvalidSnapshot.NotFound", "The snapshot '%s' does not exist.", id)
 	}

@@ -164,9 +164,13 @@ func (a *answering) carryOut(in Values) (Values, error) {
 
 func (a *answering) write(w http.ResponseWriter, out Values, err error) {
 	var f Fault
+	var reasoned Reasoned
 	switch {
 	case err == nil:
 		a.writeAnswer(w, out)
+		return
+	case errors.As(err, &reasoned):
+		a.writeReasoned(w, reasoned)
 		return
 	case !errors.As(err, &f):
 		a.cloud.violate("%s.%v", a.service.Model(), err)
@@ -197,7 +201,7 @@ func (a *answering) writeAnswer(w http.ResponseWriter, out Values) {
 		a.send(w, status, a.model.answerXML(a.op, out, a.id))
 		return
 	}
-	body, err := answerJSON(out)
+	body, err := a.answerRest(w, out)
 	if err != nil {
 		a.cloud.violate("%s.%s: answer: %v", a.service.Model(), a.op.Name, err)
 		status = http.StatusInternalServerError
@@ -209,7 +213,9 @@ func (a *answering) writeAnswer(w http.ResponseWriter, out Values) {
 var contentTypes = map[string]string{"query": "text/xml", "ec2": "text/xml;charset=UTF-8", "json": "application/x-amz-json-1.1", "rest-json": "application/json"}
 
 func (a *answering) send(w http.ResponseWriter, status int, body []byte) {
-	w.Header().Set("Content-Type", contentTypes[a.model.Metadata.Protocol])
+	if w.Header().Get("Content-Type") == "" {
+		w.Header().Set("Content-Type", contentTypes[a.model.Metadata.Protocol])
+	}
 	w.Header().Set("X-Amzn-Requestid", a.id)
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // the client may have gone

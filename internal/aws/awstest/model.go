@@ -37,6 +37,7 @@ type shape struct {
 	Pattern            string
 	Min, Max           *float64
 	Member, Key, Value *member
+	Payload            string // the member that is the body itself
 	Error              *struct {
 		Code           string
 		HTTPStatusCode int

@@ -17,6 +17,7 @@ def code(call, **arguments):
     return "no error"
 
 
+ec2.describe_snapshots(OwnerIds=["self"])
 image = builder.start_image_pipeline_execution(imagePipelineArn=pipeline, clientToken="one")["imageBuildVersionArn"]
 statuses, waited = [], None
 for _ in range(20):
