@@ -31,6 +31,7 @@ var ranks = map[string]int{
 	"internal/stack":               1,
 	"internal/bootscript":          1,
 	"internal/recipe":              2, // built on nouns
+	"internal/snapshot":            2, // AMIs and disks
 	"internal/component/action":    2,
 	"internal/component/logfolder": 2,
 	"internal/sandbox/nspawn":      2,

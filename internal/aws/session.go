@@ -36,6 +36,15 @@ type Session struct {
 	err    error
 }
 
+// NewSession returns a session that uses a configuration instead of the default chain's.
+func NewSession(cfg aws.Config) *Session {
+	cfg.Retryer = newRetryer
+	cfg.APIOptions = append(cfg.APIOptions, PlainBodies)
+	s := &Session{config: cfg}
+	s.once.Do(func() {})
+	return s
+}
+
 // metadataPatience bounds how long the instance metadata service is asked for the region: off EC2 nobody answers.
 const metadataPatience = 2 * time.Second
 

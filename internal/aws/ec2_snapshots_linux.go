@@ -1,0 +1,64 @@
+package aws
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/ec2"
+	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+
+	"image-builder/internal/snapshot"
+)
+
+// Snapshot returns a snapshot. It makes its call once: package snapshot makes it again.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html
+func (e *EC2) Snapshot(ctx context.Context, id string) (snapshot.Snapshot, error) {
+	client, err := e.open(ctx)
+	if err != nil {
+		return snapshot.Snapshot{}, err
+	}
+
+	out, err := client.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{SnapshotIds: []string{id}}, once)
+	if err == nil && len(out.Snapshots) == 0 {
+		return snapshot.Snapshot{}, fmt.Errorf("look at %s: %w", id, snapshot.ErrNotFound)
+	}
+	if err != nil {
+		return snapshot.Snapshot{}, classified(kindOf(err), e.explain(ctx, "look at "+id, err))
+	}
+	return snapshotOf(out.Snapshots[0]), nil
+}
+
+// once leaves making a call again to the caller.
+func once(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
+
+func snapshotOf(s types.Snapshot) snapshot.Snapshot {
+	found := snapshot.Snapshot{
+		ID: aws.ToString(s.SnapshotId), Owner: aws.ToString(s.OwnerId), State: string(s.State), Message: aws.ToString(s.StateMessage),
+		VolumeSize: int64(aws.ToInt32(s.VolumeSize)), Encrypted: aws.ToBool(s.Encrypted), Tags: map[string]string{},
+	}
+	for _, tag := range s.Tags {
+		found.Tags[aws.ToString(tag.Key)] = aws.ToString(tag.Value)
+	}
+	return found
+}
+
+// DeleteSnapshot deletes a snapshot, if it is there.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSnapshot.html
+func (e *EC2) DeleteSnapshot(ctx context.Context, id string) error {
+	client, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+
+	_, err = client.DeleteSnapshot(ctx, &ec2.DeleteSnapshotInput{SnapshotId: &id}, once)
+	if err == nil {
+		return nil
+	}
+	err = classified(kindOf(err), e.explain(ctx, "delete "+id, err))
+	if errors.Is(err, snapshot.ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package snapshot
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// journal says what of an upload the service has, so that the upload continues where it was cut off: a head, which
+// names the snapshot, and the digests of the blocks that were sent. A digest is written after the service has the block,
+// never before. So a lost write makes a block go twice, and none stays away. One process at a time holds it.
+type journal struct {
+	path string
+	sent *Digests
+	head
+}
+
+// head is the part of a journal that is replaced as a whole.
+type head struct {
+	Seed     string    `json:"seed"`               // what the upload is, by its parameters
+	Attempt  int       `json:"attempt"`            // grows with each snapshot that came to nothing
+	Snapshot string    `json:"snapshot,omitempty"` // its ID
+	Begun    time.Time `json:"begun,omitzero"`     // when the snapshot was
+	// Completing says that all blocks were sent, and that the service may have been told so.
+	Completing bool `json:"completing,omitempty"`
+}
+
+// ErrBusy says that another process works on the same upload.
+var ErrBusy = errors.New("another process uploads the same disk: wait for it")
+
+// openJournal opens the journal at path for a disk of so many bytes, or makes it.
+func openJournal(path string, bytes int64) (*journal, error) {
+	sent, err := CreateDigests(path+".sent", bytes)
+	if err != nil {
+		return nil, fmt.Errorf("open journal: %w", err)
+	}
+
+	j := &journal{path: path, sent: sent}
+	err = unix.Flock(int(sent.file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrBusy
+	}
+	if err == nil {
+		err = j.read()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal: %w", err), sent.Close())
+	}
+	return j, nil
+}
+
+// read reads the head that an earlier process wrote, if there is one.
+func (j *journal) read() error {
+	text, err := os.ReadFile(j.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &j.head); err != nil {
+		return fmt.Errorf("read %s: %w: remove it", j.path, err)
+	}
+	return nil
+}
+
+// write replaces the head.
+func (j *journal) write(h head) error {
+	text, err := json.Marshal(h)
+	if err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+
+	next := j.path + ".new"
+	if err := os.WriteFile(next, text, 0o600); err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	if err := os.Rename(next, j.path); err != nil {
+		return fmt.Errorf("write journal: %w", err)
+	}
+	j.head = h
+	return nil
+}
+
+// restart forgets what was sent, for another snapshot.
+func (j *journal) restart(h head) error {
+	if err := j.sent.file.Truncate(0); err != nil {
+		return fmt.Errorf("clear journal: %w", err)
+	}
+	if err := j.sent.file.Truncate(j.sent.blocks * digestSize); err != nil {
+		return fmt.Errorf("clear journal: %w", err)
+	}
+	return j.write(h)
+}
+
+// has reports whether the service has a block.
+func (j *journal) has(index int64, digest Digest) (bool, error) {
+	sent, err := j.sent.At(index)
+	return sent == digest, err
+}
+
+// remove removes the journal: the upload is done, or was given up.
+func (j *journal) remove() error {
+	for _, path := range []string{j.path, j.sent.file.Name()} {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove journal: %w", err)
+		}
+	}
+	return nil
+}
+
+// close lets go of the journal; another process may continue it.
+func (j *journal) close() error { return j.sent.Close() }
