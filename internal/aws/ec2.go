@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ec2"
@@ -47,21 +46,6 @@ func (e *EC2) AMI(ctx context.Context, id string) (image.AMI, error) {
 		return image.AMI{}, e.explain(ctx, "look at "+id, err)
 	}
 	return amiOf(out.Images[0]), nil
-}
-
-func amiOf(i types.Image) image.AMI {
-	ami := image.AMI{
-		ID: aws.ToString(i.ImageId), Name: aws.ToString(i.Name), Owner: aws.ToString(i.OwnerId), State: string(i.State),
-		Arch: image.Arch(i.Architecture), Windows: i.Platform == types.PlatformValuesWindows, RootDevice: aws.ToString(i.RootDeviceName),
-	}
-	for _, mapping := range i.BlockDeviceMappings {
-		if mapping.Ebs != nil && aws.ToString(mapping.DeviceName) == ami.RootDevice {
-			ami.RootSize = int64(aws.ToInt32(mapping.Ebs.VolumeSize))
-		}
-	}
-
-	ami.Deprecated, _ = time.Parse(time.RFC3339, aws.ToString(i.DeprecationTime)) // without one it is not deprecated
-	return ami
 }
 
 // Architectures returns the architectures of an instance type, in EC2's words.

@@ -62,3 +62,43 @@ func (e *EC2) DeleteSnapshot(ctx context.Context, id string) error {
 	}
 	return err
 }
+
+// OwnSnapshots returns the snapshots of this account that have a tag with this value, and are not in error.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html
+func (e *EC2) OwnSnapshots(ctx context.Context, tag, value string) ([]snapshot.Snapshot, error) {
+	client, err := e.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	var found []snapshot.Snapshot
+	err = eachPage(func(token *string) (*string, error) {
+		page, err := client.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{
+			OwnerIds: []string{"self"}, NextToken: token,
+			Filters: []types.Filter{filter("tag:"+tag, value), {Name: aws.String("status"), Values: []string{snapshot.Pending, snapshot.Completed}}},
+		})
+		if err != nil {
+			return nil, e.explain(ctx, "look for snapshots with the tag "+tag, err)
+		}
+		for _, one := range page.Snapshots {
+			found = append(found, snapshotOf(one))
+		}
+		return page.NextToken, nil
+	})
+	return found, err
+}
+
+// OwnSnapshot reports whether a snapshot is this account's own.
+func (e *EC2) OwnSnapshot(ctx context.Context, id string) (bool, error) {
+	client, err := e.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	out, err := client.DescribeSnapshots(ctx, &ec2.DescribeSnapshotsInput{
+		OwnerIds: []string{"self"}, Filters: []types.Filter{filter("snapshot-id", id)},
+	})
+	if err != nil {
+		return false, e.explain(ctx, "look at "+id, err)
+	}
+	return len(out.Snapshots) > 0, nil
+}

@@ -20,6 +20,48 @@ type AMI struct {
 	RootDevice string    `json:"rootDevice"`          // /dev/xvda
 	RootSize   int64     `json:"rootSize"`            // GiB; 0 if EC2 does not say
 	Deprecated time.Time `json:"deprecated,omitzero"` // when it is, or was, deprecated
+
+	Snapshot       string            `json:"snapshot,omitempty"`       // of the root device
+	Encrypted      bool              `json:"encrypted,omitempty"`      // the root device
+	Volume         Volume            `json:"volume,omitzero"`          // that the root device becomes
+	Others         []Device          `json:"others,omitempty"`         // devices besides the root
+	Virtualization string            `json:"virtualization,omitempty"` // hvm or paravirtual
+	BootMode       string            `json:"bootMode,omitempty"`       // legacy-bios, uefi or uefi-preferred; "": that of the instance type
+	ENA            bool              `json:"ena,omitempty"`            // enhanced networking
+	SRIOV          string            `json:"sriov,omitempty"`          // simple, if the Intel 82599 function is supported
+	IMDS           string            `json:"imds,omitempty"`           // v2.0, if instances must use IMDSv2
+	TPM            string            `json:"tpm,omitempty"`            // v2.0, if it has NitroTPM
+	Platform       string            `json:"platform,omitempty"`       // Linux/UNIX, Red Hat Enterprise Linux…
+	ProductCodes   []string          `json:"productCodes,omitempty"`   // of the AWS Marketplace
+	Tags           map[string]string `json:"tags,omitempty"`
+}
+
+// Volume is how a volume is made of a snapshot.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_EbsBlockDevice.html
+type Volume struct {
+	Type       string `json:"type,omitempty"`       // gp3…
+	IOPS       int32  `json:"iops,omitempty"`       // 0: the type's default
+	Throughput int32  `json:"throughput,omitempty"` // MiB/s; 0: the type's default
+}
+
+// Device is a block device of an AMI besides its root: an instance store volume, or an EBS volume.
+type Device struct {
+	Name     string `json:"name"`               // /dev/sdb
+	Virtual  string `json:"virtual,omitempty"`  // ephemeral0
+	Snapshot string `json:"snapshot,omitempty"` // of an EBS volume; "": an empty one
+	Size     int64  `json:"size,omitempty"`     // GiB
+	Volume   Volume `json:"volume,omitzero"`
+}
+
+// Published is an AMI that was made of an image.
+type Published struct {
+	Region   string    `json:"region"`
+	AMI      string    `json:"ami"`
+	Snapshot string    `json:"snapshot"`
+	Parent   string    `json:"parent,omitempty"` // snapshot that it differs from
+	Name     string    `json:"name"`
+	Blocks   int64     `json:"blocks"` // of 512 KiB that differ from the parent
+	Created  time.Time `json:"created"`
 }
 
 // Parameter is an SSM parameter, as far as it may name an image.

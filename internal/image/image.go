@@ -51,6 +51,12 @@ type Base struct {
 	Data       int64      `json:"data"`       // bytes that are not holes
 	Disk       string     `json:"disk"`       // path of the raw disk
 	Created    time.Time  `json:"created"`
+	// AMI is the AMI whose root disk it is; nil for any other disk.
+	AMI *AMI `json:"ami,omitempty"`
+	// Snapshot is this account's own snapshot that the disk equals, and that snapshots of images can have as parent.
+	Snapshot string `json:"snapshot,omitempty"`
+	// Region is where Snapshot is.
+	Region string `json:"region,omitempty"`
 }
 
 // Image is what a bake yields: a bootable raw disk and the record of how it came to be.
@@ -73,6 +79,8 @@ type Image struct {
 	Searched *Search `json:"searched,omitempty"`
 	// Failed says why, for a disk that was kept although its bake failed.
 	Failed string `json:"failed,omitempty"`
+	// Published are the AMIs that were made of it.
+	Published []Published `json:"published,omitempty"`
 }
 
 // Step is one step that ran, with its log.

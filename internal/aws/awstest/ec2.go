@@ -38,6 +38,17 @@ type AMI struct {
 	Source       string // the AMI that it was made from
 	Created      time.Time
 	Tags         map[string]string
+
+	Snapshot     string // of the root device; one that is not kept if blank
+	BootMode     string
+	ENA          bool
+	IMDS, TPM    string
+	SRIOV        string
+	Platform     string   // PlatformDetails; Linux/UNIX if blank
+	ProductCodes []string // of the AWS Marketplace
+	Devices      []any    // BlockDeviceMappings besides the root's
+	Shared       []string // accounts and organizational units that may launch it
+	looks        int      // until it is available
 }
 
 // Subnet is a subnet; one of every Availability Zone is not needed.
@@ -86,6 +97,13 @@ func (e *EC2) Operation(name string) func(Call) (Values, error) {
 		"DeregisterImage":       e.deregisterImage,
 		"DeleteSnapshot":        e.deleteSnapshot,
 		"DescribeSnapshots":     e.describeSnapshots,
+		"CopySnapshot":          e.copySnapshot,
+		"RegisterImage":         e.registerImage,
+		"CopyImage":             e.copyImage,
+		"ModifyImageAttribute":  e.modifyImageAttribute,
+		"CreateTags":            e.createTags,
+
+		"GetEbsEncryptionByDefault": e.getEncryptionByDefault,
 	}[name]
 }
 
@@ -102,6 +120,8 @@ func (e *EC2) AddAMI(a AMI) string {
 	a.Architecture = orElse(a.Architecture, "x86_64")
 	a.RootDevice = orElse(a.RootDevice, "/dev/xvda")
 	a.State = orElse(a.State, "available")
+	a.Platform = orElse(a.Platform, "Linux/UNIX")
+	a.Snapshot = orElse(a.Snapshot, snapshotOf(a.ID))
 	if a.RootSize == 0 {
 		a.RootSize = 10
 	}

@@ -26,6 +26,7 @@ var imageFilters = filters[AMI]{
 func (e *EC2) describeImages(call Call) (Values, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.progress()
 	seen := slices.DeleteFunc(slices.Clone(e.images), func(a AMI) bool { return a.Owner != e.number && !a.Public })
 
 	ids := listOf[string](call.In, "ImageIds")
@@ -93,22 +94,35 @@ func (e *EC2) ownedBy(a AMI, owners []string) bool {
 }
 
 func (e *EC2) encodeImage(a AMI) Values {
-	snapshot := snapshotOf(a.ID)
+	root := Values{"DeviceName": a.RootDevice, "Ebs": Values{
+		"DeleteOnTermination": true, "SnapshotId": a.Snapshot, "VolumeSize": a.RootSize, "VolumeType": "gp3", "Encrypted": e.disks.encrypted(a.Snapshot),
+	}}
 	out := Values{
 		"ImageId": a.ID, "ImageLocation": a.Owner + "/" + a.Name, "ImageType": "machine", "Name": a.Name,
 		"State": a.State, "OwnerId": a.Owner, "Public": a.Public, "Architecture": a.Architecture,
 		"CreationDate":   a.Created.UTC().Format("2006-01-02T15:04:05.000Z"),
 		"RootDeviceName": a.RootDevice, "RootDeviceType": "ebs", "VirtualizationType": "hvm", "Hypervisor": "xen",
-		"EnaSupport": true, "PlatformDetails": "Linux/UNIX", "UsageOperation": "RunInstances",
-		"DeprecationTime": a.Created.Add(2 * 365 * 24 * time.Hour).UTC().Format("2006-01-02T15:04:05.000Z"),
-		"BlockDeviceMappings": []any{Values{"DeviceName": a.RootDevice, "Ebs": Values{
-			"DeleteOnTermination": true, "SnapshotId": snapshot, "VolumeSize": a.RootSize, "VolumeType": "gp3", "Encrypted": false,
-		}}},
-		"Tags": ec2Tags(a.Tags),
+		"EnaSupport": a.ENA || strings.HasPrefix(a.Snapshot, snapshotOf(a.ID)), "PlatformDetails": a.Platform, "UsageOperation": "RunInstances",
+		"DeprecationTime":     a.Created.Add(2 * 365 * 24 * time.Hour).UTC().Format("2006-01-02T15:04:05.000Z"),
+		"BlockDeviceMappings": append([]any{root}, a.Devices...),
+		"Tags":                ec2Tags(a.Tags),
 	}
 
 	if a.Description != "" {
 		out["Description"] = a.Description
+	}
+
+	for name, text := range map[string]string{"BootMode": a.BootMode, "ImdsSupport": a.IMDS, "TpmSupport": a.TPM, "SriovNetSupport": a.SRIOV} {
+		if text != "" {
+			out[name] = text
+		}
+	}
+	codes := []any{}
+	for _, code := range a.ProductCodes {
+		codes = append(codes, Values{"ProductCodeId": code, "ProductCodeType": "marketplace"})
+	}
+	if len(codes) > 0 {
+		out["ProductCodes"] = codes
 	}
 
 	if a.Source != "" {

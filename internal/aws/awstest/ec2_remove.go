@@ -16,9 +16,11 @@ func (e *EC2) Orphans() []string {
 }
 
 func (e *EC2) deregister(id string) {
+	if a, ok := e.ami(id); ok {
+		e.orphans = append(e.orphans, a.Snapshot)
+	}
 	e.images = slices.DeleteFunc(e.images, func(a AMI) bool { return a.ID == id })
 	e.gone = append(e.gone, id)
-	e.orphans = append(e.orphans, snapshotOf(id))
 }
 
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeregisterImage.html
@@ -47,7 +49,7 @@ func (e *EC2) deleteSnapshot(call Call) (Values, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	id := textOf(call.In, "SnapshotId")
-	if i := slices.IndexFunc(e.images, func(a AMI) bool { return snapshotOf(a.ID) == id && a.Owner == e.number }); i >= 0 {
+	if i := slices.IndexFunc(e.images, func(a AMI) bool { return a.Snapshot == id && a.Owner == e.number }); i >= 0 {
 		return nil, e.refuse("InvalidSnapshot.InUse", "The snapshot %s is currently in use by %s", id, e.images[i].ID)
 	}
 	if e.disks.remove(id) {

@@ -22,7 +22,11 @@ func TestServicesByForeignClient(t *testing.T) {
 	subnet := c.EC2.AddSubnet(Subnet{VPC: "vpc-0123456789abcdef0", Public: true})
 	c.EC2.AddRouteTable(RouteTable{VPC: "vpc-0123456789abcdef0", Subnets: []string{subnet}, Routes: []Route{{Destination: "0.0.0.0/0", Target: "igw-0123456789abcdef0"}}})
 	c.EC2.AddEndpoint(Endpoint{VPC: "vpc-0123456789abcdef0", Service: "com.amazonaws.eu-central-1.s3", Type: "Gateway"})
-	asking := exec.CommandContext(t.Context(), venv.Python(t), "testdata/services.py", pipeline, subnet)
+	snapshot, err := c.EBS.AddSnapshot(Snapshot{Size: 8, Owner: "210987654321", Public: true}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asking := exec.CommandContext(t.Context(), venv.Python(t), "testdata/services.py", pipeline, subnet, snapshot)
 	asking.Env = []string{"PATH=" + os.Getenv("PATH")}
 	for _, variable := range c.Env() {
 		if !strings.HasSuffix(variable, "=") { // to botocore, a blank AWS_PROFILE is a profile without a name

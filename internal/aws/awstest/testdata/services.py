@@ -5,7 +5,7 @@ import sys
 import boto3
 from botocore.exceptions import ClientError
 
-pipeline, subnet = sys.argv[1:]
+pipeline, subnet, _ = sys.argv[1:]
 builder, ec2, ssm, logs = (boto3.client(name) for name in ("imagebuilder", "ec2", "ssm", "logs"))
 
 
@@ -17,7 +17,17 @@ def code(call, **arguments):
     return "no error"
 
 
+copied = ec2.copy_snapshot(SourceSnapshotId=sys.argv[3], SourceRegion="eu-central-1")["SnapshotId"]
 ec2.describe_snapshots(OwnerIds=["self"])
+registered = ec2.register_image(
+    Name="registered", Architecture="x86_64", VirtualizationType="hvm", RootDeviceName="/dev/xvda",
+    BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": copied}}])["ImageId"]
+ec2.get_waiter("image_available").wait(ImageIds=[registered], WaiterConfig={"Delay": 0})
+ec2.modify_image_attribute(ImageId=registered, LaunchPermission={"Add": [{"UserId": "210987654321"}]})
+ec2.create_tags(Resources=[registered], Tags=[{"Key": "k", "Value": "v"}])
+ec2.deregister_image(ImageId=ec2.copy_image(SourceImageId=registered, SourceRegion="eu-central-1", Name="copied")["ImageId"])
+ec2.deregister_image(ImageId=registered)
+assert not ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
 image = builder.start_image_pipeline_execution(imagePipelineArn=pipeline, clientToken="one")["imageBuildVersionArn"]
 statuses, waited = [], None
 for _ in range(20):
