@@ -22,9 +22,11 @@ type journal struct {
 	secrets *secret.Set
 	report  progress.Func
 	line    []byte // of which the end has not come yet
-	steps   []*stepLog
-	stderr  *tail
-	failure string // what the run itself said at its end
+	// overlong says that line became too long and is passed over to its end.
+	overlong bool
+	steps    []*stepLog
+	stderr   *tail
+	failure  string // what the run itself said at its end
 }
 
 func newJournal(dir string, secrets *secret.Set, report progress.Func) (*journal, error) {
@@ -39,17 +41,28 @@ func (j *journal) Write(p []byte) (int, error) {
 	rest := p
 	for len(rest) > 0 {
 		line, after, whole := bytes.Cut(rest, []byte("\n"))
-		if len(j.line)+len(line) <= maxLine {
+		j.overlong = j.overlong || len(j.line)+len(line) > maxLine
+		if !j.overlong {
 			j.line = append(j.line, line...)
 		}
 		if whole {
-			j.event(j.line)
-			j.line = j.line[:0]
+			j.whole()
 		}
 		rest = after
 	}
 
 	return len(p), nil
+}
+
+// whole takes the line that has ended.
+func (j *journal) whole() {
+	if j.overlong { // not ours, and a part of it could be a part of a secret
+		j.stderr.add(overlongLine)
+	} else {
+		j.event(j.line)
+	}
+	j.line = j.line[:0]
+	j.overlong = false
 }
 
 func (j *journal) event(line []byte) {
@@ -67,7 +80,17 @@ func (j *journal) event(line []byte) {
 	}
 
 	event := message.Event
-	event.Text = j.secrets.Mask(event.Text)
+	if event.Kind == progress.StepOutput && event.Step != nil {
+		shown, whole := j.of(*event.Step).output(event, j.secrets)
+		if whole {
+			event.Text = shown
+			event.More = false
+			j.report.Report(event)
+		}
+		return
+	}
+
+	event.Text = shorten(j.secrets.Mask(event.Text))
 	if event.Step != nil {
 		j.follow(event)
 	}
@@ -77,10 +100,7 @@ func (j *journal) event(line []byte) {
 
 func (j *journal) follow(event progress.Event) {
 	log := j.of(*event.Step)
-	switch event.Kind {
-	case progress.StepOutput:
-		log.add(event.Text)
-	case progress.StepDone:
+	if event.Kind == progress.StepDone {
 		log.step.Status, log.step.Message = event.Status, event.Text
 		log.step.Elapsed += image.Duration(event.Elapsed)
 		log.close()
@@ -105,7 +125,7 @@ func (j *journal) close(err error) ([]image.Step, error) {
 	steps := make([]image.Step, 0, len(j.steps))
 	var first *stepLog
 	for _, log := range j.steps {
-		log.close()
+		log.finish()
 		if log.step.Status == "" { // it was running when the run ended
 			log.step.Status = progress.Failed
 		}

@@ -78,7 +78,7 @@ func (s *stepRun) timeout() time.Duration {
 func (s *stepRun) once(ctx context.Context) error {
 	s.inputs = nil
 	s.outputs = nil
-	s.stderr = nil
+	s.stderr = ""
 	if s.step.Loop != nil {
 		return s.iterate(ctx)
 	}
@@ -250,8 +250,8 @@ func (s *stepRun) resolve(ctx context.Context, schema Schema, at *iteration) ([]
 
 // call runs the module, its output going to the logs as it comes.
 func (s *stepRun) call(ctx context.Context, module Module, inputs []Inputs) (Outputs, error) {
-	stdout := &stream{line: func(line string) { s.output("stdout", "Stdout: ", line) }}
-	stderr := &stream{line: func(line string) { s.output("stderr", "Stderr: ", line) }, keep: tailSize}
+	stdout := &stream{mask: s.mask, line: func(line string, more bool) { s.output("stdout", "Stdout: ", line, more) }}
+	stderr := &stream{mask: s.mask, line: func(line string, more bool) { s.output("stderr", "Stderr: ", line, more) }, keep: tailKept}
 	out, err := module.Run(ctx, &Call{
 		Inputs: inputs, Env: s.env, Dir: s.run.Dir, Stdout: stdout, Stderr: stderr,
 		Log: func(format string, args ...any) {
@@ -264,14 +264,14 @@ func (s *stepRun) call(ctx context.Context, module Module, inputs []Inputs) (Out
 
 	stdout.flush()
 	stderr.flush()
-	s.stderr = stderr.tail
+	s.stderr = stderr.end()
 	return out, err
 }
 
-func (s *stepRun) output(name, prefix, line string) {
+func (s *stepRun) output(name, prefix, line string, more bool) {
 	if s.step.DisableLogging {
 		return
 	}
 	s.sink.console(prefix + line)
-	s.sink.event(progress.Event{Kind: progress.StepOutput, Step: s.name(), Stream: name, Text: line})
+	s.sink.event(progress.Event{Kind: progress.StepOutput, Step: s.name(), Stream: name, Text: line, More: more})
 }

@@ -1,10 +1,12 @@
 package component
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // shortestSecret is how many bytes a looked-up value must have to be masked: shorter ones would garble every line.
@@ -53,6 +55,30 @@ func (m *masker) mask(text string) string {
 		text = m.outer(text)
 	}
 	return text
+}
+
+// boundary returns a place in text, at or before end, at which it can be cut: no secret lies across it, and no character.
+func (m *masker) boundary(text []byte, end int) int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+
+	end = min(end, len(text))
+	for moved := true; moved; {
+		moved = false
+		for _, secret := range m.secrets {
+			from := max(0, end-len(secret)+1)
+			around := text[from:min(len(text), end+len(secret)-1)]
+			if at := bytes.Index(around, []byte(secret)); at >= 0 && from+at < end {
+				end = from + at
+				moved = true
+			}
+		}
+	}
+
+	for end > 0 && end < len(text) && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return end
 }
 
 // inputs masks the texts of inputs for the log files. Texts that a document leaves out are empty there, as in awstoe's.

@@ -9,9 +9,10 @@ import (
 )
 
 const (
-	longestLine  = 64 << 10 // bytes; a longer line is cut into pieces
-	longestEvent = 4 << 10  // bytes of a line in a progress event
+	longestPiece = 64 << 10 // bytes; a longer line is passed on in pieces
+	longestText  = 64 << 10 // bytes of a message in a progress event: the receiver masks it before it shows less
 	tailSize     = 4 << 10  // bytes of stderr that a failure quotes
+	tailKept     = tailSize + longestPiece
 )
 
 // sink takes the lines of a run to whoever reads them, masked, one at a time.
@@ -44,16 +45,21 @@ func (s *sink) event(e progress.Event) {
 	if s.report == nil {
 		return
 	}
-	e.Text = cut(s.mask.mask(e.Text), longestEvent)
+	e.Text = s.mask.mask(e.Text)
+	if e.Kind != progress.StepOutput {
+		e.Text = cut(e.Text, longestText)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.report(e)
 }
 
-// stream cuts the output of a process into lines. It holds at most one line. It is safe for several goroutines.
+// stream passes the output of a process on line by line, a long line in pieces. It holds at most two pieces. It is safe
+// for several goroutines.
 type stream struct {
 	mu   sync.Mutex
-	line func(string)
+	mask *masker                      // says where a line may be cut
+	line func(text string, more bool) // more: the line goes on
 	held []byte
 	tail []byte // the end of everything written, if it is kept
 	keep int
@@ -67,26 +73,38 @@ func (s *stream) Write(p []byte) (int, error) {
 		s.tail = s.tail[max(0, len(s.tail)-s.keep):]
 	}
 
-	rest := p
-	for len(rest) > 0 {
-		end := bytes.IndexByte(rest[:min(len(rest), longestLine)], '\n')
-		if end < 0 {
-			piece := rest[:min(len(rest), longestLine)]
-			s.held, rest = append(s.held, piece...), rest[len(piece):]
-			if len(s.held) >= longestLine {
-				s.emit()
-			}
+	for rest := p; len(rest) > 0; {
+		piece := rest[:min(len(rest), longestPiece)]
+		end := bytes.IndexByte(piece, '\n')
+		if end >= 0 {
+			s.held = append(s.held, piece[:end]...)
+			rest = rest[end+1:]
+			s.emit()
 			continue
 		}
-		s.held, rest = append(s.held, rest[:end]...), rest[end+1:]
-		s.emit()
+
+		s.held = append(s.held, piece...)
+		rest = rest[len(piece):]
+		s.pass()
 	}
 
 	return len(p), nil
 }
 
+// pass passes on the beginning of a long line. It is cut where no secret lies: what is held is long enough to see.
+func (s *stream) pass() {
+	for len(s.held) >= 2*longestPiece {
+		end := s.mask.boundary(s.held, longestPiece)
+		if end == 0 { // nothing but a secret, again and again
+			end = longestPiece
+		}
+		s.line(string(s.held[:end]), true)
+		s.held = append(s.held[:0], s.held[end:]...)
+	}
+}
+
 func (s *stream) emit() {
-	s.line(string(bytes.TrimSuffix(s.held, []byte("\r"))))
+	s.line(string(bytes.TrimSuffix(s.held, []byte("\r"))), false)
 	s.held = s.held[:0]
 }
 
@@ -97,4 +115,12 @@ func (s *stream) flush() {
 	if len(s.held) > 0 {
 		s.emit()
 	}
+}
+
+// end returns the last bytes that were written, masked and only then cut to what a failure quotes.
+func (s *stream) end() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	start := s.mask.boundary(s.tail, max(0, len(s.tail)-tailSize))
+	return s.mask.mask(string(bytes.ToValidUTF8(bytes.TrimSpace(s.tail[start:]), nil)))
 }

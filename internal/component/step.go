@@ -22,7 +22,7 @@ type stepRun struct {
 	scope  *scope
 	result *StepResult
 	named  progress.Step
-	stderr []byte // the end of it
+	stderr string // the end of it, masked
 	// resumed says that the step was interrupted by a reboot: its condition was evaluated before.
 	resumed *interrupted
 	nested  *Result
@@ -152,7 +152,7 @@ func (s *stepRun) failed(message string, status progress.Status) {
 	}
 
 	if !s.step.DisableLogging {
-		f.Stderr = s.mask.mask(string(bytes.ToValidUTF8(bytes.TrimSpace(s.stderr), nil)))
+		f.Stderr = s.stderr
 	}
 
 	s.execution.result.FirstFailure = f

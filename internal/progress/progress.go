@@ -45,11 +45,13 @@ const (
 
 // Event is one thing that happened. Which fields are set depends on Kind.
 type Event struct {
-	Kind    Kind          `json:"kind"`
-	Stage   string        `json:"stage,omitempty"`
-	Step    *Step         `json:"step,omitempty"`
-	Stream  string        `json:"stream,omitempty"` // "stdout" or "stderr"
-	Text    string        `json:"text,omitempty"`
+	Kind   Kind   `json:"kind"`
+	Stage  string `json:"stage,omitempty"`
+	Step   *Step  `json:"step,omitempty"`
+	Stream string `json:"stream,omitempty"` // "stdout" or "stderr"
+	Text   string `json:"text,omitempty"`
+	// More says that Text is a piece of a long line, which goes on in the next event of this step and stream.
+	More    bool          `json:"more,omitempty"`
 	Status  Status        `json:"status,omitempty"`
 	Elapsed time.Duration `json:"elapsed,omitempty"` // nanoseconds
 	Done    int64         `json:"done,omitempty"`    // bytes
