@@ -30,8 +30,8 @@ func searchOnce(disk, secrets string) error {
 	defer file.Close()
 
 	search := secret.NewSet(loaded).Search()
-	hits, read, err := search.Disk(context.Background(), file)
-	fmt.Println(len(hits), "hits,", search.Patterns(), "patterns,", read, "bytes")
+	found, err := search.Disk(context.Background(), file)
+	fmt.Println(len(found.Hits), "hits,", search.Patterns(), "patterns,", found.Bytes, "bytes")
 	return err
 }
 

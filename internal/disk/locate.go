@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,11 +17,16 @@ import (
 type Place struct {
 	Path   string // absolute in the tree: /etc/hostname
 	Offset int64  // in the file, bytes
+	// Links are further names of the same file (hard links), in the order of their names.
+	Links []string
+
+	info os.FileInfo
 }
 
-// Locate says which file holds each of these byte offsets of the disk at path. An offset that is missing from the
-// result lies in free space, in the filesystem's own structures or in another partition.
-func Locate(ctx context.Context, path string, offsets []int64) (map[int64]Place, error) {
+// Locate says which files hold each of these byte offsets of the disk at path: mostly one, and several where files share
+// blocks. An offset that is missing from the result lies in free space, in the filesystem's own structures or in another
+// partition.
+func Locate(ctx context.Context, path string, offsets []int64) (map[int64][]Place, error) {
 	p, err := Root(path)
 	if err != nil {
 		return nil, err
@@ -31,7 +37,8 @@ func Locate(ctx context.Context, path string, offsets []int64) (map[int64]Place,
 	}
 	defer f.Close()
 
-	places := map[int64]Place{}
+	places := map[int64][]Place{}
+	sorted := slices.Sorted(slices.Values(offsets))
 	err = inspect(f, p, func(tree *os.Root) error {
 		return fs.WalkDir(tree.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || (!entry.Type().IsRegular() && !entry.IsDir()) {
@@ -40,7 +47,7 @@ func Locate(ctx context.Context, path string, offsets []int64) (map[int64]Place,
 			if err := context.Cause(ctx); err != nil {
 				return err
 			}
-			return locateIn(tree, name, p.Offset, offsets, places)
+			return locateIn(tree, name, p.Offset, sorted, places)
 		})
 	})
 	if err != nil {
@@ -50,21 +57,41 @@ func Locate(ctx context.Context, path string, offsets []int64) (map[int64]Place,
 	return places, nil
 }
 
-// locateIn adds to places the offsets that lie in the file called name.
-func locateIn(tree *os.Root, name string, partition int64, offsets []int64, places map[int64]Place) error {
+// locateIn adds to places the offsets that lie in the file called name. Offsets are sorted.
+func locateIn(tree *os.Root, name string, partition int64, offsets []int64, places map[int64][]Place) error {
 	file, err := tree.OpenFile(name, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil // unreadable in this tree: it stays unnamed
 	}
 	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil
+	}
 
 	return fileMap(file, func(logical, physical, length int64) {
-		for _, offset := range offsets {
-			if into := offset - partition - physical; into >= 0 && into < length {
-				places[offset] = Place{Path: "/" + name, Offset: logical + into}
+		start := partition + physical
+		first, _ := slices.BinarySearch(offsets, start)
+		for _, offset := range offsets[first:] {
+			if offset >= start+length {
+				return
 			}
+			places[offset] = named(places[offset], Place{Path: "/" + name, Offset: logical + offset - start, info: info})
 		}
 	})
+}
+
+// named adds a place to those of a byte: as a further name of a file that is among them, else as a file of its own.
+func named(places []Place, another Place) []Place {
+	for i, place := range places {
+		if os.SameFile(place.info, another.info) {
+			if place.Path != another.Path { // the file may hold the block twice
+				places[i].Links = append(place.Links, another.Path)
+			}
+			return places
+		}
+	}
+	return append(places, another)
 }
 
 // FIEMAP as in linux/fiemap.h.

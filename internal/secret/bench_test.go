@@ -21,11 +21,11 @@ func BenchmarkDisk(b *testing.B) {
 	set := NewSet(secrets)
 	disk := open(b, name)
 	for b.Loop() {
-		_, n, err := set.Search().Disk(context.Background(), disk)
+		found, err := set.Search().Disk(context.Background(), disk)
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.SetBytes(n)
+		b.SetBytes(found.Bytes)
 	}
 
 	b.ReportMetric(float64(set.Search().Patterns()), "patterns")

@@ -3,7 +3,6 @@ package secret
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"runtime"
@@ -14,7 +13,7 @@ import (
 
 const (
 	chunk   = 256 << 10 // bytes read at a time: small enough to stay in the L2 cache until it is looked at
-	maxHits = 100_000   // a disk with more is not worth listing
+	maxHits = 100_000   // the search ends with them: a disk with more is not worth listing
 )
 
 // diskScan is one pass over one disk.
@@ -26,6 +25,7 @@ type diskScan struct {
 
 	mu   sync.Mutex
 	hits []Hit
+	more bool // the search ended at maxHits
 }
 
 // span is a piece of the disk, in bytes; start is a multiple of wordSize.
@@ -54,8 +54,14 @@ func (s *diskScan) run(ctx context.Context) error {
 		})
 	}
 
-	return group.Wait()
+	if err := group.Wait(); !errors.Is(err, errEnough) {
+		return err
+	}
+	return nil
 }
+
+// errEnough ends a search that has found maxHits places.
+var errEnough = errors.New("enough places were found")
 
 // divide sends the data of the disk in pieces of at most chunk bytes. Each extent is widened by MinLength bytes or a
 // little more, so that a pattern that begins or ends with zero bytes is found where it reaches into a hole.
@@ -170,7 +176,8 @@ func (s *diskScan) hit(pattern int32, offset int64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.hits) == maxHits {
-		return fmt.Errorf("more than %d places hold one of the secrets", maxHits)
+		s.more = true
+		return errEnough
 	}
 	p := s.search.patterns[pattern]
 	s.hits = append(s.hits, Hit{Secret: p.secret, Form: p.form, Offset: offset, Length: len(p.text), pattern: pattern})

@@ -45,17 +45,26 @@ func (x *Search) Texts() iter.Seq[string] {
 	}
 }
 
-// Disk looks through every byte of a raw disk that is not in a hole, and returns the hits by offset, without those that
-// lie inside another hit of the same secret, and how many bytes it read. A disk with more than 100,000 hits is an error.
+// Found is what a search of a disk found.
+type Found struct {
+	// Hits are in the order of their offsets, without those that lie inside another hit of the same secret.
+	Hits []Hit
+	// More says that the search ended at 100,000 places: the rest of the disk was not looked at.
+	More bool
+	// Bytes is how much of the disk was read.
+	Bytes int64
+}
+
+// Disk looks through every byte of a raw disk that is not in a hole.
 //
 // Ranges that are known to be the base's own blocks, in order, are not read again: whatever lies inside one of them, the
 // base holds, so that Except would drop it. What reaches over the end of such a range is found.
-func (x *Search) Disk(ctx context.Context, disk *os.File, known ...Range) ([]Hit, int64, error) {
+func (x *Search) Disk(ctx context.Context, disk *os.File, known ...Range) (Found, error) {
 	scan := &diskScan{search: x, disk: disk, known: x.inside(known)}
 	if err := scan.run(ctx); err != nil {
-		return nil, 0, err
+		return Found{}, err
 	}
-	return outermost(scan.hits), scan.bytes, nil
+	return Found{Hits: outermost(scan.hits), More: scan.more, Bytes: scan.bytes}, nil
 }
 
 // inside shortens ranges at both ends so far that a pattern which reaches into the rest lies within the range.

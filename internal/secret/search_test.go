@@ -77,11 +77,11 @@ func open(tb testing.TB, name string) *os.File {
 
 func found(tb testing.TB, x *Search, disk *os.File) []Hit {
 	tb.Helper()
-	hits, _, err := x.Disk(context.Background(), disk)
+	found, err := x.Disk(context.Background(), disk)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return hits
+	return found.Hits
 }
 
 func TestDiskFindsEveryPlaceAndAlignment(t *testing.T) {
@@ -142,16 +142,16 @@ func TestDiskFindsWhatReachesIntoHoles(t *testing.T) {
 	if err := file.Truncate(20 * block); err != nil {
 		t.Fatal(err)
 	}
-	hits, read, err := set.Search().Disk(context.Background(), file)
+	got, err := set.Search().Disk(context.Background(), file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := gocmp.Diff(want, places(hits)); diff != "" {
+	if diff := gocmp.Diff(want, places(got.Hits)); diff != "" {
 		t.Errorf("wrong hits (-want +got):\n%s", diff)
 	}
 
-	if read == 0 || read >= 10*block {
-		t.Errorf("read %d bytes of a disk with two blocks of data", read)
+	if got.Bytes == 0 || got.Bytes >= 10*block {
+		t.Errorf("read %d bytes of a disk with two blocks of data", got.Bytes)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestDiskStops(t *testing.T) {
 		t.Parallel()
 		ctx, cancel := context.WithCancelCause(context.Background())
 		cancel(os.ErrDeadlineExceeded)
-		if _, _, err := set.Search().Disk(ctx, diskOf(t, make([]byte, 64*chunk))); err == nil {
+		if _, err := set.Search().Disk(ctx, diskOf(t, make([]byte, 64*chunk))); err == nil {
 			t.Error("a cancelled search ended without an error")
 		}
 	})
@@ -170,8 +170,9 @@ func TestDiskStops(t *testing.T) {
 	t.Run("at too many hits", func(t *testing.T) {
 		t.Parallel()
 		disk := diskOf(t, bytes.Repeat([]byte("tok_93fe12ab"), maxHits+1))
-		if _, _, err := set.Search().Disk(context.Background(), disk); err == nil {
-			t.Error("a disk full of secrets is not an error")
+		got, err := set.Search().Disk(context.Background(), disk)
+		if err != nil || !got.More || len(got.Hits) != maxHits {
+			t.Errorf("a disk full of secrets yields %d hits, more: %v, %v", len(got.Hits), got.More, err)
 		}
 	})
 }
@@ -245,10 +246,12 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		hits, read, err := set.search.Disk(t.Context(), diskFile, known...)
+		narrowed, err := set.search.Disk(t.Context(), diskFile, known...)
 		if err != nil {
 			t.Fatal(err)
 		}
+		hits := narrowed.Hits
+		read := narrowed.Bytes
 		got, err := set.search.Except(t.Context(), baseFile, hits)
 		if err != nil {
 			t.Fatal(err)

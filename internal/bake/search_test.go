@@ -1,0 +1,133 @@
+package bake
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"image-builder/internal/disk"
+	"image-builder/internal/image"
+	"image-builder/internal/mountns"
+	"image-builder/internal/secret"
+)
+
+// TestMain gives the tests mounts of their own, as bakes have.
+func TestMain(m *testing.M) {
+	if os.Geteuid() == 0 {
+		if err := mountns.Enter(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// searched makes an ext4 disk that holds what fill writes, and searches it for the token as the seal of a bake does.
+func searched(t *testing.T, allowed []string, fill func(tree string)) (*image.Search, error) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it mounts a disk")
+	}
+	dir := t.TempDir()
+	d := Definition{
+		Dir: dir, AllowLeak: allowed, Base: image.Base{Disk: filepath.Join(dir, "base.raw")},
+		hidden: secret.NewSet([]secret.Secret{{Name: "token", Value: []byte(token + "\n")}}),
+	}
+
+	system := filepath.Join(dir, "system")
+	if err := os.MkdirAll(filepath.Join(system, "etc"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	put(t, filepath.Join(system, "etc/os-release"), "ID=debian\n")
+	for _, path := range []string{d.Base.Disk, d.disk()} {
+		err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 64<<20))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out, err := exec.CommandContext(t.Context(), "mkfs.ext4", "-q", "-d", system, path).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+
+	tree := filepath.Join(dir, "tree")
+	if err := os.Mkdir(tree, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	mount, err := disk.Open(t.Context(), d.disk(), tree)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(mount.Dir())
+	if err := mount.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return Bake{Now: time.Now}.search(t.Context(), d)
+}
+
+func put(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A disk full of secrets is a leak like any other: it has a place, and no allowed file excuses what was not looked at.
+func TestDiskFullOfSecretsIsALeak(t *testing.T) {
+	t.Parallel()
+	for name, allowed := range map[string][]string{"": nil, "allowed": {"/everywhere"}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := searched(t, allowed, func(tree string) {
+				put(t, filepath.Join(tree, "everywhere"), strings.Repeat(token+"\n", 150_000))
+			})
+
+			var leak *LeakError
+			if !errors.As(err, &leak) || !leak.More {
+				t.Fatalf("got %v, want a LeakError that says there is more", err)
+			}
+			if !strings.Contains(err.Error(), "the search ended at 100000 places") {
+				t.Errorf("the error is %.300s", err)
+			}
+			if allowed == nil && (len(leak.Leaks) != 100_000 || leak.Leaks[0].File != "/everywhere" || !strings.Contains(err.Error(), "in /everywhere at byte ")) {
+				t.Errorf("%d leaks, %.300s", len(leak.Leaks), err)
+			}
+		})
+	}
+}
+
+// Either name of a file with several may be allowed, and a leak names them.
+func TestHardLinksAreOneFile(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		allowed []string
+		leaks   bool
+	}{
+		"none":       {nil, true},
+		"the first":  {[]string{"/a-key"}, false},
+		"the second": {[]string{"/z-key"}, false},
+		"another":    {[]string{"/m-key"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := searched(t, test.allowed, func(tree string) {
+				put(t, filepath.Join(tree, "a-key"), "key = "+token)
+				put(t, filepath.Join(tree, "m-key"), "no secret")
+				if err := os.Link(filepath.Join(tree, "a-key"), filepath.Join(tree, "z-key")); err != nil {
+					t.Fatal(err)
+				}
+			})
+
+			if (err != nil) != test.leaks {
+				t.Fatalf("got %v, want a leak: %v", err, test.leaks)
+			}
+			if want := "in /a-key (also named /z-key) at byte"; err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("error is %v, want it to say %q", err, want)
+			}
+		})
+	}
+}
