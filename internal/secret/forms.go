@@ -55,7 +55,7 @@ func encode(value string, add func(form, text string)) {
 		add64(base64Inside(value, before), add)
 	}
 
-	if len(value) >= wrapped && !strings.Contains(value, "\n") {
+	if len(value) >= wrapped && !strings.Contains(value, "\n") && !isKeyFile(value) {
 		wrappedPieces(value, add)
 	}
 

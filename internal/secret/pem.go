@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/asn1"
 	"encoding/base64"
 	"regexp"
 	"strings"
@@ -65,6 +66,14 @@ func privateKeys(text string) []privateKey {
 		keys = append(keys, key)
 	}
 	return keys
+}
+
+// isKeyFile reports whether a value is the bytes of a private key: a sequence in DER (X.690), or OpenSSH's format. A part of
+// them is the public key, so they are looked for as a whole only.
+func isKeyFile(value string) bool {
+	var sequence asn1.RawValue
+	rest, err := asn1.Unmarshal([]byte(value), &sequence)
+	return strings.HasPrefix(value, "openssh-key-v1\x00") || (err == nil && len(rest) == 0 && sequence.Tag == asn1.TagSequence)
 }
 
 // numbersOf returns the numbers of a private key (RFC 5208, 8017, 5915) that its public key does not hold, and the

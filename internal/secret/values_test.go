@@ -146,7 +146,7 @@ func TestPublicKeysAreNoSecrets(t *testing.T) {
 			set := NewSet([]Secret{{"pem", []byte(file)}, {"only public", []byte(certificatePEM + publicPEM)}})
 			for _, shown := range []string{certificatePEM, publicPEM, string(certificate), string(spki), base64.StdEncoding.EncodeToString(certificate)} {
 				if len(set.search.occurrences(shown)) > 0 {
-					t.Errorf("a public text is taken for a secret: %q", shown)
+					t.Errorf("a public text is taken for a secret: %q, %v\n%s", shown, set.search.occurrences(shown), file)
 				}
 			}
 			if len(set.search.occurrences(string(der))) == 0 {
