@@ -75,24 +75,19 @@ func machine(nesting bool) func(context.Context, string, string, []sandbox.Share
 // included, and this machine's proxies. The second result is the values that are secret.
 func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "WORKING_DIRECTORY=/tmp"}
-	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
-		if value, ok := os.LookupEnv(name); ok {
-			env = append(env, name+"="+value)
-		}
-	}
+	proxies, secrets := proxyEnvironment(os.LookupEnv)
 
 	credentials, err := (&aws.Credentials{}).Environment(ctx)
 	if err != nil {
 		return nil, nil, fmt.Errorf("find AWS credentials: %w", err)
 	}
-	var secrets []secret.Secret
 	for _, variable := range credentials {
 		if name, value, _ := strings.Cut(variable, "="); name == "AWS_SECRET_ACCESS_KEY" || name == "AWS_SESSION_TOKEN" {
 			secrets = append(secrets, secret.Secret{Name: name, Value: []byte(value)})
 		}
 	}
 
-	return slices.Concat(env, credentials), secrets, nil
+	return slices.Concat(env, proxies, credentials), secrets, nil
 }
 
 // boot proves that a finished disk starts.
