@@ -13,6 +13,8 @@ const (
 	randomLetter = 5.0 // the same, in a text of letters of one case only, as abbreviations are
 	wordExcess   = 9   // bits above ordinaryMean in one run of letters and digits
 	textExcess   = 24  // bits above ordinaryMean in all runs together
+	// randomSwitches is how often letters and digits alternate in one run.
+	randomSwitches = 5
 )
 
 const (
@@ -43,11 +45,16 @@ func looksRandom(text string) bool {
 	}
 
 	var total, count, highest float64
+	switches := 0
 	for word := range strings.FieldsFuncSeq(text, func(r rune) bool { return r > 'z' || !alphanumeric(byte(r)) }) {
 		bits := surprise(word)
 		total += bits
 		count += float64(len(word))
 		highest = max(highest, bits-ordinaryMean*float64(len(word)))
+		switches = max(switches, switchesIn(word))
+	}
+	if switches >= randomSwitches {
+		return true
 	}
 
 	mean := randomMean
@@ -74,23 +81,28 @@ func looksAssigned(text string) bool {
 	}
 
 	digits := 0
-	switches := 0
-	inLetters := false
-	inDigits := false
 	for i := range len(text) {
-		c := text[i]
-		digit := c >= '0' && c <= '9'
-		letter := !digit && alphanumeric(c)
-		if (digit && inLetters) || (letter && inDigits) {
-			switches++
-		}
-		if digit {
+		if text[i] >= '0' && text[i] <= '9' {
 			digits++
 		}
-		inLetters = letter
-		inDigits = digit
 	}
+	switches := switchesIn(text)
 	return (digits >= manyDigits && switches > 0) || switches >= manySwitches
+}
+
+// switchesIn returns how often a letter follows a digit, or a digit a letter.
+func switchesIn(text string) int {
+	switches := 0
+	var before byte
+	for i := range len(text) {
+		c := text[i]
+		digit := c <= '9'
+		if alphanumeric(c) && alphanumeric(before) && digit != (before <= '9') {
+			switches++
+		}
+		before = c
+	}
+	return switches
 }
 
 // isMixed reports whether a text is as password generators make them: small and capital letters, digits and at least
