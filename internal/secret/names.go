@@ -47,7 +47,7 @@ var comment = regexp.MustCompile(`^(?:#|;|//|--|<!--|(?i:rem\b))`)
 const longestValue = 256
 
 // longestToken bounds, in bytes, a value that ends at a blank or a separator.
-const longestToken = 16 << 10
+const longestToken = 4 << 10
 
 // namedValues calls keep with the value of every secret that has a name in a line, in every way in which it may end.
 func namedValues(line string, keep func(value string)) {
@@ -93,13 +93,16 @@ func endings(rest, separator string) []string {
 		element, _, _ := strings.Cut(rest, "<")
 		values = append(values, strings.TrimRight(rest, " \t,;"), element)
 	}
+
 	rest = rest[:min(len(rest), longestToken)]
 	for _, stops := range []string{" \t", " \t,;", " \t<&\"'", " \t,;)}]<&\"'"} {
 		end := strings.IndexAny(rest, stops)
-		if end < 0 {
-			end = len(rest)
+		switch {
+		case end >= 0:
+			values = append(values, rest[:end])
+		case len(rest) < longestToken:
+			values = append(values, rest)
 		}
-		values = append(values, rest[:end])
 	}
 	return values
 }
