@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"unicode/utf8"
 
 	"image-builder/internal/secret"
 )
@@ -115,7 +116,7 @@ func searcher(name string, args ...string) contestant {
 }
 
 // writePatterns writes the pattern files for grep and ripgrep: the values that are one line, and every form of each
-// (what holds a line break cannot be a line of such a file).
+// (what holds a line break cannot be a line of such a file, and ripgrep takes no pattern that is not text).
 func writePatterns(dir, secrets string) (whole, all string, err error) {
 	loaded, err := secret.Load(secrets)
 	if err != nil {
@@ -128,7 +129,7 @@ func writePatterns(dir, secrets string) (whole, all string, err error) {
 	}
 
 	for text := range secret.NewSet(loaded).Search().Texts() {
-		if !strings.Contains(text, "\n") {
+		if !strings.Contains(text, "\n") && utf8.ValidString(text) {
 			fmt.Fprintln(&forms, text)
 		}
 	}

@@ -70,10 +70,10 @@ type Bake struct {
 	Now    func() time.Time
 }
 
-// Run bakes. The image it returns lies at Definition.Dir/disk.raw and is not visible to anybody yet.
+// Run bakes. The image it returns lies at Definition.Dir/disk.raw and is not visible to anyone yet.
 //
 // A step that fails yields a StepError, a secret found on the disk a LeakError. With KeepFailed, the image is
-// returned beside a StepError, its Failed field set; after any other error the image is empty.
+// returned together with a StepError, its Failed field set; after any other error the image is empty.
 func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	if d.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -118,7 +118,7 @@ func (d Definition) disk() string { return filepath.Join(d.Dir, "disk.raw") }
 
 func (d Definition) workDir() string { return filepath.Join(d.Dir, "machine") }
 
-// check finds what makes a bake impossible before anything is copied.
+// check returns an error if the bake cannot work, before anything is copied.
 func (d Definition) check() error {
 	if here := image.HostArch(); d.Base.Arch != here {
 		return &disk.Unusable{Path: d.Base.Disk, Reason: fmt.Sprintf("base %s is for %s, and this machine is %s: bake it on a machine of its own kind", d.Base.Name, d.Base.Arch, here)}

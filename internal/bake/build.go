@@ -27,7 +27,7 @@ const (
 )
 
 const (
-	// memorySize bounds what secrets and documents may take: bytes of memory, taken only as used.
+	// memorySize bounds secrets and documents together, in bytes. Memory is taken only as used.
 	memorySize = 128 << 20
 	// rebootLimit is how often one bake may ask for a reboot, as the SSM agent's default on an instance.
 	rebootLimit = 15
@@ -107,7 +107,7 @@ func arguments(d Definition) []string {
 	return args
 }
 
-// shares lists what the machine sees of this one. Nothing but the secrets and the state can be written to.
+// shares lists the directories of this machine that the sandbox sees. Only the secrets and the state are writable.
 func (b Bake) shares(d Definition) []sandbox.Share {
 	memory := func(name string) string { return filepath.Join(d.Dir, "memory", name) }
 	shares := []sandbox.Share{
@@ -136,7 +136,7 @@ type configDocument struct {
 	Parameters []component.Parameter `json:"parameters,omitempty"`
 }
 
-// fill writes what the machine is to see into memory.
+// fill writes documents, script and secrets into memory, where the sandbox sees them.
 func (d Definition) fill(memory *secret.Memory) error {
 	run := config{Phases: "build,validate"}
 	for i, document := range d.Documents {

@@ -12,21 +12,21 @@ import (
 	"image-builder/internal/secret"
 )
 
-// maxLine bounds one event of the machine, in bytes; what a step prints is split into lines far shorter.
+// maxLine bounds one event of the machine, in bytes. A long line that a step prints comes in pieces far shorter.
 const maxLine = 1 << 20
 
-// journal receives what `component run --stream` tells, line by line: it masks the secrets, writes each step's log,
+// journal receives the events of `component run --stream`, line by line: it masks the secrets, writes each step's log,
 // passes the events on and remembers how the steps ended. It is the machine's standard output.
 type journal struct {
 	dir     string
 	secrets *secret.Set
 	report  progress.Func
-	line    []byte // of which the end has not come yet
+	line    []byte // the beginning of a line that has not ended yet
 	// overlong says that line became too long and is passed over to its end.
 	overlong bool
 	steps    []*stepLog
 	stderr   *tail
-	failure  string // what the run itself said at its end
+	failure  string // the failure message in the run's result
 }
 
 func newJournal(dir string, secrets *secret.Set, report progress.Func) (*journal, error) {

@@ -24,21 +24,21 @@ func (b Bake) seal(ctx context.Context, d Definition) (*image.Search, error) {
 		return nil, fmt.Errorf("seal disk: %w", err)
 	}
 
-	// Mirrors of private repositories may be in it: nobody but root reads it unless root says so.
+	// Mirrors of private repositories may be in it: only root reads it, unless root decides otherwise.
 	if err := os.Chmod(d.disk(), 0o400); err != nil {
 		return nil, fmt.Errorf("make disk read-only: %w", err)
 	}
 	return search, nil
 }
 
-// isSystem tells whether a tree still is an operating system: a script may have removed more than it meant to.
+// isSystem reports whether a tree is still an operating system: a script may have removed more than it meant to.
 func isSystem(tree *os.Root) error {
 	for _, name := range []string{"etc/os-release", "usr/lib/os-release"} {
 		if _, err := tree.Stat(name); err == nil {
 			return nil
 		}
 	}
-	return errors.New("it holds no operating system any more (no /etc/os-release): a step must have removed it")
+	return errors.New("it no longer holds an operating system (/etc/os-release is gone): a step must have removed it")
 }
 
 // sizes returns the length of the disk and how much of it is not holes, both in bytes.

@@ -188,7 +188,8 @@ func (l *stepLog) close() {
 	}
 }
 
-// finish ends the log: what was held back of lines without an end, then the last lines if the file does not have them.
+// finish ends the log. It writes what was held back of lines without an end, and, if the file does not have all of the
+// output, the last lines.
 func (l *stepLog) finish() {
 	for _, stream := range slices.Sorted(maps.Keys(l.long)) {
 		line := l.long[stream]

@@ -36,7 +36,7 @@ func unescape(text string) string {
 		case 'u', 'x':
 			code, err := strconv.ParseUint(match[2:], 16, 32)
 			if err != nil {
-				return match[1:] // \user is no escape
+				return match[1:] // \user is not an escape
 			}
 			return string(rune(code))
 		}

@@ -20,11 +20,11 @@ type Memory struct {
 	swaps  bool
 }
 
-// MountMemory mounts a tmpfs of at most size bytes at dir, which it creates: mode 0700, owned by whoever calls (root),
+// MountMemory mounts a tmpfs of at most size bytes at dir, which it creates: mode 0700, owned by the caller (root),
 // no devices, no set-user-ID. Programs may be run from it, as from the instance's /tmp/secrets.
 //
 // Its pages never reach swap: through the mount option noswap (Linux 6.4), else by locking the pages of every file that
-// is written (mlock(2)); a file that somebody else puts there has only the first protection.
+// is written (mlock(2)); a file that another program puts there has only the first protection.
 //
 // Mount it in a mount namespace of the process's own: that takes the mount with it however the process ends.
 func MountMemory(dir string, size int64) (*Memory, error) {
@@ -93,8 +93,8 @@ func (m *Memory) pin(file *os.File, length int) error {
 	return nil
 }
 
-// Close empties the file system, unmounts it and removes its directory. Whoever still holds a file in it open keeps
-// that one file alive and nothing else. Close may be called more than once.
+// Close empties the file system, unmounts it and removes its directory. A process that still holds a file in it open
+// keeps that one file alive and nothing else. Close may be called more than once.
 func (m *Memory) Close() error {
 	var errs []error
 	if m.root != nil {

@@ -39,7 +39,7 @@ var setting = regexp.MustCompile(`^(?:~?\.{0,2}/|[A-Za-z]:\\|[a-z][a-z0-9+.-]*:/
 // words matches a text that is a word or two.
 var words = regexp.MustCompile(`^[A-Za-z]+(?:[ :_-]+[A-Za-z]*)?[:;,.]?$`)
 
-// comment matches the beginning of a line that is no setting.
+// comment matches the beginning of a line that is not a setting.
 var comment = regexp.MustCompile(`^(?:#|;|//|--|<!--|(?i:rem\b))`)
 
 // longestValue is how many bytes a value may have that ends with its line: in a document without line breaks all of it

@@ -85,7 +85,7 @@ func (x *Search) inside(known []Range) []span {
 	return spans
 }
 
-// Except returns the hits whose text the base holds nowhere: what was there before the bake is no leak of it. The base
+// Except returns the hits whose text the base holds nowhere: what was there before the bake is not a leak of it. The base
 // is read only if there are hits.
 func (x *Search) Except(ctx context.Context, base *os.File, hits []Hit) ([]Hit, error) {
 	if len(hits) == 0 {

@@ -34,7 +34,7 @@ type values struct {
 	seen  map[string]bool // texts that were read
 	// public are the public parts of private keys.
 	public []string
-	// mixed says that public keys or certificates stood beside what is left.
+	// mixed says that public keys or certificates were in the text besides what is left.
 	mixed bool
 }
 
@@ -208,7 +208,7 @@ func quotedTexts(line string) iter.Seq[string] {
 	}
 }
 
-// token takes a run of the characters of tokens apart: at an equals sign that is no padding, and, unless it is a key as
+// token takes a run of the characters of tokens apart: at an equals sign that is not padding, and, unless it is a key as
 // a whole, at everything that is not a letter, a digit, a hyphen or an underscore.
 func (v *values) token(token string, maybe func(string)) {
 	for rest := token; rest != ""; {
