@@ -1,4 +1,5 @@
-// Package base gets the disks that bakes start from: a Debian built here, a raw or qcow2 file, an https download.
+// Package base gets the disks that bakes start from: a Debian built here, a raw or qcow2 file, an https download, an
+// AMI.
 //
 // Whatever it gets it lays down as one raw, sparse, read-only disk file in a directory that its caller owns, together
 // with an image.Base that says what the disk is: architecture, operating system, firmware, sizes, SHA-256. It never
@@ -28,7 +29,7 @@ const diskFile = "disk.raw"
 // Maker makes bases in a directory.
 type Maker struct {
 	// Dir is a private directory that its owner removes, also after this process was killed. On success it holds the
-	// base's disk.raw and nothing else.
+	// base's disk.raw and nothing else, except that of an AMI's disk it holds the digests too.
 	Dir      string
 	Progress progress.Func
 	Now      func() time.Time

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"image-builder/internal/image"
+	"image-builder/internal/snapshot"
 )
 
 // Catalog knows the bases and images that are there. Satisfied by local.Store.
@@ -24,4 +25,24 @@ type Run interface {
 	PublishBase(ctx context.Context, made image.Base) (image.Base, error)
 	// Close removes what was not published.
 	Close() error
+}
+
+// AMIs describes AMIs. Satisfied by aws.EC2.
+type AMIs interface {
+	// AMI returns an AMI that the account can see.
+	AMI(ctx context.Context, id string) (image.AMI, error)
+	// Region returns the region where AMIs are looked for.
+	Region(ctx context.Context) (string, error)
+}
+
+// Copies brings snapshots of others into the account. Satisfied by aws.EC2.
+type Copies interface {
+	// OwnSnapshot reports whether a snapshot is the account's own.
+	OwnSnapshot(ctx context.Context, id string) (bool, error)
+	// OwnSnapshots returns the account's snapshots that have a tag with this value, pending or completed.
+	OwnSnapshots(ctx context.Context, tag, value string) ([]snapshot.Snapshot, error)
+	// CopySnapshot begins a copy, and returns its ID. The region is the source's; "" is the region where one is.
+	CopySnapshot(ctx context.Context, id, region, description string, tags map[string]string) (string, error)
+	// Snapshot returns a snapshot; snapshot.ErrNotFound if it is not there, or not visible yet.
+	Snapshot(ctx context.Context, id string) (snapshot.Snapshot, error)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,6 +29,8 @@ type Resolver struct {
 	Lock     string
 	Progress progress.Func
 	Now      func() time.Time
+	// Account is where AMIs come from; nil: AMIs are not usable.
+	Account *Account
 }
 
 // Resolve finds the base that a reference means:
@@ -36,10 +39,12 @@ type Resolver struct {
 //   - debian:SUITE, built on first use;
 //   - a path, pulled on first use and again when the file has changed;
 //   - https://…#sha256=…, downloaded on first use;
-//   - ssm:/name, a parameter of this machine whose value is one of the above.
+//   - ami-…, pulled on first use;
+//   - ssm:/name, a parameter whose value is one of the above: this machine's, or else the account's. It is read every
+//     time, so another value is noticed.
 func (r Resolver) Resolve(ctx context.Context, reference string) (image.Base, error) {
 	if name, ok := strings.CutPrefix(reference, "ssm:"); ok {
-		value, err := r.Parameters.Parameter(ctx, name)
+		value, err := r.parameter(ctx, name)
 		if err != nil {
 			return image.Base{}, &Unresolved{reference, err}
 		}
@@ -49,15 +54,25 @@ func (r Resolver) Resolve(ctx context.Context, reference string) (image.Base, er
 		reference = value
 	}
 
-	if image.IsAMI(reference) {
-		return image.Base{}, &Unresolved{reference, errors.New("an AMI cannot be read on this machine: copy its root volume into a raw file and name that file, or use debian:bookworm")}
-	}
 	base, err := r.resolve(ctx, reference)
 	if err != nil {
 		return image.Base{}, &Unresolved{reference, err}
 	}
 
 	return base, nil
+}
+
+// parameter returns the value of a parameter of this machine, or else of the account.
+func (r Resolver) parameter(ctx context.Context, name string) (string, error) {
+	value, err := r.Parameters.Parameter(ctx, name)
+	if !errors.Is(err, fs.ErrNotExist) || r.Account == nil {
+		return value, err
+	}
+	there, accountErr := r.Account.Parameters.Parameter(ctx, name)
+	if accountErr != nil {
+		return "", errors.Join(err, accountErr)
+	}
+	return there, nil
 }
 
 // Unresolved says why a base reference led to no disk.
@@ -87,7 +102,7 @@ func (r Resolver) resolve(ctx context.Context, reference string) (image.Base, er
 		return image.Base{}, errAbsent
 	}
 
-	unlock, err := r.lock(ctx)
+	unlock, err := lock(ctx, r.Lock)
 	if err != nil {
 		return image.Base{}, err
 	}
@@ -111,6 +126,9 @@ func (r Resolver) plan(reference string) (wanted, error) {
 		d := Debian{Suite: suite}
 		return wanted{name: d.Name(), make: func(ctx context.Context, m Maker) (image.Base, error) { return m.Build(ctx, d) }}, nil
 	}
+	if image.IsAMI(reference) {
+		return wanted{name: reference, make: r.pullAMI(reference)}, nil
+	}
 	pull := func(name string) func(context.Context, Maker) (image.Base, error) {
 		return func(ctx context.Context, m Maker) (image.Base, error) {
 			return m.Pull(ctx, Source{Location: reference, Name: name})
@@ -128,6 +146,19 @@ func (r Resolver) plan(reference string) (wanted, error) {
 
 	origin, err := originOf(name)
 	return wanted{name: name, origin: origin, make: pull(name)}, err
+}
+
+func (r Resolver) pullAMI(id string) func(context.Context, Maker) (image.Base, error) {
+	return func(ctx context.Context, m Maker) (image.Base, error) {
+		if r.Account == nil {
+			return image.Base{}, errors.New("AMIs are not usable here: name a disk, or debian:bookworm")
+		}
+		bases, err := r.Catalog.Bases(ctx)
+		if err != nil {
+			return image.Base{}, err
+		}
+		return m.AMI(ctx, *r.Account, id, amisOf(bases))
+	}
 }
 
 // PulledName is what a base pulled from a location is called if nobody gives it another name: the absolute path, or
@@ -204,9 +235,9 @@ func (r Resolver) Make(ctx context.Context, create func(context.Context, Maker) 
 	return run.PublishBase(ctx, made)
 }
 
-// lock waits until no other process makes a base.
-func (r Resolver) lock(ctx context.Context) (unlock func(), err error) {
-	file, err := os.OpenFile(r.Lock, os.O_RDWR|os.O_CREATE, 0o600)
+// lock waits until no other process holds the file at path, and holds it.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("wait for other bases being made: %w", err)
 	}

@@ -82,8 +82,8 @@ func TestReferencesThatMeanNothing(t *testing.T) {
 
 	for reference, reason := range map[string]string{
 		"nothing":                "base list",
-		"ami-0123456789abcdef0":  "cannot be read on this machine",
-		"ssm:/ami":               "cannot be read on this machine",
+		"ami-0123456789abcdef0":  "AMIs are not usable here",
+		"ssm:/ami":               "AMIs are not usable here",
 		"ssm:/again":             "is a parameter again",
 		"ssm:/absent":            "/absent",
 		"/absent/disk.raw":       "no such file",

@@ -10,10 +10,12 @@ import (
 
 	"github.com/dustin/go-humanize"
 
+	"image-builder/internal/aws"
 	"image-builder/internal/base"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/mountns"
+	"image-builder/internal/snapshot"
 )
 
 // BaseListCmd is `base list`.
@@ -134,7 +136,17 @@ func makeBase(ctx context.Context, env *Env, create func(context.Context, base.M
 func (w *wiring) bases() base.Resolver {
 	return base.Resolver{
 		Catalog: w.store, Parameters: w.store, NewRun: w.newBaseRun, Now: w.env.Now, Progress: w.report,
-		Lock: filepath.Join(w.store.Dir(), "making-a-base"),
+		Lock: filepath.Join(w.store.Dir(), "making-a-base"), Account: w.account(),
+	}
+}
+
+// account is where AMIs come from. Nothing is asked before a recipe names one.
+func (w *wiring) account() *base.Account {
+	session := &aws.Session{}
+	machines := &aws.EC2{Session: session}
+	return &base.Account{
+		AMIs: machines, Copies: machines, Reader: &aws.EBS{Session: session}, Parameters: &aws.Parameters{Session: session},
+		Partial: filepath.Join(w.store.Dir(), "pulls"), Pace: snapshot.DefaultPace, Bounds: snapshot.DefaultBounds,
 	}
 }
 

@@ -39,6 +39,9 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("find %s %s: there is none of that name", e.Kind, e.Name)
 }
 
+// Is makes it an fs.ErrNotExist.
+func (e *MissingError) Is(target error) bool { return target == fs.ErrNotExist }
+
 // Hint says what to do next.
 func (e *MissingError) Hint() string { return e.Next }
 

@@ -7,6 +7,7 @@
 //	bases/<sha256>/      disk.raw, what bakes start from
 //	images/<id>/         disk.raw, what bakes yield
 //	logs/<id>/           the log of each step, also of the newest bakes that failed
+//	pulls/<snapshot>/    the part of an AMI's disk that was downloaded, held by a lock; the next pull continues it
 //	runs/<id>/           what a running bake works on, held by a lock on the directory
 //
 // A directory counts only if a row of store.db names it, and a row is written only when its directory is complete. So

@@ -16,7 +16,7 @@ const (
 	StepStarted  Kind = "step-started"  // Step
 	StepOutput   Kind = "step-output"   // Step, Stream, Text: one line, without its newline
 	StepDone     Kind = "step-done"     // Step, Status, Elapsed, Text: why, if it failed
-	Bytes        Kind = "bytes"         // Stage, Done, Total (0 if not known)
+	Bytes        Kind = "bytes"         // Stage, Done, Total (0 if not known); over a network also Rate, Retries, Left
 	Note         Kind = "note"          // Text: something a person should know
 )
 
@@ -56,6 +56,9 @@ type Event struct {
 	Elapsed time.Duration `json:"elapsed,omitempty"` // nanoseconds
 	Done    int64         `json:"done,omitempty"`    // bytes
 	Total   int64         `json:"total,omitempty"`   // bytes
+	Rate    float64       `json:"rate,omitempty"`    // of Bytes over a network: bytes a second
+	Retries int64         `json:"retries,omitempty"` // calls that were made again
+	Left    time.Duration `json:"left,omitempty"`    // nanoseconds until the end at this rate; 0 if not known
 }
 
 // Func receives events, one at a time. A nil Func is silent through Report.

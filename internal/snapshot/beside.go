@@ -1,0 +1,68 @@
+package snapshot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Beside returns the digests of a disk that never changes: those in DigestsFile beside it, or, where there are none, ones
+// that are computed and kept there.
+func Beside(ctx context.Context, path string) (*Digests, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("find digests: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("find digests: %w", err)
+	}
+
+	kept := filepath.Join(filepath.Dir(path), DigestsFile)
+	digests, err := OpenDigests(kept)
+	if err == nil && digests.Len() == blocksOf(info.Size()) {
+		return digests, nil
+	}
+	if err == nil {
+		err = digests.Close()
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := compute(ctx, file, info.Size(), kept); err != nil {
+		return nil, fmt.Errorf("compute digests of %s: %w", path, err)
+	}
+	return OpenDigests(kept)
+}
+
+// compute puts the digests of a disk at a path, as a whole or not at all.
+func compute(ctx context.Context, file *os.File, size int64, path string) (err error) {
+	part, err := os.CreateTemp(filepath.Dir(path), "digests-")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if removed := os.Remove(part.Name()); removed != nil && !errors.Is(removed, fs.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
+	}()
+	if err := part.Close(); err != nil {
+		return err
+	}
+
+	digests, err := CreateDigests(part.Name(), size)
+	if err != nil {
+		return err
+	}
+	_, err = Comparison{Disk: file, Digests: digests}.Changes(ctx)
+	if err = errors.Join(err, digests.Sync(), digests.Close()); err != nil {
+		return err
+	}
+	return os.Rename(part.Name(), path)
+}
