@@ -21,8 +21,8 @@ type Parameters interface {
 
 // Run is a private directory that becomes a base. Satisfied by local.Run.
 type Run interface {
-	// PublishBase keeps the directory's disk.raw as a base and returns it with its new path.
-	PublishBase(ctx context.Context, made image.Base) (image.Base, error)
+	// CommitBase keeps the directory's disk.raw as a base and returns it with its new path.
+	CommitBase(ctx context.Context, made image.Base) (image.Base, error)
 	// Close removes what was not published.
 	Close() error
 }

@@ -232,7 +232,7 @@ func (r Resolver) Make(ctx context.Context, create func(context.Context, Maker) 
 	if err != nil {
 		return image.Base{}, err
 	}
-	return run.PublishBase(ctx, made)
+	return run.CommitBase(ctx, made)
 }
 
 // lock waits until no other process holds the file at path, and holds it.

@@ -22,7 +22,7 @@ type BakeCmd struct {
 	recipe.Override `embed:""`
 	Bucket          map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
 	KeepFailed      bool              `help:"Keep the disk as it stood when a step failed: see image shell."`
-	Boot            bool              `help:"Start the finished disk in a virtual machine first; one that shows no login prompt is not published."`
+	Boot            bool              `help:"Start the finished disk in a virtual machine first; one that shows no login prompt is not kept."`
 }
 
 // Help is what --help adds.

@@ -93,7 +93,7 @@ func bakeLike(t *testing.T, dataDir string, change func(*image.Image)) image.Ima
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err = run.Publish(t.Context(), img)
+	img, err = run.Commit(t.Context(), img)
 	if err := errors.Join(err, run.Close(), store.Close()); err != nil {
 		t.Fatal(err)
 	}

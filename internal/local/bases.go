@@ -33,11 +33,11 @@ func (s *Store) Base(ctx context.Context, name string) (image.Base, error) {
 	return found[0], nil
 }
 
-// PublishBase makes the run's disk.raw a base: it moves to bases/<sha256>, where equal disks are kept once, and the
+// CommitBase makes the run's disk.raw a base: it moves to bases/<sha256>, where equal disks are kept once, and the
 // base's name means it from then on. The base that comes back has its new path.
-func (r *Run) PublishBase(ctx context.Context, base image.Base) (image.Base, error) {
+func (r *Run) CommitBase(ctx context.Context, base image.Base) (image.Base, error) {
 	if !sha256Hex.MatchString(base.SHA256) {
-		return base, fmt.Errorf("publish base %s: %q is not a SHA-256 in hexadecimal digits", base.Name, base.SHA256)
+		return base, fmt.Errorf("commit base %s: %q is not a SHA-256 in hexadecimal digits", base.Name, base.SHA256)
 	}
 	if err := r.flush(); err != nil {
 		return base, explain(r.store.dir, err)

@@ -18,7 +18,7 @@ func addBase(t *testing.T, s *Store, name, digit string) image.Base {
 	}
 	write(t, filepath.Join(run.Dir, "disk.raw"), digit)
 
-	base, err := run.PublishBase(t.Context(), image.Base{Name: name, SHA256: strings.Repeat(digit, 64)})
+	base, err := run.CommitBase(t.Context(), image.Base{Name: name, SHA256: strings.Repeat(digit, 64)})
 	if err := errors.Join(err, run.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -79,14 +79,14 @@ func TestBaseBuiltAgain(t *testing.T) {
 	expectFiles(t, filepath.Join(s.dir, basesDir), 1)
 }
 
-func TestPublishBaseRefusesPaths(t *testing.T) {
+func TestCommitBaseRefusesPaths(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	run, err := s.NewRun(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := run.PublishBase(t.Context(), image.Base{SHA256: "../../x"}); err == nil {
+	if _, err := run.CommitBase(t.Context(), image.Base{SHA256: "../../x"}); err == nil {
 		t.Error("a path was taken for a digest")
 	}
 

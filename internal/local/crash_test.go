@@ -54,7 +54,7 @@ func bakeOne(ctx context.Context, s *Store) error {
 	if err := os.WriteFile(img.Disk, []byte(strings.Repeat(run.ID, 1000)), 0o400); err != nil {
 		return err
 	}
-	_, err = run.Publish(ctx, img)
+	_, err = run.Commit(ctx, img)
 	return errors.Join(err, run.Close())
 }
 

@@ -17,10 +17,10 @@ import (
 // imageID is the shape of image.NewID. IDs are names of directories: nothing else may become one.
 var imageID = regexp.MustCompile(`^img-[0-9a-f]{17}$`)
 
-// Commit makes an image visible, whose files lie complete in images/<id>: in one transaction the image can be found,
-// its output parameter names it and its NewImage event is there. An image that failed is recorded alone. Run.Publish
-// brings the files there and calls Commit.
-func (s *Store) Commit(ctx context.Context, img image.Image) error {
+// record makes an image visible, whose files lie complete in images/<id>: in one transaction the image can be found,
+// its output parameter names it and its NewImage event is there. An image that failed is recorded alone. Run.Commit
+// brings the files there and calls record.
+func (s *Store) record(ctx context.Context, img image.Image) error {
 	if err := s.checkImage(img); err != nil {
 		return err
 	}

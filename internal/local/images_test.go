@@ -51,7 +51,7 @@ func TestPublishFailedImage(t *testing.T) {
 
 	img := fill(t, run, "/out")
 	img.Failed = "step build/one: exit status 1"
-	if _, err := run.Publish(t.Context(), img); err != nil {
+	if _, err := run.Commit(t.Context(), img); err != nil {
 		t.Fatal(err)
 	}
 	if err := run.Close(); err != nil {
@@ -99,8 +99,8 @@ func TestPublishAllOrNothing(t *testing.T) {
 			if err := spoil(s, &img); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := run.Publish(t.Context(), img); err == nil {
-				t.Error("Publish went through")
+			if _, err := run.Commit(t.Context(), img); err == nil {
+				t.Error("Commit went through")
 			}
 			if err := run.Close(); err != nil {
 				t.Error(err)
@@ -120,7 +120,7 @@ func TestFindImage(t *testing.T) {
 		if err := os.Mkdir(run.Dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := run.Publish(t.Context(), fill(t, run, "")); err != nil {
+		if _, err := run.Commit(t.Context(), fill(t, run, "")); err != nil {
 			t.Fatal(err)
 		}
 	}

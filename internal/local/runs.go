@@ -46,13 +46,13 @@ func (s *Store) NewRun(ctx context.Context) (*Run, error) {
 	return nil, fmt.Errorf("create run: %w", context.Cause(ctx))
 }
 
-// Publish turns the run's directory into the image's and commits it: after it returned nil the image is there for
+// Commit turns the run's directory into the image's and commits it: after it returned nil the image is there for
 // everybody, with its parameter and its event, and before nothing is. The disk must be closed and lie in Dir, as
 // must the logs; the image that comes back has the paths where they lie now. A failed image (img.Failed) is kept
 // without parameter and event. After an error the files are in Dir again, for Close to remove.
-func (r *Run) Publish(ctx context.Context, img image.Image) (image.Image, error) {
+func (r *Run) Commit(ctx context.Context, img image.Image) (image.Image, error) {
 	if img.ID != r.ID {
-		return img, fmt.Errorf("publish image %s: the run's ID is %s", img.ID, r.ID)
+		return img, fmt.Errorf("commit image %s: the run's ID is %s", img.ID, r.ID)
 	}
 	if err := r.flush(); err != nil {
 		return img, explain(r.store.dir, err)
@@ -78,7 +78,7 @@ func (s *Store) commitOnce(ctx context.Context, img image.Image) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 	defer cancel()
 
-	err := s.Commit(ctx, img)
+	err := s.record(ctx, img)
 	if err == nil {
 		return nil
 	}
@@ -89,7 +89,7 @@ func (s *Store) commitOnce(ctx context.Context, img image.Image) error {
 	return err
 }
 
-// Close removes the run's directory, unless it was published, and lets go of it. Mounts and loop devices that are
+// Close removes the run's directory, unless it was committed, and lets go of it. Mounts and loop devices that are
 // still there are taken down first. It may be called more than once.
 func (r *Run) Close() error {
 	if r.lock == nil {

@@ -42,7 +42,7 @@ func publish(t *testing.T, s *Store, parameter string) image.Image {
 		}
 	}()
 
-	img, err := run.Publish(t.Context(), fill(t, run, parameter))
+	img, err := run.Commit(t.Context(), fill(t, run, parameter))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 // Package pipeline is the one place that knows the order of a bake: what the recipe names is read, the base is
-// resolved, the disk is baked, the image is published. Every stage does its own work; this package only passes values
+// resolved, the disk is baked, the image is stored. Every stage does its own work; this package only passes values
 // from one to the next. It prints nothing and decides nothing that a stage could.
 package pipeline
 
@@ -61,9 +61,9 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 	}
 
 	if err == nil || img.Failed != "" {
-		var unpublished error
-		img, unpublished = p.publish(ctx, run, img)
-		err = errors.Join(err, unpublished)
+		var storeErr error
+		img, storeErr = p.store(ctx, run, img)
+		err = errors.Join(err, storeErr)
 	}
 
 	return img, errors.Join(err, run.Close())
@@ -79,7 +79,7 @@ func (p Pipeline) base(ctx context.Context, reference string) (image.Base, error
 	return p.Bases.Resolve(ctx, reference)
 }
 
-func (p Pipeline) publish(ctx context.Context, run Run, img image.Image) (image.Image, error) {
-	defer p.Report.Stage("publish")()
-	return run.Publish(ctx, img)
+func (p Pipeline) store(ctx context.Context, run Run, img image.Image) (image.Image, error) {
+	defer p.Report.Stage("store")()
+	return run.Commit(ctx, img)
 }

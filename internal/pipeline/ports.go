@@ -25,15 +25,15 @@ type Objects interface {
 
 // Run is a private directory for one bake, cleared when nobody holds it. Satisfied by local.Run.
 type Run interface {
-	// Publish makes the image, its output parameter and its event visible together.
-	Publish(ctx context.Context, img image.Image) (image.Image, error)
-	// Close lets go of the run and removes what was not published.
+	// Commit makes the image, its output parameter and its event visible together.
+	Commit(ctx context.Context, img image.Image) (image.Image, error)
+	// Close lets go of the run and removes what was not committed.
 	Close() error
 }
 
 // Place is where a bake works.
 type Place struct {
 	ID   string // of the image to be
-	Dir  string // private, gone after the run unless it is published
+	Dir  string // private, gone after the run unless it is committed
 	Logs string // directory of the step logs; stays, so that a failed bake can be looked into
 }
