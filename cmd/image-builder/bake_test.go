@@ -33,12 +33,23 @@ func newBuilder(t *testing.T) builder {
 
 func newBuilderIn(t *testing.T, dir string) builder {
 	t.Helper()
+	b := emptyBuilderIn(t, dir)
+	b.run("base", "pull", "--name", "debian:bookworm", basetest.Debian(t).Disk)
+	return b
+}
+
+// emptyBuilder has no base.
+func emptyBuilder(t *testing.T) builder {
+	t.Helper()
+	return emptyBuilderIn(t, t.TempDir())
+}
+
+func emptyBuilderIn(t *testing.T, dir string) builder {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("bakes attach disks and start containers: run as root")
 	}
-	b := builder{t: t, path: programtest.Path(t), dir: dir}
-	b.run("base", "pull", "--name", "debian:bookworm", basetest.Debian(t).Disk)
-	return b
+	return builder{t: t, path: programtest.Path(t), dir: dir}
 }
 
 func (b builder) command(args ...string) *exec.Cmd {

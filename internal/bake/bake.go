@@ -75,6 +75,7 @@ type Bake struct {
 // A step that fails yields a StepError, a secret found on the disk a LeakError. With KeepFailed, the image is
 // returned together with a StepError, its Failed field set; after any other error the image is empty.
 func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
+	unbounded := ctx
 	if d.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, d.Timeout, timeoutError(d.Timeout))
@@ -91,9 +92,13 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	}
 
 	steps, failed := b.build(ctx, d)
-	if failed != nil && (!d.KeepFailed || !isStepError(failed)) {
+	if failed != nil && !d.keeps(failed) {
 		return image.Image{}, failed
 	}
+	if failed != nil {
+		ctx = unbounded // a timeout may have ended the step; the disk is sealed all the same
+	}
+
 	search, err := b.seal(ctx, d)
 	if err != nil {
 		return image.Image{}, errors.Join(failed, err)
@@ -103,6 +108,12 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	img.Created = start.UTC()
 	img.Elapsed = image.Duration(b.Now().Sub(start))
 	return img, errors.Join(failed, err)
+}
+
+// keeps reports whether the disk of a bake that failed is wanted. After an interruption it is not: whoever interrupts
+// does not want to wait for the disk to be searched.
+func (d Definition) keeps(failed error) bool {
+	return d.KeepFailed && isStepError(failed) && !errors.Is(failed, context.Canceled)
 }
 
 // timeoutError says how long a bake was allowed to take. It is a context.DeadlineExceeded.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"image-builder/internal/component"
+	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/secret"
@@ -64,7 +65,15 @@ func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err 
 	}
 	err = b.execute(ctx, machine, d, journal)
 
-	return journal.close(err)
+	return journal.close(d.ofDisk(err))
+}
+
+// ofDisk puts the base's name in the place of our copy's path, which is gone when the error is read.
+func (d Definition) ofDisk(err error) error {
+	if unusable := (*disk.Unusable)(nil); errors.As(err, &unusable) && unusable.Path == d.disk() {
+		unusable.Path = d.Base.Name
+	}
+	return err
 }
 
 func (b Bake) start(ctx context.Context, d Definition) (sandbox.Machine, error) {
@@ -78,14 +87,20 @@ func (b Bake) start(ctx context.Context, d Definition) (sandbox.Machine, error) 
 func (b Bake) execute(ctx context.Context, machine sandbox.Machine, d Definition, journal *journal) error {
 	command := sandbox.Command{Args: arguments(d), Env: d.Env, Stdout: journal, Stderr: journal.stderr}
 	for range rebootLimit + 1 {
+		journal.restart()
 		err := machine.Run(ctx, command)
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}
+
 		var exit sandbox.ExitError
+		if err == nil && !journal.succeeded() {
+			return &disk.Unusable{Path: d.disk(), Reason: noResult, Next: "use a base whose /bin/sh is a shell"}
+		}
 		if !errors.As(err, &exit) || exit.Status != rebootAsked {
 			return err
 		}
+
 		if err := machine.Reboot(ctx); err != nil {
 			return fmt.Errorf("reboot sandbox: %w", err)
 		}
@@ -93,6 +108,10 @@ func (b Bake) execute(ctx context.Context, machine sandbox.Machine, d Definition
 
 	return fmt.Errorf("reboot sandbox: the documents asked for more than %d reboots: a step that exits with %d must stop doing so once its work is done", rebootLimit, rebootAsked)
 }
+
+// noResult is why a run that ended with status 0 is not a success: the shell of the image starts the documents, and
+// one that does nothing ends like that, too.
+const noResult = "its /bin/sh ended with status 0, but the documents were not run to their end"
 
 func arguments(d Definition) []string {
 	args := []string{

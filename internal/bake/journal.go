@@ -26,7 +26,9 @@ type journal struct {
 	overlong bool
 	steps    []*stepLog
 	stderr   *tail
-	failure  string // the failure message in the run's result
+	// result is the status in the result of the current run: "" before that comes.
+	result  progress.Status
+	failure string // the failure message in the run's result
 }
 
 func newJournal(dir string, secrets *secret.Set, report progress.Func) (*journal, error) {
@@ -75,7 +77,7 @@ func (j *journal) event(line []byte) {
 		return
 	}
 	if message.Kind == "" { // the result, awstoe's object: the last line
-		j.failure = j.secrets.Mask(message.FailureMessage)
+		j.result, j.failure = message.Status, j.secrets.Mask(message.FailureMessage)
 		return
 	}
 
@@ -97,6 +99,12 @@ func (j *journal) event(line []byte) {
 
 	j.report.Report(event)
 }
+
+// restart forgets how an earlier run ended: after a reboot there is another one.
+func (j *journal) restart() { j.result = "" }
+
+// succeeded reports whether the run said at its end that the documents had run, none of their steps failing.
+func (j *journal) succeeded() bool { return j.result != "" && j.result != progress.Failed }
 
 func (j *journal) follow(event progress.Event) {
 	log := j.of(*event.Step)
@@ -146,9 +154,11 @@ func (j *journal) explain(err error, first *stepLog) error {
 		return &StepError{Step: first.step, Tail: first.lines(), Cause: err}
 	case j.failure != "":
 		return fmt.Errorf("run documents: %s: %w", j.failure, err)
-	default:
-		return fmt.Errorf("run documents: %w: %s", err, j.stderr)
 	}
+	if said := j.stderr.String(); said != "" {
+		return fmt.Errorf("run documents: %w: %s", err, said)
+	}
+	return fmt.Errorf("run documents: %w", err)
 }
 
 // StepError says that a step failed, and shows the end of what it printed.

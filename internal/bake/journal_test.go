@@ -124,6 +124,29 @@ func TestJournalTellsWhyNothingRan(t *testing.T) {
 	}
 }
 
+// Only the run itself says that it succeeded; what an earlier run said, before a reboot, does not count.
+func TestJournalKnowsWhetherTheRunSucceeded(t *testing.T) {
+	t.Parallel()
+	for stdout, want := range map[string]bool{
+		"": false, "hello\n": false, "{}\n": false,
+		`{"kind":"stepDone","status":"success","step":{"name":"x"}}` + "\n": false,
+		`{"executionId":"1","status":"failed"}` + "\n":                      false,
+		`{"executionId":"1","status":"success"}`:                            false, // cut short
+		`{"executionId":"1","status":"success"}` + "\n":                     true,
+		`{"executionId":"1","status":"successWithIgnoredFailure"}` + "\n":   true,
+	} {
+		j, _ := testJournal(t)
+		_, _ = j.Write([]byte(stdout))
+		if got := j.succeeded(); got != want {
+			t.Errorf("%q: succeeded is %v", stdout, got)
+		}
+		j.restart()
+		if j.succeeded() {
+			t.Errorf("%q: it counts for the run after it", stdout)
+		}
+	}
+}
+
 func TestLeakErrorNamesPlacesNotSecrets(t *testing.T) {
 	t.Parallel()
 	leaks := []Leak{

@@ -22,9 +22,13 @@ import (
 type Unusable struct {
 	Path   string
 	Reason string
+	Next   string // what to do, where the reason does not say so; may be empty
 }
 
 func (u *Unusable) Error() string { return fmt.Sprintf("use disk %s: %s", u.Path, u.Reason) }
+
+// Hint says what to do next.
+func (u *Unusable) Hint() string { return u.Next }
 
 // Damaged says that a filesystem is inconsistent.
 type Damaged struct {
@@ -62,7 +66,7 @@ func open(path string, flags int) (*os.File, int64, error) {
 		return nil, 0, errors.Join(fmt.Errorf("open disk: %w", err), file.Close())
 	}
 	if !info.Mode().IsRegular() {
-		return nil, 0, errors.Join(&Unusable{path, "it is not a regular file: copy the device or pipe into a file"}, file.Close())
+		return nil, 0, errors.Join(&Unusable{Path: path, Reason: "it is not a regular file: copy the device or pipe into a file"}, file.Close())
 	}
 
 	return file, info.Size(), nil

@@ -32,7 +32,7 @@ func Grow(ctx context.Context, path string, size int64) error {
 	defer f.Close()
 
 	if size < now {
-		return &Unusable{path, fmt.Sprintf("it has %d bytes, a disk of %d was asked for: a disk can only grow", now, size)}
+		return &Unusable{Path: path, Reason: fmt.Sprintf("it has %d bytes, a disk of %d was asked for: a disk can only grow", now, size)}
 	}
 	if size == now {
 		return nil
@@ -62,7 +62,7 @@ func lastPartition(f *os.File, size int64, root Partition) error {
 	}
 	for _, p := range list {
 		if p.Offset > root.Offset {
-			return &Unusable{f.Name(), fmt.Sprintf("its root partition %d cannot grow: partition %d lies behind it; use a base whose root is the last partition", root.Number, p.Number)}
+			return &Unusable{Path: f.Name(), Reason: fmt.Sprintf("its root partition %d cannot grow: partition %d lies behind it; use a base whose root is the last partition", root.Number, p.Number)}
 		}
 	}
 	return nil
@@ -112,7 +112,7 @@ func growMBR(f *os.File, size int64, root *Partition) error {
 	}
 	sectors := (size - root.Offset) / 512
 	if sectors > int64(^uint32(0)) {
-		return &Unusable{f.Name(), "an MBR partition ends at 2 TiB: use a base with a GPT"}
+		return &Unusable{Path: f.Name(), Reason: "an MBR partition ends at 2 TiB: use a base with a GPT"}
 	}
 
 	table.Partitions[root.Number-1].Size = uint32(sectors)

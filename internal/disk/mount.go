@@ -182,7 +182,7 @@ func inspect(f *os.File, p Partition, look func(*os.Root) error) (err error) {
 
 	tree, err := mountTree(l.device.Name(), p.Filesystem, true)
 	if err != nil {
-		return &Unusable{f.Name(), fmt.Sprintf("partition %d cannot be mounted: %v", p.Number, err)}
+		return &Unusable{Path: f.Name(), Reason: fmt.Sprintf("partition %d cannot be mounted: %v", p.Number, err)}
 	}
 	defer closeTree(tree)
 

@@ -57,9 +57,9 @@ func rootable(path string, p Partition) (Partition, error) {
 	case p.Filesystem == Ext4 || p.Filesystem == XFS:
 		return p, nil
 	case refusal(p.Filesystem) != "":
-		return p, &Unusable{path, fmt.Sprintf("of root partition %d: %s", p.Number, refusal(p.Filesystem))}
+		return p, &Unusable{Path: path, Reason: fmt.Sprintf("of root partition %d: %s", p.Number, refusal(p.Filesystem))}
 	}
-	return p, &Unusable{path, fmt.Sprintf("root partition %d has no filesystem that is known: use a disk with an ext4 or xfs root", p.Number)}
+	return p, &Unusable{Path: path, Reason: fmt.Sprintf("root partition %d has no filesystem that is known: use a disk with an ext4 or xfs root", p.Number)}
 }
 
 // search looks for the partition with /etc/os-release.
@@ -85,7 +85,7 @@ func search(f *os.File, list []Partition) (Partition, error) {
 		}
 	}
 
-	return Partition{}, &Unusable{f.Name(), reason}
+	return Partition{}, &Unusable{Path: f.Name(), Reason: reason}
 }
 
 // hasSystem tells whether p holds an operating system's tree.

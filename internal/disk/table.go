@@ -40,7 +40,7 @@ func Partitions(path string) ([]Partition, error) {
 
 func partitions(f *os.File, size int64) ([]Partition, error) {
 	if size < 4096 {
-		return nil, &Unusable{f.Name(), fmt.Sprintf("it is not a disk: it has %d bytes", size)}
+		return nil, &Unusable{Path: f.Name(), Reason: fmt.Sprintf("it is not a disk: it has %d bytes", size)}
 	}
 	sector, err := gptSector(f, size)
 	if err != nil {
@@ -55,7 +55,7 @@ func partitions(f *os.File, size int64) ([]Partition, error) {
 	case format == Ext4 || format == XFS:
 		return []Partition{{Size: size, Filesystem: format}}, nil
 	case refusal(format) != "":
-		return nil, &Unusable{f.Name(), refusal(format)}
+		return nil, &Unusable{Path: f.Name(), Reason: refusal(format)}
 	}
 
 	return mbrPartitions(f, size)
@@ -74,7 +74,7 @@ func gptSector(f *os.File, size int64) (int, error) {
 			entries := binary.LittleEndian.Uint32(header[80:])
 			length := binary.LittleEndian.Uint32(header[84:])
 			if entries > maxEntries || length != gpt.PartitionEntrySize {
-				return 0, &Unusable{f.Name(), fmt.Sprintf("its GPT claims %d partitions of %d bytes: write the table anew", entries, length)}
+				return 0, &Unusable{Path: f.Name(), Reason: fmt.Sprintf("its GPT claims %d partitions of %d bytes: write the table anew", entries, length)}
 			}
 			found = true
 		}
@@ -90,7 +90,7 @@ func gptSector(f *os.File, size int64) (int, error) {
 func gptPartitions(f *os.File, size int64, sector int) ([]Partition, error) {
 	table, err := gpt.Read(f, sector, sector)
 	if err != nil {
-		return nil, &Unusable{f.Name(), fmt.Sprintf("its partition table is damaged (%v): repair it with sgdisk or gdisk", err)}
+		return nil, &Unusable{Path: f.Name(), Reason: fmt.Sprintf("its partition table is damaged (%v): repair it with sgdisk or gdisk", err)}
 	}
 	var list []Partition
 	for _, p := range table.Partitions {
@@ -109,7 +109,7 @@ func gptPartitions(f *os.File, size int64, sector int) ([]Partition, error) {
 func mbrPartitions(f *os.File, size int64) ([]Partition, error) {
 	table, err := mbr.Read(f, 512, 512)
 	if err != nil {
-		return nil, &Unusable{f.Name(), "it is not a disk: it has neither a partition table nor a filesystem that is known"}
+		return nil, &Unusable{Path: f.Name(), Reason: "it is not a disk: it has neither a partition table nor a filesystem that is known"}
 	}
 	var list []Partition
 	for i, p := range table.Partitions {
@@ -127,7 +127,7 @@ func mbrPartitions(f *os.File, size int64) ([]Partition, error) {
 	}
 
 	if len(list) == 0 {
-		return nil, &Unusable{f.Name(), "its partition table is empty"}
+		return nil, &Unusable{Path: f.Name(), Reason: "its partition table is empty"}
 	}
 	return withFilesystems(f, list), nil
 }
@@ -140,7 +140,7 @@ func withFilesystems(f *os.File, list []Partition) []Partition {
 }
 
 func truncated(path string, number int, size int64) error {
-	return &Unusable{path, fmt.Sprintf("partition %d does not fit into the file's %d bytes: the file is cut short or its table is damaged", number, size)}
+	return &Unusable{Path: path, Reason: fmt.Sprintf("partition %d does not fit into the file's %d bytes: the file is cut short or its table is damaged", number, size)}
 }
 
 // errNoRoot is why a disk without a root cannot be used.

@@ -40,6 +40,9 @@ func chooseIsolation(ctx context.Context, nesting bool, paths []string) (isolati
 		return nested, nil
 	}
 	users, err := userNamespace(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return same, cause // nothing is wrong with the kernel
+	}
 	if err != nil {
 		return same, fmt.Errorf("make user namespace: %w: sysctl user.max_user_namespaces must not be 0", err)
 	}

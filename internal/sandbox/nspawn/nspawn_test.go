@@ -3,6 +3,7 @@ package nspawn
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"image-builder/internal/disk"
 	"image-builder/internal/mountns"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/sandboxtest"
@@ -229,6 +231,63 @@ func TestKilledProcessTakesTheMachineWithIt(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("still attached: %s", loops)
 		}
+	}
+}
+
+// An image that cannot run a command is at fault itself, which is said with what to do about it.
+func TestImagesThatCannotRunAreRefused(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	replace := func(name, target string) func(string) {
+		return func(tree string) {
+			path := filepath.Join(tree, name)
+			if err := errors.Join(os.RemoveAll(path), os.Symlink(target, path)); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for name, change := range map[string]func(tree string){
+		"/tmp is a symbolic link": replace("tmp", "/elsewhere"),
+		"/run is a symbolic link": replace("run", "/elsewhere"),
+		"/dev is a symbolic link": replace("dev", "/elsewhere"),
+		"no /bin/sh":              replace("usr/bin/sh", "/elsewhere"),
+		"no /usr":                 func(tree string) { os.RemoveAll(filepath.Join(tree, "usr")) },
+		"without reading":         replace("usr/bin/sh", "true"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			m, err := Start(t.Context(), Config{Disk: sandboxtest.Disk(t, change), WorkDir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = m.Run(t.Context(), sandbox.Command{Args: []string{"true"}})
+			var unusable *disk.Unusable
+			if !errors.As(err, &unusable) || !strings.Contains(err.Error(), name) || unusable.Hint() == "" {
+				t.Errorf("got %v, want an unusable disk, %q and a hint", err, name)
+			}
+			if err := m.Stop(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// An interruption is not taken for a fault of the kernel's, however early it comes.
+func TestInterruptedStart(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	work := t.TempDir()
+	_, err := Start(ctx, Config{Disk: sandboxtest.Disk(t, nil), WorkDir: work})
+	if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "sysctl") {
+		t.Errorf("got %v", err)
+	}
+	if err := Preflight(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("preflight: got %v", err)
+	}
+	if left, err := os.ReadDir(work); err != nil || len(left) > 0 {
+		t.Errorf("left in the work directory: %v, %v", left, err)
 	}
 }
 

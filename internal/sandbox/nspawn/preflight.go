@@ -53,6 +53,9 @@ func checkProgram(ctx context.Context, found programs) error {
 	cmd := exec.CommandContext(ctx, found.nspawn, "--version")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID}
 	out, err := cmd.Output()
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return fmt.Errorf("run systemd-nspawn --version: %w", cause)
+	}
 	if errors.Is(err, syscall.EPERM) {
 		return fmt.Errorf("make namespaces: %w: systemd-nspawn cannot work here; in a container, run that one with --privileged", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"image-builder/internal/disk"
 	"image-builder/internal/sandbox"
 )
 
@@ -48,13 +49,22 @@ func (m *Machine) execute(ctx context.Context, command sandbox.Command, console 
 		return err
 	}
 
-	scaffold, resolver, err := raise(m.Root())
+	scaffold, resolver, err := raise(m.Root(), m.config.Disk)
 	if err != nil {
 		return err
 	}
 	launcher.Args = append([]string{"unshare"}, m.arguments(console, resolver)...)
-	launcher.Env = []string{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "SYSTEMD_LOG_TARGET=console", "TERM=" + os.Getenv("TERM")}
+	launcher.Env = []string{
+		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "SYSTEMD_LOG_TARGET=console", "TERM=" + os.Getenv("TERM"),
+		"SYSTEMD_NSPAWN_LOCK=0", // its lock file would stay in WorkDir when it is killed, and the directory is ours alone
+	}
 	err = wait(ctx, launcher)
+	if err == nil && !m.memory.began() {
+		err = &disk.Unusable{
+			Path: m.config.Disk, Reason: "its /bin/sh ended with status 0 without reading the command that it was given",
+			Next: "use a base whose /bin/sh is a shell",
+		}
+	}
 	if err != nil && context.Cause(ctx) == nil {
 		err = m.explain(err, output)
 	}
@@ -118,7 +128,10 @@ func (m *Machine) explain(err error, output *tail) error {
 		return err
 	}
 	if !m.memory.began() {
-		return fmt.Errorf("start systemd-nspawn: %w: %s", err, strings.TrimSpace(output.String()))
+		if said := strings.TrimSpace(output.String()); said != "" {
+			return fmt.Errorf("start systemd-nspawn: %w: %s", err, said)
+		}
+		return fmt.Errorf("start systemd-nspawn: %w: it said nothing", err)
 	}
 	if status := exit.ExitCode(); status > 0 {
 		return sandbox.ExitError{Status: status}

@@ -9,12 +9,15 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"image-builder/internal/disk"
 )
 
 // scaffold is what an image lacks that something must be mounted on: it stands while a command runs, and leaves no
 // trace, not even a directory's time of change.
 type scaffold struct {
 	root   *os.Root
+	disk   string // whose root it is, for errors
 	pieces []piece
 }
 
@@ -30,12 +33,12 @@ func mountPoints() []string { return []string{"dev", "proc", "sys", "run", "tmp"
 
 // raise refuses an image that nspawn cannot safely run and adds what it lacks. It tells where the machine's resolver
 // can be mounted: the path in the image that /etc/resolv.conf leads to; empty if nowhere.
-func raise(dir string) (*scaffold, string, error) {
+func raise(dir, path string) (*scaffold, string, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, "", err
 	}
-	s := &scaffold{root: root}
+	s := &scaffold{root: root, disk: path}
 	err = s.mountable()
 	if err != nil {
 		return nil, "", errors.Join(err, s.strike())
@@ -52,8 +55,11 @@ func raise(dir string) (*scaffold, string, error) {
 func (s *scaffold) mountable() error {
 	for _, name := range []string{"usr", "etc"} {
 		if err := s.isDirectory(name); err != nil {
-			return err
+			return s.refusal(name, err)
 		}
+	}
+	if err := s.hasShell(); err != nil {
+		return err
 	}
 
 	for _, name := range mountPoints() {
@@ -62,11 +68,38 @@ func (s *scaffold) mountable() error {
 			err = s.directory(name)
 		}
 		if err != nil {
-			return err
+			return s.refusal(name, err)
 		}
 	}
 
 	return nil
+}
+
+// hasShell refuses an image without /bin/sh, which reads every command.
+func (s *scaffold) hasShell() error {
+	target, err := follow(s.root, "bin/sh")
+	if err != nil {
+		return s.refusal("bin/sh", err)
+	}
+	info, err := s.root.Lstat(target)
+	if err != nil || !info.Mode().IsRegular() {
+		return &disk.Unusable{Path: s.disk, Reason: "it has no /bin/sh, which runs every command", Next: "install a shell in it, or use another base"}
+	}
+	return nil
+}
+
+// refusal says that the image is at fault, not this machine.
+func (s *scaffold) refusal(name string, err error) error {
+	if unusable := (*disk.Unusable)(nil); errors.As(err, &unusable) {
+		return err
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return &disk.Unusable{
+			Path: s.disk, Reason: fmt.Sprintf("it has no /%s: it does not hold an operating system", name),
+			Next: "use another base: image-builder base list shows what there is",
+		}
+	}
+	return err
 }
 
 // isDirectory: a symbolic link there could lead nspawn, which writes device nodes by path, out of the image.
@@ -76,7 +109,10 @@ func (s *scaffold) isDirectory(name string) error {
 		return err
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("use image: its /%s is a %s: it must be a directory", name, kind(info.Mode()))
+		return &disk.Unusable{
+			Path: s.disk, Reason: fmt.Sprintf("its /%s is a %s: it must be a directory", name, kind(info.Mode())),
+			Next: fmt.Sprintf("make /%s a directory in the base, or use another base", name),
+		}
 	}
 	return nil
 }

@@ -122,6 +122,23 @@ func cancel(t *testing.T, start Start) {
 	}
 }
 
+// cancelledForGood is what Ctrl-C is: the command ends, then the machine stops. up sees to it that nothing is left.
+func cancelledForGood(t *testing.T, start Start) {
+	t.Helper()
+	dir, share := shareDirectory(t)
+	m := up(t, start, Disk(t, nil), share)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- m.Run(ctx, sandbox.Command{Args: []string{"sh", "-c", "touch /run/here/ready; sleep 1000"}})
+	}()
+	await(t, filepath.Join(dir, "ready"))
+	stop()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run returned %v", err)
+	}
+}
+
 func daemons(t *testing.T, start Start) {
 	t.Helper()
 	dir, share := shareDirectory(t)

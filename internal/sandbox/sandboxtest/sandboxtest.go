@@ -33,6 +33,7 @@ func Run(t *testing.T, start Start) {
 		"environment shows in no argv":  hiddenEnvironment,
 		"cancel ends every process":     cancel,
 		"return ends every process":     daemons,
+		"cancelled for good":            cancelledForGood,
 		"nothing is left on the disk":   untouched,
 		"shares":                        shares,
 		"reboot":                        reboot,
@@ -51,14 +52,18 @@ func Run(t *testing.T, start Start) {
 	}
 }
 
-// up brings up a disk and stops it after the test.
+// up brings up a disk and stops it after the test, when its work directory must be empty again.
 func up(t *testing.T, start Start, disk string, shares ...sandbox.Share) sandbox.Machine {
 	t.Helper()
-	m, err := start(t.Context(), disk, t.TempDir(), shares)
+	work := t.TempDir()
+	m, err := start(t.Context(), disk, work, shares)
 	must(t, err)
 	t.Cleanup(func() {
 		if err := m.Stop(context.Background()); err != nil {
 			t.Error(err)
+		}
+		if left, err := os.ReadDir(work); err != nil || len(left) > 0 {
+			t.Errorf("left in the work directory: %v, %v", left, err)
 		}
 	})
 	return m
