@@ -63,7 +63,8 @@ func (m *masker) boundary(text []byte, end int) int {
 	defer m.mu.RUnlock()
 
 	end = min(end, len(text))
-	for moved := true; moved; {
+	moved := true
+	for moved {
 		moved = false
 		for _, secret := range m.secrets {
 			from := max(0, end-len(secret)+1)

@@ -73,7 +73,8 @@ func (s *stream) Write(p []byte) (int, error) {
 		s.tail = s.tail[max(0, len(s.tail)-s.keep):]
 	}
 
-	for rest := p; len(rest) > 0; {
+	rest := p
+	for len(rest) > 0 {
 		piece := rest[:min(len(rest), longestPiece)]
 		end := bytes.IndexByte(piece, '\n')
 		if end >= 0 {

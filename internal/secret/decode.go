@@ -24,7 +24,8 @@ var escape = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|\n[ \t]*|(
 // unescape resolves the escapes of a text. What stands for itself after a backslash stays without it.
 func unescape(text string) string {
 	return escape.ReplaceAllStringFunc(text, func(match string) string {
-		switch c := match[1]; c {
+		c := match[1]
+		switch c {
 		case 'n':
 			return "\n"
 		case 'r':

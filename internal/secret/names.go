@@ -16,7 +16,7 @@ const (
 // named matches the name of a secret, and what stands between it and its value in assignments, JSON, YAML, XML,
 // property lists, function calls, and files of words such as netrc. The value begins where the match ends.
 var named = regexp.MustCompile(`(?i)(?:` + `(` + passwordNames + `)|(` + tokenNames + `))` +
-	`(?:["'\]]*[ \t]*(?:=>|:=|[=:,]|</key>[ \t\n]*<string>|["'][ \t]+value=|>)[ \t]*(?:u?["'\x60]|\[\[)?` + // name = "value"
+	`(?:["'\]]*[ \t]*(?:=>|:=|[=:]|</key>[ \t\n]*<string>|["'][ \t]+value=|["'][ \t]*,|>)[ \t]*(?:u?["'\x60]|\[\[)?` + // name = "value"
 	`|["']?[ \t]+(?:"|'|>)?` + // name "value"
 	`)`)
 

@@ -104,7 +104,7 @@ func (v *values) read(text string, depth int) bool {
 func (v *values) lines(text string, depth int) bool {
 	telling := false
 	bare := isBare(text) && !v.mixed
-	few := strings.Count(strings.TrimSpace(text), "\n") < fewLines
+	newlines := strings.Count(strings.TrimSpace(text), "\n")
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimSpace(line)
 		if len(line) < MinLength || !tells(line) {
@@ -115,6 +115,7 @@ func (v *values) lines(text string, depth int) bool {
 			continue
 		}
 
+		few := newlines == 0 || (newlines < fewLines && !strings.ContainsAny(line, " \t")) // the head of a table has blanks
 		if bare && (few || looksAssigned(line)) {
 			telling = v.bare(line, depth) || telling
 		}
@@ -211,7 +212,8 @@ func quotedTexts(line string) iter.Seq[string] {
 // token takes a run of the characters of tokens apart: at an equals sign that is not padding, and, unless it is a key as
 // a whole, at everything that is not a letter, a digit, a hyphen or an underscore.
 func (v *values) token(token string, maybe func(string)) {
-	for rest := token; rest != ""; {
+	rest := token
+	for rest != "" {
 		maybe(strings.Trim(rest, ".~"))
 		body := strings.TrimRight(strings.Trim(rest, ".~-"), "=")
 		maybe(body)

@@ -96,6 +96,7 @@ func TestOrdinaryTextIsNoValue(t *testing.T) {
 		"a time":                           {"token_expiry: 2026-12-01T00:00:00Z\nkey: " + v, "2026-12-01T00:00:00Z"},
 		"the header of every JWT":          {"k: eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.e30." + v, "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9"},
 		"the first line of an OpenSSH key": {"-----BEGIN OPENSSH PRIVATE KEY-----\n" + opensshHeader + "AAA\n" + v, opensshHeader + "AAA"},
+		"the head of a table":              {"User name,Password,Access key ID,Secret access key\nci,," + v, "User name,Password,Access key ID,Secret access key"},
 		"the alphabet":                     {"a: abcdefghijklmnopqrstuvwxyz\nkey: " + v, "abcdefghijklmnopqrstuvwxyz"},
 	} {
 		t.Run(name, func(t *testing.T) {
