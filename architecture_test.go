@@ -60,6 +60,7 @@ var ranks = map[string]int{
 	"templates/stacktest":          7,
 	"demo":                         9,
 	"bench":                        9,
+	"attack":                       9,
 }
 
 // mayReach lists the imports of an equal rank that are meant, each with its reason.

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"strings"
 	"testing"
 
 	"image-builder/internal/secret/secrettest"
@@ -21,6 +22,10 @@ func TestCorpusIsFound(t *testing.T) {
 			values++
 			if len(set.search.occurrences("= "+value+" ;")) == 0 {
 				missed = append(missed, file.Name+"\t"+value)
+				continue
+			}
+			if line := set.Mask("= " + value + " ;"); !strings.ContainsAny(value, "\n\x00") && line != "= *** ;" {
+				t.Errorf("%s: %q is masked as %q", file.Name, value, line)
 			}
 		}
 	}
