@@ -53,6 +53,20 @@ func (c *CloudFormation) Stack(ctx context.Context, name string) (stack.Stack, e
 	return stackOf(out.Stacks[0]), nil
 }
 
+// Template returns the text of a stack's template as it was given to CloudFormation.
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html
+func (c *CloudFormation) Template(ctx context.Context, name string) ([]byte, error) {
+	client, err := c.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := client.GetTemplate(ctx, &cloudformation.GetTemplateInput{StackName: &name, TemplateStage: types.TemplateStageOriginal})
+	if err != nil {
+		return nil, c.explain(ctx, "read the template of stack "+nameOf(name), err)
+	}
+	return []byte(aws.ToString(out.TemplateBody)), nil
+}
+
 // Ours returns the stacks of the region that were made from this project's template, whatever became of them; those
 // that only a change set waits for are not among them.
 func (c *CloudFormation) Ours(ctx context.Context) ([]stack.Stack, error) {

@@ -148,7 +148,7 @@ func describe(ctx context.Context, path string) (image.Base, error) {
 	}
 	base := image.Base{Filesystem: root.Filesystem, Disk: path}
 	err = disk.Inspect(ctx, path, func(tree *os.Root) error {
-		base.Arch, err = architecture(tree)
+		base.Arch, err = Architecture(tree)
 		if err != nil {
 			return &disk.Unusable{Path: path, Reason: err.Error()}
 		}

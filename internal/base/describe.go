@@ -17,9 +17,9 @@ import (
 	"image-builder/internal/image"
 )
 
-// architecture reads which machine the programs of a tree are for. The tree may be hostile: paths and links cannot
+// Architecture reads which machine the programs of a tree are for. The tree may be hostile: paths and links cannot
 // leave it, and only an ELF header is parsed.
-func architecture(tree *os.Root) (image.Arch, error) {
+func Architecture(tree *os.Root) (image.Arch, error) {
 	for _, path := range []string{"usr/lib/systemd/systemd", "lib/systemd/systemd", "usr/bin/env", "bin/sh", "usr/bin/bash"} {
 		machine, err := machineOf(tree, path)
 		if err != nil {

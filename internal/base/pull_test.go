@@ -289,7 +289,7 @@ func TestLinksOfAHostileDiskAreNotFollowed(t *testing.T) {
 	if got := systemName(tree); got != "unknown" {
 		t.Errorf("it read %q of the host", got)
 	}
-	if got, err := architecture(tree); err == nil {
+	if got, err := Architecture(tree); err == nil {
 		t.Errorf("it read %q of the host", got)
 	}
 }

@@ -18,6 +18,7 @@ type ImageCmd struct {
 	Show   ImageShowCmd   `cmd:"" help:"Show an image: what it came from, every step, what was proved, what can boot it."`
 	Export ImageExportCmd `cmd:"" help:"Copy an image's disk to a file."`
 	Boot   ImageBootCmd   `cmd:"" help:"Start an image in a virtual machine and wait for its login prompt."`
+	Check  ImageCheckCmd  `cmd:"" help:"Report whether an image fits an Elastic CI Stack, before anything is launched from it."`
 	Remove ImageRemoveCmd `cmd:"" help:"Remove images and their disks."`
 	Shell  ImageShellCmd  `cmd:"" help:"Open a root shell in a copy of an image's disk."`
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -18,7 +19,7 @@ const (
 // baked warns of what was baked but will not be seen under the stack's settings.
 func baked(tree fs.FS, s stack) []Break {
 	var warnings []Break
-	hasMirrors := len(entries(tree, mirrors)) > 0
+	hasMirrors := slices.ContainsFunc(entries(tree, mirrors), fs.DirEntry.IsDir)
 	plainImages := hasImages(tree, docker)
 	remapped := hasRemapped(tree)
 

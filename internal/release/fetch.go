@@ -38,6 +38,21 @@ func Location(release string) (string, error) {
 	return published + release + "/mappings.yml", nil
 }
 
+// TemplateLocation returns where a release's template is: of latest, v6.71.1, or a branch.
+func TemplateLocation(release string) (string, error) {
+	mappings, err := Location(release)
+	return strings.TrimSuffix(mappings, "mappings.yml") + "aws-stack.yml", err
+}
+
+// Template reads the template of an Elastic CI Stack from an http(s) URL or a file.
+func Template(ctx context.Context, location string) ([]byte, error) {
+	text, err := fetch(ctx, location)
+	if unusable := (*Unusable)(nil); err != nil && !errors.As(err, &unusable) {
+		err = fmt.Errorf("read %s: %w", location, err)
+	}
+	return text, err
+}
+
 // Fetch reads mappings.yml from an http(s) URL or a file.
 func Fetch(ctx context.Context, location string) (Mappings, error) {
 	text, err := fetch(ctx, location)
