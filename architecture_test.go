@@ -43,6 +43,7 @@ var ranks = map[string]int{
 	"internal/preflight":           3,
 	"internal/imagepipeline":       3,
 	"internal/release":             3,
+	"internal/publish":             3,
 	"internal/fit":                 3,
 	"internal/pipeline":            4, // order, and the two answers to the ports
 	"internal/aws":                 4,

@@ -116,7 +116,7 @@ func (e *EC2) Register(ctx context.Context, ami image.AMI, description string) (
 	}
 	out, err := client.RegisterImage(ctx, in)
 	if err != nil {
-		return "", e.explain(ctx, "register AMI "+ami.Name, nameTaken(ami.Name, err))
+		return "", nameTaken(ami.Name, e.explain(ctx, "register AMI "+ami.Name, err))
 	}
 	return aws.ToString(out.ImageId), nil
 }
@@ -215,7 +215,7 @@ func (e *EC2) CopyAMI(ctx context.Context, ami image.AMI, region, token string) 
 		Name: &ami.Name, SourceImageId: &ami.ID, SourceRegion: &region, ClientToken: &token, TagSpecifications: tags,
 	})
 	if err != nil {
-		return "", e.explain(ctx, "copy "+ami.ID+" from "+region, nameTaken(ami.Name, err))
+		return "", nameTaken(ami.Name, e.explain(ctx, "copy "+ami.ID+" from "+region, err))
 	}
 	return aws.ToString(out.ImageId), nil
 }

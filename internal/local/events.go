@@ -3,7 +3,6 @@ package local
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"time"
 )
@@ -13,15 +12,6 @@ type Event struct {
 	Number  int64     `json:"number"` // grows with every event, never used twice
 	Created time.Time `json:"created"`
 	Message string    `json:"message"` // the message to the byte
-}
-
-// newImage is the published message, to the byte; what subscribers parse must not change.
-func newImage(id string) (string, error) {
-	quoted, err := json.Marshal(id)
-	if err != nil {
-		return "", fmt.Errorf("write event: %w", err)
-	}
-	return fmt.Sprintf(`{"event": "NewImage", "NewImage": {"ami": %s}}`, quoted), nil
 }
 
 // Events returns the events after the numbered one, oldest first; 0 asks for all.

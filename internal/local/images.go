@@ -52,7 +52,7 @@ func (s *Store) announce(ctx context.Context, tx *sql.Tx, img image.Image) error
 		}
 	}
 
-	message, err := newImage(img.ID)
+	message, err := image.NewImage(img.ID)
 	if err != nil {
 		return err
 	}

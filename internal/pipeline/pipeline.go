@@ -1,6 +1,7 @@
 // Package pipeline is the one place that knows the order of a bake: what the recipe names is read, the base is
-// resolved, the disk is baked, the image is stored. Every stage does its own work; this package only passes values
-// from one to the next. It prints nothing and decides nothing that a stage could.
+// resolved, the disk is baked, the image is stored. And the order of a publication: the AMI, the output parameter, the
+// message. Every stage does its own work; this package only passes values from one to the next. It prints nothing and
+// decides nothing that a stage could.
 package pipeline
 
 import (

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"image-builder/internal/image"
+	"image-builder/internal/publish"
 	"image-builder/internal/secret"
 )
 
@@ -36,4 +37,24 @@ type Place struct {
 	ID   string // of the image to be
 	Dir  string // private, gone after the run unless it is committed
 	Logs string // directory of the step logs; stays, so that a failed bake can be looked into
+}
+
+// Publisher makes an AMI of an image. Satisfied by publish.Publisher.
+type Publisher interface {
+	// AMI returns when the AMI is available.
+	AMI(ctx context.Context, r publish.Request) (image.Published, error)
+}
+
+// OutputParameters are the account's parameters. Satisfied by aws.Parameters.
+type OutputParameters interface {
+	// Look returns a parameter; fs.ErrNotExist if it is not there.
+	Look(ctx context.Context, name string) (image.Parameter, error)
+	// Write sets a parameter, or makes it. It may have its value only after a while.
+	Write(ctx context.Context, parameter image.Parameter) error
+}
+
+// Topics are the account's topics. Satisfied by aws.Topics.
+type Topics interface {
+	// Send sends a message to a topic, by its ARN.
+	Send(ctx context.Context, topic, message string) error
 }

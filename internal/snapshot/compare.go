@@ -156,7 +156,7 @@ func (p *part) compare(ctx context.Context, first, count int64) error {
 		if err != nil {
 			return err
 		}
-		if digest != p.known[i] {
+		if !digest.Same(p.known[i]) {
 			if err := p.Digests.Set(index, digest); err != nil {
 				return err
 			}

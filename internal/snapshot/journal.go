@@ -28,6 +28,9 @@ type head struct {
 	Begun    time.Time `json:"begun,omitzero"`     // when the snapshot was
 	// Completing says that all blocks were sent, and that the service may have been told so.
 	Completing bool `json:"completing,omitempty"`
+	// Done says that the snapshot is completed, with so many blocks of its own.
+	Done   bool  `json:"done,omitempty"`
+	Blocks int64 `json:"blocks,omitempty"`
 }
 
 // ErrBusy says that another process works on the same upload.
@@ -104,10 +107,10 @@ func (j *journal) has(index int64, digest Digest) (bool, error) {
 	return sent == digest, err
 }
 
-// remove removes the journal: the upload is done, or was given up.
-func (j *journal) remove() error {
-	for _, path := range []string{j.path, j.sent.file.Name()} {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+// Forget removes the journal of an upload at path. Afterwards the same upload relies on its client token alone.
+func Forget(path string) error {
+	for _, name := range []string{path, path + ".sent"} {
+		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove journal: %w", err)
 		}
 	}

@@ -31,7 +31,8 @@ type Upload struct {
 	Name        string
 	Description string
 	Tags        map[string]string // of the snapshot, at most 50
-	// Journal is the path of a file that says what was sent. It is removed at the end.
+	// Journal is the path of a file that says what was sent, and at the end that the snapshot is completed. Forget removes
+	// it.
 	Journal string
 
 	Pace   Pace
@@ -84,7 +85,7 @@ func (u Upload) Run(ctx context.Context) (done Uploaded, err error) {
 	if err != nil {
 		return done, fmt.Errorf("upload disk %s: %w", u.Disk.Name(), err)
 	}
-	return done, journal.remove()
+	return done, nil
 }
 
 // spare is how many blocks are read and hashed beside those that are being sent.
@@ -111,7 +112,7 @@ func (u *uploading) run(ctx context.Context) (Uploaded, error) {
 		return Uploaded{}, err
 	}
 	if state == Completed { // by an earlier run
-		return Uploaded{Snapshot: u.journal.Snapshot}, nil
+		return Uploaded{Snapshot: u.journal.Snapshot, Blocks: u.journal.Blocks}, nil
 	}
 
 	found, err := u.send(ctx)
@@ -120,6 +121,13 @@ func (u *uploading) run(ctx context.Context) (Uploaded, error) {
 	}
 	if err != nil {
 		return Uploaded{}, errors.Join(err, u.giveUp(ctx, err))
+	}
+
+	end := u.journal.head
+	end.Done = true
+	end.Blocks = found.Changed.Len()
+	if err := u.journal.write(end); err != nil {
+		return Uploaded{}, err
 	}
 	return Uploaded{
 		Snapshot: u.journal.Snapshot, Blocks: found.Changed.Len(), Zeroed: found.Zeroed, Sent: u.sent.Load(), Read: found.Read,

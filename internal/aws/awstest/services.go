@@ -14,6 +14,7 @@ type Services struct {
 	Logs           *Logs
 	ImageBuilder   *ImageBuilder
 	EBS            *EBS
+	SNS            *SNS
 }
 
 // newServices makes the services of an account; each may call the others by cloud.Do. The models are
@@ -28,10 +29,10 @@ func newServices(cloud *Cloud, data string, file *os.File) Services {
 	builder := newImageBuilder(here, ec2, ssm, logs)
 	stacks := newCloudFormation(cloud, data)
 	builder.follow(stacks)
-	return Services{CloudFormation: stacks, STS: &STS{}, EC2: ec2, SSM: ssm, Logs: logs, ImageBuilder: builder, EBS: disks}
+	return Services{CloudFormation: stacks, STS: &STS{}, EC2: ec2, SSM: ssm, Logs: logs, ImageBuilder: builder, EBS: disks, SNS: newSNS(here)}
 }
 
 // list returns the services that are served.
 func (s Services) list() []Service {
-	return []Service{s.CloudFormation, s.STS, s.EC2, s.SSM, s.Logs, s.ImageBuilder, s.EBS}
+	return []Service{s.CloudFormation, s.STS, s.EC2, s.SSM, s.Logs, s.ImageBuilder, s.EBS, s.SNS}
 }
