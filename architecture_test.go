@@ -21,6 +21,7 @@ var ranks = map[string]int{
 	"internal/finding":             0, // words that every rank speaks
 	"internal/progress":            0,
 	"internal/image":               0,
+	"internal/s3uri":               0,
 	"internal/mountns":             0,
 	"internal/patience":            1, // waits, told of by progress
 	"internal/component":           1, // nouns

@@ -30,7 +30,7 @@ func Stack() ([]byte, error) {
 			return line
 		}
 		if string(part[3]) == "version" {
-			return fmt.Appendf(nil, "%sVersion: %s\n", part[1], version(document))
+			return fmt.Appendf(nil, "%sVersion: %s\n", part[1], Version(sha256.Sum256(document)))
 		}
 		return fmt.Appendf(nil, "%sData: |\n%s", part[1], indented(document, string(part[1])+"  "))
 	})
@@ -38,12 +38,11 @@ func Stack() ([]byte, error) {
 	return text, failed
 }
 
-// version derives a component's version from its document: a changed one never has the version of the one before.
-// A number of a version is below 2^30.
+// Version derives a component's version from the digest of its document: one that changes gets another version. Image
+// Builder takes numbers below 2^30, and the template's own pattern nine digits.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/ibhow-semantic-versioning.html
-func version(document []byte) string {
-	sum := sha256.Sum256(document)
-	return fmt.Sprintf("1.0.%d", binary.BigEndian.Uint32(sum[:])>>2)
+func Version(digest [sha256.Size]byte) string {
+	return fmt.Sprintf("1.0.%d", binary.BigEndian.Uint32(digest[:])>>3)
 }
 
 func indented(document []byte, indent string) []byte {

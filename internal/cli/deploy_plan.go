@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -60,9 +59,6 @@ func sentence(text, next string) string {
 	return harmless(text)
 }
 
-// digest is how an object is called after its content.
-var digest = regexp.MustCompile(`image-builder/([0-9a-f]{8})[0-9a-f]{56}/`)
-
 // showSettings lists the parameters that get another value; of a new stack those that do not have the template's default.
 func (d *deployment) showSettings(settings []deploy.Setting, update bool) {
 	var rows [][2]string
@@ -97,7 +93,7 @@ func (d *deployment) transition(s deploy.Setting, update bool) string {
 }
 
 func shortened(value string) string {
-	return harmless(digest.ReplaceAllString(value, "image-builder/$1…/"))
+	return harmless(stack.ShortKeys(value))
 }
 
 func orBlank(value string) string {

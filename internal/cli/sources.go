@@ -12,6 +12,7 @@ import (
 
 	"image-builder/internal/aws"
 	"image-builder/internal/local"
+	"image-builder/internal/s3uri"
 	"image-builder/internal/secret"
 )
 
@@ -41,7 +42,7 @@ func (s sources) of(bucket string) objectStore {
 
 // Object reads an s3:// URL.
 func (s sources) Object(ctx context.Context, url string) ([]byte, error) {
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(url, "s3://"), "/")
+	bucket, key, _ := s3uri.Split(url)
 	return s.read(ctx, bucket, key)
 }
 
@@ -68,7 +69,7 @@ func (s sources) Secrets(ctx context.Context, reference string) ([]secret.Secret
 	kind, name, _ := strings.Cut(reference, ":")
 	switch kind {
 	case "s3":
-		return s.bucketSecrets(ctx, strings.TrimPrefix(name, "//"))
+		return s.bucketSecrets(ctx, reference)
 	case "secretsmanager":
 		value, err := (&aws.Secrets{Session: s.session}).Secret(ctx, name)
 		return []secret.Secret{{Name: path.Base(name), Value: value}}, err
@@ -79,8 +80,8 @@ func (s sources) Secrets(ctx context.Context, reference string) ([]secret.Secret
 	return secret.Load(reference)
 }
 
-func (s sources) bucketSecrets(ctx context.Context, place string) ([]secret.Secret, error) {
-	bucket, prefix, _ := strings.Cut(place, "/")
+func (s sources) bucketSecrets(ctx context.Context, url string) ([]secret.Secret, error) {
+	bucket, prefix, _ := s3uri.Split(url)
 	if prefix != "" && !strings.HasSuffix(prefix, "/") {
 		prefix += "/"
 	}
@@ -90,7 +91,7 @@ func (s sources) bucketSecrets(ctx context.Context, place string) ([]secret.Secr
 		return nil, err
 	}
 	if len(keys) > most {
-		return nil, fmt.Errorf("s3://%s holds more than %d objects: name a prefix", place, most)
+		return nil, fmt.Errorf("%s holds more than %d objects: name a prefix", url, most)
 	}
 
 	var secrets []secret.Secret

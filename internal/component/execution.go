@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"time"
+
+	"image-builder/internal/s3uri"
 )
 
 // execution is a run under way: the documents of a Run, or the one that ExecuteDocument runs inside it.
@@ -174,7 +176,7 @@ func (e *execution) failureContext() {
 
 // path is how a document is told apart in the chain of nested ones.
 func (e *execution) path(location string) string {
-	if filepath.IsAbs(location) || (len(location) > 5 && location[:5] == "s3://") || e.run.Dir == "" {
+	if filepath.IsAbs(location) || s3uri.Is(location) || e.run.Dir == "" {
 		return location
 	}
 	return filepath.Join(e.run.Dir, location)

@@ -41,11 +41,17 @@ type parser struct {
 }
 
 var (
-	documentKeys  = []string{"name", "description", "schemaVersion", "parameters", "constants", "phases"}
-	phaseKeys     = []string{"name", "steps"}
-	stepKeys      = []string{"name", "action", "inputs", "timeoutSeconds", "onFailure", "maxAttempts", "loop", "if", "disableLogging"}
-	servicePhases = []string{"build", "validate", "test", "container-host-test"}
+	documentKeys = []string{"name", "description", "schemaVersion", "parameters", "constants", "phases"}
+	phaseKeys    = []string{"name", "steps"}
+	stepKeys     = []string{"name", "action", "inputs", "timeoutSeconds", "onFailure", "maxAttempts", "loop", "if", "disableLogging"}
 )
+
+// AMIPhases are the phases that Image Builder runs when it makes an AMI, in their order.
+// https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-use-documents.html
+var AMIPhases = []string{"build", "validate", "test"}
+
+// ServicePhases are all phases that Image Builder runs; the last only when it makes a container image.
+var ServicePhases = append(slices.Clone(AMIPhases), "container-host-test")
 
 // text reads a scalar; anything else is a fault, nothing at all is an empty text.
 func (p *report) text(entry Entry, what string) (Literal, bool) {
@@ -133,7 +139,7 @@ func (p *parser) phases(root *Value, entry Entry) {
 func (p *parser) knownPhase(doubtful bool) {
 	var names []string
 	for _, phase := range p.doc.Phases {
-		if slices.Contains(servicePhases, phase.Name.Value) {
+		if slices.Contains(ServicePhases, phase.Name.Value) {
 			return
 		}
 		names = append(names, phase.Name.Value)
@@ -144,7 +150,7 @@ func (p *parser) knownPhase(doubtful bool) {
 	}
 	right := "name a phase build, validate or test"
 	for _, name := range names {
-		if near := finding.Nearest(name, servicePhases); near != "" {
+		if near := finding.Nearest(name, ServicePhases); near != "" {
 			right = "did you mean " + near + "?"
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"image-builder/internal/stack"
 )
 
 // Bucket is where what CloudFormation and Image Builder read is put.
@@ -24,7 +26,7 @@ type Upload struct {
 
 // templateUpload is the template as an object: too large to be sent with a request.
 func templateUpload(text []byte) Upload {
-	return Upload{Key: fmt.Sprintf("image-builder/%x/aws-stack.yml", sha256.Sum256(text)), Body: text}
+	return Upload{Key: stack.ObjectKey(sha256.Sum256(text), "aws-stack.yml"), Body: text}
 }
 
 // sent is what was put into a bucket, to be taken away again if it must not stay.

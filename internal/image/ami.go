@@ -64,15 +64,6 @@ type Published struct {
 	Created  time.Time `json:"created"`
 }
 
-// Parameter is an SSM parameter, as far as it may name an image.
-// https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Parameter.html
-type Parameter struct {
-	Name     string `json:"name"`
-	Value    string `json:"value"`    // cipher text of a SecureString
-	Type     string `json:"type"`     // String, StringList or SecureString
-	DataType string `json:"dataType"` // text or aws:ec2:image
-}
-
 var amiID = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
 // IsAMI tells whether a text has the form of an AMI's ID.

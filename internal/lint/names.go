@@ -9,16 +9,14 @@ import (
 	"image-builder/internal/finding"
 )
 
-// servicePhases are the phases that Image Builder runs. A document may have others, which only `component run` runs.
-var servicePhases = []string{"build", "validate", "test", "container-host-test"}
-
-// almostPhases warns of a phase that the service never runs and whose name looks like a slip.
+// almostPhases warns of a phase that the service never runs and whose name looks like a slip. A document may have such
+// phases: `component run` runs them.
 func almostPhases(doc *component.Document) finding.List {
 	var found finding.List
 	for _, phase := range doc.Phases {
 		name := phase.Name.Value
-		near := finding.Nearest(name, servicePhases)
-		if near == "" || slices.Contains(servicePhases, name) {
+		near := finding.Nearest(name, component.ServicePhases)
+		if near == "" || slices.Contains(component.ServicePhases, name) {
 			continue
 		}
 		f := warning(finding.AlmostPhase, phase.Name.At, fmt.Sprintf("the service never runs a phase %q", name), "did you mean "+near+"?")

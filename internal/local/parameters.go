@@ -5,18 +5,14 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
+
+	"image-builder/internal/image"
 )
 
-// parameterName is what SSM allows. https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
-var parameterName = regexp.MustCompile(`^/?[a-zA-Z0-9_.\-/]+$`)
-
-// The limits of SSM's standard parameters, in characters and bytes.
-const (
-	maxParameterName  = 1011
-	maxParameterValue = 4096
-)
+// maxParameterValue is how many bytes SSM's standard parameters hold.
+// https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html
+const maxParameterValue = 4096
 
 // Parameter is a named value that outlives bakes: the stand-in for an SSM parameter.
 type Parameter struct {
@@ -28,17 +24,15 @@ type Parameter struct {
 
 // CheckParameter says whether SSM would take the name and the value.
 func CheckParameter(name, value string) error {
+	if err := image.CheckNewParameterName(name); err != nil {
+		return fmt.Errorf("check parameter: %w", err)
+	}
 	switch {
-	case !parameterName.MatchString(name):
-		return fmt.Errorf("check parameter name %q: it must hold only letters, digits and _ . - /", name)
-	case len(name) > maxParameterName:
-		return fmt.Errorf("check parameter name: it must not be longer than %d characters, not %d", maxParameterName, len(name))
 	case value == "":
 		return fmt.Errorf("check parameter %s: its value must not be empty", name)
 	case len(value) > maxParameterValue:
 		return fmt.Errorf("check parameter %s: its value must not be longer than %d bytes, not %d", name, maxParameterValue, len(value))
 	}
-
 	return nil
 }
 

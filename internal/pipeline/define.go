@@ -11,6 +11,7 @@ import (
 	"image-builder/internal/bake"
 	"image-builder/internal/component"
 	"image-builder/internal/recipe"
+	"image-builder/internal/s3uri"
 	"image-builder/templates"
 )
 
@@ -37,7 +38,7 @@ func (p Pipeline) define(ctx context.Context, r *recipe.Recipe, o Options) (bake
 		return bake.Definition{}, err
 	}
 
-	if r.Bootstrap != "" && !isS3(r.Bootstrap) {
+	if r.Bootstrap != "" && !s3uri.Is(r.Bootstrap) {
 		d.Script, err = os.ReadFile(r.Bootstrap)
 		if err != nil {
 			return bake.Definition{}, fmt.Errorf("read bootstrap script: %w", err)
@@ -101,17 +102,15 @@ func (p Pipeline) components(ctx context.Context, components []recipe.Component)
 }
 
 func (p Pipeline) read(ctx context.Context, name string) ([]byte, error) {
-	if isS3(name) {
+	if s3uri.Is(name) {
 		return p.Objects.Object(ctx, name)
 	}
 	return os.ReadFile(name)
 }
 
 func scriptURL(bootstrap string) string {
-	if bootstrap == "" || isS3(bootstrap) {
+	if bootstrap == "" || s3uri.Is(bootstrap) {
 		return bootstrap
 	}
 	return bake.ScriptURL
 }
-
-func isS3(name string) bool { return strings.HasPrefix(name, "s3://") }

@@ -10,13 +10,9 @@ import (
 
 	"image-builder/internal/component"
 	"image-builder/internal/finding"
+	"image-builder/internal/s3uri"
+	"image-builder/templates"
 )
-
-// split takes an s3:// URL apart.
-func split(url string) (bucket, key string) {
-	bucket, key, _ = strings.Cut(strings.TrimPrefix(url, "s3://"), "/")
-	return bucket, key
-}
 
 // script looks for a bootstrap script in a bucket. One of this machine is uploaded.
 func (c *Checks) script(ctx context.Context, q asked) answer {
@@ -24,7 +20,7 @@ func (c *Checks) script(ctx context.Context, q asked) answer {
 	if !known || url == "" {
 		return answer{}
 	}
-	bucket, key := split(url)
+	bucket, key, _ := s3uri.Split(url)
 	there, err := c.Objects.Has(ctx, bucket, key, "")
 
 	missing := Result{"bootstrap script", Failed, fmt.Sprintf("there is no %s", url), "correct bootstrap, or put the script there; one of this machine is uploaded: bootstrap: ./bootstrap.sh"}
@@ -69,7 +65,7 @@ func (c *Checks) documents(ctx context.Context, q asked) answer {
 
 	if alone {
 		r := Result{Name: check, Status: OK, Text: docs[0].url}
-		return answer{results: []Result{r}, learnt: map[string]string{"ComponentDocumentVersion": version(sha256.Sum256(docs[0].text))}}
+		return answer{results: []Result{r}, learnt: map[string]string{"ComponentDocumentVersion": templates.Version(sha256.Sum256(docs[0].text))}}
 	}
 	var names []string
 	for _, d := range docs {
@@ -81,7 +77,7 @@ func (c *Checks) documents(ctx context.Context, q asked) answer {
 
 // read reads an object of at most the size of a document and a byte.
 func (c *Checks) read(ctx context.Context, url string) ([]byte, error) {
-	bucket, key := split(url)
+	bucket, key, _ := s3uri.Split(url)
 	body, err := c.Objects.Get(ctx, bucket, key, "")
 	if err != nil {
 		return nil, err
@@ -139,9 +135,9 @@ func (c *Checks) secrets(ctx context.Context, q asked) answer {
 		return answer{}
 	}
 
-	place := "s3://" + bucket
+	place := s3uri.Join(bucket, prefix)
 	if prefix != "" {
-		place, prefix = place+"/"+prefix, prefix+"/"
+		prefix += "/"
 	}
 
 	keys, err := c.Objects.List(ctx, bucket, prefix, "", 2)

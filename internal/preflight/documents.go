@@ -2,8 +2,6 @@ package preflight
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"path"
@@ -14,6 +12,9 @@ import (
 	"image-builder/internal/component"
 	"image-builder/internal/finding"
 	"image-builder/internal/recipe"
+	"image-builder/internal/s3uri"
+	"image-builder/internal/stack"
+	"image-builder/templates"
 )
 
 // document is a component document of the recipe.
@@ -32,7 +33,7 @@ const largestDocument = 64 << 10
 // script uploads the bootstrap script, unless it is in a bucket.
 func (p *planner) script() {
 	script := p.recipe.Bootstrap
-	if script == "" || strings.HasPrefix(script, "s3://") {
+	if script == "" || s3uri.Is(script) {
 		p.set("BootstrapScriptUrl", script)
 		return
 	}
@@ -70,7 +71,7 @@ func (p *planner) components() {
 	unread := false
 	for _, c := range p.recipe.Components {
 		d := document{name: path.Base(c.Document), parameters: c.Parameters, at: c.At}
-		if strings.HasPrefix(c.Document, "s3://") {
+		if s3uri.Is(c.Document) {
 			d.url = c.Document
 			unread = true
 		} else if text, ok := p.read(c.Document, c.At); ok {
@@ -125,17 +126,14 @@ func (w *Wanted) compose() finding.List {
 	}
 
 	delete(w.Parameters, "ComponentDocumentUrl")
-	w.Parameters["ComponentDocumentVersion"] = version(digest)
+	w.Parameters["ComponentDocumentVersion"] = templates.Version(digest)
 	w.Uploads = append(w.Uploads, uploads...)
 	w.documents = nil
 	return nil
 }
 
-// servicePhases are the phases that Image Builder runs when it makes an AMI.
-var servicePhases = []string{"build", "validate", "test"}
-
 // earlier is a reference to what a step of another phase has put out.
-var earlier = regexp.MustCompile(`\{\{\s*(build|validate|test)\.[^{}]*\}\}`)
+var earlier = regexp.MustCompile(`\{\{\s*(` + strings.Join(component.AMIPhases, "|") + `)\.[^{}]*\}\}`)
 
 // check says what would keep Image Builder from running a document.
 func (d document) check() finding.List {
@@ -185,7 +183,7 @@ func crossings(docs []document) finding.List {
 func phasesOf(doc *component.Document) []string {
 	var names []string
 	for _, phase := range doc.Phases {
-		if slices.Contains(servicePhases, phase.Name.Value) {
+		if slices.Contains(component.AMIPhases, phase.Name.Value) {
 			names = append(names, phase.Name.Value)
 		}
 	}
@@ -194,27 +192,5 @@ func phasesOf(doc *component.Document) []string {
 
 // object is an upload that is what it is wherever it lies.
 func object(parameter, file string, body []byte) Upload {
-	sum := sha256.Sum256(body)
-	return Upload{Key: key(sum, file), Parameter: parameter, body: func(string) []byte { return body }}
-}
-
-var notInKeys = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
-
-// key names an object by its content. The file's name is for people; what does not fit into a URL is left out of it.
-func key(sum [sha256.Size]byte, file string) string {
-	return "image-builder/" + hex.EncodeToString(sum[:]) + "/" + keyName(file)
-}
-
-func keyName(file string) string {
-	name := strings.Trim(notInKeys.ReplaceAllString(path.Base(file), "-"), "-.")
-	if name == "" {
-		return "file"
-	}
-	return name[max(0, len(name)-100):]
-}
-
-// version is a component's version for a content: another one for another content, as the template's own documents have
-// it. The template allows nine digits.
-func version(digest [sha256.Size]byte) string {
-	return fmt.Sprintf("1.0.%d", binary.BigEndian.Uint32(digest[:])>>3)
+	return Upload{Key: stack.ObjectKey(sha256.Sum256(body), file), Parameter: parameter, body: func(string) []byte { return body }}
 }

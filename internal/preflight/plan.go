@@ -11,6 +11,7 @@ import (
 
 	"image-builder/internal/finding"
 	"image-builder/internal/recipe"
+	"image-builder/internal/s3uri"
 )
 
 // planner fills a Wanted and collects what is wrong.
@@ -124,8 +125,8 @@ func (p *planner) secrets(given Settings) {
 	kind, rest, _ := strings.Cut(p.recipe.Secrets, ":")
 	switch {
 	case p.recipe.Secrets == "":
-	case kind == "s3":
-		bucket, prefix, _ := strings.Cut(strings.TrimPrefix(rest, "//"), "/")
+	case s3uri.Is(p.recipe.Secrets):
+		bucket, prefix, _ := s3uri.Split(p.recipe.Secrets)
 		p.set("SecretsBucket", bucket)
 		p.set("SecretsPrefix", strings.Trim(prefix, "/"))
 

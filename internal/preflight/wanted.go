@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"image-builder/internal/finding"
+	"image-builder/internal/s3uri"
 )
 
 // Settings are the flags that were given, by the stack parameter that each of them sets.
@@ -29,7 +30,7 @@ type Wanted struct {
 
 // Upload is an object that the stack needs in a bucket. What has the same key is the same object.
 type Upload struct {
-	Key       string // image-builder/<SHA-256>/<file name>
+	Key       string // see stack.ObjectKey
 	Parameter string // the stack parameter that gets its URL; "" for none
 	body      func(bucket string) []byte
 }
@@ -38,7 +39,7 @@ type Upload struct {
 func (u Upload) Body(bucket string) []byte { return u.body(bucket) }
 
 // URL returns where the object is in a bucket.
-func (u Upload) URL(bucket string) string { return "s3://" + bucket + "/" + u.Key }
+func (u Upload) URL(bucket string) string { return s3uri.Join(bucket, u.Key) }
 
 // In returns all parameters that the stack is to be given when the uploads are in the bucket.
 func (w Wanted) In(bucket string) map[string]string {

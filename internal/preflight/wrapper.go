@@ -11,6 +11,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"image-builder/internal/component"
+	"image-builder/internal/s3uri"
+	"image-builder/internal/stack"
 )
 
 // The wrapper, as component documents are written.
@@ -56,7 +58,10 @@ schemaVersion: 1.0
 const wrapperFile = "documents.yml"
 
 // folderless is where the wrapper says its documents are until it is known where they go.
-const folderless = "document: s3://folder/"
+const folderless = "document: " + nowhere + "/"
+
+// nowhere stands for the folder that is not known yet.
+const nowhere = "s3://folder"
 
 // wrapped makes one document of several, or of one with parameters. The digest covers everything that runs, and its
 // parameters; not the bucket, which the documents' URLs name.
@@ -73,7 +78,7 @@ func wrapped(docs []document) ([]Upload, [sha256.Size]byte, error) {
 	}
 
 	digest := [sha256.Size]byte(sum.Sum(nil))
-	outer := key(digest, wrapperFile)
+	outer := stack.ObjectKey(digest, wrapperFile)
 
 	var uploads []Upload
 	for i, d := range docs {
@@ -83,7 +88,7 @@ func wrapped(docs []document) ([]Upload, [sha256.Size]byte, error) {
 	return append(uploads, Upload{
 		Key: outer, Parameter: "ComponentDocumentUrl",
 		body: func(bucket string) []byte {
-			return bytes.ReplaceAll(text, []byte(folderless), []byte("document: s3://"+bucket+"/"+outer+".d/"))
+			return bytes.ReplaceAll(text, []byte(folderless), []byte("document: "+s3uri.Join(bucket, outer)+".d/"))
 		},
 	}), digest, nil
 }
@@ -93,7 +98,7 @@ func writeSized(sum hash.Hash, text []byte) {
 	sum.Write(text)
 }
 
-func inner(i int, d document) string { return fmt.Sprintf("%d-%s", i+1, keyName(d.name)) }
+func inner(i int, d document) string { return fmt.Sprintf("%d-%s", i+1, stack.FileName(d.name)) }
 
 // wrap writes the document that calls others, phase by phase, in their order.
 func wrap(docs []document) ([]byte, error) {
@@ -103,11 +108,11 @@ func wrap(docs []document) ([]byte, error) {
 		parsed, _ := component.Parse(d.name, d.text)
 		pairs := w.pairs(i, d.parameters)
 		for _, name := range phasesOf(parsed) {
-			steps[name] = append(steps[name], step{fmt.Sprintf("Document%d", i+1), "ExecuteDocument", inputs{"s3://folder/" + inner(i, d), name, pairs}})
+			steps[name] = append(steps[name], step{fmt.Sprintf("Document%d", i+1), "ExecuteDocument", inputs{nowhere + "/" + inner(i, d), name, pairs}})
 		}
 	}
 
-	for _, name := range servicePhases {
+	for _, name := range component.AMIPhases {
 		if len(steps[name]) > 0 {
 			w.Phases = append(w.Phases, phase{name, steps[name]})
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/name"
 
 	"image-builder/internal/finding"
+	"image-builder/internal/image"
 	"image-builder/internal/schedule"
 )
 
@@ -19,12 +20,11 @@ var (
 	// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CreateImagePipeline.html
 	imageName = regexp.MustCompile(`^[-_A-Za-z0-9][-_A-Za-z0-9 ]{1,126}[-_A-Za-z0-9]$`)
 	// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_SsmParameterConfiguration.html
-	parameterName = regexp.MustCompile(`^/?[a-zA-Z0-9_.\-/]+$`)
-	packageName   = regexp.MustCompile(`^[A-Za-z0-9@][A-Za-z0-9@._+~:=/*-]*$`)
-	sizeText      = regexp.MustCompile(`^([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(MiB|GiB|TiB)$`)
-	looseSize     = regexp.MustCompile(`(?i)^([0-9.]+)\s*([mgt])i?b?$`)
-	number        = regexp.MustCompile(`^[0-9]+$`)
-	prefix        = regexp.MustCompile(`^([a-z]+):`)
+	packageName = regexp.MustCompile(`^[A-Za-z0-9@][A-Za-z0-9@._+~:=/*-]*$`)
+	sizeText    = regexp.MustCompile(`^([0-9]{1,12}(?:\.[0-9]{1,6})?) ?(MiB|GiB|TiB)$`)
+	looseSize   = regexp.MustCompile(`(?i)^([0-9.]+)\s*([mgt])i?b?$`)
+	number      = regexp.MustCompile(`^[0-9]+$`)
+	prefix      = regexp.MustCompile(`^([a-z]+):`)
 )
 
 func checkName(v value) (string, *fault) {
@@ -38,31 +38,13 @@ func checkName(v value) (string, *fault) {
 }
 
 func checkOutput(v value) (string, *fault) {
-	wrong := &fault{code: finding.RecipeOutput, right: "write a name like /buildkite/agent-ami"}
-	bare := strings.ToLower(strings.TrimPrefix(v.text, "/"))
-	switch {
-	case strings.HasPrefix(v.text, "ssm:"):
-		wrong.message = "the output is the bare parameter name"
-		wrong.right = "write " + strings.TrimPrefix(v.text, "ssm:")
-		wrong.length = len("ssm:")
-	case !parameterName.MatchString(v.text):
-		wrong.message = fmt.Sprintf("%q is no parameter name: A-Z a-z 0-9 _ . - / are allowed", v.text)
-
-	case len(v.text) > 1011:
-		wrong.message = fmt.Sprintf("the name has %d characters, 1011 are allowed", len(v.text))
-	case strings.HasPrefix(bare, "aws") || strings.HasPrefix(bare, "ssm"):
-		wrong.message = "parameter names that begin with aws or ssm are reserved"
-	case strings.Contains(v.text, "/") && !strings.HasPrefix(v.text, "/"):
-		wrong.message = "a parameter name with levels begins with /"
-		wrong.right = "write /" + v.text
-
-	case strings.Count(v.text, "/") > 15:
-		wrong.message = "a parameter name has at most 15 levels"
-	default:
-		return v.text, nil
+	if bare, prefixed := strings.CutPrefix(v.text, "ssm:"); prefixed {
+		return "", &fault{code: finding.RecipeOutput, message: "the output is the bare parameter name", right: "write " + bare, length: len("ssm:")}
 	}
-
-	return "", wrong
+	if wrong := (*image.NameError)(nil); errors.As(image.CheckNewParameterName(v.text), &wrong) {
+		return "", &fault{code: finding.RecipeOutput, message: wrong.Message, right: wrong.Right}
+	}
+	return v.text, nil
 }
 
 func checkSchedule(v value) (string, *fault) {

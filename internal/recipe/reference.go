@@ -1,6 +1,7 @@
 package recipe
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"image-builder/internal/finding"
 	"image-builder/internal/image"
+	"image-builder/internal/s3uri"
 )
 
 var (
@@ -93,11 +95,11 @@ func checkBaseURL(v value) (string, *fault) {
 	return "", wrong
 }
 
-func parameterFault(code finding.Code, rest string) *fault {
-	if parameterName.MatchString(rest) {
-		return nil
+func parameterFault(code finding.Code, name string) *fault {
+	if wrong := (*image.NameError)(nil); errors.As(image.CheckParameterName(name), &wrong) {
+		return &fault{code: code, message: wrong.Message, right: strings.Replace(wrong.Right, "write ", "write ssm:", 1)}
 	}
-	return &fault{code: code, message: fmt.Sprintf("%q is no parameter name", rest), right: "write ssm:/buildkite/base-ami"}
+	return nil
 }
 
 func checkScript(v value) (string, *fault)   { return checkSource(v, "a script") }
@@ -109,7 +111,7 @@ func checkSource(v value, what string) (string, *fault) {
 	if found == nil {
 		return checkFile(v, false)
 	}
-	if found[1] == "s3" {
+	if s3uri.Is(v.text) {
 		return v.text, checkS3(v.text, true)
 	}
 
@@ -126,13 +128,13 @@ func suggestS3(text string) string {
 		return "s3://bucket/key"
 	}
 	if bucket, _, virtual := strings.Cut(parsed.Host, ".s3"); virtual && bucket != "" {
-		return "s3://" + bucket + parsed.Path
+		return s3uri.Join(bucket, strings.TrimPrefix(parsed.Path, "/"))
 	}
 	return "s3:/" + parsed.Path
 }
 
 func checkS3(text string, object bool) *fault {
-	bucket, key, _ := strings.Cut(strings.TrimPrefix(text, "s3://"), "/")
+	bucket, key, _ := s3uri.Split(text)
 	wrong := &fault{code: finding.RecipeReference, right: "write s3://bucket/key"}
 	switch {
 	case !bucketName.MatchString(bucket):
@@ -150,7 +152,7 @@ func checkSecrets(v value) (string, *fault) {
 	kind, rest, _ := strings.Cut(v.text, ":")
 	found := scheme.FindStringSubmatch(v.text)
 	switch {
-	case found != nil && found[1] == "s3":
+	case s3uri.Is(v.text):
 		return v.text, checkS3(v.text, false)
 	case found != nil:
 		return "", &fault{

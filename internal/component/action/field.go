@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"image-builder/internal/component"
+	"image-builder/internal/s3uri"
 )
 
 // The platforms that modules run on.
@@ -72,8 +73,7 @@ func objectURL(text string) error {
 
 // parseObjectURL splits s3://bucket/key; key is not empty.
 func parseObjectURL(text string) (bucket, key string, err error) {
-	rest, ok := strings.CutPrefix(text, "s3://")
-	bucket, key, _ = strings.Cut(rest, "/")
+	bucket, key, ok := s3uri.Split(text)
 	if !ok || bucket == "" || key == "" {
 		return "", "", component.Fault{Message: fmt.Sprintf("%q names no S3 object", text), Right: "write s3://bucket/key"}
 	}

@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"image-builder/internal/s3uri"
 )
 
 // largestDocument is how many bytes a document may have to be read at all: far more than the service takes, see
@@ -22,7 +24,7 @@ func (l Library) Document(ctx context.Context, location, bucketOwner string) (te
 	switch {
 	case strings.HasPrefix(location, "arn:"):
 		return nil, fmt.Errorf("open document %s: a component in the account cannot be read from here: save its document to a file and name that", location)
-	case strings.HasPrefix(location, "s3://"):
+	case s3uri.Is(location):
 		bucket, key, err := parseObjectURL(location)
 		if err != nil {
 			return nil, fmt.Errorf("open document: %w: write s3://bucket/key", err)
