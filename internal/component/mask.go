@@ -161,8 +161,32 @@ func (m *masker) outputs(list []Outputs) []Outputs {
 	for i, out := range list {
 		masked[i] = make(Outputs, len(out))
 		for name, text := range out {
-			masked[i][name] = m.mask(text)
+			masked[i][name] = m.maskEnd(m.mask(text), len(text))
 		}
 	}
 	return masked
+}
+
+// maskEnd hides the beginning of a secret at the end of a masked text whose original has so many bytes that it was cut:
+// later steps need an output as it is, so it cannot be masked before.
+func (m *masker) maskEnd(masked string, length int) string {
+	if length < maxText-utf8.UTFMax {
+		return masked
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+
+	cutAt := len(masked)
+	for _, secret := range m.secrets {
+		for size := min(len(secret)-1, len(masked)); size >= shortestSecret; size-- {
+			if strings.HasSuffix(masked, secret[:size]) {
+				cutAt = min(cutAt, len(masked)-size)
+				break
+			}
+		}
+	}
+	if cutAt == len(masked) {
+		return masked
+	}
+	return masked[:cutAt] + "***"
 }

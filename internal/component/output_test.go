@@ -53,3 +53,21 @@ func TestQuotedEndIsMaskedBeforeItIsCut(t *testing.T) {
 		}
 	}
 }
+
+// An output that was cut, so that memory stays small, does not end with the beginning of a secret in the log.
+func TestCutOutputsEndMasked(t *testing.T) {
+	t.Parallel()
+	const secret = "looked-up-secret-value"
+	mask := &masker{}
+	mask.learn(secret)
+	text := strings.Repeat("x", maxText-10) + secret[:10]
+	got := mask.outputs([]Outputs{{"stdout": text}})[0]["stdout"]
+	if !strings.HasSuffix(got, "xx***") {
+		t.Errorf("the output ends with %q", got[len(got)-12:])
+	}
+
+	short := mask.outputs([]Outputs{{"stdout": "a look"}})[0]["stdout"]
+	if short != "a look" {
+		t.Errorf("a whole output becomes %q", short)
+	}
+}
