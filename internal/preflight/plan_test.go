@@ -151,7 +151,6 @@ func TestRefusals(t *testing.T) {
 		"an AMI":                      {"base: ami-0123456789abcdef0\n" + rest, nil, "1:7", "aws ssm put-parameter --type String --name /buildkite/base-ami --value ami-0123456789abcdef0; then write base: ssm:/buildkite/base-ami"},
 		"no output":                   {"base: ssm:/a\n", nil, "recipe.yml", "no output is given"},
 		"base and output alike":       {"base: ssm:agent-ami\noutput: /agent-ami\n", nil, "2:9", "same parameter"},
-		"a level without a slash":     {"base: ssm:buildkite/base-ami\n" + rest, nil, "1:7", "a parameter name with levels begins with / (IB506): write ssm:/buildkite/base-ami"},
 		"secrets on this machine":     {least + "secrets: ./secrets\n", nil, "4:10", "aws s3 cp --recursive ./secrets s3://BUCKET/image"},
 		"secrets in SSM":              {least + "secrets: ssm:/secrets\n", nil, "4:10", "secretsmanager:NAME"},
 		"a secret's ARN":              {least + "secrets: secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-AbCdEf\n", nil, "4:10", "it must be names of secrets, not ARNs"},
