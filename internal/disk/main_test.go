@@ -17,5 +17,8 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
+	if tool := os.Getenv(toolVariable); tool != "" {
+		useTool(tool, os.Args[1])
+	}
 	os.Exit(m.Run())
 }
