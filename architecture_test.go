@@ -52,17 +52,27 @@ var ranks = map[string]int{
 	"internal/cli":                 5,
 	"cmd":                          6,
 	// Support for tests, the demo and the benchmarks may use anything; nothing of the product imports it.
-	"internal/base/basetest":       7,
-	"internal/sandbox/sandboxtest": 7,
-	"internal/secret/secrettest":   7,
-	"internal/gitserver":           7,
-	"internal/aws/awstest":         8,
-	"internal/venv":                6,
-	"internal/programtest":         6,
-	"templates/stacktest":          7,
-	"demo":                         9,
-	"bench":                        9,
-	"attack":                       9,
+	"internal/base/basetest":          7,
+	"internal/sandbox/sandboxtest":    7,
+	"internal/secret/secrettest":      7,
+	"internal/testbed/venv":           6,
+	"internal/testbed/programtest":    6,
+	"internal/testbed/gitserver":      7,
+	"internal/testbed/wire":           7,
+	"internal/testbed/s3":             8, // services, which may call each other as AWS's do
+	"internal/testbed/sts":            8,
+	"internal/testbed/logs":           8,
+	"internal/testbed/ebs":            8,
+	"internal/testbed/ec2":            9,
+	"internal/testbed/ssm":            10,
+	"internal/testbed/cloudformation": 10,
+	"internal/testbed/imagebuilder":   11,
+	"internal/testbed":                12, // all services of an account
+	"templates/stacktest":             7,
+	"demo":                            13,
+	"bench":                           13,
+	"attack":                          13,
+	"internal/testbed/sns":            8,
 }
 
 // mayReach lists the imports of an equal rank that are meant, each with its reason.

@@ -19,8 +19,8 @@ import (
 	"syscall"
 	"time"
 
-	"image-builder/internal/gitserver"
 	"image-builder/internal/recipe"
+	"image-builder/internal/testbed/gitserver"
 )
 
 const parameter = "/buildkite/agent-ami"

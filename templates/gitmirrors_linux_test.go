@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"image-builder/internal/gitserver"
 	"image-builder/internal/recipe"
+	"image-builder/internal/testbed/gitserver"
 )
 
 const mirrors = "/var/lib/buildkite-agent/git-mirrors/"

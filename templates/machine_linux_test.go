@@ -14,9 +14,9 @@ import (
 	"image-builder/internal/component"
 	"image-builder/internal/disk"
 	"image-builder/internal/mountns"
-	"image-builder/internal/programtest"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/nspawn"
+	"image-builder/internal/testbed/programtest"
 	"image-builder/templates"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"image-builder/internal/gitserver"
+	"image-builder/internal/testbed/gitserver"
 )
 
 // TestPrivateRepositoryIsMirroredAndTheImageBoots walks the main road: the example's script mirrors a private repository

@@ -16,7 +16,7 @@ import (
 
 	"image-builder/internal/base/basetest"
 	"image-builder/internal/image"
-	"image-builder/internal/programtest"
+	"image-builder/internal/testbed/programtest"
 )
 
 // builder is a data directory with the Debian base in it, and the program to use it with.

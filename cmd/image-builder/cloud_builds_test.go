@@ -10,7 +10,11 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"image-builder/internal/aws/awstest"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/imagebuilder"
+	"image-builder/internal/testbed/ssm"
+	"image-builder/internal/testbed/wire"
 )
 
 // ownStack is a stack of ours in little: what start, status and logs read of it, and one resource.
@@ -35,10 +39,10 @@ func groups(name string) (images, runs string) {
 func buildVerbs() map[string]verb {
 	return map[string]verb{
 		// pipeline NAME [manual|disabled]: a stack of ours, with its pipeline
-		"pipeline": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"pipeline": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 2)
 			images, runs := groups(args[0])
-			p := awstest.Pipeline{
+			p := imagebuilder.Pipeline{
 				Name: args[0], Base: "ssm:/buildkite/base-ami", Output: "/buildkite/agent-ami", LogGroup: images, PipelineLogs: runs,
 				Schedule: "cron(0 0 * * ? *)", TimeZone: "Europe/Berlin", DisableAfter: 3,
 			}
@@ -51,7 +55,7 @@ func buildVerbs() map[string]verb {
 			}
 
 			arn := cloud.ImageBuilder.AddPipeline(p)
-			_, err := cloud.Do("cloudformation", "CreateStack", awstest.Values{
+			_, err := cloud.Do("cloudformation", "CreateStack", wire.Values{
 				"StackName": args[0], "TemplateBody": fmt.Sprintf(ownStack, arn, images, runs),
 			})
 			ts.Check(err)
@@ -59,11 +63,11 @@ func buildVerbs() map[string]verb {
 		},
 		// next FIELD=VALUE…: what the next build does: fail=BUILDING, reason=FILE, component=, step=, error=,
 		// lines=FILE, stay=BUILDING (until it is cancelled)
-		"next": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"next": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			cloud.ImageBuilder.Next(script(ts, args))
 		},
 		// build NAME schedule|hand [going]: a build, to its end unless it is to be left going
-		"build": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"build": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 3)
 			arn := begin(ts, cloud, args[0], args[1] == "schedule")
 			if len(args) == 2 {
@@ -71,14 +75,14 @@ func buildVerbs() map[string]verb {
 			}
 		},
 		// await-state VERSION STATE: waits until an image has come so far
-		"await-state": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"await-state": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			patiently(ts, func() bool {
-				return slices.ContainsFunc(cloud.ImageBuilder.Images(), func(i awstest.Image) bool { return i.Version == args[0] && i.Status == args[1] })
+				return slices.ContainsFunc(cloud.ImageBuilder.Images(), func(i imagebuilder.Image) bool { return i.Version == args[0] && i.Status == args[1] })
 			})
 		},
 		// await-calls SERVICE OPERATION N: waits until so many more were made
-		"await-calls": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"await-calls": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 3)
 			n, err := strconv.Atoi(args[2])
 			ts.Check(err)
@@ -86,55 +90,55 @@ func buildVerbs() map[string]verb {
 			patiently(ts, func() bool { return cloud.Calls(args[0], args[1]) >= until })
 		},
 		// cancel VERSION: somebody cancels a build
-		"cancel": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"cancel": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
-			_, err := cloud.Do("imagebuilder", "CancelImageCreation", awstest.Values{
+			_, err := cloud.Do("imagebuilder", "CancelImageCreation", wire.Values{
 				"imageBuildVersionArn": versioned(ts, cloud, args[0]), "clientToken": "cancel " + args[0],
 			})
 			ts.Check(err)
 		},
 		// images N: so many were begun
-		"images": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"images": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			if n := fmt.Sprint(len(cloud.ImageBuilder.Images())); n != args[0] {
 				ts.Fatalf("%s images were begun, not %s", n, args[0])
 			}
 		},
 		// put-parameter NAME VALUE: somebody writes a parameter; new-ami: the ID of an AMI that is made for it
-		"put-parameter": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"put-parameter": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			value := args[1]
 			if value == "new-ami" {
-				value = cloud.EC2.AddAMI(awstest.AMI{})
+				value = cloud.EC2.AddAMI(ec2.AMI{})
 			}
-			cloud.SSM.Put(awstest.Parameter{Name: args[0], Value: value})
+			cloud.SSM.Put(ssm.Parameter{Name: args[0], Value: value})
 		},
 		// remove-parameter NAME
-		"remove-parameter": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"remove-parameter": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			cloud.SSM.Remove(args[0])
 		},
 		// print-parameter NAME: prints what it holds
-		"print-parameter": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"print-parameter": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			_, err := fmt.Fprintln(ts.Stdout(), cloud.SSM.Value(args[0]))
 			ts.Check(err)
 		},
 		// log NAME images|pipeline STREAM FILE: writes lines
-		"log": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"log": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 4, 4)
 			images, runs := groups(args[0])
 			cloud.Logs.Write(map[string]string{"images": images, "pipeline": runs}[args[1]], args[2], lines(ts, args[3])...)
 		},
 		// drop-logs NAME: the groups are gone
-		"drop-logs": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"drop-logs": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			images, runs := groups(args[0])
 			cloud.Logs.RemoveGroup(images)
 			cloud.Logs.RemoveGroup(runs)
 		},
 		// pages N: lists and logs come in pages of N, some of them empty
-		"pages": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"pages": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			n, err := strconv.ParseInt(args[0], 10, 64)
 			ts.Check(err)
@@ -157,8 +161,8 @@ func patiently(ts *testscript.TestScript, come func() bool) {
 }
 
 // script reads what a build is to do.
-func script(ts *testscript.TestScript, args []string) awstest.Script {
-	s := awstest.Script{Polls: map[string]int{}}
+func script(ts *testscript.TestScript, args []string) imagebuilder.Script {
+	s := imagebuilder.Script{Polls: map[string]int{}}
 	for _, arg := range args {
 		field, value, _ := strings.Cut(arg, "=")
 		switch field {
@@ -193,12 +197,12 @@ func lines(ts *testscript.TestScript, file string) []string {
 }
 
 // begin starts a build of a pipeline and returns its image's ARN.
-func begin(ts *testscript.TestScript, cloud *awstest.Cloud, name string, scheduled bool) string {
-	pipeline := "arn:aws:imagebuilder:" + awstest.Region + ":" + awstest.Account + ":image-pipeline/" + name
+func begin(ts *testscript.TestScript, cloud *testbed.Cloud, name string, scheduled bool) string {
+	pipeline := "arn:aws:imagebuilder:" + wire.Region + ":" + wire.Account + ":image-pipeline/" + name
 	if scheduled {
 		return cloud.ImageBuilder.RunScheduled(pipeline)
 	}
-	out, err := cloud.Do("imagebuilder", "StartImagePipelineExecution", awstest.Values{
+	out, err := cloud.Do("imagebuilder", "StartImagePipelineExecution", wire.Values{
 		"imagePipelineArn": pipeline, "clientToken": fmt.Sprint("begin ", len(cloud.ImageBuilder.Images())),
 	})
 	ts.Check(err)
@@ -206,7 +210,7 @@ func begin(ts *testscript.TestScript, cloud *awstest.Cloud, name string, schedul
 }
 
 // versioned returns the ARN of the image of a version.
-func versioned(ts *testscript.TestScript, cloud *awstest.Cloud, version string) string {
+func versioned(ts *testscript.TestScript, cloud *testbed.Cloud, version string) string {
 	for _, image := range cloud.ImageBuilder.Images() {
 		if image.Version == version {
 			return image.ARN

@@ -11,30 +11,33 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"image-builder/internal/aws/awstest"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/ssm"
+	"image-builder/internal/testbed/wire"
 )
 
 func preflightVerbs() map[string]verb {
 	return map[string]verb{
 		// ami ID [KEY=VALUE…]: there is an AMI; keys are name, owner, arch, root, size (GiB), state, age (days)
-		"ami": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"ami": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 8)
 			cloud.EC2.AddAMI(amiOf(ts, args[0], pairs(ts, args[1:])))
 		},
 		// ssm NAME VALUE [TYPE [DATATYPE]]: a parameter is set, whatever it was
-		"ssm": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"ssm": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 4)
 			args = append(args, "", "")
 			cloud.SSM.Remove(args[0])
-			cloud.SSM.Put(awstest.Parameter{Name: args[0], Value: args[1], Type: args[2], DataType: args[3]})
+			cloud.SSM.Put(ssm.Parameter{Name: args[0], Value: args[1], Type: args[2], DataType: args[3]})
 		},
 		// no-ssm NAME: there is no such parameter
-		"no-ssm": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"no-ssm": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			cloud.SSM.Remove(args[0])
 		},
 		// ssm-is NAME VALUE [DATATYPE]: a parameter holds this
-		"ssm-is": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"ssm-is": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 3)
 			p, _ := cloud.SSM.Parameter(args[0])
 			if p.Value != args[1] || (len(args) == 3 && p.DataType != args[2]) {
@@ -42,24 +45,24 @@ func preflightVerbs() map[string]verb {
 			}
 		},
 		// subnet ID TARGET [public]: there is a subnet whose default route leads there; local: it has none
-		"subnet": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"subnet": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 3)
 			vpc := strings.Replace(args[0], "subnet-", "vpc-", 1)
-			routes := []awstest.Route{{Destination: "10.0.0.0/24", Target: "local"}}
+			routes := []ec2.Route{{Destination: "10.0.0.0/24", Target: "local"}}
 			if target, gone := strings.CutSuffix(args[1], "!"); target != "local" {
-				routes = append(routes, awstest.Route{Destination: "0.0.0.0/0", Target: target, Blackhole: gone})
+				routes = append(routes, ec2.Route{Destination: "0.0.0.0/0", Target: target, Blackhole: gone})
 			}
-			cloud.EC2.AddSubnet(awstest.Subnet{ID: args[0], VPC: vpc, Public: len(args) == 3})
-			cloud.EC2.AddRouteTable(awstest.RouteTable{ID: strings.Replace(args[0], "subnet-", "rtb-", 1), VPC: vpc, Main: true, Routes: routes})
+			cloud.EC2.AddSubnet(ec2.Subnet{ID: args[0], VPC: vpc, Public: len(args) == 3})
+			cloud.EC2.AddRouteTable(ec2.RouteTable{ID: strings.Replace(args[0], "subnet-", "rtb-", 1), VPC: vpc, Main: true, Routes: routes})
 		},
 		// endpoints SUBNET SERVICE…: the VPC of a subnet reaches these services
-		"endpoints": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"endpoints": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 10)
 			vpc := strings.Replace(args[0], "subnet-", "vpc-", 1)
 
 			table := strings.Replace(args[0], "subnet-", "rtb-", 1)
 			for _, service := range args[1:] {
-				e := awstest.Endpoint{VPC: vpc, Service: "com.amazonaws." + awstest.Region + "." + service}
+				e := ec2.Endpoint{VPC: vpc, Service: "com.amazonaws." + wire.Region + "." + service}
 				if service == "s3" {
 					e.Type = "Gateway"
 					e.Tables = []string{table}
@@ -68,7 +71,7 @@ func preflightVerbs() map[string]verb {
 			}
 		},
 		// serve FILE: the file is at $URL, over HTTP
-		"serve": func(ts *testscript.TestScript, _ *awstest.Cloud, args []string) {
+		"serve": func(ts *testscript.TestScript, _ *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			body, err := os.ReadFile(ts.MkAbs(args[0]))
 			ts.Check(err)
@@ -94,8 +97,8 @@ func pairs(ts *testscript.TestScript, args []string) map[string]string {
 	return values
 }
 
-func amiOf(ts *testscript.TestScript, id string, values map[string]string) awstest.AMI {
-	ami := awstest.AMI{ID: id}
+func amiOf(ts *testscript.TestScript, id string, values map[string]string) ec2.AMI {
+	ami := ec2.AMI{ID: id}
 	for key, value := range values {
 		switch key {
 		case "name":

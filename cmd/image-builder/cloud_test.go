@@ -13,7 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"image-builder/internal/aws/awstest"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/wire"
 )
 
 // TestCloud runs what a user would type against an AWS account of its own: testdata/cloud/*.txtar. The command "cloud"
@@ -23,7 +24,7 @@ func TestCloud(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/cloud",
 		Setup: func(env *testscript.Env) error {
-			cloud := awstest.Start(env.T().(testing.TB))
+			cloud := testbed.Start(env.T().(testing.TB))
 			env.Vars = append(env.Vars, cloud.Env()...)
 			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "IMAGE_BUILDER_DATA_DIR="+filepath.Join(env.WorkDir, "data"))
 			env.Values[cloudKey{}] = cloud
@@ -52,7 +53,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 type cloudKey struct{}
 
 // verb is what a script can do to its cloud, or see in it. A failed verb ends the script.
-type verb func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string)
+type verb func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string)
 
 // verbs are those of every area; its file says what they do.
 func verbs() map[string]verb {
@@ -71,13 +72,13 @@ func runVerb(ts *testscript.TestScript, neg bool, args []string) {
 	if do == nil {
 		ts.Fatalf("cloud %s: there is no such verb; there are: %s", args[0], strings.Join(slices.Sorted(maps.Keys(verbs())), ", "))
 	}
-	do(ts, ts.Value(cloudKey{}).(*awstest.Cloud), args[1:])
+	do(ts, ts.Value(cloudKey{}).(*testbed.Cloud), args[1:])
 }
 
 func generalVerbs() map[string]verb {
 	return map[string]verb{
 		// fail SERVICE OPERATION throttled|expired|cut|cut-late|CODE [TIMES]: the next calls are refused so
-		"fail": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"fail": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 4)
 			times := 1
 
@@ -87,24 +88,24 @@ func generalVerbs() map[string]verb {
 				ts.Check(err)
 			}
 
-			fault, known := map[string]awstest.Fault{
-				"throttled": awstest.Throttled, "expired": awstest.ExpiredToken, "cut": awstest.Cut, "cut-late": awstest.CutLate,
+			fault, known := map[string]wire.Fault{
+				"throttled": wire.Throttled, "expired": wire.ExpiredToken, "cut": wire.Cut, "cut-late": wire.CutLate,
 			}[args[2]]
 			if !known {
-				fault = awstest.Fault{Code: args[2], Message: "no " + args[1] + " today"}
+				fault = wire.Fault{Code: args[2], Message: "no " + args[1] + " today"}
 			}
 
 			cloud.Fail(args[0], args[1], fault, times)
 		},
 		// calls SERVICE OPERATION N: so many were made
-		"calls": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"calls": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 3)
 			if n := strconv.Itoa(cloud.Calls(args[0], args[1])); n != args[2] {
 				ts.Fatalf("%s.%s was called %s times, not %s", args[0], args[1], n, args[2])
 			}
 		},
 		// objects BUCKET: prints the keys, one a line
-		"objects": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"objects": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			keys, err := cloud.S3.Keys(args[0])
 			ts.Check(err)
@@ -112,7 +113,7 @@ func generalVerbs() map[string]verb {
 			ts.Check(err)
 		},
 		// put BUCKET KEY FILE: stores an object
-		"put": func(ts *testscript.TestScript, cloud *awstest.Cloud, args []string) {
+		"put": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 3)
 			body, err := os.ReadFile(ts.MkAbs(args[2]))
 			ts.Check(err)

@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/random"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
-	"image-builder/internal/gitserver"
+	"image-builder/internal/testbed/gitserver"
 )
 
 // TestReadyMadeComponents bakes everything that a recipe offers without a script, and looks into the image.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"image-builder/internal/programtest"
+	"image-builder/internal/testbed/programtest"
 )
 
 // Reading what nobody writes cannot be interrupted; Ctrl-C ends it all the same, if not at once.

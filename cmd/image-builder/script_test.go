@@ -6,7 +6,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"image-builder/internal/programtest"
+	"image-builder/internal/testbed/programtest"
 )
 
 // tests runs the tests and removes the program that they built.

@@ -10,15 +10,19 @@ import (
 	"time"
 
 	"image-builder/internal/aws"
-	"image-builder/internal/aws/awstest"
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/snapshot"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/ebs"
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/ssm"
+	"image-builder/internal/testbed/wire"
 )
 
 // cloud is an account with a resolver whose AMIs are there.
 type cloud struct {
-	*awstest.Cloud
+	*testbed.Cloud
 	Resolver
 }
 
@@ -27,7 +31,7 @@ func newCloud(tb testing.TB) *cloud {
 	if os.Geteuid() != 0 {
 		tb.Skip("needs root: loop devices and mounts")
 	}
-	account := awstest.Start(tb)
+	account := testbed.Start(tb)
 	session := aws.NewSession(account.Config())
 	machines := &aws.EC2{Session: session}
 	r, store := resolver(tb)
@@ -42,7 +46,7 @@ func newCloud(tb testing.TB) *cloud {
 }
 
 // addAMI makes a public AMI of Buildkite's of a disk.
-func (c *cloud) addAMI(tb testing.TB, path string, ami awstest.AMI) string {
+func (c *cloud) addAMI(tb testing.TB, path string, ami ec2.AMI) string {
 	tb.Helper()
 	file, err := os.Open(path)
 	if err != nil {
@@ -66,7 +70,7 @@ func (c *cloud) addAMI(tb testing.TB, path string, ami awstest.AMI) string {
 	ami.Owner = image.Buildkite
 	ami.Public = true
 	ami.RootSize = 1
-	ami.Snapshot, err = c.EBS.AddSnapshot(awstest.Snapshot{Owner: image.Buildkite, Public: true, Size: 1}, blocks)
+	ami.Snapshot, err = c.EBS.AddSnapshot(ebs.Snapshot{Owner: image.Buildkite, Public: true, Size: 1}, blocks)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -129,17 +133,17 @@ func TestAMIsOfEveryLayoutBecomeBases(t *testing.T) {
 	for name, layout := range layouts {
 		t.Run(name, func(t *testing.T) {
 			path := laidOut(t, layout, name)
-			id := c.addAMI(t, path, awstest.AMI{Name: "stack " + name, BootMode: "uefi-preferred", ENA: true, IMDS: "v2.0"})
+			id := c.addAMI(t, path, ec2.AMI{Name: "stack " + name, BootMode: "uefi-preferred", ENA: true, IMDS: "v2.0"})
 
 			got, err := c.Resolve(t.Context(), id)
 			if err != nil {
 				t.Fatal(err)
 			}
 			same(t, path, got.Disk)
-			if a := got.AMI; got.Name != id || a.BootMode != "uefi-preferred" || !a.ENA || a.IMDS != "v2.0" || a.RootDevice != "/dev/xvda" || got.Region != awstest.Region {
+			if a := got.AMI; got.Name != id || a.BootMode != "uefi-preferred" || !a.ENA || a.IMDS != "v2.0" || a.RootDevice != "/dev/xvda" || got.Region != wire.Region {
 				t.Errorf("got %+v of %+v", got, got.AMI)
 			}
-			if own, ok := c.EBS.Snapshot(got.Snapshot); !ok || own.Owner != awstest.Account || own.Tags[SourceTag] == "" {
+			if own, ok := c.EBS.Snapshot(got.Snapshot); !ok || own.Owner != wire.Account || own.Tags[SourceTag] == "" {
 				t.Errorf("its snapshot %s is not the account's copy: %+v", got.Snapshot, own)
 			}
 
@@ -156,8 +160,8 @@ func TestNewerAMIOfAParameterBringsWhatDiffers(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
 	path := laidOut(t, layouts["whole disk"], "first")
-	old := c.addAMI(t, path, awstest.AMI{Name: "first"})
-	c.SSM.Put(awstest.Parameter{Name: "/base-ami", Value: old})
+	old := c.addAMI(t, path, ec2.AMI{Name: "first"})
+	c.SSM.Put(ssm.Parameter{Name: "/base-ami", Value: old})
 	first, err := c.Resolve(t.Context(), "ssm:/base-ami")
 	if err != nil || first.Name != old {
 		t.Fatalf("got %+v, %v", first, err)
@@ -165,7 +169,7 @@ func TestNewerAMIOfAParameterBringsWhatDiffers(t *testing.T) {
 
 	shell(t, filepath.Dir(path), `cp --reflink=never --sparse=always disk.raw newer.raw; head -c 600000 /dev/urandom >more; debugfs -w -R "write more more" newer.raw`)
 	newer := filepath.Join(filepath.Dir(path), "newer.raw")
-	c.SSM.Put(awstest.Parameter{Name: "/base-ami", Value: c.addAMI(t, newer, awstest.AMI{Name: "second"})})
+	c.SSM.Put(ssm.Parameter{Name: "/base-ami", Value: c.addAMI(t, newer, ec2.AMI{Name: "second"})})
 	second, err := c.Resolve(t.Context(), "ssm:/base-ami")
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +181,7 @@ func TestNewerAMIOfAParameterBringsWhatDiffers(t *testing.T) {
 func TestAMIsThatAreNotPulled(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
-	pending := c.EC2.AddAMI(awstest.AMI{State: "pending"})
+	pending := c.EC2.AddAMI(ec2.AMI{State: "pending"})
 	for reference, reason := range map[string]string{pending: "is pending", "ami-0123456789abcdef0": "does not exist"} {
 		if _, err := c.Resolve(t.Context(), reference); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("got %v, want one that says %q", err, reason)

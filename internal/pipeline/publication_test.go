@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"image-builder/internal/aws"
-	"image-builder/internal/aws/awstest"
 	"image-builder/internal/image"
 	"image-builder/internal/pipeline"
 	"image-builder/internal/publish"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/ssm"
+	"image-builder/internal/testbed/wire"
 )
 
 // publisher says that an AMI is available.
@@ -26,11 +29,11 @@ func (p publisher) AMI(context.Context, publish.Request) (image.Published, error
 
 func TestParameterNamesTheAMIBeforeTheMessageIsSent(t *testing.T) {
 	t.Parallel()
-	cloud := awstest.Start(t)
+	cloud := testbed.Start(t)
 	session := aws.NewSession(cloud.Config())
 	topic := cloud.SNS.AddTopic("images")
-	ami := cloud.EC2.AddAMI(awstest.AMI{})
-	cloud.SSM.Put(awstest.Parameter{Name: "/typed", Value: cloud.EC2.AddAMI(awstest.AMI{}), DataType: "aws:ec2:image"})
+	ami := cloud.EC2.AddAMI(ec2.AMI{})
+	cloud.SSM.Put(ssm.Parameter{Name: "/typed", Value: cloud.EC2.AddAMI(ec2.AMI{}), DataType: "aws:ec2:image"})
 	p := pipeline.Publication{
 		Publisher: publisher{ami}, Parameters: &aws.Parameters{Session: session}, Topics: &aws.Topics{Session: session},
 		Pause: func(context.Context, time.Duration) error { return nil },
@@ -52,7 +55,7 @@ func TestParameterNamesTheAMIBeforeTheMessageIsSent(t *testing.T) {
 
 func TestNothingIsSaidOfAnAMIThatIsNotThere(t *testing.T) {
 	t.Parallel()
-	cloud := awstest.Start(t)
+	cloud := testbed.Start(t)
 	session := aws.NewSession(cloud.Config())
 	topic := cloud.SNS.AddTopic("images")
 	p := pipeline.Publication{Publisher: publisher{}, Parameters: &aws.Parameters{Session: session}, Topics: &aws.Topics{Session: session}}
@@ -61,8 +64,8 @@ func TestNothingIsSaidOfAnAMIThatIsNotThere(t *testing.T) {
 	}
 
 	// Nor of one whose parameter could not be written.
-	p.Publisher = publisher{cloud.EC2.AddAMI(awstest.AMI{})}
-	cloud.Fail("ssm", "PutParameter", awstest.Fault{Code: "AccessDeniedException", Message: "no"}, 1)
+	p.Publisher = publisher{cloud.EC2.AddAMI(ec2.AMI{})}
+	cloud.Fail("ssm", "PutParameter", wire.Fault{Code: "AccessDeniedException", Message: "no"}, 1)
 	_, err := p.Run(t.Context(), publish.Request{}, pipeline.Announcement{Parameter: "/out", Topic: topic})
 	if err == nil || !strings.Contains(err.Error(), "/out") {
 		t.Errorf("got %v", err)

@@ -12,15 +12,18 @@ import (
 	"time"
 
 	"image-builder/internal/aws"
-	"image-builder/internal/aws/awstest"
 	"image-builder/internal/image"
 	"image-builder/internal/publish"
 	"image-builder/internal/snapshot"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/ebs"
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/wire"
 )
 
 // account is a test server with a publisher, a base that lies here and in the account, and an image baked from it.
 type account struct {
-	*awstest.Cloud
+	*testbed.Cloud
 	publish.Publisher
 	base  image.Base
 	image image.Image
@@ -30,7 +33,7 @@ const mib = 1 << 20
 
 func newAccount(tb testing.TB, encrypted bool) account {
 	tb.Helper()
-	cloud := awstest.Start(tb)
+	cloud := testbed.Start(tb)
 	session := aws.NewSession(cloud.Config())
 	machines := &aws.EC2{Session: session}
 	bounds := snapshot.DefaultBounds
@@ -51,7 +54,7 @@ func newAccount(tb testing.TB, encrypted bool) account {
 		}
 		blocks[index] = block
 	}
-	own, err := cloud.EBS.AddSnapshot(awstest.Snapshot{Size: 1, Encrypted: encrypted}, blocks)
+	own, err := cloud.EBS.AddSnapshot(ebs.Snapshot{Size: 1, Encrypted: encrypted}, blocks)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -60,7 +63,7 @@ func newAccount(tb testing.TB, encrypted bool) account {
 		IMDS: "v2.0", TPM: "v2.0", SRIOV: "simple", Platform: "Linux/UNIX", Virtualization: "hvm", Volume: image.Volume{Type: "gp3", Throughput: 250},
 		Others: []image.Device{{Name: "/dev/sdb", Virtual: "ephemeral0"}},
 	}
-	a.base = image.Base{Name: ami.ID, Disk: file(tb, disk), Size: int64(len(disk)), AMI: &ami, Snapshot: own, Region: awstest.Region}
+	a.base = image.Base{Name: ami.ID, Disk: file(tb, disk), Size: int64(len(disk)), AMI: &ami, Snapshot: own, Region: wire.Region}
 
 	disk = bytes.Clone(disk)
 	copy(disk[3*snapshot.BlockSize:], "changed")
@@ -110,7 +113,7 @@ func TestImageBecomesAnAMILikeItsBase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := a.Calls("ebs", "PutSnapshotBlock"); n != 2 || got.Blocks != 2 || got.Parent != a.base.Snapshot || got.Region != awstest.Region {
+	if n := a.Calls("ebs", "PutSnapshotBlock"); n != 2 || got.Blocks != 2 || got.Parent != a.base.Snapshot || got.Region != wire.Region {
 		t.Errorf("%d blocks were sent: %+v", n, got)
 	}
 	a.holds(t, got.Snapshot)
@@ -147,8 +150,8 @@ func TestWhatIsSentWithoutAParent(t *testing.T) {
 		"encrypted by default, base not":        {func(a *account) { a.EBS.EncryptByDefault(true) }, false},
 		"base in another region":                {func(a *account) { a.base.Region = "us-east-1" }, false},
 		"base that is not an AMI":               {func(a *account) { a.base = image.Base{Name: "debian:bookworm"} }, false},
-		"registration that was not answered":    {func(a *account) { a.Fail("ec2", "RegisterImage", awstest.CutLate, 1) }, true},
-		"registration that was not carried out": {func(a *account) { a.Fail("ec2", "RegisterImage", awstest.Cut, 1) }, true},
+		"registration that was not answered":    {func(a *account) { a.Fail("ec2", "RegisterImage", wire.CutLate, 1) }, true},
+		"registration that was not carried out": {func(a *account) { a.Fail("ec2", "RegisterImage", wire.Cut, 1) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -210,7 +213,7 @@ func TestWhatIsBilledIsRefused(t *testing.T) {
 func TestNameThatIsTaken(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, false)
-	a.EC2.AddAMI(awstest.AMI{Name: "mine"})
+	a.EC2.AddAMI(ec2.AMI{Name: "mine"})
 	_, err := a.AMI(t.Context(), publish.Request{Image: a.image, Base: a.base, Name: "mine"})
 	if err == nil || !strings.Contains(err.Error(), "choose another name") {
 		t.Fatal(err)

@@ -13,21 +13,23 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-builder/internal/aws"
-	"image-builder/internal/aws/awstest"
 	"image-builder/internal/disk"
 	"image-builder/internal/snapshot"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/ebs"
+	"image-builder/internal/testbed/wire"
 )
 
 // account is a test server with clients of it.
 type account struct {
-	*awstest.Cloud
+	*testbed.Cloud
 	ebs *aws.EBS
 	ec2 *aws.EC2
 }
 
 func newAccount(tb testing.TB) account {
 	tb.Helper()
-	cloud := awstest.Start(tb)
+	cloud := testbed.Start(tb)
 	session := aws.NewSession(cloud.Config())
 	return account{cloud, &aws.EBS{Session: session}, &aws.EC2{Session: session}}
 }
@@ -188,21 +190,21 @@ func seeded(seed int) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 11)
 
 // storm makes the network and the service fail at random.
 func (a account) storm(random *rand.Rand) {
-	a.Disturb("ebs", func(*http.Request) awstest.Disturbance {
+	a.Disturb("ebs", func(*http.Request) wire.Disturbance {
 		switch n := rand.IntN(1000); {
 		case n < 15:
-			return awstest.CutRequest
+			return wire.CutRequest
 		case n < 30:
-			return awstest.CutAnswer
+			return wire.CutAnswer
 		case n == 30:
-			return awstest.Silence
+			return wire.Silence
 		}
-		return awstest.Calm
+		return wire.Calm
 	})
 	for _, operation := range []string{"StartSnapshot", "PutSnapshotBlock", "CompleteSnapshot", "GetSnapshotBlock", "ListSnapshotBlocks"} {
-		for _, fault := range []awstest.Fault{
+		for _, fault := range []wire.Fault{
 			{Code: "RequestThrottledException", Message: "slower"}, {Code: "InternalServerException", Message: "trouble", Status: 500},
-			{Code: "ThrottlingException", Message: "Rate exceeded"}, awstest.Cut, awstest.CutLate,
+			{Code: "ThrottlingException", Message: "Rate exceeded"}, wire.Cut, wire.CutLate,
 		} {
 			a.Fail("ebs", operation, fault, random.IntN(2))
 		}
@@ -218,7 +220,7 @@ func TestRandomDisksUnderRandomFaults(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			random := seeded(seed)
 			a.storm(random)
-			a.EBS.Limit(awstest.EBSLimits{Late: random.IntN(5), Completing: random.IntN(3), Puts: 200 + 2000*random.Float64(), Gets: -1})
+			a.EBS.Limit(ebs.Limits{Late: random.IntN(5), Completing: random.IntN(3), Puts: 200 + 2000*random.Float64(), Gets: -1})
 
 			base := newLocal(t, 8<<20+random.Int64N(8<<20))
 			base.scribble(t, random)

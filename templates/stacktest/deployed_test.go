@@ -9,7 +9,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/internal/aws/awstest"
+	"image-builder/internal/testbed/imagebuilder"
+	"image-builder/internal/testbed/ssm"
+	"image-builder/internal/testbed/wire"
 )
 
 // TestTheDeployedStackTellsOfItsImages deploys the template in the strict server, whose Image Builder then builds. Events,
@@ -30,12 +32,12 @@ func TestTheDeployedStackTellsOfItsImages(t *testing.T) {
 
 	for _, test := range []struct {
 		name   string
-		script awstest.Script
+		script imagebuilder.Script
 	}{
-		{"an image", awstest.Script{}},
-		{"a build that fails", awstest.Script{FailIn: "BUILDING", Reason: `Document "x" failed`}},
-		{"tests that fail", awstest.Script{FailIn: "TESTING"}},
-		{"another image", awstest.Script{}},
+		{"an image", imagebuilder.Script{}},
+		{"a build that fails", imagebuilder.Script{FailIn: "BUILDING", Reason: `Document "x" failed`}},
+		{"tests that fail", imagebuilder.Script{FailIn: "TESTING"}},
+		{"another image", imagebuilder.Script{}},
 	} {
 		w.ImageBuilder.Next(test.script)
 		arn := w.ImageBuilder.RunScheduled(outputs["Pipeline"])
@@ -77,20 +79,20 @@ func TestTheDeployedStackTellsOfItsImages(t *testing.T) {
 // deploy makes a stack of the template and returns its outputs.
 func (w *world) deploy(t *testing.T) map[string]string {
 	t.Helper()
-	w.SSM.Put(awstest.Parameter{Name: "/buildkite/base-ami", Type: "String", Value: w.base})
+	w.SSM.Put(ssm.Parameter{Name: "/buildkite/base-ami", Type: "String", Value: w.base})
 
-	if err := w.S3.CreateBucket("templates", awstest.Account); err != nil {
+	if err := w.S3.CreateBucket("templates", wire.Account); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.S3.Put("templates", "aws-stack.yml", rendered(t)); err != nil {
 		t.Fatal(err)
 	}
 
-	_, err := w.Do("cloudformation", "CreateStack", awstest.Values{
+	_, err := w.Do("cloudformation", "CreateStack", wire.Values{
 		"StackName": "Nightly-AMI", "TemplateURL": "https://templates.s3.eu-central-1.amazonaws.com/aws-stack.yml", "Capabilities": []any{"CAPABILITY_IAM"},
 		"Parameters": []any{
-			awstest.Values{"ParameterKey": "BaseAmiParameter", "ParameterValue": "/buildkite/base-ami"},
-			awstest.Values{"ParameterKey": "OutputAmiParameter", "ParameterValue": "/buildkite/agent-ami"},
+			wire.Values{"ParameterKey": "BaseAmiParameter", "ParameterValue": "/buildkite/base-ami"},
+			wire.Values{"ParameterKey": "OutputAmiParameter", "ParameterValue": "/buildkite/agent-ami"},
 		},
 	})
 	if err != nil {
@@ -98,7 +100,7 @@ func (w *world) deploy(t *testing.T) map[string]string {
 	}
 
 	for range 1000 {
-		out, err := w.Do("cloudformation", "DescribeStacks", awstest.Values{"StackName": "Nightly-AMI"})
+		out, err := w.Do("cloudformation", "DescribeStacks", wire.Values{"StackName": "Nightly-AMI"})
 		if err != nil {
 			t.Fatal(err)
 		}

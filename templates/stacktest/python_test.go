@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"testing"
 
-	"image-builder/internal/venv"
+	"image-builder/internal/testbed/venv"
 	"image-builder/templates/stacktest"
 )
 

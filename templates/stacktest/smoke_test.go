@@ -8,8 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/internal/aws/awstest"
-	"image-builder/internal/venv"
+	"image-builder/internal/testbed/imagebuilder"
+	"image-builder/internal/testbed/venv"
+	"image-builder/internal/testbed/wire"
 )
 
 func TestShellcheckFindsNothingInScripts(t *testing.T) {
@@ -59,11 +60,11 @@ func TestSmokeScript(t *testing.T) {
 	}{
 		"all holds": {func(*world) {}, 0, []string{"all held, in", "and nothing is left"}, nil},
 		"the build fails, and so does the cleaning": {func(w *world) {
-			w.ImageBuilder.Next(awstest.Script{FailIn: "BUILDING", Reason: "it did not work out"})
-			w.Fail("ssm", "DeleteParameter", awstest.Fault{Code: "AccessDeniedException", Message: "no"}, 1)
+			w.ImageBuilder.Next(imagebuilder.Script{FailIn: "BUILDING", Reason: "it did not work out"})
+			w.Fail("ssm", "DeleteParameter", wire.Fault{Code: "AccessDeniedException", Message: "no"}, 1)
 		}, 1, []string{"it did not work out", "remove by hand", "/base-ami: "}, []string{"parameter base-ami"}},
 		"it is interrupted while the image is built": {func(w *world) {
-			w.ImageBuilder.Next(awstest.Script{Polls: map[string]int{"BUILDING": 1000}})
+			w.ImageBuilder.Next(imagebuilder.Script{Polls: map[string]int{"BUILDING": 1000}})
 			w.interrupted = "BUILDING"
 		}, 130, []string{"removing what was made"}, nil},
 	} {

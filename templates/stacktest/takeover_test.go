@@ -7,18 +7,20 @@ import (
 	"strings"
 	"testing"
 
-	"image-builder/internal/aws/awstest"
-	"image-builder/internal/programtest"
-	"image-builder/internal/venv"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/programtest"
+	"image-builder/internal/testbed/ssm"
+	"image-builder/internal/testbed/venv"
 )
 
 // TestAStackOfTheAWSCLIIsTakenOver makes a stack without this program, by AWS's own CLI, and goes on with the program.
 func TestAStackOfTheAWSCLIIsTakenOver(t *testing.T) {
 	t.Parallel()
-	cloud := awstest.Start(t)
+	cloud := testbed.Start(t)
 	dir := t.TempDir()
-	base := cloud.EC2.AddAMI(awstest.AMI{Name: "buildkite-stack-linux-x86_64", Owner: "172840064832", Public: true})
-	cloud.SSM.Put(awstest.Parameter{Name: "/buildkite/base-ami", Value: base})
+	base := cloud.EC2.AddAMI(ec2.AMI{Name: "buildkite-stack-linux-x86_64", Owner: "172840064832", Public: true})
+	cloud.SSM.Put(ssm.Parameter{Name: "/buildkite/base-ami", Value: base})
 	run := func(program string, args ...string) string {
 		t.Helper()
 		command := exec.CommandContext(t.Context(), program, args...)

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/internal/venv"
+	"image-builder/internal/testbed/venv"
 )
 
 // validate runs AWS's cloudformation-validate on files and returns the errors and warnings of each: rule, resource or

@@ -19,9 +19,13 @@ import (
 	"testing"
 	"time"
 
-	"image-builder/internal/aws/awstest"
-	"image-builder/internal/programtest"
-	"image-builder/internal/venv"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/cloudformation"
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/imagebuilder"
+	"image-builder/internal/testbed/programtest"
+	"image-builder/internal/testbed/venv"
+	"image-builder/internal/testbed/wire"
 )
 
 func TestMain(m *testing.M) {
@@ -33,7 +37,7 @@ func TestMain(m *testing.M) {
 // world is an account with every service that the smoke script uses: the strict server's, and moto's for those that carry
 // messages. What CloudFormation makes in the one is made in the other.
 type world struct {
-	*awstest.Cloud
+	*testbed.Cloud
 	moto *emulator
 	env  []string // for whoever asks either
 	base string   // Buildkite's AMI
@@ -48,11 +52,11 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{Cloud: awstest.Start(t), temporary: t.TempDir()}
+	w := &world{Cloud: testbed.Start(t), temporary: t.TempDir()}
 	// A profile without a name is one that boto does not find.
 	w.env = slices.DeleteFunc(w.Env(), func(v string) bool { return strings.HasSuffix(v, "=") })
 	w.moto = emulate(t, w.env...)
-	w.base = w.EC2.AddAMI(awstest.AMI{Name: "buildkite-stack-linux-x86_64", Owner: "172840064832", Public: true})
+	w.base = w.EC2.AddAMI(ec2.AMI{Name: "buildkite-stack-linux-x86_64", Owner: "172840064832", Public: true})
 	w.CloudFormation.OnCreate("AWS::SNS::Topic", w.addTopic)
 	w.CloudFormation.OnCreate("AWS::StepFunctions::StateMachine", w.addMachine)
 	w.CloudFormation.OnCreate("AWS::Events::Rule", w.addRule)
@@ -61,12 +65,12 @@ func newWorld(t *testing.T) *world {
 
 func first(list any) map[string]any { return list.([]any)[0].(map[string]any) }
 
-func (w *world) addTopic(r awstest.Resource) error {
+func (w *world) addTopic(r cloudformation.Resource) error {
 	_, err := w.moto.try("sns", "create_topic", object{"Name": lastName(r.PhysicalID)})
 	return err
 }
 
-func (w *world) addMachine(r awstest.Resource) error {
+func (w *world) addMachine(r cloudformation.Resource) error {
 	definition, err := json.Marshal(r.Properties["Definition"])
 	if err != nil {
 		return err
@@ -88,7 +92,7 @@ func (w *world) addMachine(r awstest.Resource) error {
 }
 
 // addRule has the rule's events go to a queue of its target's name, as moto's EventBridge cannot start state machines.
-func (w *world) addRule(r awstest.Resource) error {
+func (w *world) addRule(r cloudformation.Resource) error {
 	pattern, err := json.Marshal(r.Properties["EventPattern"])
 	if err != nil {
 		return err
@@ -117,7 +121,7 @@ func (w *world) addRule(r awstest.Resource) error {
 func (w *world) smoke(t *testing.T) (int, string) {
 	t.Helper()
 	mappings := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(out, "Mappings:\n  AWSRegion2AMI:\n    %s: {linuxamd64: %s}\n", awstest.Region, w.base)
+		fmt.Fprintf(out, "Mappings:\n  AWSRegion2AMI:\n    %s: {linuxamd64: %s}\n", wire.Region, w.base)
 	}))
 	t.Cleanup(mappings.Close)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
@@ -127,7 +131,7 @@ func (w *world) smoke(t *testing.T) (int, string) {
 	script.Env = append(slices.Clip(w.env),
 		"AWS_ENDPOINT_URL_SNS="+w.moto.url, "AWS_ENDPOINT_URL_SQS="+w.moto.url, "HOME="+t.TempDir(), "TMPDIR="+w.temporary,
 		"PATH="+awsCLI(t)+":"+os.Getenv("PATH"), "SMOKE_PROGRAM="+programtest.Path(t),
-		"SMOKE_REGION="+awstest.Region, "SMOKE_ACCOUNT="+awstest.Account, "SMOKE_COSTS=accepted", "SMOKE_MAPPINGS="+mappings.URL, "SMOKE_PAUSE=1",
+		"SMOKE_REGION="+wire.Region, "SMOKE_ACCOUNT="+wire.Account, "SMOKE_COSTS=accepted", "SMOKE_MAPPINGS="+mappings.URL, "SMOKE_PAUSE=1",
 	)
 
 	var said bytes.Buffer
@@ -196,7 +200,7 @@ func (w *world) tell(ctx context.Context, interrupt func() error) error {
 	}
 }
 
-func (w *world) event(image awstest.Image) error {
+func (w *world) event(image imagebuilder.Image) error {
 	if _, err := w.moto.try("events", "put_events", object{"Entries": []any{object{
 		"Source": "aws.imagebuilder", "DetailType": "EC2 Image Builder Image State Change", "Resources": []string{image.ARN},
 		"Detail": `{"previous-state": {"status": "INTEGRATING"}, "state": {"status": "` + image.Status + `"}}`,
@@ -258,7 +262,7 @@ func (w *world) left(t *testing.T, said string) []string {
 	}
 
 	for _, image := range w.ImageBuilder.Images() {
-		if _, err := w.Do("imagebuilder", "GetImage", awstest.Values{"imageBuildVersionArn": image.ARN}); err == nil {
+		if _, err := w.Do("imagebuilder", "GetImage", wire.Values{"imageBuildVersionArn": image.ARN}); err == nil {
 			all = append(all, "image "+image.ARN)
 		}
 	}
@@ -268,7 +272,7 @@ func (w *world) left(t *testing.T, said string) []string {
 		{"stack", "cloudformation", "DescribeStacks", "Stacks", "StackName"},
 		{"log group", "logs", "DescribeLogGroups", "logGroups", "logGroupName"},
 	} {
-		out, err := w.Do(list.service, list.operation, awstest.Values{})
+		out, err := w.Do(list.service, list.operation, wire.Values{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -288,14 +292,14 @@ func (w *world) left(t *testing.T, said string) []string {
 }
 
 // asList reads a list of structures, which the services write in two ways.
-func asList(v any) []awstest.Values {
-	if list, ok := v.([]awstest.Values); ok {
+func asList(v any) []wire.Values {
+	if list, ok := v.([]wire.Values); ok {
 		return list
 	}
-	var list []awstest.Values
+	var list []wire.Values
 	items, _ := v.([]any)
 	for _, item := range items {
-		list = append(list, item.(awstest.Values))
+		list = append(list, item.(wire.Values))
 	}
 	return list
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"image-builder/internal/venv"
+	"image-builder/internal/testbed/venv"
 	"image-builder/templates/stacktest"
 )
 

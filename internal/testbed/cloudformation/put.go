@@ -1,0 +1,98 @@
+package cloudformation
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"image-builder/internal/testbed/wire"
+)
+
+// somebodyElses is the template of a stack that this project did not make.
+const somebodyElses = `Description: a stack of somebody else's
+Resources:
+  Topic:
+    Type: AWS::SNS::Topic
+`
+
+// Put puts a stack there, with the resources of its template, in any status; it returns its ARN. In a status that is in
+// progress it stays until a test puts it into another one by Turn. One in ROLLBACK_COMPLETE has failed to be made, for
+// the reason given, and has no resources.
+func (c *Service) Put(given Stack) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.find(given.Name) != nil {
+		return "", fmt.Errorf("put stack %s: there is one of that name", given.Name)
+	}
+	text := given.Template
+	if text == "" {
+		text = somebodyElses
+	}
+
+	t, err := parseTemplate(text)
+	if err != nil {
+		return "", fmt.Errorf("put stack %s: %w", given.Name, err)
+	}
+	var parameters []any
+	for name, value := range given.Parameters {
+		parameters = append(parameters, wire.Values{"ParameterKey": name, "ParameterValue": value})
+	}
+
+	filled, err := c.fill(t, wire.Values{"Parameters": parameters}, nil)
+	if err != nil {
+		return "", fmt.Errorf("put stack %s: %w", given.Name, err)
+	}
+	s := c.newStack(given.Name)
+	c.turn(s, "REVIEW_IN_PROGRESS", "User Initiated")
+
+	if given.Status == "REVIEW_IN_PROGRESS" {
+		return s.id, nil
+	}
+
+	if given.Status == "ROLLBACK_COMPLETE" {
+		failing := slices.Sorted(maps.Keys(t.data.Section("Resources")))[0]
+		c.failures = append(c.failures, &failure{failing, cmp.Or(given.Reason, "it failed"), 1, []string{creation}})
+	}
+
+	c.create(s, &changeSet{stack: s, template: t, parameters: filled, capabilities: []any{"CAPABILITY_NAMED_IAM"}})
+	for s.busy() {
+		c.step(s)
+	}
+
+	for name, value := range given.Outputs {
+		s.outputs = append(s.outputs, wire.Values{"OutputKey": name, "OutputValue": value})
+	}
+
+	if given.Status != s.status {
+		c.turn(s, given.Status, given.Reason)
+	}
+
+	return s.id, nil
+}
+
+// Turn puts a stack into a status, whatever it was doing.
+func (c *Service) Turn(id, status, reason string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.find(id)
+	if s == nil {
+		return fmt.Errorf("turn stack %s: it is not there", id)
+	}
+	s.work = nil
+	c.turn(s, status, reason)
+	return nil
+}
+
+// Finish goes on with a stack's operation until it has ended, and returns the stack.
+func (c *Service) Finish(id string) (Stack, bool) {
+	c.mu.Lock()
+	if s := c.find(id); s != nil {
+		id = s.id
+		for s.busy() {
+			c.step(s)
+		}
+	}
+	c.mu.Unlock()
+	return c.Stack(id)
+}

@@ -1,0 +1,115 @@
+package cloudformation
+
+import (
+	"image-builder/internal/testbed/wire"
+)
+
+import "slices"
+
+// rollBack undoes an update: what was changed is changed back, then what was new is deleted.
+func (c *Service) rollBack(s *stack, reason string) {
+	c.executed(s, "EXECUTE_FAILED")
+	c.turn(s, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
+	var touched []string
+	for _, old := range s.before.sorted() {
+		if now := s.resources[old.logicalID]; now != nil && now.updated != old.updated {
+			touched = append(touched, old.logicalID)
+		}
+	}
+	s.extra = c.additions(s)
+	c.undo(s, touched)
+}
+
+// undo brings resources back to what they were.
+func (c *Service) undo(s *stack, names []string) {
+	var tasks []*task
+	for _, name := range names {
+		if s.before.resources[name] == nil {
+			continue // new: it is deleted
+		}
+		tasks = append(tasks, &task{verb: undoing, resource: s.resources[name], prepare: func(t *task) (bool, string) {
+			t.resource.properties = s.before.resources[name].properties
+			return false, ""
+		}})
+	}
+
+	s.work = &work{tasks: ordered(tasks, false), then: func(failed []string) {
+		if len(failed) > 0 {
+			c.turn(s, "UPDATE_ROLLBACK_FAILED", listed("update", failed))
+			return
+		}
+		c.turn(s, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "")
+		c.cleanUp(s, s.extra, func([]string) { c.returned(s) })
+	}}
+}
+
+// additions are the resources that the stack did not have before the update, and those that replaced its own, which get
+// back their places.
+func (c *Service) additions(s *stack) []*resource {
+	var new []*resource
+	for _, r := range s.sorted() {
+		old := s.before.resources[r.logicalID]
+		switch {
+		case old == nil:
+			new = append(new, r)
+		case old.physicalID != r.physicalID:
+			replacing := *r
+			new = append(new, &replacing)
+			r.physicalID, r.made = old.physicalID, old.made
+		}
+	}
+
+	return new
+}
+
+// returned ends a rollback: template and parameters are those of before.
+func (c *Service) returned(s *stack) {
+	s.template, s.parameters, s.capabilities, s.tags = s.before.template, s.before.parameters, s.before.capabilities, s.before.tags
+	s.outputs, s.notifications, s.before, s.extra = s.before.outputs, s.before.notifications, nil, nil
+	c.turn(s, "UPDATE_ROLLBACK_COMPLETE", "")
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CancelUpdateStack.html
+func (c *Service) cancelUpdateStack(call wire.Call) (wire.Values, error) {
+	s := c.find(wire.Text(call.In, "StackName"))
+	switch {
+	case s == nil:
+		return nil, invalid("Stack [%s] does not exist", wire.Text(call.In, "StackName"))
+	case s.status != "UPDATE_IN_PROGRESS":
+		return nil, invalid("CancelUpdateStack cannot be called from current stack status")
+	}
+
+	s.work.tasks = slices.DeleteFunc(s.work.tasks, func(t *task) bool { return t.stage == taskWaiting })
+	for _, t := range s.work.tasks {
+		if t.underway() {
+			t.stage = taskFailed
+			c.tell(s, t.resource, eventVerb(t.verb)+"_FAILED", "Resource update cancelled")
+		}
+	}
+
+	s.work = nil
+	c.rollBack(s, "User Initiated")
+	return nil, nil
+}
+
+// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ContinueUpdateRollback.html
+func (c *Service) continueUpdateRollback(call wire.Call) (wire.Values, error) {
+	s := c.find(wire.Text(call.In, "StackName"))
+	switch {
+	case s == nil:
+		return nil, invalid("Stack [%s] does not exist", wire.Text(call.In, "StackName"))
+	case s.status != "UPDATE_ROLLBACK_FAILED":
+		return nil, invalid("Stack:%s is in %s state and can not continue rollback.", s.id, s.status)
+	}
+
+	c.turn(s, "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+	var names []string
+	for _, r := range s.sorted() {
+		if r.status == "UPDATE_FAILED" && !slices.Contains(wire.List[string](call.In, "ResourcesToSkip"), r.logicalID) {
+			names = append(names, r.logicalID)
+		}
+	}
+
+	c.undo(s, names)
+	return wire.Values{}, nil
+}

@@ -1,0 +1,78 @@
+package ebs
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// Copy begins a copy of a completed snapshot that the account can see. Its lineage is its own.
+func (e *Service) Copy(id, description string, tags map[string]string, encrypted bool) (string, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	from := e.snapshots[id]
+	if from == nil || from.State != "completed" || (from.Owner != e.Number && !from.Public) {
+		return "", false
+	}
+
+	s := &Snapshot{
+		ID: e.id(), Owner: e.Number, Description: description, Size: from.Size, State: "pending", Tags: tags, Started: e.Now(),
+		Encrypted: from.Encrypted || encrypted || e.encrypt, blocks: maps.Clone(from.blocks), finish: e.limits.Completing, late: e.limits.Late,
+	}
+	if s.Encrypted {
+		s.Key = cmp.Or(from.Key, Key)
+	}
+	s.lineage = s.ID
+	e.snapshots[s.ID] = s
+	return s.ID, true
+}
+
+// IsEncrypted reports whether a snapshot is encrypted; one that is not there is not.
+func (e *Service) IsEncrypted(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.snapshots[id]
+	return s != nil && s.Encrypted
+}
+
+// Visible returns copies of the snapshots that DescribeSnapshots can see, and lets those that are being completed go one
+// step further.
+func (e *Service) Visible() []*Snapshot {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var seen []*Snapshot
+	for _, id := range slices.Sorted(maps.Keys(e.snapshots)) {
+		s := e.snapshots[id]
+		if s.late > 0 || (s.Owner != e.Number && !s.Public) {
+			s.late = max(0, s.late-1)
+			continue
+		}
+		if s.State == "pending" && s.finish == 0 {
+			s.State = "completed"
+		} else if s.State == "pending" && s.finish > 0 {
+			s.finish--
+		}
+		shown := *s
+		seen = append(seen, &shown)
+	}
+	return seen
+}
+
+// Remove deletes a snapshot of the account. It reports whether there was one.
+func (e *Service) Remove(id string) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.snapshots[id]
+	if s == nil || s.Owner != e.Number {
+		return false
+	}
+	delete(e.snapshots, id)
+	return true
+}
+
+// EncryptsByDefault reports whether new snapshots are encrypted unasked.
+func (e *Service) EncryptsByDefault() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.encrypt
+}

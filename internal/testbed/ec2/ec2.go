@@ -1,0 +1,224 @@
+// Package ec2 is the part of a test server's EC2 that describes: AMIs, instance types, networks and snapshots. It also
+// registers, copies, shares and removes AMIs. It launches nothing.
+package ec2
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"image-builder/internal/testbed/ebs"
+	"image-builder/internal/testbed/wire"
+)
+
+// Service knows AMIs, instance types, subnets, route tables and endpoints. It describes; it launches nothing.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html
+type Service struct {
+	wire.Home
+
+	mu          sync.Mutex
+	serial      int
+	images      []AMI
+	gone        []string // AMIs that were deregistered
+	types       []instanceType
+	subnets     []Subnet
+	routeTables []RouteTable
+	endpoints   []Endpoint
+	orphans     []string // snapshots whose AMI is gone
+	disks       *ebs.Service
+}
+
+// AMI is an Amazon machine image with one volume.
+type AMI struct {
+	ID           string // ami-…; AddAMI makes one if it is blank
+	Name         string
+	Description  string
+	Owner        string // an account's number; blank for the own account
+	Public       bool   // another owner's AMI is seen if it is public
+	Architecture string // x86_64 (if blank) or arm64
+	RootDevice   string // /dev/xvda if blank
+	RootSize     int64  // GiB; 10 if 0
+	State        string // available if blank; pending, failed, disabled…
+	Source       string // the AMI that it was made from
+	Created      time.Time
+	Tags         map[string]string
+
+	Snapshot     string // of the root device; one that is not kept if blank
+	BootMode     string
+	ENA          bool
+	IMDS, TPM    string
+	SRIOV        string
+	Platform     string   // PlatformDetails; Linux/UNIX if blank
+	ProductCodes []string // of the AWS Marketplace
+	Devices      []any    // BlockDeviceMappings besides the root's
+	Shared       []string // accounts and organizational units that may launch it
+	looks        int      // until it is available
+}
+
+// Subnet is a subnet; one of every Availability Zone is not needed.
+type Subnet struct {
+	ID, VPC string
+	Public  bool // instances get a public address
+}
+
+// RouteTable says where packets go. Subnets are those that are associated with it in so many words; the main table of
+// a VPC counts for all the others.
+type RouteTable struct {
+	ID, VPC string
+	Main    bool
+	Subnets []string
+	Routes  []Route
+}
+
+// Route sends a range of addresses (10.0.0.0/24, or ::/0) to a target: local, igw-…, nat-…, eigw-…, tgw-…, pcx-…, vpce-….
+type Route struct {
+	Destination, Target string
+	Blackhole           bool // the target is gone
+}
+
+// Endpoint is how a VPC reaches a service without the internet.
+type Endpoint struct {
+	ID, VPC string
+	Service string // com.amazonaws.eu-central-1.ssm
+	Type    string // Interface (if blank) or Gateway
+	Subnets []string
+	Tables  []string // route tables, of a gateway
+}
+
+// New makes an EC2 whose snapshots lie on disks.
+func New(where wire.Home, disks *ebs.Service) *Service {
+	return &Service{Home: where, disks: disks, types: instanceTypes()}
+}
+
+// Model names the model.
+func (e *Service) Model() string { return "ec2" }
+
+// Operation returns what is served.
+func (e *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
+	return map[string]func(wire.Call) (wire.Values, error){
+		"DescribeImages":        e.describeImages,
+		"DescribeInstanceTypes": e.describeInstanceTypes,
+		"DescribeSubnets":       e.describeSubnets,
+		"DescribeRouteTables":   e.describeRouteTables,
+		"DescribeVpcEndpoints":  e.describeVPCEndpoints,
+		"DeregisterImage":       e.deregisterImage,
+		"DeleteSnapshot":        e.deleteSnapshot,
+		"DescribeSnapshots":     e.describeSnapshots,
+		"CopySnapshot":          e.copySnapshot,
+		"RegisterImage":         e.registerImage,
+		"CopyImage":             e.copyImage,
+		"ModifyImageAttribute":  e.modifyImageAttribute,
+		"CreateTags":            e.createTags,
+
+		"GetEbsEncryptionByDefault": e.getEncryptionByDefault,
+	}[name]
+}
+
+// AddAMI makes an AMI and returns its ID.
+func (e *Service) AddAMI(a AMI) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if a.ID == "" {
+		a.ID = e.id("ami")
+	}
+
+	a.Name = cmp.Or(a.Name, a.ID)
+	a.Owner = cmp.Or(a.Owner, e.Number)
+	a.Architecture = cmp.Or(a.Architecture, "x86_64")
+	a.RootDevice = cmp.Or(a.RootDevice, "/dev/xvda")
+	a.State = cmp.Or(a.State, "available")
+	a.Platform = cmp.Or(a.Platform, "Linux/UNIX")
+	a.Snapshot = cmp.Or(a.Snapshot, snapshotOf(a.ID))
+	if a.RootSize == 0 {
+		a.RootSize = 10
+	}
+
+	if a.Created.IsZero() {
+		a.Created = e.Now()
+	}
+
+	e.images = append(e.images, a)
+	return a.ID
+}
+
+// AMI returns the AMI of an ID, whoever owns it.
+func (e *Service) AMI(id string) (AMI, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.ami(id)
+}
+
+func (e *Service) ami(id string) (AMI, bool) {
+	i := slices.IndexFunc(e.images, func(a AMI) bool { return a.ID == id })
+	if i < 0 {
+		return AMI{}, false
+	}
+	return e.images[i], true
+}
+
+// AMIs returns all AMIs of the own account, oldest first.
+func (e *Service) AMIs() []AMI {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(e.images), func(a AMI) bool { return a.Owner != e.Number })
+}
+
+// Deregister takes an AMI away; whoever asks for it is told that it is unavailable.
+func (e *Service) Deregister(id string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.deregister(id)
+}
+
+// AddInstanceType makes an instance type known beside the usual ones. Architectures are x86_64, arm64, i386.
+func (e *Service) AddInstanceType(name string, architectures ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.types = append(e.types, instanceType{name, architectures})
+}
+
+// AddSubnet makes a subnet and returns its ID.
+func (e *Service) AddSubnet(s Subnet) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.ID == "" {
+		s.ID = e.id("subnet")
+	}
+	e.subnets = append(e.subnets, s)
+	return s.ID
+}
+
+// AddRouteTable makes a route table and returns its ID.
+func (e *Service) AddRouteTable(t RouteTable) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if t.ID == "" {
+		t.ID = e.id("rtb")
+	}
+	e.routeTables = append(e.routeTables, t)
+	return t.ID
+}
+
+// AddEndpoint makes a VPC endpoint and returns its ID.
+func (e *Service) AddEndpoint(p Endpoint) string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p.ID == "" {
+		p.ID = e.id("vpce")
+	}
+	p.Type = cmp.Or(p.Type, "Interface")
+	e.endpoints = append(e.endpoints, p)
+	return p.ID
+}
+
+func (e *Service) id(prefix string) string {
+	e.serial++
+	return wire.HexID(prefix, e.serial)
+}
+
+// refuse is an error of EC2's.
+func (e *Service) refuse(code, message string, args ...any) error {
+	return wire.Fault{Code: code, Message: fmt.Sprintf(message, args...), Status: 400}
+}

@@ -1,0 +1,281 @@
+package imagebuilder
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/wire"
+)
+
+// statuses are those that a build goes through; with the default workflows, parameters are written in INTEGRATING.
+var statuses = []string{"PENDING", "CREATING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING", "AVAILABLE"}
+
+// build is an image on its way. What it is made of is kept as it was when the build began.
+type build struct {
+	arn, name, version           string
+	pipeline, recipe             wire.Values
+	infrastructure, distribution wire.Values
+	owner                        *pipeline
+	scheduled                    bool
+	tags                         wire.Values
+	created                      time.Time
+	status, reason               string
+	Failure                      wire.Values
+	script                       Script
+	seen                         int // how often it was got in this status
+	written                      int // of the script's lines
+	cancelling, deleted          bool
+	base, ami, instance          string
+	Workflows                    []*workflow
+}
+
+func (r *build) ended() bool {
+	return r.status == "AVAILABLE" || r.status == "FAILED" || r.status == "CANCELLED"
+}
+
+// build returns the image of an ARN.
+func (b *Service) build(arn string) *build {
+	i := slices.IndexFunc(b.Builds, func(r *build) bool { return r.arn == arn && !r.deleted })
+	if i < 0 {
+		return nil
+	}
+	return b.Builds[i]
+}
+
+// start begins a build of a pipeline.
+func (b *Service) start(p *pipeline, scheduled bool, tags wire.Values) *build {
+	recipe := b.Resources[wire.Text(p.doc, "imageRecipeArn")]
+	name := wire.Text(recipe, "name")
+	version := wire.Text(recipe, "version")
+	stem := b.ARN("imagebuilder", "image/"+nameInARN(name)+"/"+version+"/")
+
+	number := 1
+	for slices.ContainsFunc(b.Builds, func(r *build) bool { return r.arn == fmt.Sprint(stem, number) }) {
+		number++
+	}
+
+	run := &build{
+		arn: fmt.Sprint(stem, number), name: name, version: fmt.Sprint(version, "/", number), pipeline: p.doc, recipe: recipe,
+		infrastructure: b.Resources[wire.Text(p.doc, "infrastructureConfigurationArn")],
+		distribution:   b.Resources[wire.Text(p.doc, "distributionConfigurationArn")],
+		owner:          p, scheduled: scheduled, tags: tags, created: b.Now(), status: "PENDING",
+	}
+
+	if len(b.scripts) > 0 {
+		run.script, b.scripts = b.scripts[0], b.scripts[1:]
+	}
+
+	p.last = run
+	b.Builds = append(b.Builds, run)
+	b.logs.WriteExisting(b.pipelineGroup(p.doc), b.Now().UTC().Format("2006/01/02"), b.Now(), "Pipeline execution started image "+run.arn)
+	return run
+}
+
+func (b *Service) pipelineGroup(doc wire.Values) string {
+	group := wire.Text(wire.Struct(doc, "loggingConfiguration"), "pipelineLogGroupName")
+	return cmp.Or(group, "/aws/imagebuilder/pipeline/"+nameInARN(wire.Text(doc, "name")))
+}
+
+// logGroup is where a build writes: the pipeline's, or the service's own, which it makes.
+func (r *build) logGroup() string {
+	group := wire.Text(wire.Struct(r.pipeline, "loggingConfiguration"), "imageLogGroupName")
+	return cmp.Or(group, "/aws/imagebuilder/"+nameInARN(r.name))
+}
+
+// log writes to the build's stream, which is called version/build.
+func (b *Service) log(r *build, format string, args ...any) {
+	if strings.HasPrefix(r.logGroup(), "/aws/imagebuilder/") {
+		b.logs.AddGroup(r.logGroup(), 0)
+	}
+	b.logs.WriteExisting(r.logGroup(), r.version, b.Now(), fmt.Sprintf(format, args...))
+}
+
+// advance takes a build one step further: on in its status, or to the next one.
+func (b *Service) advance(r *build) {
+	r.seen++
+	polls := max(1, r.script.Polls[r.status])
+
+	switch {
+	case r.ended():
+	case r.cancelling:
+		r.stop("CANCELLED", b.Now())
+		b.enter(r, "CANCELLED")
+	case r.seen < polls:
+		b.goOn(r, r.seen+1, polls)
+	case r.script.FailIn == r.status:
+		b.writeLines(r, len(r.script.Lines))
+		b.failAsTold(r)
+	default:
+		b.leave(r)
+	}
+}
+
+// goOn is what shows of a build in one status for the nth of so many times.
+func (b *Service) goOn(r *build, nth, of int) {
+	if r.status == "BUILDING" {
+		b.writeLines(r, len(r.script.Lines)*nth/of)
+	}
+	if r.status == "BUILDING" || r.status == "TESTING" {
+		steps := r.current().steps
+		b.runSteps(r, 1+(nth-1)*(len(steps)-1)/of)
+	}
+}
+
+func (b *Service) writeLines(r *build, count int) {
+	for ; r.written < count; r.written++ {
+		b.log(r, "%s", r.script.Lines[r.written])
+	}
+}
+
+// leave ends a status, and begins the next.
+func (b *Service) leave(r *build) {
+	switch r.status {
+	case "BUILDING":
+		b.writeLines(r, len(r.script.Lines))
+		b.finishWorkflow(r)
+		r.ami = b.registerAMI(r)
+	case "TESTING":
+		b.finishWorkflow(r)
+	}
+
+	next := statuses[slices.Index(statuses, r.status)+1]
+	if tests, _ := wire.Struct(r.pipeline, "imageTestsConfiguration")["imageTestsEnabled"].(bool); next == "TESTING" && !tests {
+		next = "DISTRIBUTING"
+	}
+
+	b.enter(r, next)
+}
+
+// enter begins a status.
+func (b *Service) enter(r *build, status string) {
+	r.status = status
+	r.seen = 0
+	b.log(r, "Image transitioned to %s state for Image ARN: %s", status, r.arn)
+
+	switch status {
+	case "BUILDING":
+		b.beginBuilding(r)
+	case "TESTING":
+		b.startWorkflow(r, "TEST", testSteps)
+		b.goOn(r, 1, max(1, r.script.Polls[status]))
+	case "INTEGRATING":
+		b.writeParameters(r)
+	case "AVAILABLE":
+		r.owner.failures = 0
+	case "FAILED":
+		b.countFailure(r)
+	}
+}
+
+// countFailure disables the pipeline if too many scheduled builds in a row have failed.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_AutoDisablePolicy.html
+func (b *Service) countFailure(r *build) {
+	if !r.scheduled {
+		return
+	}
+	r.owner.failures++
+	policy := wire.Struct(wire.Struct(r.owner.doc, "schedule"), "autoDisablePolicy")
+	if r.owner.failures >= wire.Number(policy, "failureCount", 5) {
+		r.owner.doc = wire.With(r.owner.doc, "status", "DISABLED")
+		b.logs.WriteExisting(b.pipelineGroup(r.owner.doc), b.Now().UTC().Format("2006/01/02"), b.Now(),
+			fmt.Sprintf("Pipeline disabled after %d consecutive failures", r.owner.failures))
+	}
+}
+
+// beginBuilding finds the base and launches an instance of it.
+func (b *Service) beginBuilding(r *build) {
+	parent := wire.Text(r.recipe, "parentImage")
+	base, err := b.resolve(parent)
+	if err != nil {
+		b.fail(r, fmt.Sprintf("Error resolving parent image %s of recipe %s: %v", parent, wire.Text(r.recipe, "arn"), err), wire.Values{"imageStatus": r.status})
+		return
+	}
+
+	r.base = base.ID
+	b.log(r, "Resolved Image Recipe parent image %s to AMI %s.", parent, base.ID)
+	b.startWorkflow(r, "BUILD", buildSteps)
+	kind := ""
+
+	if types := wire.List[string](r.infrastructure, "instanceTypes"); len(types) > 0 {
+		kind = types[0]
+	}
+
+	if err := b.ec2.Launchable(base, kind, r.rootSize()); err != nil {
+		b.runSteps(r, 0)
+		b.failStep(r, r.current().steps[0], "EC2 Client Error: '"+messageOf(err)+"'", nil)
+		return
+	}
+	r.instance = wire.HexID("i", len(b.Builds))
+	b.goOn(r, 1, max(1, r.script.Polls["BUILDING"]))
+}
+
+// resolve finds the AMI that a recipe names, in a parameter or in so many words.
+func (b *Service) resolve(parent string) (ec2.AMI, error) {
+	id := parent
+
+	if name, ok := strings.CutPrefix(parent, "ssm:"); ok {
+		p, known := b.ssm.Parameter(name)
+		if !known {
+			return ec2.AMI{}, wire.Fault{Code: "ParameterNotFound", Message: "parameter " + name + " does not exist"}
+		}
+		id = p.Value
+	}
+
+	ami, ok := b.ec2.AMI(id)
+	if !ok || (ami.Owner != b.Number && !ami.Public) {
+		return ec2.AMI{}, wire.Fault{Code: "InvalidAMIID.NotFound", Message: "The image id '[" + id + "]' does not exist"}
+	}
+
+	return ami, nil
+}
+
+// rootSize is the size that the recipe gives the root volume, in GiB; 0 if it leaves it alone.
+func (r *build) rootSize() int64 {
+	for _, mapping := range wire.List[wire.Values](r.recipe, "blockDeviceMappings") {
+		return wire.Number(wire.Struct(mapping, "ebs"), "volumeSize", 0)
+	}
+	return 0
+}
+
+var buildDate = regexp.MustCompile(`\{\{\s*imagebuilder:buildDate\s*\}\}`)
+
+// registerAMI makes the AMI, with the tags that the service adds.
+func (b *Service) registerAMI(r *build) string {
+	base, _ := b.ec2.AMI(r.base)
+	made := wire.Values{}
+	for _, region := range wire.List[wire.Values](r.distribution, "distributions") {
+		made = wire.Struct(region, "amiDistributionConfiguration")
+	}
+
+	tags := map[string]string{"CreatedBy": "EC2 Image Builder", "Ec2ImageBuilderArn": r.arn}
+	for key, value := range wire.Struct(made, "amiTags") {
+		tags[key] = fmt.Sprint(value)
+	}
+
+	name := buildDate.ReplaceAllString(cmp.Or(wire.Text(made, "name"), r.name+" {{ imagebuilder:buildDate }}"), b.Now().UTC().Format("2006-01-02T15-04-05.000Z"))
+	return b.ec2.AddAMI(ec2.AMI{
+		Name: name, Description: wire.Text(made, "description"), Architecture: base.Architecture, RootDevice: base.RootDevice,
+		RootSize: max(base.RootSize, r.rootSize()), Source: base.ID, Tags: tags,
+	})
+}
+
+// writeParameters puts the AMI's ID where the distribution says. A parameter that refuses it fails the build.
+func (b *Service) writeParameters(r *build) {
+	for _, region := range wire.List[wire.Values](r.distribution, "distributions") {
+		for _, to := range wire.List[wire.Values](region, "ssmParameterConfigurations") {
+			in := wire.Values{
+				"Name": wire.Text(to, "parameterName"), "Value": r.ami, "Type": "String", "Overwrite": true,
+				"DataType": cmp.Or(wire.Text(to, "dataType"), "text"),
+			}
+			if _, err := b.ssm.PutParameter(wire.Call{Account: b.Number, Region: b.Region, Operation: "PutParameter", In: in}); err != nil {
+				b.failIntegration(r, "PUT_SSM_PARAMETERS", "SSM Client Error: '"+messageOf(err)+"'")
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,228 @@
+// Package imagebuilder is a test server's EC2 Image Builder: pipelines, and builds that follow a script that the test wrote.
+//
+// It runs no component and no instance. A build goes one step further each time its image is asked for.
+package imagebuilder
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"sync"
+	"time"
+
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/logs"
+	"image-builder/internal/testbed/ssm"
+	"image-builder/internal/testbed/wire"
+)
+
+// Service is EC2 Image Builder: pipelines, and the images that they build. A build goes one state further each
+// time that somebody gets its image; it writes logs, an AMI and SSM parameters as it goes.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/Welcome.html
+type Service struct {
+	wire.Home
+	ec2  *ec2.Service
+	ssm  *ssm.Service
+	logs *logs.Service
+
+	// PageSize is the most that a list answers with at once; 0: as many as the service does.
+	PageSize int64
+
+	mu        sync.Mutex
+	serial    int
+	Resources map[string]wire.Values // recipes, components, configurations by ARN
+	pipelines []*pipeline            // oldest first
+	Builds    []*build               // oldest first
+	scripts   []Script               // of the builds to come
+	answered  map[string]answered
+}
+
+// answered is what a call with a client token was answered.
+type answered struct{ in, out wire.Values }
+
+// Pipeline is a pipeline with its recipe, infrastructure and distribution, as the stack of this project makes it.
+type Pipeline struct {
+	Name           string
+	Version        string   // of the recipe; 1.0.0 if blank
+	Base           string   // an AMI's ID, or ssm: and a parameter's name
+	Components     []string // names of the documents, in order; one that is called bootstrap if there are none
+	RootDevice     string   // with RootSize, the AMI's root volume has another size
+	RootSize       int64    // GiB
+	InstanceType   string   // t3.large if blank
+	Subnet         string
+	Output         string // SSM parameter that receives the AMI's ID; blank: none
+	OutputDataType string // blank: the service's default, text
+	AMIName        string // "NAME {{ imagebuilder:buildDate }}" if blank
+	Schedule       string // cron(0 0 * * ? *); blank: by hand only
+	TimeZone       string // Etc/UTC if blank
+	DisableAfter   int64  // scheduled builds in a row that fail; 0: no policy, which is 5
+	LogGroup       string // blank: the service's own
+	PipelineLogs   string
+	Disabled       bool
+	NoTests        bool
+}
+
+// Script is what happens in a build, as far as it is not the service's affair.
+type Script struct {
+	// FailIn is the status that the build does not get past: CREATING, BUILDING, TESTING, DISTRIBUTING or INTEGRATING.
+	// Blank: all goes well.
+	FailIn string
+	// Reason is what the image then says. Blank: as the service words it.
+	Reason string
+	// Component is the document that fails in BUILDING or TESTING, by name (the recipe's last one if blank); Step its
+	// step, Error the message.
+	Component, Step, Error string
+	// Lines are what the documents write to the log while the status is BUILDING.
+	Lines []string
+	// Polls is how often the image can be got in a status before it goes on; once if it is not in here.
+	Polls map[string]int
+}
+
+// Image is an image as it stands.
+type Image struct {
+	ARN       string
+	Version   string // 1.0.0/1
+	Pipeline  string // its ARN
+	Status    string
+	Reason    string
+	Base, AMI string // blank as long as they are not known
+	Scheduled bool
+}
+
+func New(where wire.Home, ec2 *ec2.Service, ssm *ssm.Service, logs *logs.Service) *Service {
+	return &Service{
+		Home: where, ec2: ec2, ssm: ssm, logs: logs,
+		Resources: map[string]wire.Values{}, answered: map[string]answered{},
+	}
+}
+
+// Model names the model.
+func (b *Service) Model() string { return "imagebuilder" }
+
+// Operation returns what is served.
+func (b *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
+	do := map[string]func(wire.Call) (wire.Values, error){
+		"GetImagePipeline":               b.getImagePipeline,
+		"ListImagePipelines":             b.listImagePipelines,
+		"UpdateImagePipeline":            b.updateImagePipeline,
+		"StartImagePipelineExecution":    b.startImagePipelineExecution,
+		"GetImage":                       b.getImage,
+		"CancelImageCreation":            b.cancelImageCreation,
+		"DeleteImage":                    b.deleteImage,
+		"ListImagePipelineImages":        b.listImagePipelineImages,
+		"ListImageBuildVersions":         b.listImageBuildVersions,
+		"ListWorkflowExecutions":         b.listWorkflowExecutions,
+		"ListWorkflowStepExecutions":     b.listWorkflowStepExecutions,
+		"GetWorkflowStepExecution":       b.getWorkflowStepExecution,
+		"GetImageRecipe":                 b.getResource("imageRecipe", "imageRecipeArn"),
+		"GetInfrastructureConfiguration": b.getResource("infrastructureConfiguration", "infrastructureConfigurationArn"),
+		"GetDistributionConfiguration":   b.getResource("distributionConfiguration", "distributionConfigurationArn"),
+		"GetComponent":                   b.getResource("component", "componentBuildVersionArn"),
+	}[name]
+	if do == nil {
+		return nil
+	}
+
+	return func(call wire.Call) (wire.Values, error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		out, err := do(call)
+		if err != nil {
+			return nil, err
+		}
+		return wire.With(out, "requestId", b.Uuid("")), nil
+	}
+}
+
+// Next says what the next build does that is started, of any pipeline. Several are for as many builds.
+func (b *Service) Next(s Script) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.scripts = append(b.scripts, s)
+}
+
+// RunScheduled starts a build as the schedule does, and returns the image's ARN; "" if the pipeline is disabled.
+func (b *Service) RunScheduled(pipeline string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.pipeline(pipeline)
+	if p == nil || wire.Text(p.doc, "status") != "ENABLED" {
+		return ""
+	}
+	return b.start(p, true, nil).arn
+}
+
+// Finish lets a build go on to its end, and returns the status that it ended with; "" if there is no such image.
+func (b *Service) Finish(image string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	run := b.build(image)
+	if run == nil {
+		return ""
+	}
+	for !run.ended() {
+		b.advance(run)
+	}
+	return run.status
+}
+
+// Images returns all images, oldest first.
+func (b *Service) Images() []Image {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []Image
+	for _, run := range b.Builds {
+		all = append(all, Image{
+			ARN: run.arn, Version: run.version, Pipeline: wire.Text(run.pipeline, "arn"), Status: run.status, Reason: run.reason,
+			Base: run.base, AMI: run.ami, Scheduled: run.scheduled,
+		})
+	}
+	return all
+}
+
+// Image returns the image of an ARN.
+func (b *Service) Image(arn string) (Image, bool) {
+	all := b.Images()
+	i := slices.IndexFunc(all, func(image Image) bool { return image.ARN == arn })
+	if i < 0 {
+		return Image{}, false
+	}
+	return all[i], true
+}
+
+func (b *Service) Uuid(prefix string) string {
+	b.serial++
+	return wire.UUID(prefix, fmt.Sprint(b.serial))
+}
+
+func (b *Service) refuse(code, format string, args ...any) error {
+	return wire.Fault{Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+func (b *Service) missing(arn string) error {
+	return b.refuse("ResourceNotFoundException", "The resource with ARN '%s' could not be found.", arn)
+}
+
+// once carries a call out unless its client token was seen before: then it answers as it did, if it is the same call.
+func (b *Service) once(call wire.Call, do func() (wire.Values, error)) (wire.Values, error) {
+	key := call.Operation + " " + wire.Text(call.In, "clientToken")
+	if before, known := b.answered[key]; known {
+		if !reflect.DeepEqual(before.in, call.In) {
+			return nil, b.refuse("IdempotentParameterMismatchException",
+				"The client token was used before with other parameters. Use another one, or the same parameters.")
+		}
+		return before.out, nil
+	}
+
+	out, err := do()
+	if err == nil {
+		out = wire.With(out, "clientToken", wire.Text(call.In, "clientToken"))
+		b.answered[key] = answered{in: maps.Clone(call.In), out: out}
+	}
+
+	return out, err
+}
+
+// date writes a time as Image Builder does, which has dates as text.
+func date(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

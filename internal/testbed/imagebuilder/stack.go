@@ -1,0 +1,146 @@
+package imagebuilder
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"image-builder/internal/testbed/cloudformation"
+	"image-builder/internal/testbed/wire"
+)
+
+// Follow makes what stacks make: recipes, configurations and pipelines, so that the pipeline of a stack that was
+// deployed here builds; and log groups.
+func (b *Service) Follow(c *cloudformation.Service) {
+	for _, kind := range []string{"Component", "ImageRecipe", "InfrastructureConfiguration", "DistributionConfiguration", "ImagePipeline"} {
+		c.OnCreate("AWS::ImageBuilder::"+kind, b.made)
+		c.OnUpdate("AWS::ImageBuilder::"+kind, b.changed)
+		c.OnDelete("AWS::ImageBuilder::"+kind, b.unmade)
+	}
+
+	c.OnCreate("AWS::Logs::LogGroup", func(r cloudformation.Resource) error {
+		days, _ := strconv.ParseInt(fmt.Sprint(r.Properties["RetentionInDays"]), 10, 64)
+		b.logs.AddGroup(r.PhysicalID, days)
+		return nil
+	})
+
+	c.OnDelete("AWS::Logs::LogGroup", func(r cloudformation.Resource) error {
+		b.logs.RemoveGroup(r.PhysicalID)
+		return nil
+	})
+}
+
+// made makes a resource of a stack under the ARN that the stack gave it.
+func (b *Service) made(r cloudformation.Resource) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	doc := asModel(r.Properties, "")
+	kind := strings.Split(strings.TrimPrefix(r.PhysicalID, b.ARN("imagebuilder", "")), "/")[0]
+	if b.Resources[r.PhysicalID] != nil || b.pipeline(r.PhysicalID) != nil {
+		return b.refuse("AlreadyExists", "Resource of type '%s' with identifier '%s' already exists.", r.Type, r.PhysicalID)
+	}
+	return b.keep(kind, r.PhysicalID, doc)
+}
+
+// changed gives a resource other properties; only pipelines and configurations are changed rather than replaced.
+func (b *Service) changed(r cloudformation.Resource) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	doc := wire.With(wire.With(asModel(r.Properties, ""), "arn", r.PhysicalID), "dateCreated", date(b.Now()))
+
+	if p := b.pipeline(r.PhysicalID); p != nil {
+		checked, err := b.checked(doc)
+		if err == nil {
+			p.doc = checked
+			p.failures = 0
+		}
+		return err
+	}
+
+	if b.Resources[r.PhysicalID] == nil {
+		return b.missing(r.PhysicalID)
+	}
+
+	for _, name := range []string{"type", "platform", "owner", "timeoutMinutes", "version", "dateCreated"} {
+		if old := b.Resources[r.PhysicalID][name]; old != nil {
+			doc[name] = old
+		}
+	}
+
+	b.Resources[r.PhysicalID] = doc
+	return nil
+}
+
+func (b *Service) unmade(r cloudformation.Resource) error {
+	b.RemovePipeline(r.PhysicalID)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.Resources, r.PhysicalID)
+	return nil
+}
+
+// freeForm are maps whose keys are not the model's, by their name there.
+var freeForm = map[string]bool{"tags": true, "amiTags": true, "imageTags": true, "resourceTags": true}
+
+// asModel writes a resource's properties as the service's model has them: members begin with a small letter, and
+// numbers and truth values are no text, as they may be in a template. Under is the member that holds the value.
+func asModel(value any, under string) wire.Values {
+	converted, _ := converted(value, under).(wire.Values)
+	if converted == nil {
+		return wire.Values{}
+	}
+	delete(converted, "uri") // of a component: the service has read it
+	return converted
+}
+
+func converted(value any, under string) any {
+	switch v := value.(type) {
+	case map[string]any:
+		out := wire.Values{}
+		for key, inner := range v {
+			name := key
+			if !freeForm[under] {
+				first, size := utf8.DecodeRuneInString(key)
+				name = strings.ToLower(string(first)) + key[size:]
+			}
+			out[name] = converted(inner, name)
+		}
+		if len(out) == 0 && freeForm[under] {
+			return nil
+		}
+		return out
+
+	case []any:
+		out := make([]any, len(v))
+		for i, inner := range v {
+			out[i] = converted(inner, under)
+		}
+		return out
+
+	case string:
+		return typed(v, under)
+	case int:
+		return int64(v)
+	case float64:
+		return int64(v)
+	}
+
+	return value
+}
+
+// typed reads text that the model has as a number or a truth value.
+func typed(text, member string) any {
+	switch member {
+	case "volumeSize", "iops", "throughput", "timeoutMinutes", "httpPutResponseHopLimit", "failureCount":
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n
+		}
+	case "encrypted", "deleteOnTermination", "imageTestsEnabled", "enhancedImageMetadataEnabled", "terminateInstanceOnFailure":
+		if truth, err := strconv.ParseBool(text); err == nil {
+			return truth
+		}
+	}
+
+	return text
+}

@@ -1,0 +1,250 @@
+package imagebuilder
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"image-builder/internal/testbed/wire"
+)
+
+// workflow is a run of one of the service's own workflows.
+type workflow struct {
+	id, Kind, name  string // BUILD, build-image
+	status, message string
+	steps           []*step
+	start, end      time.Time
+}
+
+type step struct {
+	id, name, action, status string
+	message, rollback        string
+	inputs, outputs          string // JSON
+	start, end               time.Time
+}
+
+// The steps of build-image and test-image 1.0.3, by name and action.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ListWorkflowStepExecutions.html
+var (
+	buildSteps = [][2]string{
+		{"LaunchBuildInstance", "LaunchInstance"},
+		{"ApplyBuildComponents", "ExecuteComponents"},
+		{"InventoryCollection", "CollectImageMetadata"},
+		{"RunSanitizeScript", "SanitizeInstance"},
+		{"RunSysPrepScript", "RunSysPrep"},
+		{"CreateOutputAMI", "CreateImage"},
+		{"TerminateBuildInstance", "TerminateInstance"},
+	}
+	testSteps = [][2]string{
+		{"LaunchTestInstance", "LaunchInstance"},
+		{"CollectImageScanFindings", "CollectImageScanFindings"},
+		{"ApplyTestComponents", "ExecuteComponents"},
+		{"TerminateTestInstance", "TerminateInstance"},
+	}
+)
+
+func (w *workflow) arn(a wire.Home) string {
+	return "arn:aws:imagebuilder:" + a.Region + ":aws:workflow/" + strings.ToLower(w.Kind) + "/" + w.name + "/1.0.3/1"
+}
+
+func (r *build) current() *workflow { return r.Workflows[len(r.Workflows)-1] }
+
+func (b *Service) startWorkflow(r *build, kind string, steps [][2]string) {
+	w := &workflow{id: b.Uuid("wf-"), Kind: kind, name: strings.ToLower(kind) + "-image", status: "RUNNING", start: b.Now()}
+	for _, s := range steps {
+		w.steps = append(w.steps, &step{id: b.Uuid("step-"), name: s[0], action: s[1], status: "PENDING", inputs: inputs(steps[0][0], s[1])})
+	}
+	r.Workflows = append(r.Workflows, w)
+	b.log(r, "Started %s workflow %s", kind, w.arn(b.Home))
+	b.log(r, "Total %d steps to run for workflow %s", len(w.steps), w.arn(b.Home))
+}
+
+// inputs is what a step is given; launched is the step that launched the instance.
+func inputs(launched, action string) string {
+	switch action {
+	case "LaunchInstance":
+		return `{"waitFor": "ssmAgent"}`
+	case "SanitizeInstance":
+		return ""
+	}
+	return `{"instanceId.$": "$.stepOutputs.` + launched + `.instanceId"}`
+}
+
+// runSteps brings a workflow so far that the first so many steps are over, and the next one runs.
+func (b *Service) runSteps(r *build, over int) {
+	steps := r.current().steps
+	for i, s := range steps {
+		switch {
+		case i < over:
+			b.finishStep(r, s)
+		case i == over && s.status == "PENDING":
+			b.startStep(r, s)
+		}
+	}
+}
+
+func (b *Service) startStep(r *build, s *step) {
+	s.status = "RUNNING"
+	s.start = b.Now()
+	b.log(r, "Started step %s with action %s", s.name, s.action)
+}
+
+func (b *Service) finishStep(r *build, s *step) {
+	if s.status == "COMPLETED" || s.status == "SKIPPED" {
+		return
+	}
+
+	if r.skips(s) {
+		s.status = "SKIPPED"
+		s.start = b.Now()
+		s.end = b.Now()
+		b.log(r, "Skipped step %s", s.name)
+		return
+	}
+
+	if s.status == "PENDING" {
+		b.startStep(r, s)
+	}
+
+	s.status = "COMPLETED"
+	s.end = b.Now()
+	if s.action == "LaunchInstance" {
+		s.outputs = fmt.Sprintf(`{"instanceId": "%s"}`, r.instance)
+	}
+
+	b.log(r, "Completed step %s", s.name)
+}
+
+// skips tells whether a step's condition is not met.
+func (r *build) skips(s *step) bool {
+	switch s.action {
+	case "CollectImageMetadata":
+		return !wire.Truth(r.pipeline, "enhancedImageMetadataEnabled")
+	case "ExecuteComponents":
+		return len(wire.List[wire.Values](r.recipe, "components")) == 0
+	}
+	return s.action == "RunSysPrep" || s.action == "CollectImageScanFindings"
+}
+
+func (b *Service) finishWorkflow(r *build) {
+	w := r.current()
+	b.runSteps(r, len(w.steps))
+	w.status = "COMPLETED"
+	w.end = b.Now()
+}
+
+// stop ends the running workflow where it is: FAILED or CANCELLED. What was not reached stays pending.
+func (r *build) stop(status string, now time.Time) {
+	if len(r.Workflows) == 0 || r.current().status != "RUNNING" {
+		return
+	}
+	w := r.current()
+	w.status = status
+	w.end = now
+	for _, s := range w.steps {
+		if s.status == "RUNNING" {
+			s.status = status
+			s.end = now
+		}
+	}
+}
+
+// fail ends a build. Failure is the image's failureContext.
+func (b *Service) fail(r *build, reason string, failure wire.Values) {
+	r.reason = reason
+	r.Failure = failure
+	b.log(r, "%s", reason)
+	r.stop("FAILED", b.Now())
+	b.enter(r, "FAILED")
+}
+
+// failAsTold fails a build as its script says, in the status that it has.
+func (b *Service) failAsTold(r *build) {
+	switch r.status {
+	case "BUILDING", "TESTING":
+		i := slices.IndexFunc(r.current().steps, func(s *step) bool { return s.action == "ExecuteComponents" })
+		b.runSteps(r, i)
+		b.failComponent(r, r.current().steps[i])
+	case "DISTRIBUTING":
+		b.failIntegration(r, "", cmp.Or(r.script.Error, "EC2 Client Error: 'CopyImage failed'"))
+	case "INTEGRATING":
+		b.failIntegration(r, "PUT_SSM_PARAMETERS", cmp.Or(r.script.Error, "SSM Client Error: 'Rate exceeded'"))
+	default:
+		b.fail(r, cmp.Or(r.script.Reason, "An internal error occurred."), wire.Values{"imageStatus": r.status})
+	}
+}
+
+// failComponent fails a step in which a document failed.
+// https://docs.aws.amazon.com/imagebuilder/latest/userguide/image-failure-context.html
+func (b *Service) failComponent(r *build, s *step) {
+	components := wire.List[wire.Values](r.recipe, "components")
+	arn := wire.Text(components[len(components)-1], "componentArn")
+	for _, c := range components {
+		name := strings.Split(wire.Text(c, "componentArn"), "/")[1]
+		if r.script.Component != "" && (name == nameInARN(r.script.Component) || strings.HasSuffix(name, "-"+nameInARN(r.script.Component))) {
+			arn = wire.Text(c, "componentArn")
+		}
+	}
+
+	phase := map[string]string{"BUILDING": "build", "TESTING": "test"}[r.status]
+	failed := wire.Values{
+		"componentArn": arn, "phaseName": phase, "stepName": cmp.Or(r.script.Step, "Run"), "action": "ExecuteBash",
+		"errorMessage": cmp.Or(r.script.Error, "exit status 1"),
+	}
+	for _, line := range []string{
+		"Document: " + strings.Split(arn, "/")[1], "ComponentArn: " + arn, "Phase: " + phase, "Step: " + wire.Text(failed, "stepName"),
+		"Action: ExecuteBash", "ErrorMessage: " + wire.Text(failed, "errorMessage"),
+	} {
+		b.log(r, "%s", line)
+	}
+
+	b.failStep(r, s, "Document "+arn+" failed!", failed)
+}
+
+// failStep fails a build by a step of its workflow; component is what failed within it, if it was one.
+func (b *Service) failStep(r *build, s *step, message string, component wire.Values) {
+	s.status = "FAILED"
+	s.message = message
+	s.end = b.Now()
+	w := r.current()
+	w.message = message
+	if first := w.steps[0]; first.status == "COMPLETED" {
+		first.rollback = "COMPLETED" // the instance is terminated
+	}
+
+	failure := wire.Values{
+		"imageStatus": r.status, "workflowExecutionId": w.id, "workflowArn": w.arn(b.Home), "stepExecutionId": s.id, "failedStep": s.name,
+	}
+
+	if component != nil {
+		failure["componentFailure"] = component
+	}
+
+	b.fail(r, cmp.Or(r.script.Reason, fmt.Sprintf("Workflow Execution ID: '%s' failed with reason: %s", w.id, message)), failure)
+}
+
+// failIntegration fails a build whose AMI cannot go where it should; step is what was done with it there, if anything.
+func (b *Service) failIntegration(r *build, step, message string) {
+	stage := map[string]string{"DISTRIBUTING": "Distribution", "INTEGRATING": "Integration"}[r.status]
+	there := wire.Values{"region": b.Region, "status": "FAILED", "errorMessage": message}
+	if step != "" {
+		there["imageConfigurationStep"] = step
+	}
+	all := "In region '" + b.Region + "' - '" + message + "'"
+	reason := fmt.Sprintf("%s failed with JobId '%s', status = 'Failed' for ARN '%s'. %s", stage, b.Uuid(""), r.arn, all)
+	b.fail(r, cmp.Or(r.script.Reason, reason), wire.Values{
+		"imageStatus": r.status, "distributionFailure": wire.Values{"errorMessage": all, "regionFailures": []any{there}},
+	})
+}
+
+// messageOf is what another service refused with, without its code.
+func messageOf(err error) string {
+	var f wire.Fault
+	if errors.As(err, &f) {
+		return f.Message
+	}
+	return err.Error()
+}
