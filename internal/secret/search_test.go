@@ -180,22 +180,22 @@ func TestDiskStops(t *testing.T) {
 func TestExceptDropsWhatTheBaseHolds(t *testing.T) {
 	t.Parallel()
 	set := NewSet([]Secret{
-		{"config", []byte("StrictHostKeyChecking yes\nIdentityFile ~/.ssh/deploy\n")},
+		{"config", []byte("Password=correct-horse-battery\nIdentityFile ~/.ssh/deploy\n")},
 		{"token", []byte("tok_93fe12ab77c0")},
 	})
 
-	base := diskOf(t, []byte("# ssh_config\nStrictHostKeyChecking yes\n"))
-	disk := diskOf(t, []byte("# ssh_config\nStrictHostKeyChecking yes\n\n token: tok_93fe12ab77c0"))
+	base := diskOf(t, []byte("# ssh_config\nPassword=correct-horse-battery\n"))
+	disk := diskOf(t, []byte("# ssh_config\nPassword=correct-horse-battery\n\n token: tok_93fe12ab77c0"))
 	hits := found(t, set.search, disk)
 	left, err := set.search.Except(context.Background(), base, hits)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := gocmp.Diff([]place{{13, 25, plain}, {48, 16, plain}}, places(hits)); diff != "" {
+	if diff := gocmp.Diff([]place{{13, 30, plain}, {53, 16, plain}}, places(hits)); diff != "" {
 		t.Errorf("wrong hits before (-want +got):\n%s", diff)
 	}
 
-	if diff := gocmp.Diff([]place{{48, 16, plain}}, places(left)); diff != "" {
+	if diff := gocmp.Diff([]place{{53, 16, plain}}, places(left)); diff != "" {
 		t.Errorf("wrong hits left (-want +got):\n%s", diff)
 	}
 }
