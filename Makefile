@@ -35,6 +35,11 @@ bench: setup build ## measure against the shell floor, grep, ripgrep and the oth
 	go build -o build/bench ./bench
 	$(SUDO) build/bench
 
+.PHONY: attack
+attack: setup build ## try to break the promises (kill -9) and count; takes minutes
+	go build -o build/attack ./attack
+	$(SUDO) build/attack
+
 .PHONY: smoke-aws
 smoke-aws: build ## deploy, build, hear and delete on a real AWS account that you name; costs money, CI never does it
 	scripts/smoke-aws
