@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"image-builder/internal/aws"
 	"image-builder/internal/image"
-	"image-builder/internal/local"
+	"image-builder/internal/patience"
 	"image-builder/internal/release"
 )
 
@@ -63,7 +62,7 @@ func (c *BaseResolveCmd) Run(ctx context.Context, env *Env) error {
 	}
 
 	if c.Write != "" {
-		writer := release.Writer{Parameters: &aws.Parameters{Session: session}, Wait: pause}
+		writer := release.Writer{Parameters: &aws.Parameters{Session: session}, Wait: patience.Sleep}
 		change, err := writer.Write(ctx, c.Write, r.AMI)
 		if err != nil {
 			return err
@@ -79,13 +78,8 @@ func (c *BaseResolveCmd) checkWrite() error {
 	if c.Write == "" {
 		return nil
 	}
-	err := local.CheckParameter(c.Write, "ami-")
-	if err == nil && strings.Contains(c.Write, "/") && !strings.HasPrefix(c.Write, "/") {
-		err = fmt.Errorf("check parameter name %q: one with levels begins with a slash", c.Write)
-	}
-
-	if err != nil {
-		return &ExitError{Code: BadInput, Err: err, Next: "give it like --write /buildkite/base-ami"}
+	if wrong := (*image.NameError)(nil); errors.As(image.CheckNewParameterName(c.Write), &wrong) {
+		return &ExitError{Code: BadInput, Err: errors.New("check --write: " + wrong.Message), Next: "give it like --write /buildkite/base-ami"}
 	}
 	return nil
 }

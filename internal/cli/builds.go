@@ -8,6 +8,7 @@ import (
 
 	"image-builder/internal/aws"
 	"image-builder/internal/imagepipeline"
+	"image-builder/internal/patience"
 	"image-builder/internal/stack"
 )
 
@@ -91,7 +92,7 @@ func (b *builds) list(ctx context.Context) ([]imagepipeline.Image, error) {
 func (b *builds) follower(env *Env, poll pollFlag) *imagepipeline.Follow {
 	return &imagepipeline.Follow{
 		Images: b.images, Workflows: b.images, Logs: b.logs, Group: b.stack.Outputs["ImageLogs"],
-		Wait: pause, Pace: poll.Poll, Now: env.Now,
+		Wait: patience.Sleep, Pace: poll.Poll,
 	}
 }
 

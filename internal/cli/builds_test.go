@@ -11,6 +11,7 @@ import (
 
 	"image-builder/internal/image"
 	"image-builder/internal/imagepipeline"
+	"image-builder/internal/patience"
 	"image-builder/internal/stack"
 )
 
@@ -147,7 +148,7 @@ func TestErrorsOfBuilds(t *testing.T) {
 	b.flag.Stack = "nightly"
 	one := imagepipeline.Image{ARN: "arn:x/1.0.4/1", Version: "1.0.4/1", State: "BUILDING"}
 
-	late := &imagepipeline.LateError{State: "BUILDING"}
+	late := &patience.LateError{For: "build 1.0.4/1", State: "BUILDING", Limit: 24 * time.Hour}
 	for name, test := range map[string]struct {
 		err  error
 		code Code
@@ -155,7 +156,7 @@ func TestErrorsOfBuilds(t *testing.T) {
 	}{
 		"too long": {
 			&imagepipeline.DetachedError{Image: one, Err: late}, TimedOut,
-			"follow build 1.0.4/1, which goes on: it is still BUILDING after 24h0m0s; image-builder logs 1.0.4/1 --follow --stack nightly follows it again",
+			"follow build 1.0.4/1, which goes on: waited 24h0m0s for build 1.0.4/1, which is still BUILDING; image-builder logs 1.0.4/1 --follow --stack nightly follows it again",
 		},
 		"nothing to print on": {
 			&imagepipeline.DetachedError{Image: one, Err: errors.New("the disk is full")}, StepFailed,

@@ -8,6 +8,7 @@ import (
 
 	"image-builder/internal/aws"
 	"image-builder/internal/deploy"
+	"image-builder/internal/patience"
 	"image-builder/internal/progress"
 	"image-builder/internal/stack"
 )
@@ -38,7 +39,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 
 	remover := &deploy.Delete{
 		Stacks: stacks, Waiting: stacks, Builds: &aws.ImageBuilder{Session: session},
-		Report: func(e progress.Event) { watch.Report(e) }, Wait: pause,
+		Report: func(e progress.Event) { watch.Report(e) }, Wait: patience.Sleep,
 	}
 
 	name, err := c.name(ctx, stacks)

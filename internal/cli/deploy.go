@@ -13,6 +13,7 @@ import (
 	"image-builder/internal/deploy"
 	"image-builder/internal/finding"
 	"image-builder/internal/lint"
+	"image-builder/internal/patience"
 	"image-builder/internal/preflight"
 	"image-builder/internal/progress"
 	"image-builder/internal/recipe"
@@ -182,7 +183,7 @@ func (d *deployment) wire() {
 	objects := &aws.S3{Session: d.session}
 	d.deploy = &deploy.Deploy{
 		Stacks: d.stacks, ChangeSets: d.stacks, Waiting: d.stacks, Executor: d.stacks, Buckets: objects, Objects: objects, Addresses: objects,
-		Report: d.report, Wait: pause, Show: d.showNew,
+		Report: d.report, Wait: patience.Sleep, Show: d.showNew,
 	}
 }
 

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"regexp"
 	"strings"
-	"time"
 
 	"image-builder/internal/aws"
 	"image-builder/internal/stack"
@@ -81,17 +80,5 @@ func onlyStack(ctx context.Context, stacks *aws.CloudFormation) (stack.Stack, er
 	return stack.Stack{}, &ExitError{
 		Code: BadInput, Err: fmt.Errorf("find the stack: this region has %d of image-builder: %s", len(ours), strings.Join(names, ", ")),
 		Next: "name one with --stack",
-	}
-}
-
-// pause waits, or returns the context's error as soon as it is done.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"image-builder/internal/imagepipeline"
+	"image-builder/internal/patience"
 )
 
 // StartCmd is `start`.
@@ -75,7 +76,7 @@ func (c *StartCmd) start(ctx context.Context, b *builds) (imagepipeline.Image, e
 		}
 	}
 
-	start := &imagepipeline.Start{Images: b.images, Starter: b.images, Wait: pause, Pace: c.Poll}
+	start := &imagepipeline.Start{Images: b.images, Starter: b.images, Wait: patience.Sleep, Pace: c.Poll}
 	image, err := start.Run(ctx, arn, rand.Text(), c.Again)
 	if busy := (*imagepipeline.UnderWayError)(nil); errors.As(err, &busy) {
 		return image, &ExitError{
@@ -137,7 +138,7 @@ func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagep
 	}
 
 	done := followed{Build: build, Parameter: imagepipeline.Parameter{Name: b.stack.Parameters["OutputAmiParameter"]}}
-	output := &imagepipeline.Output{Parameters: b.parameters, Wait: pause, Pace: c.Poll}
+	output := &imagepipeline.Output{Parameters: b.parameters, Wait: patience.Sleep, Pace: c.Poll}
 	done.Parameter.AMI, err = output.Holds(ctx, done.Parameter.Name, build.AMI)
 	done.Published = done.Parameter.AMI == build.AMI
 	watch.Close()

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
+	"image-builder/internal/patience"
 	"image-builder/internal/progress"
 	"image-builder/internal/stack"
 )
@@ -20,8 +20,7 @@ type Delete struct {
 	Waiting Waiting
 	Builds  Builds
 	Report  progress.Func
-	// Wait returns after a while, or earlier with the context's error.
-	Wait func(ctx context.Context, d time.Duration) error
+	Wait    patience.Pause
 }
 
 // Look returns a stack that can be deleted. An operation that is under way is followed to its end first; if that was
@@ -44,7 +43,7 @@ func (d *Delete) Look(ctx context.Context, name string) (stack.Stack, error) {
 	}
 
 	if s.Status.Busy() {
-		follow := &follower{stacks: d.Stacks, report: d.Report, wait: d.Wait}
+		follow := &follower{stacks: d.Stacks, report: d.Report, pause: d.Wait}
 		s, err = follow.pickUp(ctx, s)
 		if err != nil {
 			return s, err
@@ -88,7 +87,7 @@ func (d *Delete) Run(ctx context.Context, s stack.Stack) error {
 	}
 	defer d.Report.Stage("delete stack " + s.Name)()
 
-	follow := &follower{stacks: d.Stacks, report: d.Report, wait: d.Wait}
+	follow := &follower{stacks: d.Stacks, report: d.Report, pause: d.Wait}
 	after, events, err := follow.follow(ctx, s, since)
 	if err == nil && after.Status != stack.DeleteComplete {
 		err = failed("delete", after, events)

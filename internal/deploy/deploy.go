@@ -12,8 +12,8 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
+	"image-builder/internal/patience"
 	"image-builder/internal/progress"
 	"image-builder/internal/stack"
 )
@@ -28,8 +28,7 @@ type Deploy struct {
 	Objects    Objects
 	Addresses  Addresses
 	Report     progress.Func
-	// Wait returns after a while, or earlier with the context's error.
-	Wait func(ctx context.Context, d time.Duration) error
+	Wait       patience.Pause
 	// Show is given the change set of a stack that had to be deleted first, which is not known before.
 	Show func(stack.ChangeSet)
 }
@@ -119,5 +118,5 @@ func notOurs(s stack.Stack, next string) error {
 }
 
 func (d *Deploy) following() *follower {
-	return &follower{stacks: d.Stacks, report: d.Report, wait: d.Wait}
+	return &follower{stacks: d.Stacks, report: d.Report, pause: d.Wait}
 }

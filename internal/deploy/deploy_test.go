@@ -289,9 +289,9 @@ type slow struct {
 func (s *slow) ChangeSet(context.Context, string, string) (stack.ChangeSet, error) {
 	s.looks++
 	switch {
-	case s.looks == missesAllowed+5:
+	case s.looks == 15:
 		return stack.ChangeSet{}, passingError{}
-	case s.looks > missesAllowed+5:
+	case s.looks > 15:
 		return stack.ChangeSet{Status: stack.CreateComplete}, nil
 	}
 	return stack.ChangeSet{Status: "CREATE_IN_PROGRESS"}, nil

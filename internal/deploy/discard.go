@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"image-builder/internal/patience"
 	"image-builder/internal/stack"
 )
 
@@ -67,16 +68,12 @@ func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, 
 
 // gone waits until a stack in which there is nothing is deleted.
 func (d *Deploy) gone(ctx context.Context, id string) error {
-	for pause := soon; ; pause = min(pause*3/2, seldom) {
+	wait := patience.Wait{For: "the deletion of the empty stack", Limit: discardPatience, Pause: d.Wait, Report: d.Report}
+	return wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
 		s, err := d.Stacks.Stack(ctx, id)
-		if errors.Is(err, fs.ErrNotExist) || (err == nil && s.Status == stack.DeleteComplete) {
-			return nil
+		if errors.Is(err, fs.ErrNotExist) {
+			return patience.Answer{Done: true}, nil
 		}
-		if err != nil && !passes(err) {
-			return err
-		}
-		if err := d.Wait(ctx, pause); err != nil {
-			return err
-		}
-	}
+		return patience.Answer{Done: s.Status == stack.DeleteComplete, State: string(s.Status)}, err
+	})
 }

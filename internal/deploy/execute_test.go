@@ -67,7 +67,7 @@ func TestFollowing(t *testing.T) {
 		lost error
 	}{
 		"throttled a while":        {fail: []error{passingError{}, passingError{}, passingError{}}},
-		"throttled for ever":       {fail: append(make([]error, 0), many(passingError{}, missesAllowed+1)...), lost: passingError{}},
+		"throttled for ever":       {fail: append(make([]error, 0), many(passingError{}, 11)...), lost: passingError{}},
 		"refused":                  {fail: []error{nil, denied}, lost: denied},
 		"interrupted while it ran": {fail: []error{context.Canceled}, lost: context.Canceled},
 	} {

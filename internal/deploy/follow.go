@@ -2,34 +2,27 @@ package deploy
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"image-builder/internal/patience"
 	"image-builder/internal/progress"
 	"image-builder/internal/stack"
 )
 
-// How long is waited between two looks: short after something happened, longer while nothing does.
-const (
-	soon   = 500 * time.Millisecond
-	seldom = 5 * time.Second
-)
-
-// How long an operation may take, and a change set; how often in a row nobody may answer.
+// How long an operation may take at most, and how long CloudFormation may work on a change set.
 const (
 	operationPatience = 3 * time.Hour
 	changeSetPatience = 10 * time.Minute
-	missesAllowed     = 6
 )
 
 // follower follows what CloudFormation does to a stack.
 type follower struct {
 	stacks Stacks
 	report progress.Func
-	wait   func(context.Context, time.Duration) error
+	pause  patience.Pause
 
 	name    string                 // of the stack that is followed
 	running map[string]stack.Event // by logical ID, what began
@@ -53,45 +46,28 @@ func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (sta
 	f.name = s.Name
 	f.running = map[string]stack.Event{}
 	f.undoing = false
+	after := s
 	var events []stack.Event
-	misses := 0
 
-	pause := soon
-	for waited := time.Duration(0); waited < operationPatience; waited += pause {
+	wait := patience.Wait{For: "stack " + s.Name, Limit: operationPatience, Pause: f.pause, Report: f.report}
+	err := wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
 		now, fresh, err := f.look(ctx, s.ID, since)
-		switch {
-		case ctx.Err() != nil:
-			return s, events, &Lost{Stack: s.Name, Err: ctx.Err()}
-		case err != nil:
-			misses++
-			if !passes(err) || misses > missesAllowed {
-				return s, events, &Lost{Stack: s.Name, Err: err}
-			}
-			f.again(err)
-
-		default:
-			misses = 0
-			for _, e := range fresh {
-				f.tell(e)
-				since = e.ID
-			}
-			events = append(events, fresh...)
-			if ended(now, events) {
-				return now, events, nil
-			}
+		if err != nil {
+			return patience.Answer{}, err
 		}
-
-		pause = min(pause*3/2, seldom)
-		if len(fresh) > 0 {
-			pause = soon
+		for _, e := range fresh {
+			f.tell(e)
+			since = e.ID
 		}
-
-		if err := f.wait(ctx, pause); err != nil {
-			return s, events, &Lost{Stack: s.Name, Err: err}
-		}
+		after = now
+		events = append(events, fresh...)
+		return patience.Answer{Done: ended(now, events), Changed: len(fresh) > 0, State: string(now.Status)}, nil
+	})
+	if err != nil {
+		return s, events, &Lost{Stack: s.Name, Err: err}
 	}
 
-	return s, events, &Lost{Stack: s.Name, Err: fmt.Errorf("it has not come to an end in %s", operationPatience)}
+	return after, events, nil
 }
 
 // look asks for the status first: the events are then all of what led to it.
@@ -191,18 +167,4 @@ func verb(status stack.Status) string {
 // past is the participle of verb.
 func past(status stack.Status) string {
 	return map[string]string{"create": "created", "update": "changed", "delete": "deleted", "undo": "brought back", "import": "imported"}[verb(status)]
-}
-
-// passes tells whether the same call may be answered in a while.
-func passes(err error) bool {
-	var fault passing
-	return errors.As(err, &fault) && fault.Passing()
-}
-
-// again notes that a call was not answered and will be made again.
-func (f *follower) again(err error) {
-	var fault passing
-	if errors.As(err, &fault) {
-		f.report.Report(progress.Event{Kind: progress.Note, Text: fault.Cause() + "; asking again"})
-	}
 }

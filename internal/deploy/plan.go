@@ -3,14 +3,13 @@ package deploy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 
+	"image-builder/internal/patience"
 	"image-builder/internal/stack"
 )
 
@@ -179,7 +178,7 @@ func blame(changes []stack.Change, settings []Setting) {
 func (d *Deploy) request(ctx context.Context, p *Plan) (err error) {
 	p.ChangeSet.StackID = p.Standing.Name
 	p.ChangeSet.ID, err = d.ChangeSets.CreateChangeSet(ctx, p.wanted)
-	p.asked = err == nil || errors.Is(err, fs.ErrExist) || passes(err) || ctx.Err() != nil
+	p.asked = err == nil || errors.Is(err, fs.ErrExist) || patience.Passes(err) || ctx.Err() != nil
 
 	if errors.Is(err, fs.ErrExist) {
 		if _, err := d.settled(ctx, p.Standing.Name, changeSetName); err != nil {
@@ -197,28 +196,11 @@ func (d *Deploy) request(ctx context.Context, p *Plan) (err error) {
 
 // settled waits until CloudFormation has worked out a change set.
 func (d *Deploy) settled(ctx context.Context, stackID, id string) (stack.ChangeSet, error) {
-	misses := 0
-	pause := soon
-	for waited := time.Duration(0); waited < changeSetPatience; waited += pause {
-		c, err := d.ChangeSets.ChangeSet(ctx, stackID, id)
-		misses++
-
-		if err == nil {
-			misses = 0
-		}
-
-		if err != nil && (!passes(err) || misses > missesAllowed) {
-			return c, err
-		}
-		if err == nil && c.Status != "CREATE_PENDING" && !c.Status.Busy() {
-			return c, nil
-		}
-		if err := d.Wait(ctx, pause); err != nil {
-			return c, err
-		}
-
-		pause = min(pause*3/2, seldom)
-	}
-
-	return stack.ChangeSet{}, fmt.Errorf("wait for the change set: CloudFormation has not worked it out in %s", changeSetPatience)
+	var set stack.ChangeSet
+	wait := patience.Wait{For: "the change set", Limit: changeSetPatience, Pause: d.Wait, Report: d.Report}
+	err := wait.Until(ctx, func(ctx context.Context) (answer patience.Answer, err error) {
+		set, err = d.ChangeSets.ChangeSet(ctx, stackID, id)
+		return patience.Answer{Done: set.Status != "CREATE_PENDING" && !set.Status.Busy(), State: string(set.Status)}, err
+	})
+	return set, err
 }

@@ -59,11 +59,3 @@ type Addresses interface {
 type Builds interface {
 	Running(ctx context.Context, pipelineARN string) ([]string, error)
 }
-
-// passing is an error that may be over a moment later: throttling, a connection that was cut. Cause is it without advice.
-// Satisfied by the errors of package aws.
-type passing interface {
-	error
-	Passing() bool
-	Cause() string
-}

@@ -8,20 +8,15 @@ import (
 	"time"
 
 	"image-builder/internal/image"
+	"image-builder/internal/patience"
 	"image-builder/internal/progress"
 )
 
 // Pace is the longest pause between two looks, unless somebody wants another one.
 const Pace = 5 * time.Second
 
-// eager is how much shorter the pause is right after something happened.
-const eager = 5
-
-// How often in a row nobody may answer, and how long a build is watched at most.
-const (
-	missesAllowed = 10
-	longest       = 24 * time.Hour
-)
+// longest is how long a build is watched at most.
+const longest = 24 * time.Hour
 
 // How many looks must find nothing new once a build has ended: the last lines of its log come late, and those of one
 // that failed say why.
@@ -40,9 +35,8 @@ type Follow struct {
 	// whose time it was written.
 	Report progress.Func
 	Line   func(Line) error // gets each line of the log, too; may be nil
-	Wait   Wait
+	Wait   patience.Pause
 	Pace   time.Duration // the longest pause between two looks
-	Now    func() time.Time
 }
 
 // Build is a build that has ended.
@@ -123,51 +117,22 @@ func (f *Follow) Run(ctx context.Context, arn string) (Build, error) {
 
 // watch looks again and again until the build has ended and nothing more comes.
 func (f *Follow) watch(ctx context.Context, w *watch) error {
-	begun := f.Now()
-	pause := f.Pace / eager
-
-	quiet, misses := 0, 0
-	for {
+	quiet := 0 // looks in a row that found nothing new, after the end
+	wait := patience.Wait{For: "build " + w.image.Version, Limit: longest, Pace: f.Pace, Pause: f.Wait, Report: f.Report}
+	return wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
 		fresh, err := w.look(ctx)
-		cause, passes := causeOf(err)
-		switch {
-		case err != nil && (misses >= missesAllowed || !passes):
-			return err
-		case err != nil:
-			misses++
-			if misses == 1 {
-				f.Report.Report(progress.Event{Kind: progress.Note, Text: cause + "; the build goes on and is looked at again"})
-			}
+		if err != nil {
+			return patience.Answer{}, err
+		}
 
-		case fresh || w.image.State.Building():
+		quiet++
+		if fresh || w.image.State.Building() {
 			quiet = 0
-			misses = 0
-		default:
-			quiet, misses = quiet+1, 0
 		}
-
-		if (quiet > quietLooks && w.image.State != Failed) || quiet > quietLooksFailed {
-			return nil
+		allowed := quietLooks
+		if w.image.State == Failed {
+			allowed = quietLooksFailed
 		}
-		if f.Now().Sub(begun) > longest {
-			return &LateError{State: w.image.State}
-		}
-
-		pause = min(pause*3/2, f.Pace)
-		if fresh {
-			pause = f.Pace / eager
-		}
-
-		if err := f.Wait(ctx, pause); err != nil {
-			return err
-		}
-	}
+		return patience.Answer{Done: quiet > allowed, Changed: fresh, State: string(w.image.State)}, nil
+	})
 }
-
-// LateError says that a build took longer than anybody wanted to watch it. It is a context.DeadlineExceeded.
-type LateError struct{ State State }
-
-func (e *LateError) Error() string { return fmt.Sprintf("it is still %s after %s", e.State, longest) }
-
-// Is makes it a deadline that passed.
-func (e *LateError) Is(target error) bool { return target == context.DeadlineExceeded }

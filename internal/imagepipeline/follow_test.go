@@ -18,7 +18,7 @@ import (
 func followed(ctx context.Context, m *memory, line func(imagepipeline.Line) error) (string, imagepipeline.Build, error) {
 	var told strings.Builder
 	f := &imagepipeline.Follow{
-		Images: m, Workflows: m, Logs: m, Group: "images", Line: line, Wait: m.Wait, Pace: imagepipeline.Pace, Now: m.Now,
+		Images: m, Workflows: m, Logs: m, Group: "images", Line: line, Wait: m.Wait, Pace: imagepipeline.Pace,
 		Report: func(e progress.Event) {
 			if e.Kind == progress.StageDone && strings.HasPrefix(e.Stage, "image ") {
 				e.Elapsed = 0 // by the clock on the wall
@@ -159,7 +159,7 @@ func TestFollowEndsOtherwise(t *testing.T) {
 		},
 		"not over after a day": {
 			func(m *memory) { m.states = map[int]imagepipeline.State{0: "BUILDING"} },
-			"follow build 1.0.4/1, which goes on: it is still BUILDING after 24h0m0s",
+			"follow build 1.0.4/1, which goes on: waited 24h0m0s for build 1.0.4/1, which is still BUILDING",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestFollowThroughFaults(t *testing.T) {
 				t.Errorf("built %+v, %v", build, err)
 			}
 
-			note := "note   0s cause: throttled; the build goes on and is looked at again\n"
+			note := "note   0s cause: throttled; asking again\n"
 			if strings.Count(told, note) != 1 {
 				t.Error(told)
 			}

@@ -5,31 +5,35 @@ import (
 	"errors"
 	"io/fs"
 	"time"
+
+	"image-builder/internal/patience"
 )
 
 // Output is the parameter that receives each AMI.
 type Output struct {
 	Parameters Parameters
-	Wait       Wait
+	Wait       patience.Pause
 	Pace       time.Duration // the pause between two readings
 }
 
-// readings is how often the parameter is read at most: SSM writes one of the data type aws:ec2:image a while after it
-// has said yes.
-const readings = 6
+// outputPatience is how long the parameter is read at most: SSM writes one of the data type aws:ec2:image a while after
+// it has said yes.
+const outputPatience = 25 * time.Second
 
-// Holds waits until a parameter holds an AMI, a few readings long at most, and returns what it holds in the end.
+// Holds waits until a parameter holds an AMI, and returns what it holds in the end.
 func (o *Output) Holds(ctx context.Context, name, ami string) (string, error) {
-	for reading := 1; ; reading++ {
+	value := ""
+	wait := patience.Wait{For: "parameter " + name, Limit: outputPatience, Pace: o.Pace, Pause: o.Wait}
+	err := wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
 		found, err := o.Parameters.Look(ctx, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil // not yet
 		}
-		if err != nil || found.Value == ami || reading >= readings {
-			return found.Value, err
-		}
-		if err := o.Wait(ctx, o.Pace); err != nil {
-			return found.Value, err
-		}
+		value = found.Value
+		return patience.Answer{Done: value == ami, State: value}, err
+	})
+	if late := (*patience.LateError)(nil); errors.As(err, &late) {
+		err = nil // what it holds says enough
 	}
+	return value, err
 }

@@ -3,7 +3,6 @@ package imagepipeline
 import (
 	"context"
 	"iter"
-	"time"
 
 	"image-builder/internal/image"
 	"image-builder/internal/stack"
@@ -53,16 +52,4 @@ type Sources interface {
 // Operations tells what was done to a stack, newest event first. Satisfied by *aws.CloudFormation.
 type Operations interface {
 	Events(ctx context.Context, stackID string) iter.Seq2[stack.Event, error]
-}
-
-// Wait waits until the time has passed or the context is done, whose error it returns then. Satisfied by
-// the command line's clock.
-type Wait func(ctx context.Context, d time.Duration) error
-
-// passing is an error that may be over a moment later: throttling, a connection that was cut. Satisfied by
-// the errors of package aws.
-type passing interface {
-	error
-	Passing() bool
-	Cause() string // what happened, without what to do about it
 }

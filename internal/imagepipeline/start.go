@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"image-builder/internal/patience"
 )
 
 // Start starts builds.
 type Start struct {
 	Images  Images
 	Starter Starter
-	Wait    Wait
+	Wait    patience.Pause
 	Pace    time.Duration // the pause before it is tried again
 }
 
@@ -44,10 +46,13 @@ func (s *Start) Run(ctx context.Context, pipeline, token string, again bool) (Im
 		}
 	}
 
-	arn, err := patiently(ctx, s.Wait, s.Pace, func() (string, error) {
+	arn := ""
+	wait := patience.Wait{For: "an answer to the start of the build", Limit: longest, Pace: s.Pace, Pause: interruptible(ctx, s.Wait)}
+	err := wait.Until(context.WithoutCancel(ctx), func(context.Context) (answer patience.Answer, err error) {
 		asking, stop := context.WithTimeout(context.WithoutCancel(ctx), startPatience)
 		defer stop()
-		return s.Starter.StartBuild(asking, pipeline, token)
+		arn, err = s.Starter.StartBuild(asking, pipeline, token)
+		return patience.Answer{Done: true}, err
 	})
 	if err != nil {
 		return Image{}, err
@@ -65,4 +70,9 @@ func underWay(images []Image) []Image {
 		}
 	}
 	return running
+}
+
+// interruptible is a pause that ends with ctx, whatever context it is given: the calls between go on without it.
+func interruptible(ctx context.Context, pause patience.Pause) patience.Pause {
+	return func(_ context.Context, d time.Duration) error { return pause(ctx, d) }
 }

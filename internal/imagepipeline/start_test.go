@@ -77,8 +77,8 @@ func TestOutputHolds(t *testing.T) {
 		waits       int
 	}{
 		"at once":        {later: "ami-0new", want: "ami-0new"},
-		"another":        {later: "ami-0other", want: "ami-0other", waits: 5},
-		"not there":      {waits: 5},
+		"another":        {later: "ami-0other", want: "ami-0other", waits: 8},
+		"not there":      {waits: 8},
 		"not to be read": {err: errors.New("denied")},
 	} {
 		t.Run(name, func(t *testing.T) {

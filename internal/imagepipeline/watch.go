@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"image-builder/internal/image"
+	"image-builder/internal/patience"
 	"image-builder/internal/progress"
 )
 
@@ -80,7 +81,7 @@ func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 	place := w.place
 	for !w.mute {
 		page, err := w.Logs.Lines(ctx, w.Group, w.stream, place)
-		if err != nil && w.Line == nil && ctx.Err() == nil && !passes(err) {
+		if err != nil && w.Line == nil && ctx.Err() == nil && !patience.Passes(err) {
 			w.mute = true // whoever may not read logs can follow the steps all the same
 			w.Report.Report(progress.Event{Kind: progress.Note, Text: err.Error() + "; following without the log"})
 			break

@@ -33,7 +33,7 @@ func Sleep(ctx context.Context, d time.Duration) error {
 type Wait struct {
 	For   string        // what is waited for, as a sentence names it: "snapshot snap-0abc"
 	Limit time.Duration // how long at most, calls and pauses together
-	// Pace is the longest pause between two calls; 0 means DefaultPace. Pauses start at a tenth of it, grow by half
+	// Pace is the longest pause between two calls; 0 means DefaultPace. Pauses start at a fifth of it, grow by half
 	// each time, and start again when something has changed.
 	Pace   time.Duration
 	Pause  Pause         // nil means Sleep
@@ -100,7 +100,7 @@ func (w Wait) pace() time.Duration {
 	return DefaultPace
 }
 
-func (w Wait) first() time.Duration { return w.pace() / 10 }
+func (w Wait) first() time.Duration { return w.pace() / 5 }
 
 // course is a wait that goes on.
 type course struct {

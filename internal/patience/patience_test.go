@@ -72,7 +72,7 @@ func TestPausesGrowAndStartAgain(t *testing.T) {
 		got = append(got, pause.Round(100*time.Millisecond).String())
 	}
 
-	want := []string{"1s", "1.5s", "2.3s", "3.4s", "5.1s", "7.6s", "10s", "10s", "1s"}
+	want := []string{"2s", "3s", "4.5s", "6.8s", "10s", "10s", "10s", "10s", "2s"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

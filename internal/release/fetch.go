@@ -18,8 +18,8 @@ const (
 	published = "https://s3.amazonaws.com/buildkite-aws-stack/"
 	// largest is how many bytes mappings.yml may have; it has some 5,000.
 	largest = 1 << 20
-	// patience bounds the download.
-	patience = 30 * time.Second
+	// downloadLimit bounds the download.
+	downloadLimit = 30 * time.Second
 )
 
 var (
@@ -80,7 +80,7 @@ func fetch(ctx context.Context, location string) ([]byte, error) {
 		return text, nil
 	}
 
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
+	ctx, cancel := context.WithTimeoutCause(ctx, downloadLimit, fmt.Errorf("no answer within %s", downloadLimit))
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, location, nil)
 	if err != nil {

@@ -240,7 +240,7 @@ func TestWrite(t *testing.T) {
 		"text":             {now: of("ami-1", "String", "text"), want: Change{"/base", "ami-1", "ami-2", "text"}},
 		"the same":         {now: of("ami-2", "String", "text"), want: Change{"/base", "ami-2", "ami-2", "text"}},
 		"an image":         {now: of("ami-1", "String", "aws:ec2:image"), looks: 4, want: Change{"/base", "ami-1", "ami-2", "aws:ec2:image"}, waits: 3},
-		"an image refused": {now: of("ami-1", "String", "aws:ec2:image"), looks: 1000, waits: looks, want: Change{"/base", "ami-1", "ami-2", "aws:ec2:image"}, says: "still does not hold ami-2 after 1m0s"},
+		"an image refused": {now: of("ami-1", "String", "aws:ec2:image"), looks: 1000, waits: 63, want: Change{"/base", "ami-1", "ami-2", "aws:ec2:image"}, says: "still does not hold ami-2 after 1m0s"},
 		"a secret":         {now: of("x", "SecureString", "text"), says: "is a SecureString"},
 		"denied":           {now: of("ami-1", "String", "text"), denied: errors.New("not authorized"), says: "not authorized"},
 	} {

@@ -8,20 +8,17 @@ import (
 	"time"
 
 	"image-builder/internal/image"
+	"image-builder/internal/patience"
 )
 
 // Writer puts AMIs into a parameter.
 type Writer struct {
 	Parameters Parameters
-	// Wait lets time pass between looks at a parameter that SSM validates.
-	Wait func(ctx context.Context, d time.Duration) error
+	Wait       patience.Pause // between looks at a parameter that SSM validates
 }
 
-// The service promises no time for the validation of a value; it takes seconds.
-const (
-	interval = time.Second
-	looks    = 60
-)
+// validation is how long SSM may check a value. The service promises no time; it takes seconds.
+const validation = time.Minute
 
 // Change is what became of a parameter.
 type Change struct {
@@ -62,21 +59,17 @@ func (w *Writer) settled(ctx context.Context, wanted image.Parameter) error {
 		return nil
 	}
 
-	for range looks {
+	wait := patience.Wait{For: "parameter " + wanted.Name, Limit: validation, Pace: time.Second, Pause: w.Wait}
+	err := wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
 		now, err := w.Parameters.Look(ctx, wanted.Name)
-		if err != nil {
-			return err
-		}
-		if now.Value == wanted.Value {
-			return nil
-		}
-		if err := w.Wait(ctx, interval); err != nil {
-			return fmt.Errorf("wait for parameter %s: %w", wanted.Name, err)
-		}
+		return patience.Answer{Done: now.Value == wanted.Value, State: now.Value}, err
+	})
+	if late := (*patience.LateError)(nil); !errors.As(err, &late) {
+		return err
 	}
 
 	return &Unusable{
-		fmt.Sprintf("parameter %s still does not hold %s after %s: SSM takes it only if it finds the AMI", wanted.Name, wanted.Value, looks*interval),
+		fmt.Sprintf("parameter %s still does not hold %s after %s: SSM takes it only if it finds the AMI", wanted.Name, wanted.Value, validation),
 		"look at the parameter's history, and whether these credentials may ec2:DescribeImages",
 	}
 }
