@@ -18,11 +18,11 @@ import (
 
 // BakeCmd is `bake`.
 type BakeCmd struct {
-	Recipe          string `arg:"" optional:"" help:"Recipe file, or a bare bootstrap script." placeholder:"RECIPE|SCRIPT"`
-	recipe.Override `embed:""`
-	Bucket          map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
-	KeepFailed      bool              `help:"Keep the disk as it stood when a step failed: see image shell."`
-	Boot            bool              `help:"Start the finished disk in a virtual machine first; one that shows no login prompt is not kept."`
+	Recipe       string `arg:"" optional:"" help:"Recipe file, or a bare bootstrap script." placeholder:"RECIPE|SCRIPT"`
+	recipe.Flags `embed:""`
+	Bucket       map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
+	KeepFailed   bool              `help:"Keep the disk as it stood when a step failed: see image shell."`
+	Boot         bool              `help:"Start the finished disk in a virtual machine first; one that shows no login prompt is not kept."`
 }
 
 // Help is what --help adds.
@@ -74,7 +74,7 @@ func (c *BakeCmd) failed(env *Env, img image.Image, err error) error {
 func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
 	r, found := recipe.Load(c.Recipe)
 	if r != nil {
-		found = append(found, r.Override(c.Override)...)
+		found = append(found, r.Override(c.Flags.Override())...)
 	}
 
 	if found.Errors() == 0 {

@@ -23,13 +23,13 @@ import (
 
 // DeployCmd is `deploy`.
 type DeployCmd struct {
-	Recipe          string `arg:"" optional:"" help:"Recipe file, or a bare bootstrap script." placeholder:"RECIPE|SCRIPT"`
-	Stack           string `help:"Name of the stack. Default: the recipe's name." placeholder:"NAME"`
-	UploadBucket    string `help:"Bucket of this account for the template, the script and the documents. Default: image-builder-ACCOUNT-REGION, which is made if it is not there." placeholder:"BUCKET"`
-	Plan            bool   `help:"Show what would change, and leave everything as it is."`
-	Yes             bool   `short:"y" help:"Do not ask."`
-	recipe.Override `embed:""`
-	deploySettings  `embed:""`
+	Recipe         string `arg:"" optional:"" help:"Recipe file, or a bare bootstrap script." placeholder:"RECIPE|SCRIPT"`
+	Stack          string `help:"Name of the stack. Default: the recipe's name." placeholder:"NAME"`
+	UploadBucket   string `help:"Bucket of this account for the template, the script and the documents. Default: image-builder-ACCOUNT-REGION, which is made if it is not there." placeholder:"BUCKET"`
+	Plan           bool   `help:"Show what would change, and leave everything as it is."`
+	Yes            bool   `short:"y" help:"Do not ask."`
+	recipe.Flags   `embed:""`
+	deploySettings `embed:""`
 }
 
 // Help is what --help adds.
@@ -115,7 +115,7 @@ func unchanged(err error) error {
 func (c *DeployCmd) wanted(env *Env) (name string, wanted preflight.Wanted, err error) {
 	r, found := recipe.Load(c.Recipe)
 	if r != nil {
-		found = append(found, r.Override(c.Override)...)
+		found = append(found, r.Override(c.Flags.Override())...)
 	}
 
 	if found.Errors() == 0 {

@@ -58,7 +58,7 @@ func flagsOf(t *testing.T, flags any) map[string]string {
 // TestEachStackParameterIsSetByOneFieldOrFlag holds template, recipe and flags of deploy together.
 func TestEachStackParameterIsSetByOneFieldOrFlag(t *testing.T) {
 	t.Parallel()
-	fields := flagsOf(t, &recipe.Override{})
+	fields := flagsOf(t, &struct{ recipe.Flags }{recipe.NewFlags()})
 	flags := flagsOf(t, &struct{ deploySettings }{})
 
 	unused := map[string]bool{}
@@ -115,7 +115,7 @@ func TestDeployTakesThem(t *testing.T) {
 
 	for name := range stackParameters(t) {
 		if flag := cmp.Or(preflight.Field(name), preflight.Flag(name)[2:]); !taken[flag] {
-			t.Errorf("deploy has no --%s for %s: embed deploySettings and recipe.Override in DeployCmd (internal/cli/deploy.go)", flag, name)
+			t.Errorf("deploy has no --%s for %s: embed deploySettings and recipe.Flags in DeployCmd (internal/cli/deploy.go)", flag, name)
 		}
 	}
 }

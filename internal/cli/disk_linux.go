@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 
+	"image-builder/internal/recipe"
+
 	"image-builder/internal/bake"
 	"image-builder/internal/base"
 	"image-builder/internal/disk"
@@ -14,6 +16,9 @@ type diskCommands struct {
 	Bake  BakeCmd  `cmd:"" help:"Bake an image on this machine."`
 	Image ImageCmd `cmd:"" help:"The image store: list, show, export, boot, shell, remove."`
 }
+
+// addFields gives the commands a flag for each field of a recipe.
+func (d *diskCommands) addFields() { d.Bake.Flags = recipe.NewFlags() }
 
 // baseDiskCommands are those of base that need a disk.
 type baseDiskCommands struct {

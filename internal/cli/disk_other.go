@@ -5,6 +5,8 @@ package cli
 // diskCommands attach disks and start containers, which Linux alone can do.
 type diskCommands struct{}
 
+func (d *diskCommands) addFields() {}
+
 // baseDiskCommands are those of base that need a disk.
 type baseDiskCommands struct{}
 

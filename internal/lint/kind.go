@@ -27,9 +27,6 @@ func (k Kind) String() string {
 // listedPhases tells a document with a mistaken `version` from CodeBuild's files, whose phases are a map.
 var listedPhases = regexp.MustCompile(`(?m)^"?phases"?:[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*-[ \t]`)
 
-// recipeKeys are the fields of a recipe that make a file one.
-var recipeKeys = []string{"base", "bootstrap", "git-mirrors", "docker-images", "packages", "components", "secrets", "output", "allow-leak"}
-
 // KindOf tells what a file is, from its first line and the keys at its top. A file need not be well-formed.
 func KindOf(path string, text []byte) Kind {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
@@ -46,7 +43,7 @@ func KindOf(path string, text []byte) Kind {
 		return Document
 	}
 
-	for _, key := range recipeKeys {
+	for _, key := range recipe.Identifying() {
 		if keys[key] {
 			return Recipe
 		}

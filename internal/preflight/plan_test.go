@@ -239,7 +239,7 @@ func TestAStackIsNamedBySomebody(t *testing.T) {
 	if name, found := StackName(r, ""); name != "" || len(found) != 1 || !strings.Contains(found[0].Right, "--stack") {
 		t.Errorf("the stack is called %q: %v", name, found)
 	}
-	if found := r.Override(recipe.Override{Name: "nightly"}); len(found) > 0 {
+	if found := r.Override(recipe.Override{"name": {"nightly"}}); len(found) > 0 {
 		t.Fatal(found)
 	}
 	if name, found := StackName(r, ""); name != "nightly" || len(found) > 0 {

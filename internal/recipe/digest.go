@@ -16,40 +16,53 @@ import (
 //
 // It is the same wherever the recipe lies, and says nothing about secrets: neither their values nor where they are.
 func (r *Recipe) Digest() (string, error) {
+	covered := map[string]any{}
+	for _, f := range fields() {
+		if f.digest == nil {
+			continue
+		}
+		part, err := f.digest(r)
+		if err != nil {
+			return "", err
+		}
+		covered[f.name] = part
+	}
+
+	text, err := json.Marshal(covered)
+	if err != nil {
+		return "", fmt.Errorf("digest recipe: %w", err)
+	}
+	sum := sha256.Sum256(text)
+
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func digestScript(r *Recipe) (any, error) { return contentOf(r.Bootstrap) }
+
+// digestBase leaves the directory of a disk out.
+func digestBase(r *Recipe) (any, error) {
+	if isPath(r.Base) && !scheme.MatchString(r.Base) {
+		return filepath.Base(r.Base), nil
+	}
+	return r.Base, nil
+}
+
+func digestDocuments(r *Recipe) (any, error) {
 	type document struct {
 		Content    string                `json:"content"`
 		Parameters []component.Parameter `json:"parameters,omitempty"`
 	}
 
-	bootstrap, err := contentOf(r.Bootstrap)
-	if err != nil {
-		return "", err
-	}
 	documents := make([]document, 0, len(r.Components))
 	for _, c := range r.Components {
 		content, err := contentOf(c.Document)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		documents = append(documents, document{content, c.Parameters})
 	}
 
-	base := r.Base
-	if isPath(base) && !scheme.MatchString(base) {
-		base = filepath.Base(base)
-	}
-
-	text, err := json.Marshal(map[string]any{
-		"name": r.Name, "base": base, "bootstrap": bootstrap, "components": documents, "git-mirrors": r.GitMirrors,
-		"docker-images": r.DockerImages, "packages": r.Packages, "output": r.Output, "schedule": r.Schedule,
-		"timezone": r.TimeZone, "disk": r.Disk, "timeout": r.Timeout, "allow-leak": r.AllowLeak,
-	})
-	if err != nil {
-		return "", fmt.Errorf("digest recipe: %w", err)
-	}
-
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:]), nil
+	return documents, nil
 }
 
 // contentOf stands for a script or document: the digest of a local file, else its URL.

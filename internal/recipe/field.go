@@ -4,21 +4,48 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"image-builder/internal/finding"
 	"image-builder/internal/schedule"
 )
 
-// field is one field of a recipe, and the flag of the same name.
+// field is one field of a recipe, and the flag of the same name. Its row in fields says everything that is known of it:
+// a new field is a new row, and what it means is for the stages to say.
 type field struct {
 	name    string
 	example string
+	flag    string // the flag's placeholder
+	help    string // the flag's help text
+	value   string // what the documentation says may be given
+	absent  string // and what holds without it
+	// identifies says that a file with this key is a recipe, and not some other file of YAML.
+	identifies bool
+	// check returns the text to keep, or what is wrong with it.
+	check func(v value) (string, *fault)
 	// set takes one value, append one more; the text has been checked. Exactly one of them is there.
 	set    func(r *Recipe, text string)
 	append func(r *Recipe, text string)
-	// check returns the text to keep, or what is wrong with it.
-	check func(v value) (string, *fault)
+	clear  func(r *Recipe)
+	// digest is what the recipe's digest covers; nil leaves the field out of it.
+	digest func(r *Recipe) (any, error)
+}
+
+// text completes the row of a field that is one text.
+func text(f field, at func(*Recipe) *string) field {
+	f.set = func(r *Recipe, s string) { *at(r) = s }
+	f.clear = func(r *Recipe) { *at(r) = "" }
+	if f.digest == nil {
+		f.digest = func(r *Recipe) (any, error) { return *at(r), nil }
+	}
+	return f
+}
+
+// texts completes the row of a field that is a list of texts.
+func texts(f field, at func(*Recipe) *[]string) field {
+	f.append = func(r *Recipe, s string) { *at(r) = append(*at(r), s) }
+	f.clear = func(r *Recipe) { *at(r) = nil }
+	f.digest = func(r *Recipe) (any, error) { return *at(r), nil }
+	return f
 }
 
 // fault is what is wrong with a value.
@@ -28,25 +55,6 @@ type fault struct {
 	offset, length int // of the part that is meant, in bytes; length 0 means all
 }
 
-func fields() []field {
-	return []field{
-		{name: "name", example: "agent-linux", check: checkName, set: func(r *Recipe, s string) { r.Name = s }},
-		{name: "base", example: "debian:bookworm", check: checkBase, set: func(r *Recipe, s string) { r.Base = s }},
-		{name: "bootstrap", example: "./bootstrap.sh", check: checkScript, set: func(r *Recipe, s string) { r.Bootstrap = s }},
-		{name: "secrets", example: "./secrets", check: checkSecrets, set: func(r *Recipe, s string) { r.Secrets = s }},
-		{name: "git-mirrors", example: "git@github.com:acme/monorepo.git", check: checkGit, append: func(r *Recipe, s string) { r.GitMirrors = append(r.GitMirrors, s) }},
-		{name: "docker-images", example: "public.ecr.aws/docker/library/node:22", check: checkDocker, append: func(r *Recipe, s string) { r.DockerImages = append(r.DockerImages, s) }},
-		{name: "packages", example: "jq", check: checkPackage, append: func(r *Recipe, s string) { r.Packages = append(r.Packages, s) }},
-		{name: "components", example: "./components/browsers.yml", check: checkDocument, append: func(r *Recipe, s string) { r.Components = append(r.Components, Component{Document: s}) }},
-		{name: "output", example: "/buildkite/agent-ami", check: checkOutput, set: func(r *Recipe, s string) { r.Output = s }},
-		{name: "schedule", example: "cron(0 0 * * ? *)", check: checkSchedule, set: func(r *Recipe, s string) { r.Schedule = s }},
-		{name: "timezone", example: "Europe/Berlin", check: checkZone, set: func(r *Recipe, s string) { r.TimeZone = s }},
-		{name: "disk", example: "20GiB", check: checkDisk, set: func(r *Recipe, s string) { r.Disk, _ = parseSize(s) }},
-		{name: "timeout", example: "2h", check: checkTimeout, set: func(r *Recipe, s string) { r.Timeout, _ = time.ParseDuration(s) }},
-		{name: "allow-leak", example: "/etc/app/license.key", check: checkLeak, append: func(r *Recipe, s string) { r.AllowLeak = append(r.AllowLeak, s) }},
-	}
-}
-
 func fieldNamed(name string) (field, bool) {
 	for _, f := range fields() {
 		if f.name == name {
@@ -54,6 +62,17 @@ func fieldNamed(name string) (field, bool) {
 		}
 	}
 	return field{}, false
+}
+
+// Identifying are the keys that make a file of YAML a recipe.
+func Identifying() []string {
+	var names []string
+	for _, f := range fields() {
+		if f.identifies {
+			names = append(names, f.name)
+		}
+	}
+	return names
 }
 
 func fieldNames() []string {

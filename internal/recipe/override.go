@@ -2,79 +2,105 @@ package recipe
 
 import (
 	"fmt"
-	"time"
+	"reflect"
+	"strings"
 
 	"image-builder/internal/finding"
 )
 
-// Override holds the flags that have a field's name; a command embeds it. Paths are relative to the working directory.
-type Override struct {
-	Name         string        `help:"Name of the image." placeholder:"NAME"`
-	Base         string        `help:"Base disk: debian:SUITE, a path, https://…#sha256=…, ssm:/name, ami-… or a stored base." placeholder:"BASE"`
-	Bootstrap    string        `help:"Script to run as root: a path or s3://bucket/key." placeholder:"SCRIPT"`
-	Secrets      string        `help:"Secrets for the bake: a path, s3://bucket/prefix, secretsmanager:NAME or ssm:/path." placeholder:"FROM"`
-	GitMirrors   []string      `help:"Repositories to mirror, comma-separated or repeated." placeholder:"URL"`
-	DockerImages []string      `help:"Docker images to pull, comma-separated or repeated." placeholder:"IMAGE"`
-	Packages     []string      `help:"System packages, gem:NAME and npm:NAME, comma-separated or repeated." placeholder:"PACKAGE"`
-	Components   []string      `help:"Component documents to run, comma-separated or repeated." placeholder:"DOCUMENT"`
-	Output       string        `help:"Parameter that receives the image's ID." placeholder:"PARAMETER"`
-	Schedule     string        `help:"When the pipeline builds: cron(0 0 * * ? *) or rate(1 day)." placeholder:"CRON"`
-	Timezone     string        `help:"Time zone of the schedule." placeholder:"ZONE"`
-	Disk         string        `help:"Size that the disk grows to, like 20GiB." placeholder:"SIZE"`
-	Timeout      time.Duration `help:"Longest that the bake may take, like 2h." placeholder:"DURATION"`
-	AllowLeak    []string      `help:"Paths in the image that may hold a secret, comma-separated or repeated." placeholder:"PATH"`
+// Override is what the command line says of fields, by field name: one text, or the entries of a list. An empty list
+// empties the field.
+type Override map[string][]string
+
+// Flags are the command line's flags of all fields; a command embeds them, as NewFlags returns them.
+type Flags struct {
+	// Fields points to a struct with a flag for each field, in the form that kong reads.
+	Fields any `embed:""`
 }
 
-// Override replaces fields by flags; a list replaces the whole list. Findings name the flag in place of a file.
+// NewFlags makes a flag of each row of the table.
+func NewFlags() Flags {
+	var members []reflect.StructField
+	for _, f := range fields() {
+		members = append(members, reflect.StructField{
+			Name: "F" + strings.ReplaceAll(f.name, "-", "_"), Type: reflect.TypeFor[flag](),
+			Tag: reflect.StructTag(fmt.Sprintf("name:%q help:%q placeholder:%q", f.name, f.help, f.flag)),
+		})
+	}
+	return Flags{Fields: reflect.New(reflect.StructOf(members)).Interface()}
+}
+
+// Override returns the flags that were given.
+func (f Flags) Override() Override {
+	given := Override{}
+	members := reflect.ValueOf(f.Fields).Elem()
+	for i, row := range fields() {
+		one := members.Field(i).Interface().(flag)
+		if one.given {
+			given[row.name] = one.texts
+		}
+	}
+	return given
+}
+
+// flag is what was given for one flag: each time that it was, a text.
+type flag struct {
+	given bool
+	texts []string
+}
+
+// UnmarshalText takes the flag's text.
+func (f *flag) UnmarshalText(text []byte) error {
+	f.given = true
+	if len(text) > 0 {
+		f.texts = append(f.texts, string(text))
+	}
+	return nil
+}
+
+// Override replaces fields by flags; a list replaces the whole list, and an empty text empties the field. Findings name
+// the flag in place of a file.
 func (r *Recipe) Override(flags Override) finding.List {
 	b := builder{recipe: r}
-	timeout := ""
-
-	if flags.Timeout != 0 {
-		timeout = fmt.Sprint(flags.Timeout)
-	}
-
-	texts := map[string]string{
-		"name": flags.Name, "base": flags.Base, "bootstrap": flags.Bootstrap, "secrets": flags.Secrets, "output": flags.Output,
-		"schedule": flags.Schedule, "timezone": flags.Timezone, "disk": flags.Disk, "timeout": timeout,
-	}
-
-	lists := map[string][]string{
-		"git-mirrors": flags.GitMirrors, "docker-images": flags.DockerImages, "packages": flags.Packages,
-		"components": flags.Components, "allow-leak": flags.AllowLeak,
-	}
 	for _, f := range fields() {
-		if text := texts[f.name]; text != "" {
-			b.setField(f, flagValue(f.name, text))
+		given, present := flags[f.name]
+		if !present {
+			continue
 		}
-		if items := lists[f.name]; len(items) > 0 {
-			r.clear(f.name)
-			for _, item := range items {
-				b.appendField(f, flagValue(f.name, item))
-			}
+
+		r.clearField(f)
+		for _, text := range given {
+			b.override(f, text)
 		}
 	}
 
 	return b.found
 }
 
+func (b *builder) override(f field, text string) {
+	if f.set != nil {
+		b.setField(f, flagValue(f.name, text))
+		return
+	}
+	for _, item := range splitList(text) {
+		b.appendField(f, flagValue(f.name, item))
+	}
+}
+
+// splitList takes a list apart at its commas. A comma behind a backslash belongs to an entry.
+func splitList(text string) []string {
+	items := strings.Split(strings.ReplaceAll(text, `\,`, "\x00"), ",")
+	for i, item := range items {
+		items[i] = strings.ReplaceAll(item, "\x00", ",")
+	}
+	return items
+}
+
 func flagValue(name, text string) value {
 	return value{text: text, at: finding.Position{File: "--" + name}}
 }
 
-func (r *Recipe) clear(field string) {
-	delete(r.positions, field)
-
-	switch field {
-	case "git-mirrors":
-		r.GitMirrors = nil
-	case "docker-images":
-		r.DockerImages = nil
-	case "packages":
-		r.Packages = nil
-	case "components":
-		r.Components = nil
-	case "allow-leak":
-		r.AllowLeak = nil
-	}
+func (r *Recipe) clearField(f field) {
+	f.clear(r)
+	delete(r.positions, f.name)
 }

@@ -213,7 +213,7 @@ func TestOverride(t *testing.T) {
 	t.Parallel()
 	dir := folder(t, everyFile())
 	r, found := Load(filepath.Join(dir, "recipe.yml"))
-	found = append(found, r.Override(Override{Base: "debian:bookworm", Packages: []string{"curl"}, Disk: "1TiB", Timeout: time.Hour})...)
+	found = append(found, r.Override(Override{"base": {"debian:bookworm"}, "packages": {"curl"}, "disk": {"1TiB"}, "timeout": {"1h"}})...)
 	if len(found) > 0 {
 		t.Fatal(found)
 	}
@@ -224,34 +224,9 @@ func TestOverride(t *testing.T) {
 	if len(r.DockerImages) != 2 {
 		t.Fatalf("a list without a flag must stay: %v", r.DockerImages)
 	}
-	found = r.Override(Override{Schedule: "0 0 * * *", GitMirrors: []string{"x y"}})
+	found = r.Override(Override{"schedule": {"0 0 * * *"}, "git-mirrors": {"x y"}})
 	if len(found) != 2 || found[0].File != "--git-mirrors" || found[1].File != "--schedule" {
 		t.Fatal(found)
-	}
-}
-
-func TestEveryFieldHasAFlag(t *testing.T) {
-	t.Parallel()
-	flags := map[string]bool{}
-	for f := range reflect.TypeFor[Override]().Fields() {
-		var name strings.Builder
-		for i, c := range f.Name {
-			if i > 0 && c >= 'A' && c <= 'Z' {
-				name.WriteByte('-')
-			}
-			name.WriteString(strings.ToLower(string(c)))
-		}
-		flags[name.String()] = true
-	}
-
-	for _, name := range fieldNames() {
-		if !flags[name] {
-			t.Errorf("field %s has no flag", name)
-		}
-	}
-
-	if len(flags) != len(fieldNames()) {
-		t.Errorf("%d flags for %d fields", len(flags), len(fieldNames()))
 	}
 }
 

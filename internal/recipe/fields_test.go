@@ -1,0 +1,72 @@
+package recipe
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The documentation's table and its example have a line for each row of fields.
+func TestDocumentationHasEveryField(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/02-recipes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var want strings.Builder
+	want.WriteString("| field, flag | value | if left out |\n|---|---|---|\n")
+
+	for _, f := range fields() {
+		fmt.Fprintf(&want, "| `%s`, `--%s` | %s | %s |\n", f.name, f.name, f.value, f.absent)
+		if !strings.Contains(string(page), "\n"+f.name+":") {
+			t.Errorf("the example of docs/02-recipes.md has no %s", f.name)
+		}
+	}
+
+	_, rest, _ := strings.Cut(string(page), "## Fields\n\n")
+	table, _, _ := strings.Cut(rest, "\n\n")
+	if diff := cmp.Diff(want.String(), table+"\n"); diff != "" {
+		t.Errorf("docs/02-recipes.md has another table than internal/recipe/fields.go: %s", diff)
+	}
+}
+
+func TestRowsAreComplete(t *testing.T) {
+	t.Parallel()
+	for _, f := range fields() {
+		if f.example == "" || f.flag == "" || f.help == "" || f.value == "" || f.absent == "" || f.check == nil || f.clear == nil || (f.set == nil) == (f.append == nil) {
+			t.Errorf("the row of %s lacks something", f.name)
+		}
+		if f.digest == nil && f.name != "secrets" {
+			t.Errorf("the digest leaves %s out", f.name)
+		}
+	}
+}
+
+// A flag may be repeated or hold commas; an empty one empties the field.
+func TestFlags(t *testing.T) {
+	t.Parallel()
+	r, found := Parse("recipe.yml", []byte("base: debian:bookworm\npackages: [jq]\ntimeout: 2h\nallow-leak: [/a]\n"))
+	found = append(found, r.Override(Override{"packages": nil, "timeout": nil, "allow-leak": {"/b,/c\\,d", "/e"}})...)
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+	if len(r.Packages) > 0 || r.Timeout != 0 || r.Base != "debian:bookworm" {
+		t.Errorf("recipe is %+v", r)
+	}
+
+	if diff := cmp.Diff([]string{"/b", "/c,d", "/e"}, r.AllowLeak); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestUnmarshalFlag(t *testing.T) {
+	t.Parallel()
+	flags := NewFlags()
+	if len(flags.Override()) > 0 {
+		t.Errorf("flags that were not given: %v", flags.Override())
+	}
+}
