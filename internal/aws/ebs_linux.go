@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,8 +74,8 @@ func (e *EBS) Start(ctx context.Context, request snapshot.Request) (snapshot.Sta
 		VolumeSize: &request.VolumeSize, ParentSnapshotId: optional(request.Parent), Description: optional(request.Description),
 		ClientToken: &request.Token, Timeout: aws.Int32(int32(request.Timeout)),
 	}
-	for name, value := range request.Tags {
-		in.Tags = append(in.Tags, types.Tag{Key: aws.String(name), Value: aws.String(value)})
+	for _, name := range slices.Sorted(maps.Keys(request.Tags)) { // another order would be another request of the same token
+		in.Tags = append(in.Tags, types.Tag{Key: aws.String(name), Value: aws.String(request.Tags[name])})
 	}
 	out, err := client.StartSnapshot(ctx, in)
 	if err != nil {

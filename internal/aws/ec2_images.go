@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -68,8 +70,8 @@ func tagged(kind types.ResourceType, tags map[string]string) []types.TagSpecific
 		return nil
 	}
 	specification := types.TagSpecification{ResourceType: kind}
-	for name, value := range tags {
-		specification.Tags = append(specification.Tags, types.Tag{Key: aws.String(name), Value: aws.String(value)})
+	for _, name := range slices.Sorted(maps.Keys(tags)) {
+		specification.Tags = append(specification.Tags, types.Tag{Key: aws.String(name), Value: aws.String(tags[name])})
 	}
 	return []types.TagSpecification{specification}
 }

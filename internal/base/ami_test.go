@@ -2,12 +2,13 @@ package base
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"image-builder/internal/aws"
 	"image-builder/internal/disk"
@@ -33,16 +34,8 @@ func newCloud(tb testing.TB) *cloud {
 	}
 	account := testbed.Start(tb)
 	session := aws.NewSession(account.Config())
-	machines := &aws.EC2{Session: session}
 	r, store := resolver(tb)
-	bounds := snapshot.DefaultBounds
-	bounds.First = time.Millisecond
-	bounds.Most = 20 * time.Millisecond
-	r.Account = &Account{
-		AMIs: machines, Copies: machines, Reader: &aws.EBS{Session: session}, Parameters: &aws.Parameters{Session: session},
-		Partial: filepath.Join(store.Dir(), "pulls"), Pace: snapshot.DefaultPace, Bounds: bounds,
-	}
-	return &cloud{account, r}
+	return &cloud{account, accountOf(r, store, session)}
 }
 
 // addAMI makes a public AMI of Buildkite's of a disk.
@@ -189,18 +182,38 @@ func TestAMIsThatAreNotPulled(t *testing.T) {
 	}
 }
 
-// same compares two disks; one may be longer by zeroes.
+// same compares two disks, where either holds data; one may be longer.
 func same(tb testing.TB, want, got string) {
 	tb.Helper()
-	a, err := os.ReadFile(want)
+	a, err := os.Open(want)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	b, err := os.ReadFile(got)
+	defer a.Close()
+	b, err := os.Open(got)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if !bytes.Equal(bytes.TrimRight(a, "\x00"), bytes.TrimRight(b, "\x00")) {
-		tb.Errorf("%s and %s differ", want, got)
+	defer b.Close()
+
+	for _, file := range []*os.File{a, b} {
+		for extent, err := range disk.Extents(file) {
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if !bytes.Equal(part(tb, a, extent), part(tb, b, extent)) {
+				tb.Errorf("%s and %s differ at %d", want, got, extent.Offset)
+			}
+		}
 	}
+}
+
+// part reads a part of a disk; beyond its end there are zeroes.
+func part(tb testing.TB, file *os.File, extent disk.Extent) []byte {
+	tb.Helper()
+	text := make([]byte, extent.Length)
+	if _, err := file.ReadAt(text, extent.Offset); err != nil && !errors.Is(err, io.EOF) {
+		tb.Fatal(err)
+	}
+	return text
 }

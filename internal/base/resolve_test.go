@@ -21,7 +21,10 @@ func resolver(tb testing.TB) (Resolver, *local.Store) {
 		tb.Fatal(err)
 	}
 	tb.Cleanup(func() { store.Close() })
+	return resolverOf(store), store
+}
 
+func resolverOf(store *local.Store) Resolver {
 	return Resolver{
 		Catalog: store, Parameters: store, Now: time.Now, Lock: filepath.Join(store.Dir(), "lock"),
 		NewRun: func(ctx context.Context) (Run, string, error) {
@@ -31,7 +34,7 @@ func resolver(tb testing.TB) (Resolver, *local.Store) {
 			}
 			return run, run.Dir, nil
 		},
-	}, store
+	}
 }
 
 func TestAPathIsPulledOnceAndAgainWhenItChanged(t *testing.T) {

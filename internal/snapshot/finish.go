@@ -36,10 +36,8 @@ func (u *uploading) begin(ctx context.Context) (string, error) {
 		default:
 			return state, err
 		}
-		if err == nil {
-			if err := u.abandon(ctx); err != nil {
-				return "", err
-			}
+		if err := u.abandon(ctx); err != nil {
+			return "", err
 		}
 		if err := u.journal.restart(head{Seed: seed, Attempt: u.journal.Attempt + 1}); err != nil {
 			return "", err

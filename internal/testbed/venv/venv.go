@@ -24,8 +24,9 @@ import (
 //go:embed requirements.txt
 var requirements []byte
 
-// patience bounds each program of an installation: 700 MB are fetched and unpacked.
-const patience = 15 * time.Minute
+// patience bounds each program of an installation: 700 MB are fetched and unpacked, and a
+// Rust program with the AWS SDK is compiled.
+const patience = 45 * time.Minute
 
 // Python returns the interpreter of the environment; programs of its packages lie beside it. Without Python, or a
 // package index, the test is skipped, but not where CI is set.
@@ -45,7 +46,7 @@ func need(tb testing.TB, err error) {
 	if os.Getenv("CI") != "" {
 		tb.Fatal(err)
 	}
-	tb.Skip("needs python3-venv and a Python package index, and those for Node an npm registry:", err)
+	tb.Skip("needs python3-venv and a Python package index, those for Node an npm registry, and coldsnap cargo and a crate registry:", err)
 }
 
 var python = sync.OnceValues(func() (string, error) {
