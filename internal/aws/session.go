@@ -1,10 +1,10 @@
-// Package aws answers the project's ports with AWS, one file per port: S3, Parameters (SSM Parameter Store), Secrets
-// (Secrets Manager) and Credentials.
+// Package aws answers the project's ports with AWS, one type a service: S3, CloudFormation, ImageBuilder, EC2, EBS,
+// Topics (SNS), Logs, Parameters (SSM Parameter Store), Secrets (Secrets Manager), Identity (STS) and Credentials.
 //
-// It is the only package that imports the AWS SDK. Region, credentials, endpoint (AWS_ENDPOINT_URL) and retries are
-// the SDK's own default chain. Nothing is loaded and no request is made before a port is first asked, so commands that
-// never touch AWS start as if it were not there. Errors say what to do next. The package decides nothing and keeps
-// nothing on disk.
+// It is the only package of the product that imports the AWS SDK. Region, credentials, endpoint (AWS_ENDPOINT_URL) and
+// retries are the SDK's own default chain. Nothing is loaded and no request is made before a port is first asked, so
+// commands that never touch AWS start as if it were not there. Errors say what to do next. The package decides nothing
+// and keeps nothing on disk.
 package aws
 
 import (

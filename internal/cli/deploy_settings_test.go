@@ -17,8 +17,8 @@ import (
 	"image-builder/internal/finding"
 	"image-builder/internal/preflight"
 	"image-builder/internal/recipe"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 	"image-builder/templates"
-	"image-builder/templates/stacktest"
 )
 
 // notOfTheStack are the recipe's fields that no stack parameter has, each with what becomes of it.
@@ -34,7 +34,7 @@ func stackParameters(t *testing.T) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template, err := stacktest.Parse(text)
+	template, err := intrinsic.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}

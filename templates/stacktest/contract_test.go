@@ -15,8 +15,8 @@ import (
 	"image-builder/internal/component/action"
 	"image-builder/internal/lint"
 	"image-builder/internal/schedule"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 	"image-builder/templates"
-	"image-builder/templates/stacktest"
 )
 
 func rendered(t *testing.T) []byte {
@@ -28,14 +28,14 @@ func rendered(t *testing.T) []byte {
 	return text
 }
 
-func template(t *testing.T) stacktest.Template {
+func template(t *testing.T) intrinsic.Template {
 	t.Helper()
 	return parse(t, rendered(t))
 }
 
-func parse(t *testing.T, text []byte) stacktest.Template {
+func parse(t *testing.T, text []byte) intrinsic.Template {
 	t.Helper()
-	parsed, err := stacktest.Parse(text)
+	parsed, err := intrinsic.Parse(text)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ var published = map[string]string{
 }
 
 // contractFaults says where the template differs from the published interface.
-func contractFaults(t stacktest.Template) []string {
+func contractFaults(t intrinsic.Template) []string {
 	var faults []string
 	for name, want := range published {
 		parameter, ok := t.Section("Parameters")[name].(map[string]any)
@@ -226,7 +226,7 @@ func TestSchedulesAreRefusedAtOnce(t *testing.T) {
 	} {
 		given := least()
 		given["ScheduleExpression"] = expression
-		_, err := stacktest.Deploy(template(t), given)
+		_, err := intrinsic.Deploy(template(t), given)
 		if deploys := err == nil; deploys != want {
 			t.Errorf("%q deploys: %t, want %t (%v)", expression, deploys, want, err)
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 )
 
 // defects are what users of other stacks for Image Builder have suffered from. Each is impossible here as long as a place
@@ -96,9 +96,9 @@ func valueAt(t *testing.T, text []byte, given map[string]string, place string) a
 	parsed := parse(t, text)
 
 	if slices.Contains([]string{"Parameters", "Resources", "Outputs"}, strings.Split(place, "/")[0]) {
-		return at(t, &stacktest.Stack{Resources: map[string]stacktest.Resource{"template": {Properties: parsed}}}, "template/"+place)
+		return at(t, &intrinsic.Stack{Resources: map[string]intrinsic.Resource{"template": {Properties: parsed}}}, "template/"+place)
 	}
-	stack, err := stacktest.Deploy(parsed, given)
+	stack, err := intrinsic.Deploy(parsed, given)
 
 	if place == "refused" {
 		return err != nil

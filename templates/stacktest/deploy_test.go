@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 )
 
 // everything uses all that the template offers.
@@ -24,9 +24,9 @@ func everything() map[string]string {
 	}
 }
 
-func deploy(t *testing.T, given map[string]string) *stacktest.Stack {
+func deploy(t *testing.T, given map[string]string) *intrinsic.Stack {
 	t.Helper()
-	stack, err := stacktest.Deploy(template(t), given)
+	stack, err := intrinsic.Deploy(template(t), given)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func deploy(t *testing.T, given map[string]string) *stacktest.Stack {
 }
 
 // at reads a value inside properties: names and list indexes, separated by slashes.
-func at(t *testing.T, stack *stacktest.Stack, path string) any {
+func at(t *testing.T, stack *intrinsic.Stack, path string) any {
 	t.Helper()
 	resource, rest, _ := strings.Cut(path, "/")
 	if _, ok := stack.Resources[resource]; !ok {
@@ -60,7 +60,7 @@ func at(t *testing.T, stack *stacktest.Stack, path string) any {
 }
 
 // components lists the recipe's components in order, with their parameters.
-func components(t *testing.T, stack *stacktest.Stack) []string {
+func components(t *testing.T, stack *intrinsic.Stack) []string {
 	t.Helper()
 	var lines []string
 	for _, body := range at(t, stack, "Recipe/Components").([]any) {
@@ -125,7 +125,7 @@ func TestEveryCombinationDeploys(t *testing.T) {
 		}
 
 		for _, given := range []map[string]string{alone, without} {
-			if _, err := stacktest.Deploy(template(t), given); err != nil {
+			if _, err := intrinsic.Deploy(template(t), given); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -139,7 +139,7 @@ func TestWhatIsMade(t *testing.T) {
 
 	much := deploy(t, everything())
 	for _, test := range []struct {
-		stack *stacktest.Stack
+		stack *intrinsic.Stack
 		path  string
 		want  any
 	}{
@@ -201,12 +201,12 @@ func TestRefusedAtOnce(t *testing.T) {
 	} {
 		given := least()
 		given[test.parameter] = test.value
-		if _, err := stacktest.Deploy(template(t), given); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := intrinsic.Deploy(template(t), given); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want a word of %q", test.name, err, test.want)
 		}
 	}
 
-	if _, err := stacktest.Deploy(template(t), nil); err == nil {
+	if _, err := intrinsic.Deploy(template(t), nil); err == nil {
 		t.Error("it deploys without a base and an output")
 	}
 }

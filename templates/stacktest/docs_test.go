@@ -9,11 +9,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"image-builder/internal/preflight"
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 )
 
 // rows writes the parameters as the documentation lists them, in the order of the console.
-func rows(t stacktest.Template) []string {
+func rows(t intrinsic.Template) []string {
 	var lines []string
 	groups := t.Section("Metadata")["AWS::CloudFormation::Interface"].(map[string]any)["ParameterGroups"].([]any)
 	for _, group := range groups {

@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 )
 
 // TestMessagesInAnotherInterpreter executes the machines as deployed in moto's Step Functions, for the same occasions
@@ -59,7 +59,7 @@ func TestWrongMachinesAreNoticedByBothInterpreters(t *testing.T) {
 		t.Run(wrong.name, func(t *testing.T) {
 			test := occasions(t)[wrong.occasion]
 			machines := parse(t, edited(t, string(rendered(t)), wrong.old, wrong.new))
-			for interpreter, run := range map[string]func(*testing.T, stacktest.Template, *account, []any) ([]string, error){"ours": messages, "moto's": moto.messages} {
+			for interpreter, run := range map[string]func(*testing.T, intrinsic.Template, *account, []any) ([]string, error){"ours": messages, "moto's": moto.messages} {
 				got, err := run(t, machines, &test.account, test.events)
 				t.Log(interpreter, got, err)
 				if err == nil && cmp.Equal(test.want, got) {
@@ -71,9 +71,9 @@ func TestWrongMachinesAreNoticedByBothInterpreters(t *testing.T) {
 }
 
 // messages does in moto what the function of that name does in our interpreter.
-func (e *emulator) messages(t *testing.T, template stacktest.Template, a *account, events []any) ([]string, error) {
+func (e *emulator) messages(t *testing.T, template intrinsic.Template, a *account, events []any) ([]string, error) {
 	t.Helper()
-	stack, err := stacktest.Deploy(template, least())
+	stack, err := intrinsic.Deploy(template, least())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,7 +106,7 @@ func untilRefusal(messages []string) []string {
 var unseen = object{"VisibilityTimeout": "3600"}
 
 // prepare makes topics, queues that hear them, the parameter with the values that it will have, and the machines.
-func (e *emulator) prepare(t *testing.T, stack *stacktest.Stack, a *account) error {
+func (e *emulator) prepare(t *testing.T, stack *intrinsic.Stack, a *account) error {
 	t.Helper()
 	for name, attributes := range map[string]object{"messages": {}, "raw": {"RawMessageDelivery": "true"}} {
 		e.do(t, "sqs", "create_queue", object{"QueueName": name, "Attributes": unseen})

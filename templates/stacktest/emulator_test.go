@@ -12,8 +12,8 @@ import (
 	"testing"
 	"unicode"
 
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 	"image-builder/internal/testbed/venv"
-	"image-builder/templates/stacktest"
 )
 
 // emulator is moto, which knows nothing of this project, as a process of its own with a client of its own.
@@ -35,7 +35,7 @@ func emulate(t *testing.T, env ...string) *emulator {
 	t.Cleanup(server.Close)
 	process := exec.CommandContext(t.Context(), venv.Python(t), "emulate.py")
 	process.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_IMAGEBUILDER=" + server.URL, "AWS_REGION=" + stacktest.Region, "AWS_DEFAULT_REGION=" + stacktest.Region,
+		"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_IMAGEBUILDER=" + server.URL, "AWS_REGION=" + intrinsic.Region, "AWS_DEFAULT_REGION=" + intrinsic.Region,
 		"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=s", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull,
 	}, env...)
 

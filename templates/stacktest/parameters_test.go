@@ -11,14 +11,14 @@ import (
 
 	"image-builder/internal/aws"
 	"image-builder/internal/image"
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 )
 
 // TestParametersInAnotherStore has our client read and write moto's SSM, next to boto3.
 func TestParametersInAnotherStore(t *testing.T) {
 	moto := emulate(t)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL_SSM": moto.url, "AWS_REGION": stacktest.Region, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s", "AWS_PROFILE": "",
+		"AWS_ENDPOINT_URL_SSM": moto.url, "AWS_REGION": intrinsic.Region, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s", "AWS_PROFILE": "",
 		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull,
 	} {
 		t.Setenv(name, value)

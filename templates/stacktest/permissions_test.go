@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 )
 
 // statement is one of an IAM policy, its lists written out.
@@ -20,7 +20,7 @@ type statement struct {
 }
 
 // statements lists the statements of every role in a stack.
-func statements(stack *stacktest.Stack) []statement {
+func statements(stack *intrinsic.Stack) []statement {
 	var list []statement
 	for name, resource := range stack.Resources {
 		documents := map[string]any{}
@@ -72,8 +72,8 @@ var managed = []string{
 	"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly", // the one that everything() asks for
 }
 
-func permissionFaults(t stacktest.Template) []string {
-	stack, err := stacktest.Deploy(t, everything())
+func permissionFaults(t intrinsic.Template) []string {
+	stack, err := intrinsic.Deploy(t, everything())
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -120,7 +120,7 @@ func TestPermissionsAreTheLeast(t *testing.T) {
 }
 
 // reach returns what a role may do with an action, or may not, with Deny.
-func reach(stack *stacktest.Stack, role, effect, action string) []string {
+func reach(stack *intrinsic.Stack, role, effect, action string) []string {
 	var resources []string
 	for _, s := range statements(stack) {
 		if strings.HasPrefix(s.owner, role+".") && s.effect == effect && slices.Contains(s.actions, action) {
@@ -139,7 +139,7 @@ func TestRolesReachExactlyThis(t *testing.T) {
 
 	const public = "arn:aws:ssm:eu-central-1::parameter/"
 	for _, test := range []struct {
-		stack                *stacktest.Stack
+		stack                *intrinsic.Stack
 		role, effect, action string
 		want                 []string
 	}{

@@ -8,8 +8,8 @@ import (
 	"os/exec"
 	"testing"
 
+	"image-builder/internal/testbed/states"
 	"image-builder/internal/testbed/venv"
-	"image-builder/templates/stacktest"
 )
 
 // jsonata is an Evaluator in another process.
@@ -72,7 +72,7 @@ func (j *jsonata) Evaluate(expression string, variables map[string]any) (any, er
 		return nil, err
 	}
 	if answer.Undefined {
-		return nil, fmt.Errorf("%s: %w", expression, stacktest.ErrUndefined)
+		return nil, fmt.Errorf("%s: %w", expression, states.ErrUndefined)
 	}
 
 	if answer.Error != "" {

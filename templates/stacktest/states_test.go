@@ -10,7 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
+	"image-builder/internal/testbed/states"
 )
 
 const (
@@ -69,7 +70,7 @@ func (a *account) call(resource string, arguments any) (any, error) {
 		}
 		a.parameterAsk++
 		if value == "" {
-			return nil, &stacktest.Failure{Name: "Ssm.ParameterNotFoundException", Cause: "no such parameter"}
+			return nil, &states.Failure{Name: "Ssm.ParameterNotFoundException", Cause: "no such parameter"}
 		}
 		return map[string]any{"Parameter": map[string]any{"Name": in["Name"], "Value": value}}, nil
 
@@ -83,7 +84,7 @@ func (a *account) call(resource string, arguments any) (any, error) {
 	case "states:startExecution":
 		name := in["Name"].(string)
 		if a.names[name] {
-			return nil, &stacktest.Failure{Name: "StepFunctions.ExecutionAlreadyExistsException", Cause: "Execution Already Exists: " + name}
+			return nil, &states.Failure{Name: "StepFunctions.ExecutionAlreadyExistsException", Cause: "Execution Already Exists: " + name}
 		}
 		a.names[name] = true
 		return map[string]any{}, a.announce(in["Input"])
@@ -116,8 +117,8 @@ func occasions(t *testing.T) map[string]occasion {
 	failed := `{"Image": {"SourcePipelineArn": "` + pipelineARN + `", "State": {"Status": "FAILED", "Reason": "Document \"x\" failed!"}}}`
 	disabled := decode(t, `{"detail-type": "EC2 Image Builder Image Pipeline Automatically Disabled", "source": "aws.imagebuilder",
 		"resources": ["`+pipelineARN+`"], "detail": {"consecutive-failures": "5"}}`)
-	denied := map[string]error{"aws-sdk:imagebuilder:getImage": &stacktest.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
-	mute := map[string]error{"OutputTopic": &stacktest.Failure{Name: "SNS.AuthorizationErrorException", Cause: "denied"}}
+	denied := map[string]error{"aws-sdk:imagebuilder:getImage": &states.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
+	mute := map[string]error{"OutputTopic": &states.Failure{Name: "SNS.AuthorizationErrorException", Cause: "denied"}}
 	holds := []string{"ami-0123456789abcdef0"}
 	news := "OutputTopic " + contract
 	failure := func(image, reason string) string {
@@ -159,9 +160,9 @@ func TestMessages(t *testing.T) {
 }
 
 // messages runs the machines for events and returns what was published, topics by their last name.
-func messages(t *testing.T, template stacktest.Template, a *account, events []any) ([]string, error) {
+func messages(t *testing.T, template intrinsic.Template, a *account, events []any) ([]string, error) {
 	t.Helper()
-	stack, err := stacktest.Deploy(template, least())
+	stack, err := intrinsic.Deploy(template, least())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +171,7 @@ func messages(t *testing.T, template stacktest.Template, a *account, events []an
 	evaluator := newJSONata(t)
 	run := func(machine string, input any) error {
 		definition := stack.Resources[machine].Properties["Definition"].(map[string]any)
-		execution := &stacktest.Execution{Definition: definition, JSONata: evaluator, Services: a.call}
+		execution := &states.Execution{Definition: definition, JSONata: evaluator, Services: a.call}
 		return execution.Run(input)
 	}
 
@@ -193,7 +194,7 @@ func messages(t *testing.T, template stacktest.Template, a *account, events []an
 func lastName(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }
 
 // machines checks the form of the state machines: every state is reachable, every way ends, every failure is told.
-func machines(t stacktest.Template) []string {
+func machines(t intrinsic.Template) []string {
 	var faults []string
 	for name, body := range t.Section("Resources") {
 		properties, _ := body.(map[string]any)["Properties"].(map[string]any)

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 	"image-builder/internal/testbed/venv"
-	"image-builder/templates/stacktest"
 )
 
 // cfnLint runs cfn-lint on files, as for regions, and returns the errors and warnings of each.
@@ -162,7 +162,7 @@ func ownFaults(t *testing.T, by string, text []byte) []string {
 
 	var faults []string
 	for _, given := range []map[string]string{least(), everything()} {
-		if _, err := stacktest.Deploy(parse(t, text), given); err != nil {
+		if _, err := intrinsic.Deploy(parse(t, text), given); err != nil {
 			faults = append(faults, err.Error())
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 
 	"image-builder/internal/testbed/wire"
 )
@@ -15,9 +15,9 @@ type delta struct {
 	schemas  *schemas
 	stack    *stack
 	old, new *template
-	before   stacktest.Scope            // of what stays
-	after    stacktest.Scope            // of what is wanted
-	gone     stacktest.Scope            // of what is removed
+	before   intrinsic.Scope            // of what stays
+	after    intrinsic.Scope            // of what is wanted
+	gone     intrinsic.Scope            // of what is removed
 	changed  map[string]bool            // parameters that are new, or whose own value changed
 	replaced map[string]bool            // resources that are replaced, perhaps
 	modified map[string]bool            // resources that are changed in some way
@@ -54,7 +54,7 @@ func (c *Service) compare(s *stack, cs *changeSet) (*delta, error) {
 		changed: map[string]bool{}, replaced: map[string]bool{}, modified: map[string]bool{}, changes: map[string]*resourceChange{},
 	}
 	if x.old == nil {
-		x.old = &template{data: stacktest.Template{}}
+		x.old = &template{data: intrinsic.Template{}}
 	}
 
 	stays := func(name string) bool { return s.resources[name] != nil && x.after.Exists(name) && !x.replaced[name] }
@@ -173,7 +173,7 @@ func (x *delta) forbidden() string {
 }
 
 // context is a resource as change sets show it.
-func (x *delta) context(scope stacktest.Scope, name string) (map[string]any, error) {
+func (x *delta) context(scope intrinsic.Scope, name string) (map[string]any, error) {
 	properties, err := evaluated(scope, name)
 	if err != nil {
 		return nil, invalid("Template error: %v", err)

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 
 	"image-builder/internal/testbed/wire"
 )
@@ -21,8 +21,8 @@ import (
 const knownAfterApply = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
 // foreseen evaluates a template before its resources are there; those that stay are called as they are.
-func foreseen(s *stack, t *template, parameters []parameterValue, stays func(name string) bool) stacktest.Scope {
-	return stacktest.Scope{
+func foreseen(s *stack, t *template, parameters []parameterValue, stays func(name string) bool) intrinsic.Scope {
+	return intrinsic.Scope{
 		Template: t.data, Values: effective(parameters), Pseudo: s.pseudo(), Unknown: knownAfterApply,
 		Physical: func(name string) (any, error) {
 			if stays(name) {
@@ -40,7 +40,7 @@ func foreseen(s *stack, t *template, parameters []parameterValue, stays func(nam
 }
 
 // actual evaluates a stack's template while its resources come into being.
-func (s *stack) actual() stacktest.Scope {
+func (s *stack) actual() intrinsic.Scope {
 	there := func(name string) (*resource, error) {
 		if r := s.resources[name]; r != nil && r.physicalID != "" {
 			return r, nil
@@ -48,7 +48,7 @@ func (s *stack) actual() stacktest.Scope {
 		return nil, fmt.Errorf("resource %s is not there yet", name)
 	}
 
-	return stacktest.Scope{
+	return intrinsic.Scope{
 		Template: s.template.data, Values: effective(s.parameters), Pseudo: s.pseudo(),
 		Physical: func(name string) (any, error) {
 			r, err := there(name)
@@ -79,7 +79,7 @@ func (s *stack) pseudo() map[string]any {
 }
 
 // evaluated returns the properties of a resource.
-func evaluated(scope stacktest.Scope, name string) (map[string]any, error) {
+func evaluated(scope intrinsic.Scope, name string) (map[string]any, error) {
 	body := scope.Template.Section("Resources")[name].(map[string]any)
 	if body["Properties"] == nil {
 		return map[string]any{}, nil

@@ -9,7 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
-	"image-builder/templates/stacktest"
+	"image-builder/internal/testbed/cloudformation/intrinsic"
 
 	"image-builder/internal/testbed/wire"
 )
@@ -17,7 +17,7 @@ import (
 // template is a template that CloudFormation takes.
 type template struct {
 	text, description string
-	data              stacktest.Template
+	data              intrinsic.Template
 }
 
 // The largest templates, in bytes.
@@ -82,7 +82,7 @@ func parseTemplate(text string) (*template, error) {
 		return nil, invalid("[%s] 'null' values are not allowed in templates", path)
 	}
 
-	data, err := stacktest.Parse([]byte(text))
+	data, err := intrinsic.Parse([]byte(text))
 	if err != nil {
 		return nil, invalid("Template format error: %v", err)
 	}

@@ -1,4 +1,8 @@
-package stacktest
+// Package states runs the state machines of Step Functions that are written in JSONata.
+//
+// It knows the states that the stack's template uses and refuses all others. Waits take no time, and tasks are answered by
+// the caller: it never calls a service.
+package states
 
 import (
 	"errors"
@@ -157,10 +161,14 @@ func (e *Execution) leave(place map[string]any, result, failure any) error {
 
 // assign sets variables; every expression sees those from before.
 func (e *Execution) assign(place map[string]any, result, failure any) error {
-	values, err := e.evaluate(orEmpty(place["Assign"]), result, failure)
+	if place["Assign"] == nil {
+		return nil
+	}
+	values, err := e.evaluate(place["Assign"], result, failure)
 	if err != nil {
 		return err
 	}
+
 	for name, value := range values.(map[string]any) {
 		e.variables[name] = value
 	}

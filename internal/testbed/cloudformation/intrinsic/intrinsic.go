@@ -1,8 +1,9 @@
-// Package stacktest works out what CloudFormation and Step Functions make of the stack's template, for tests.
+// Package intrinsic works out what CloudFormation makes of a template: its parameters, conditions, rules and intrinsic
+// functions.
 //
-// It knows the intrinsic functions and states that the template uses and refuses all others. It never calls AWS, knows
-// no resource schema (cfn-lint does), and nothing of the product imports it.
-package stacktest
+// It knows the functions that the tests' templates use and refuses all others. It never calls AWS and knows no resource
+// schema: cfn-lint does.
+package intrinsic
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package stacktest
+package intrinsic
 
 // Scope is what a template's functions refer to: the parameters' values, and a stack that is or will be there.
 type Scope struct {
