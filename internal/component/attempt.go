@@ -243,9 +243,21 @@ func (s *stepRun) resolve(ctx context.Context, schema Schema, at *iteration) ([]
 		if f.Severity == finding.Error {
 			return nil, fmt.Errorf("read inputs of %s: line %d: %s", schema.Action, f.Line, f.Message)
 		}
+		if f.Code == finding.InputValue {
+			s.note(fmt.Sprintf("%s: %s", schema.Action, f.Message))
+		}
 	}
 
 	return inputs, nil
+}
+
+// note tells the log and the person who watches what a step does other than it seems.
+func (s *stepRun) note(text string) {
+	if s.step.DisableLogging {
+		return
+	}
+	s.sink.console(text)
+	s.sink.event(progress.Event{Kind: progress.Note, Step: s.name(), Text: text})
 }
 
 // call runs the module, its output going to the logs as it comes.

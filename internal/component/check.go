@@ -60,18 +60,18 @@ const (
 
 type checker struct {
 	report
-	doc        *Document
-	modules    Modules
-	options    Options
-	steps      index
-	variables  map[string]Variable
-	loops      map[string]bool
-	undeclared map[string]bool // names reported already
+	doc       *Document
+	modules   Modules
+	options   Options
+	steps     index
+	variables map[string]Variable
+	loops     map[string]bool
 }
 
 // names gathers what references can name, besides steps.
 func (c *checker) names() {
-	c.variables, c.loops, c.undeclared = c.doc.variables(), make(map[string]bool), make(map[string]bool)
+	c.variables = c.doc.variables()
+	c.loops = make(map[string]bool)
 	c.doc.Steps(func(_ *Phase, step *Step) {
 		if step.Loop != nil && step.Loop.Name.Value != "" {
 			c.loops[step.Loop.Name.Value] = true

@@ -3,6 +3,7 @@ package component
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -103,9 +104,19 @@ func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
 	}
 }
 
-// unclosed warns of a reference that lacks a brace: it is text for awstoe, but hardly for whoever wrote it.
+// filtered is what another language would take for a value with a filter or a call whose arguments hold braces.
+var filtered = regexp.MustCompile(`^\{\{[ \t]*[\w.\[\]-]+[ \t]*[|(][^\n{}]*\{[^\n{}]*\}[^\n{}]*\}\}`)
+
+// unclosed warns of a reference that lacks a brace, or holds one: awstoe takes it for text, its author hardly did.
 func (c *checker) unclosed(v *Value) {
 	for ref := range openings(v.Text) {
+		if whole := filtered.FindString(v.Text[ref.start:]); whole != "" {
+			ref.end = ref.start + len(whole)
+			c.warn(finding.BadReference, c.at(spot{v, ref}), cut(whole, 80)+" is not a reference: it stays as it is",
+				"write {{ Name }} or {{ phase.step.outputs.name }}: there are no filters and no calls")
+			continue
+		}
+
 		p := parseReference(ref.body)
 		_, step := c.steps.at[p.prefix]
 		_, declared := c.variables[p.name]
@@ -116,10 +127,9 @@ func (c *checker) unclosed(v *Value) {
 }
 
 func (c *checker) variable(name string, here spot) {
-	if _, declared := c.variables[name]; declared || c.doc.looseNames || c.undeclared[name] {
+	if _, declared := c.variables[name]; declared || c.doc.looseNames {
 		return
 	}
-	c.undeclared[name] = true
 	right := "declare it under parameters or constants"
 	if near := finding.Nearest(name, slices.Sorted(maps.Keys(c.variables))); near != "" {
 		right = "did you mean " + near + "?"

@@ -186,11 +186,26 @@ func (d *decoder) field(field Field, v *Value) (any, bool) {
 		return nil, false
 	}
 	if !d.final && HasReference(v.Text) {
+		d.scheme(field, v)
 		return v.Text, true
 	}
 
 	d.literal(field, v)
 	return d.scalar(field, v)
+}
+
+// scheme checks the beginning of a URL whose end is known only when the step runs.
+func (d *decoder) scheme(field Field, v *Value) {
+	before, _, _ := strings.Cut(v.Text, "{{")
+	before = strings.ToLower(strings.TrimLeft(before, " "))
+	fits := func(scheme string) bool {
+		return strings.HasPrefix(before, scheme) || strings.HasPrefix(scheme, before)
+	}
+	if len(field.Schemes) == 0 || slices.ContainsFunc(field.Schemes, fits) {
+		return
+	}
+	d.fault(finding.InputValue, v, fmt.Sprintf("%s begins with %q, not with %s", field.Name, cut(before, 40), strings.Join(field.Schemes, " or ")),
+		"write "+field.Schemes[0]+" before the reference")
 }
 
 func (d *decoder) scalar(field Field, v *Value) (any, bool) {

@@ -65,6 +65,9 @@ type Field struct {
 	Required bool
 	Default  string
 	OneOf    []string // the only values allowed, compared without case
+	// Schemes are what a URL may begin with ("s3://"). They are checked as far as the text before the first reference
+	// goes, so that a value that holds references is checked too. Empty: this is not a URL.
+	Schemes []string
 	// Check says what is wrong with a literal value; it is not called on a value that holds a reference. May be nil.
 	Check func(text string) error
 }

@@ -77,8 +77,10 @@ func (s *stepRun) child(ctx context.Context, nested Nested, location string, cha
 		if err := child.resume(saved); err != nil {
 			return nil, err
 		}
+		return child, nil
 	}
 
+	child.noteUnmatched()
 	return child, nil
 }
 

@@ -87,6 +87,10 @@ func (r *Run) Execute(ctx context.Context) (Result, error) {
 		}
 	}
 
+	if e.saved.Reboots == 0 {
+		e.noteUnmatched()
+	}
+
 	err = e.documents(ctx)
 	if err == nil {
 		err = e.settle(r.StateDir)
@@ -169,8 +173,8 @@ func (r *Run) platform() Platform {
 	return Linux
 }
 
-// variables are the values of a document's parameters and constants. A parameter without default that nobody gives
-// is empty, as awstoe renders it.
+// variables are the values of a document's parameters and constants. A parameter that has neither a default nor a
+// given value is empty, as awstoe renders it; noteUnmatched says so.
 func (r *Run) variables(job Job) (map[string]string, error) {
 	given := make(map[string]string)
 	for _, list := range [][]Parameter{r.Parameters, job.Parameters} {

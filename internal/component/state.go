@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"image-builder/internal/progress"
@@ -29,7 +30,9 @@ type state struct {
 	Digest      string    `json:"digest"` // of documents, phases and parameters
 	Start       time.Time `json:"startTime"`
 	Reboots     int       `json:"reboots"`
-	Next        Place     `json:"next"`
+	// Boot names the boot of the machine on which the run stopped; empty where the system does not tell.
+	Boot string `json:"boot,omitempty"`
+	Next Place  `json:"next"`
 	// Interrupted says how far the step at Next had come; nil if it has not started.
 	Interrupted *interrupted `json:"interrupted,omitempty"`
 	Result      *Result      `json:"result,omitempty"`
@@ -108,7 +111,11 @@ func (e *execution) recover(dir string) error {
 			"or remove the directory", dir, s.ExecutionID, s.Start.Format(time.RFC3339))
 	}
 
-	return e.resume(s)
+	if err := e.resume(s); err != nil {
+		return err
+	}
+	e.noteReboot(s.Boot)
+	return nil
 }
 
 // resume goes on where a state says.
@@ -130,8 +137,32 @@ func (e *execution) resume(s *state) error {
 	e.saved = s
 	e.result = s.Result
 	e.result.Status = Running
-	e.sink.console("Executor: System has rebooted successfully")
 	return nil
+}
+
+// noteReboot says whether the machine was rebooted since the run stopped, as far as the system tells.
+func (e *execution) noteReboot(before string) {
+	now := bootID()
+	switch {
+	case before == "" || now == "":
+		e.sink.console("Executor: The run goes on after it asked for a reboot")
+	case before == now:
+		text := "the run goes on, but this machine was not rebooted since it stopped"
+		e.sink.console("Executor: " + text)
+		e.sink.event(progress.Event{Kind: progress.Note, Text: text})
+	default:
+		e.sink.console("Executor: System has rebooted successfully")
+	}
+}
+
+// bootID names the current boot of this machine; empty where the system does not tell.
+// https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html#random
+func bootID() string {
+	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(text))
 }
 
 // digest tells runs apart: the same documents, phases and parameters go on, others do not.
@@ -198,6 +229,7 @@ func (e *execution) mayReboot() error {
 // snapshot is the state as it is now, for the file or for the state of the document around this one.
 func (e *execution) snapshot() *state {
 	e.saved.Result = e.result
+	e.saved.Boot = bootID()
 	e.saved.Outputs = e.saved.Outputs[:0]
 	for _, scope := range e.scopes {
 		e.saved.Outputs = append(e.saved.Outputs, scope.outputs)

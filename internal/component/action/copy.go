@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -14,27 +15,48 @@ import (
 )
 
 // transferSchema is what copying and moving, of files and folders, have in common.
-func transferSchema(action string) component.Schema {
+func transferSchema(action string, check func(component.Inputs) error) component.Schema {
 	return component.Schema{
 		Action: action, Platforms: anywhere, List: true,
 		Fields: []component.Field{need("source", lastStar), need("destination", nil), flag("overwrite", true)},
-		Check: func(in component.Inputs) error {
-			source := in.Text("source")
-			to := in.Text("destination")
-			if _, name := split(source); strings.Contains(name, "*") && !component.HasReference(source) && !component.HasReference(to) && !isFolder(to) {
-				return component.Fault{Field: "destination", Message: `a source with "*" needs a folder as its destination`, Right: "end it in a separator"}
-			}
-			return nil
-		},
+		Check:  check,
 	}
 }
 
+// patternToFile reports whether a source with "*" goes to a destination that is not written as a folder.
+func patternToFile(in component.Inputs) bool {
+	source := in.Text("source")
+	to := in.Text("destination")
+	_, name := split(source)
+	return strings.Contains(name, "*") && !component.HasReference(source) && !component.HasReference(to) && !isFolder(to)
+}
+
+// oneFile warns where a pattern may match more files than its destination can take. AWS's own example of MoveFile
+// has such a destination, so it is not an error.
+func oneFile(in component.Inputs) error {
+	if !patternToFile(in) {
+		return nil
+	}
+	return component.Fault{
+		Field: "destination", Warning: true, Message: `a source with "*" may match several files, and the destination is one file`,
+		Right: "end the destination in a separator to make it a folder",
+	}
+}
+
+// folderOnly refuses a pattern of folders whose destination is not written as a folder.
+func folderOnly(in component.Inputs) error {
+	if !patternToFile(in) {
+		return nil
+	}
+	return component.Fault{Field: "destination", Message: `a source with "*" needs a folder as its destination`, Right: "end it in a separator"}
+}
+
 func copyFile() component.Module {
-	return module{transferSchema("CopyFile"), transfer(wantFile, copyOne)}
+	return module{transferSchema("CopyFile", oneFile), transfer(wantFile, copyOne)}
 }
 
 func copyFolder() component.Module {
-	return module{transferSchema("CopyFolder"), transfer(wantFolder, copyTree)}
+	return module{transferSchema("CopyFolder", folderOnly), transfer(wantFolder, copyTree)}
 }
 
 // transfer makes the action that brings every source that matches to its destination with do.
@@ -45,21 +67,24 @@ func transfer(want func(string) error, do func(ctx context.Context, from, to str
 		if err != nil {
 			return err
 		}
-		done := 0
+		if strings.Contains(source, "*") {
+			// A pattern means what is of the right kind.
+			paths = slices.DeleteFunc(paths, func(from string) bool { return want(from) != nil })
+		}
+		if to := in.Text("destination"); len(paths) > 1 && !isFolder(to) {
+			return fmt.Errorf("write %s: %d sources match %s: end the destination in a separator to make it a folder", to, len(paths), source)
+		}
+
 		for _, from := range paths {
 			if err := want(from); err != nil {
-				if strings.Contains(source, "*") {
-					continue // a pattern means what is of the right kind
-				}
 				return err
 			}
 			if err := bring(ctx, from, landing(call, in, from), in.Bool("overwrite"), do); err != nil {
 				return err
 			}
-			done++
 		}
 
-		if done == 0 {
+		if len(paths) == 0 {
 			return fmt.Errorf("find source %s: nothing matches: %w", source, fs.ErrNotExist)
 		}
 		return nil
@@ -180,11 +205,11 @@ func copyDir(from, to string) error {
 }
 
 func moveFile() component.Module {
-	return module{transferSchema("MoveFile"), transfer(wantFile, move(copyOne))}
+	return module{transferSchema("MoveFile", oneFile), transfer(wantFile, move(copyOne))}
 }
 
 func moveFolder() component.Module {
-	return module{transferSchema("MoveFolder"), transfer(wantFolder, move(copyTree))}
+	return module{transferSchema("MoveFolder", folderOnly), transfer(wantFolder, move(copyTree))}
 }
 
 // move renames where the filesystem can, else copies and deletes. A folder that is there is merged into.

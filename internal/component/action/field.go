@@ -51,6 +51,11 @@ func lastStar(path string) error {
 	return notEmpty(path)
 }
 
+// needURL makes a required input that begins with one of these schemes.
+func needURL(name string, check func(string) error, schemes ...string) component.Field {
+	return component.Field{Name: name, Required: true, Check: check, Schemes: schemes}
+}
+
 func account(id string) error {
 	if _, err := strconv.ParseUint(id, 10, 64); err != nil || len(id) != 12 {
 		return component.Fault{Message: fmt.Sprintf("%q is no account ID", id), Right: "write its 12 digits"}

@@ -116,6 +116,8 @@ func TestFileModules(t *testing.T) {
 		{name: "copy to a name", action: "CopyFile", before: tree{"a": "1"}, inputs: []in{{"source": "a", "destination": "x/b"}}, after: tree{"a": "1", "x/b": "1"}},
 		{name: "copy to a folder", action: "CopyFile", before: tree{"a": "1"}, inputs: []in{{"source": "a", "destination": "x/"}}, after: tree{"a": "1", "x/a": "1"}},
 		{name: "copy by pattern", action: "CopyFile", before: tree{"s/a.txt": "1", "s/b.txt": "2", "s/c": "", "s/d.txt/e": ""}, inputs: []in{{"source": "s/*.txt", "destination": "x/"}}, after: tree{"s/a.txt": "1", "s/b.txt": "2", "s/c": "", "s/d.txt/e": "", "x/a.txt": "1", "x/b.txt": "2"}},
+		{name: "copy one file by pattern to a name", action: "CopyFile", before: tree{"s/a.txt": "1"}, inputs: []in{{"source": "s/*.txt", "destination": "x"}}, after: tree{"s/a.txt": "1", "x": "1"}},
+		{name: "copy two files by pattern to a name", action: "CopyFile", before: tree{"s/a.txt": "1", "s/b.txt": "2"}, inputs: []in{{"source": "s/*.txt", "destination": "x"}}, after: tree{"s/a.txt": "1", "s/b.txt": "2"}, err: "2 sources match"},
 		{name: "copy nothing by pattern", action: "CopyFile", before: tree{"s/": ""}, inputs: []in{{"source": "s/*", "destination": "x/"}}, err: "nothing matches"},
 		{name: "copy missing", action: "CopyFile", inputs: []in{{"source": "a", "destination": "b"}}, err: "find file"},
 		{name: "copy not over", action: "CopyFile", before: tree{"a": "1", "b": "2"}, inputs: []in{{"source": "a", "destination": "b", "overwrite": false}}, after: tree{"a": "1", "b": "2"}, err: "overwrite is false"},

@@ -23,9 +23,10 @@ func s3Download(objects Objects) component.Module {
 		component.Schema{
 			Action: "S3Download", Platforms: anywhere, List: true,
 			Fields: []component.Field{
-				need("source", objectURL), need("destination", nil),
+				needURL("source", objectURL, "s3://"), need("destination", nil),
 				text("expectedBucketOwner", account), flag("overwrite", true),
 			},
+			Check: documented,
 		},
 		each(func(ctx context.Context, call *component.Call, in component.Inputs) error {
 			bucket, key, err := parseObjectURL(in.Text("source"))
@@ -44,6 +45,40 @@ func s3Download(objects Objects) component.Module {
 
 			return d.object(ctx, key, absolute(call, to))
 		}),
+	}
+}
+
+// documented warns of what AWS's page does not describe: it knows one object with a file name as its destination, and
+// a prefix that ends in "/*".
+func documented(in component.Inputs) error {
+	source := in.Text("source")
+	to := in.Text("destination")
+	literal := withoutReferences(source)
+
+	switch star := strings.IndexByte(literal, '*'); {
+	case star >= 0 && !(strings.HasSuffix(literal, "/*") && star == len(literal)-1):
+		return component.Fault{
+			Field: "source", Warning: true, Message: `"*" stands elsewhere than in a last "/*": what the service does with that is not documented`,
+			Right: `end a prefix in "/*", or name one object`,
+		}
+	case star < 0 && isFolder(to) && !strings.HasSuffix(source, "}}"):
+		return component.Fault{
+			Field: "destination", Warning: true, Message: "the source is one object and the destination a folder: what the service does with that is not documented",
+			Right: "end the destination in a file name",
+		}
+	}
+	return nil
+}
+
+// withoutReferences leaves out what is known only when the step runs.
+func withoutReferences(text string) string {
+	for {
+		before, rest, found := strings.Cut(text, "{{")
+		_, after, closed := strings.Cut(rest, "}}")
+		if !found || !closed {
+			return text
+		}
+		text = before + "x" + after
 	}
 }
 

@@ -18,7 +18,7 @@ func s3Upload(objects Objects) component.Module {
 		component.Schema{
 			Action: "S3Upload", Platforms: anywhere, List: true,
 			Fields: []component.Field{
-				need("source", lastStar), need("destination", objectURL),
+				need("source", lastStar), needURL("destination", objectURL, "s3://"),
 				flag("recurse", false), text("expectedBucketOwner", account),
 			},
 		},

@@ -30,11 +30,12 @@ func webDownload(wait func(context.Context, time.Duration) error) component.Modu
 		component.Schema{
 			Action: "WebDownload", Platforms: anywhere, List: true,
 			Fields: []component.Field{
-				need("source", webURL), need("destination", nil), flag("overwrite", true),
+				needURL("source", webURL, "https://", "http://"), need("destination", nil), flag("overwrite", true),
 				text("checksum", nil),
 				{Name: "algorithm", OneOf: algorithms()},
 				flag("ignoreCertificateErrors", false),
 			},
+			Check:   verifiable,
 			Outputs: []string{"destination"},
 		},
 		func(ctx context.Context, call *component.Call) (component.Outputs, error) {
@@ -50,6 +51,41 @@ func webDownload(wait func(context.Context, time.Duration) error) component.Modu
 			return component.Outputs{"destination": strings.Join(destinations, "\n")}, nil
 		},
 	}
+}
+
+// verifiable warns where a download looks verified and is not: a checksum is compared only where it has its algorithm.
+func verifiable(in component.Inputs) error {
+	checksum := strings.TrimSpace(in.Text("checksum"))
+	algorithm := in.Text("algorithm")
+
+	switch {
+	case in.Has("algorithm") && !in.Has("checksum"):
+		return component.Fault{Field: "algorithm", Warning: true, Message: "there is an algorithm but no checksum: the download is not verified", Right: "add checksum, or remove algorithm"}
+	case in.Has("checksum") && !in.Has("algorithm"):
+		return component.Fault{Field: "checksum", Warning: true, Message: "there is a checksum but no algorithm: the download is not verified", Right: "add algorithm: " + algorithmOf(checksum)}
+	case in.Has("checksum") && checksum == "":
+		return component.Fault{Field: "checksum", Warning: true, Message: "the checksum is empty: the download is not verified", Right: "give it a value, or remove checksum and algorithm"}
+	case !in.Has("checksum") || component.HasReference(checksum) || component.HasReference(algorithm):
+		return nil
+	}
+
+	if digits := 2 * newHash(algorithm).Size(); len(checksum) != digits {
+		return component.Fault{
+			Field: "checksum", Warning: true, Message: fmt.Sprintf("a %s checksum has %d hex digits, this one has %d characters: no file matches it", strings.ToUpper(algorithm), digits, len(checksum)),
+			Right: "copy the whole checksum, and name the algorithm that it was made with",
+		}
+	}
+	return nil
+}
+
+// algorithmOf guesses the algorithm of a checksum by its length; SHA256 where no algorithm has this length.
+func algorithmOf(checksum string) string {
+	for _, name := range algorithms() {
+		if len(checksum) == 2*newHash(name).Size() {
+			return name
+		}
+	}
+	return "SHA256"
 }
 
 // fetch is one element of WebDownload's inputs.
@@ -110,7 +146,9 @@ func (f fetch) destination() (string, error) {
 }
 
 // verified tells whether there is a checksum to verify: it takes both inputs.
-func (f fetch) verified() bool { return f.in.Text("checksum") != "" && f.in.Text("algorithm") != "" }
+func (f fetch) verified() bool {
+	return strings.TrimSpace(f.in.Text("checksum")) != "" && f.in.Text("algorithm") != ""
+}
 
 func (f fetch) client() (client *http.Client, done func()) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
