@@ -172,7 +172,7 @@ func codeOf(err error) Code {
 // codeOfNoun tells what is not usable from what is not there to use it.
 func codeOfNoun(err error) Code {
 	switch {
-	case isA[*local.MissingError](err), isA[*local.InUseError](err), isA[*deploy.Unusable](err), isA[*release.Unusable](err):
+	case isA[*local.MissingError](err), isA[*local.InUseError](err), isA[*local.BusyError](err), isA[*deploy.Unusable](err), isA[*release.Unusable](err):
 		return NotUsable
 	case isA[*local.MachineError](err), errors.Is(err, exec.ErrNotFound), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EROFS):
 		return BadMachine

@@ -20,6 +20,7 @@ type ImageCmd struct {
 	Boot   ImageBootCmd   `cmd:"" help:"Start an image in a virtual machine and wait for its login prompt."`
 	Check  ImageCheckCmd  `cmd:"" help:"Report whether an image fits an Elastic CI Stack, before anything is launched from it."`
 	Remove ImageRemoveCmd `cmd:"" help:"Remove images and their disks."`
+	Adopt  ImageAdoptCmd  `cmd:"" help:"Take back the disks of a lost database."`
 	Shell  ImageShellCmd  `cmd:"" help:"Open a root shell in a copy of an image's disk."`
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"image-builder/internal/disk"
-	"image-builder/internal/local"
 	"image-builder/internal/mountns"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/nspawn"
@@ -39,7 +38,7 @@ func (c *ImageShellCmd) Run(ctx context.Context, env *Env) (err error) {
 		return &ExitError{Code: BadMachine, Err: err}
 	}
 
-	store, err := local.Open(ctx, env.DataDir, env.Now)
+	store, err := env.openStore(ctx)
 	if err != nil {
 		return err
 	}

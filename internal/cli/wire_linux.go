@@ -29,7 +29,7 @@ type wiring struct {
 }
 
 func wire(ctx context.Context, env *Env, report progress.Func) (*wiring, error) {
-	store, err := local.Open(ctx, env.DataDir, env.Now)
+	store, err := env.openStore(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"syscall"
 
+	"golang.org/x/sys/unix"
+
 	"image-builder/internal/image"
 )
 
@@ -39,12 +41,15 @@ func (r *Run) CommitBase(ctx context.Context, base image.Base) (image.Base, erro
 	if !sha256Hex.MatchString(base.SHA256) {
 		return base, fmt.Errorf("commit base %s: %q is not a SHA-256 in hexadecimal digits", base.Name, base.SHA256)
 	}
-	if err := r.flush(); err != nil {
-		return base, explain(r.store.dir, err)
-	}
-
 	home := filepath.Join(r.store.dir, basesDir, base.SHA256)
 	base.Disk = filepath.Join(home, diskFile)
+
+	beside := base
+	beside.Disk = r.store.relative(base.Disk)
+	if err := errors.Join(writeBeside(r.Dir, beside), r.flush()); err != nil {
+		return base, explain(r.store.dir, err)
+	}
+	r.store.reached("flushed")
 
 	err := r.move(home)
 	if errors.Is(err, syscall.ENOTEMPTY) || errors.Is(err, fs.ErrExist) {
@@ -53,23 +58,31 @@ func (r *Run) CommitBase(ctx context.Context, base image.Base) (image.Base, erro
 	if err != nil {
 		return base, explain(r.store.dir, err)
 	}
+	r.store.reached("moved")
 	if err := r.store.recordBase(ctx, base); err != nil {
 		return base, errors.Join(err, r.moveBack(home))
 	}
+	r.store.reached("committed")
 
-	return base, nil
+	return base, explain(r.store.dir, settle(home))
 }
 
 // AddBase gives a disk that lies in bases/<sha256> a name, taking the name from the base that had it.
 func (s *Store) AddBase(ctx context.Context, base image.Base) error {
-	lock, err := waitLock(ctx, filepath.Dir(base.Disk))
+	home := filepath.Dir(base.Disk)
+	lock, err := waitLockAs(ctx, home, unix.LOCK_SH)
 	if err != nil {
 		return explain(s.dir, fmt.Errorf("add base %s: %w", base.Name, err))
 	}
-	return errors.Join(s.recordBase(ctx, base), lock.Close())
+	err = s.recordBase(ctx, base)
+	if err == nil {
+		err = explain(s.dir, settle(home))
+	}
+	return errors.Join(err, lock.Close())
 }
 
-// recordBase is called with the lock on the base's directory, so that nobody removes it meanwhile.
+// recordBase is called with a lock on the base's directory, so that no other process removes it meanwhile. The disk
+// that had the name goes when no other name means it and no bake holds it.
 func (s *Store) recordBase(ctx context.Context, base image.Base) error {
 	if err := checkDisk(base.Disk, filepath.Join(s.dir, basesDir, base.SHA256)); err != nil {
 		return err
@@ -80,21 +93,72 @@ func (s *Store) recordBase(ctx context.Context, base image.Base) error {
 		return fmt.Errorf("record base %s: %w", base.Name, err)
 	}
 
+	former, err := s.unsettleFormer(ctx, base)
+	if err != nil {
+		return explain(s.dir, err)
+	}
+
 	_, err = s.db.ExecContext(ctx, `INSERT INTO bases (name, sha256, record) VALUES (?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, record = excluded.record`, base.Name, base.SHA256, string(record))
 	if err != nil {
 		return explain(s.dir, fmt.Errorf("record base %s: %w", base.Name, err))
 	}
+	if former != "" {
+		_, err = s.clearUnnamed(ctx, basesDir, former)
+	}
 
-	return nil
+	return explain(s.dir, err)
 }
 
-// RemoveBase removes a base, and its disk if no other name means it. Images baked from it stay.
-func (s *Store) RemoveBase(ctx context.Context, name string) error {
+// unsettleFormer marks the disk that loses its only name to the base, and returns its SHA-256; "" if there is none.
+func (s *Store) unsettleFormer(ctx context.Context, base image.Base) (string, error) {
+	former, err := s.Base(ctx, base.Name)
+	if missing := (*MissingError)(nil); errors.As(err, &missing) {
+		return "", nil
+	}
+	if err != nil || former.SHA256 == base.SHA256 {
+		return "", err
+	}
+
+	names, err := s.countNames(ctx, former.SHA256)
+	if err != nil || names > 1 {
+		return "", err
+	}
+	return former.SHA256, unsettle(filepath.Join(s.dir, basesDir, former.SHA256))
+}
+
+func (s *Store) countNames(ctx context.Context, sha string) (int, error) {
+	count := 0
+	if err := s.db.QueryRowContext(ctx, "SELECT count(*) FROM bases WHERE sha256 = ?", sha).Scan(&count); err != nil {
+		return 0, fmt.Errorf("count names of base: %w", err)
+	}
+	return count, nil
+}
+
+// RemoveBase removes a base, and its disk if no other name means it. Images baked from it stay. If a bake uses the
+// disk, the error is a BusyError and nothing changes.
+func (s *Store) RemoveBase(ctx context.Context, name string) (err error) {
 	base, err := s.Base(ctx, name)
 	if err != nil {
 		return err
 	}
+	names, err := s.countNames(ctx, base.SHA256)
+	if err != nil {
+		return explain(s.dir, err)
+	}
+
+	home := filepath.Join(s.dir, basesDir, base.SHA256)
+	if names == 1 {
+		lock, err := s.lockToRemove("base "+name, home)
+		if err != nil {
+			return explain(s.dir, err)
+		}
+		err = errors.Join(unsettle(home), unlock(lock))
+		if err != nil {
+			return explain(s.dir, err)
+		}
+	}
+
 	if _, err := s.db.ExecContext(ctx, "DELETE FROM bases WHERE name = ?", name); err != nil {
 		return explain(s.dir, fmt.Errorf("remove base %s: %w", name, err))
 	}
@@ -111,7 +175,7 @@ func (s *Store) scanBase(row scanner) (image.Base, error) {
 	return base, nil
 }
 
-// hasRow tells whether a row names the directory. It is asked under the directory's lock, where the answer stays.
+// hasRow reports whether a row names the directory. It is asked under the directory's lock, where the answer stays.
 func (s *Store) hasRow(ctx context.Context, part, name string) (bool, error) {
 	statement := "SELECT 1 FROM images WHERE id = ?"
 	if part == basesDir {

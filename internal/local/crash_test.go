@@ -3,6 +3,7 @@ package local
 import (
 	"bufio"
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,7 +23,7 @@ const bakerVariable = "IMAGE_BUILDER_TEST_BAKE_INTO"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(bakerVariable); dir != "" {
-		if err := bakeInto(dir, os.Args[1] == "forever"); err != nil {
+		if err := bakeInto(dir, os.Args[1]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -31,18 +33,42 @@ func TestMain(m *testing.M) {
 }
 
 // bakeInto publishes one image, or one after the other until it is killed.
-func bakeInto(dir string, forever bool) error {
+func bakeInto(dir string, how string) error {
 	ctx := context.Background()
 	for {
 		s, err := Open(ctx, dir, time.Now)
 		if err != nil {
 			return err
 		}
+		if step, ok := strings.CutPrefix(how, "die at "); ok {
+			s.reached = func(reached string) {
+				if reached == step {
+					_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+					<-time.After(time.Minute)
+				}
+			}
+		}
+		if how == "hold" {
+			return holdDatabase(ctx, s)
+		}
+		if strings.HasSuffix(how, "removed") || strings.HasSuffix(how, "for removal") {
+			return s.RemoveImage(ctx, os.Getenv("IMAGE_BUILDER_TEST_IMAGE"), true)
+		}
+
 		fmt.Println("open")
-		if err := errors.Join(bakeOne(ctx, s), s.Close()); err != nil || !forever {
+		if err := errors.Join(bakeOne(ctx, s), s.Close()); err != nil || how != "forever" {
 			return err
 		}
 	}
+}
+
+// holdDatabase keeps the database's write lock until the process is killed.
+func holdDatabase(ctx context.Context, s *Store) error {
+	return s.transact(ctx, func(*sql.Tx) error {
+		fmt.Println("held")
+		<-time.After(time.Minute)
+		return nil
+	})
 }
 
 func bakeOne(ctx context.Context, s *Store) error {
@@ -161,5 +187,81 @@ func TestEightProcessesAtOnce(t *testing.T) {
 	expectWhole(t, s)
 	if images, err := s.Images(t.Context()); len(images) != 8 || err != nil {
 		t.Errorf("%d images, %v", len(images), err)
+	}
+}
+
+// waitForLine starts a process and waits until it has printed a line.
+func waitForLine(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Killed at each step of a commit, a process leaves the whole image, or nothing; never the rows without the disk.
+func TestKilledAtEachStepOfCommit(t *testing.T) {
+	t.Parallel()
+	for step, want := range map[string]int{"flushed": 0, "moved": 0, "rows written": 0, "committed": 1, "settled": 1} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			expectKilled(t, baker(t.Context(), dir, "die at "+step))
+
+			s := open(t, dir)
+			expectWhole(t, s)
+			images, err := s.Images(t.Context())
+			unnamed, err2 := s.Unnamed(t.Context())
+			if err := errors.Join(err, err2); err != nil || len(images) != want || len(unnamed) != 0 {
+				t.Errorf("%d images, want %d; unnamed %q, %v", len(images), want, unnamed, err)
+			}
+			for _, img := range images {
+				if isUncommitted(filepath.Dir(img.Disk)) {
+					t.Error("the record is still uncommitted")
+				}
+			}
+		})
+	}
+}
+
+// Killed at each step of a removal, a process leaves the whole image, or nothing.
+func TestKilledAtEachStepOfRemoval(t *testing.T) {
+	t.Parallel()
+	for step, want := range map[string]int{"marked for removal": 1, "row removed": 0} {
+		t.Run(step, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			img := publish(t, open(t, dir), "")
+			cmd := baker(t.Context(), dir, "die at "+step)
+			cmd.Env = append(cmd.Env, "IMAGE_BUILDER_TEST_IMAGE="+img.ID)
+			expectKilled(t, cmd)
+
+			s := open(t, dir)
+			images, err := s.Images(t.Context())
+			unnamed, err2 := s.Unnamed(t.Context())
+			if err := errors.Join(err, err2); err != nil || len(images) != want || len(unnamed) != 0 {
+				t.Errorf("%d images, want %d; unnamed %q, %v", len(images), want, unnamed, err)
+			}
+			expectFiles(t, filepath.Join(dir, imagesDir), want)
+			expectFiles(t, filepath.Join(dir, runsDir), 0)
+		})
+	}
+}
+
+func expectKilled(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	failed := (*exec.ExitError)(nil)
+	err := cmd.Run()
+	if !errors.As(err, &failed) {
+		t.Fatalf("the process ended by itself: %v", err)
+	}
+	if status, ok := failed.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
+		t.Fatalf("the process was not killed: %v", err)
 	}
 }

@@ -60,6 +60,28 @@ func (e *InUseError) Hint() string {
 	return "bake a newer image into that parameter first, or remove it all the same with --force"
 }
 
+// BusyError says that a bake uses the disk that should be removed.
+type BusyError struct {
+	What string // base debian:bookworm, image img-…
+	PIDs []int  // of the processes that use it, as far as the kernel says
+}
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("remove %s: a bake uses its disk%s", e.What, processes(e.PIDs))
+}
+
+// Hint says what to do next.
+func (e *BusyError) Hint() string {
+	return "wait until that bake has ended, or end it, and remove it then"
+}
+
+func processes(pids []int) string {
+	if len(pids) == 0 {
+		return ""
+	}
+	return " (process " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(pids)), ", "), "[]") + ")"
+}
+
 // placeError is any error of making the data directory; whatever the cause, another place is the remedy.
 type placeError struct{ error }
 
@@ -80,9 +102,11 @@ func explain(dir string, err error) error {
 func advice(dir string, err error) string {
 	code := sqliteCode(err)
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), code == sqlite3.SQLITE_FULL:
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR && isFull(dir):
 		return "free space under " + dir + " (image-builder image remove ID), or use another disk with --data-dir"
-	case errors.Is(err, syscall.EROFS):
+	case code == sqlite3.SQLITE_BUSY:
+		return "another process uses " + dir + "/" + storeFile + processes(holders(dir+"/"+storeFile)) + ": wait until it has ended, or end it"
+	case errors.Is(err, syscall.EROFS), code != 0 && errors.Is(unix.Access(dir, unix.W_OK), unix.EROFS):
 		return dir + " must be on a writable filesystem: name another directory with --data-dir"
 	case errors.Is(err, fs.ErrPermission), code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, code == sqlite3.SQLITE_PERM:
 		return dir + " must be writable by this user: run as its owner (sudo), or name another directory with --data-dir"
@@ -102,6 +126,13 @@ func advice(dir string, err error) string {
 		return dir + " must be a directory that this user can make: name another one with --data-dir"
 	}
 	return ""
+}
+
+// isFull reports whether the file system of a directory has less room than a small transaction needs. SQLite does not
+// always say why it could not write.
+func isFull(dir string) bool {
+	var stat unix.Statfs_t
+	return unix.Statfs(dir, &stat) == nil && stat.Bavail < 64
 }
 
 // sqliteCode returns the primary result code, 0 for other errors. https://www.sqlite.org/rescode.html

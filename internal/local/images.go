@@ -30,14 +30,25 @@ func (s *Store) record(ctx context.Context, img image.Image) error {
 	}
 
 	err = s.transact(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, "INSERT INTO images (id, failed, record) VALUES (?, ?, ?)", img.ID, img.Failed != "", string(record))
-		if err != nil {
-			return fmt.Errorf("record image %s: %w", img.ID, err)
+		if err := insertImage(ctx, tx, img, record); err != nil {
+			return err
 		}
-		return s.announce(ctx, tx, img)
+		if err := s.announce(ctx, tx, img); err != nil {
+			return err
+		}
+		s.reached("rows written")
+		return nil
 	})
 
 	return explain(s.dir, err)
+}
+
+func insertImage(ctx context.Context, tx *sql.Tx, img image.Image, record []byte) error {
+	_, err := tx.ExecContext(ctx, "INSERT INTO images (id, failed, record) VALUES (?, ?, ?)", img.ID, img.Failed != "", string(record))
+	if err != nil {
+		return fmt.Errorf("record image %s: %w", img.ID, err)
+	}
+	return nil
 }
 
 // announce puts the output parameter, then the event: whoever reads the event finds the parameter.
@@ -122,14 +133,28 @@ func theImage(name string, found []image.Image, err error) (image.Image, error) 
 }
 
 // RemoveImage removes an image and its files. If parameters name it as their current value, the error is an
-// InUseError, unless force is set; those parameters keep their value. Bases and other images are not touched.
-func (s *Store) RemoveImage(ctx context.Context, id string, force bool) error {
-	err := s.transact(ctx, func(tx *sql.Tx) error { return forgetImage(ctx, tx, id, force) })
+// InUseError, unless force is set; those parameters keep their value. If a bake starts from the image, the error is a
+// BusyError. Bases and other images are not touched.
+func (s *Store) RemoveImage(ctx context.Context, id string, force bool) (err error) {
+	home := filepath.Join(s.dir, imagesDir, id)
+	lock, err := s.lockToRemove("image "+id, home)
 	if err != nil {
 		return explain(s.dir, err)
 	}
-	_, err = s.discard(filepath.Join(s.dir, imagesDir, id))
-	return explain(s.dir, errors.Join(err, os.RemoveAll(s.Logs(id))))
+	defer func() { err = errors.Join(err, unlock(lock)) }()
+	if err := unsettle(home); err != nil {
+		return explain(s.dir, err)
+	}
+	s.reached("marked for removal")
+
+	err = s.transact(ctx, func(tx *sql.Tx) error { return forgetImage(ctx, tx, id, force) })
+	if err != nil {
+		return explain(s.dir, errors.Join(err, settle(home)))
+	}
+	s.reached("row removed")
+
+	_, err = s.discard(home)
+	return explain(s.dir, errors.Join(err, s.root.RemoveAll(filepath.Join(logsDir, id))))
 }
 
 func forgetImage(ctx context.Context, tx *sql.Tx, id string, force bool) error {

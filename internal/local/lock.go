@@ -18,12 +18,15 @@ const lockTimeout = 20 * time.Second
 
 // tryLock locks a directory, or reports errHeld. The lock belongs to the directory itself, not to its name, so it
 // survives a rename; the kernel frees it when the process ends, however it ends. Closing the file unlocks.
-func tryLock(dir string) (*os.File, error) {
+func tryLock(dir string) (*os.File, error) { return tryLockAs(dir, unix.LOCK_EX) }
+
+// tryLockAs locks a directory exclusively (LOCK_EX), or shared with others who only keep it from going away (LOCK_SH).
+func tryLockAs(dir string, how int) (*os.File, error) {
 	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, fmt.Errorf("lock directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			err = errHeld
 		}
@@ -55,11 +58,15 @@ func sameDirectory(f *os.File, dir string) error {
 
 // waitLock locks a directory, waiting for whoever holds it.
 func waitLock(ctx context.Context, dir string) (*os.File, error) {
+	return waitLockAs(ctx, dir, unix.LOCK_EX)
+}
+
+func waitLockAs(ctx context.Context, dir string, how int) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 
 	for {
-		f, err := tryLock(dir)
+		f, err := tryLockAs(dir, how)
 		if !errors.Is(err, errHeld) {
 			return f, err
 		}

@@ -14,23 +14,24 @@ import (
 const keptLogs = 20
 
 // Logs is the directory for the step logs of a bake. It stays when the bake leaves no image, so that a failure can be
-// looked into; RemoveImage removes it with the image, and Recover those of old failures.
+// looked into; RemoveImage removes it with the image, and NewRun those of old failures.
 func (s *Store) Logs(id string) string { return filepath.Join(s.dir, logsDir, id) }
 
-// clearLogs removes the logs of bakes that left no image, but for the newest.
+// clearLogs removes the logs of bakes that left no image, except the newest.
 func (s *Store) clearLogs(ctx context.Context) ([]string, error) {
 	dir := filepath.Join(s.dir, logsDir)
-	names, err := readNames(dir)
+	names, err := s.readNames(logsDir)
 	if err != nil || len(names) <= keptLogs {
 		return nil, err
 	}
 	var unnamed []os.FileInfo
 	for _, name := range names {
 		known, failed := s.hasRow(ctx, imagesDir, name)
+		_, noImage := os.Lstat(filepath.Join(s.dir, imagesDir, name)) // of a lost database
 		_, notRunning := os.Stat(filepath.Join(s.dir, runsDir, name))
 		info, absent := os.Stat(filepath.Join(dir, name))
 		err = errors.Join(err, failed)
-		if !known && failed == nil && notRunning != nil && absent == nil {
+		if !known && failed == nil && notRunning != nil && noImage != nil && absent == nil {
 			unnamed = append(unnamed, info)
 		}
 	}
@@ -39,7 +40,7 @@ func (s *Store) clearLogs(ctx context.Context) ([]string, error) {
 	var cleared []string
 	for _, info := range unnamed[min(keptLogs, len(unnamed)):] {
 		path := filepath.Join(dir, info.Name())
-		if failed := os.RemoveAll(path); failed != nil {
+		if failed := s.root.RemoveAll(filepath.Join(logsDir, info.Name())); failed != nil {
 			err = errors.Join(err, fmt.Errorf("remove logs: %w", failed))
 			continue
 		}

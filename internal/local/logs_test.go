@@ -27,9 +27,12 @@ func TestLogsOfOldFailuresGo(t *testing.T) {
 		}
 	}
 
-	if _, err := store.Recover(t.Context()); err != nil {
+	expectFiles(t, filepath.Join(open(t, store.Dir()).Dir(), logsDir), keptLogs+3) // reading removes none
+	run, err := store.NewRun(t.Context())
+	if err != nil {
 		t.Fatal(err)
 	}
+	defer run.Close()
 	left, err := os.ReadDir(filepath.Join(store.Dir(), logsDir))
 	if err != nil {
 		t.Fatal(err)

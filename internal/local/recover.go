@@ -13,18 +13,18 @@ import (
 )
 
 // Recover clears what killed processes left and returns it, a line each: runs that no process holds, directories of
-// images and bases that no row names and no process holds, and the mounts and loop devices below any of them.
+// images and bases whose commit or removal was cut off, and the mounts and loop devices below any of them. Disks that
+// were committed and have lost their row stay.
 func (s *Store) Recover(ctx context.Context) ([]string, error) {
 	runs, err := s.clearRuns()
 	images, err2 := s.clearUnnamedIn(ctx, imagesDir)
 	bases, err3 := s.clearUnnamedIn(ctx, basesDir)
 	devices, err4 := sweepDeleted(s.dir)
-	logs, err5 := s.clearLogs(ctx)
-	return slices.Concat(runs, images, bases, devices, logs), errors.Join(err, err2, err3, err4, err5)
+	return slices.Concat(runs, images, bases, devices), errors.Join(err, err2, err3, err4)
 }
 
 func (s *Store) clearRuns() ([]string, error) {
-	names, err := readNames(filepath.Join(s.dir, runsDir))
+	names, err := s.readNames(runsDir)
 	var cleared []string
 	for _, name := range names {
 		lines, failed := s.clearLocked(filepath.Join(s.dir, runsDir, name), func() (bool, error) { return true, nil })
@@ -34,12 +34,10 @@ func (s *Store) clearRuns() ([]string, error) {
 }
 
 func (s *Store) clearUnnamedIn(ctx context.Context, part string) ([]string, error) {
-	names, err := readNames(filepath.Join(s.dir, part))
+	names, err := s.readNames(part)
 	var cleared []string
 	for _, name := range names {
-		known, failed := s.hasRow(ctx, part, name)
-		err = errors.Join(err, failed)
-		if known || failed != nil {
+		if !isUncommitted(filepath.Join(s.dir, part, name)) {
 			continue
 		}
 		lines, failed := s.clearUnnamed(ctx, part, name)
@@ -49,11 +47,16 @@ func (s *Store) clearUnnamedIn(ctx context.Context, part string) ([]string, erro
 	return cleared, err
 }
 
-// clearUnnamed asks for the row again under the lock: whoever publishes writes the row before it unlocks.
+// clearUnnamed clears the directory of an uncommitted disk, or settles it if its row is there. It asks under the lock:
+// a process that commits writes the row before it unlocks.
 func (s *Store) clearUnnamed(ctx context.Context, part, name string) ([]string, error) {
-	return s.clearLocked(filepath.Join(s.dir, part, name), func() (bool, error) {
+	dir := filepath.Join(s.dir, part, name)
+	return s.clearLocked(dir, func() (bool, error) {
 		known, err := s.hasRow(ctx, part, name)
-		return !known, err
+		if known && err == nil {
+			return false, settle(dir)
+		}
+		return !known && isUncommitted(dir), err
 	})
 }
 
@@ -83,28 +86,28 @@ func (s *Store) discard(dir string) ([]string, error) {
 	if err != nil {
 		return cleared, err
 	}
-	trash := filepath.Join(s.dir, runsDir, image.NewID())
-	if err := os.Rename(dir, trash); errors.Is(err, fs.ErrNotExist) {
+	trash := filepath.Join(runsDir, image.NewID())
+	if err := s.root.Rename(s.relative(dir), trash); errors.Is(err, fs.ErrNotExist) {
 		return cleared, nil
 	} else if err != nil {
 		return cleared, fmt.Errorf("remove directory: %w", err)
 	}
 
-	if err := os.RemoveAll(trash); err != nil {
+	if err := s.root.RemoveAll(trash); err != nil {
 		return cleared, fmt.Errorf("remove directory: %w", err)
 	}
 	return append(cleared, "removed "+dir), nil
 }
 
-// readNames lists directories only: a stray file is nobody's run.
-func readNames(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+// readNames lists the directories in a part of the data directory whose names we make. Others are not ours.
+func (s *Store) readNames(part string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(s.dir, part))
 	if err != nil {
 		return nil, fmt.Errorf("read directory: %w", err)
 	}
 	var names []string
 	for _, entry := range entries {
-		if entry.IsDir() {
+		if entry.IsDir() && isOurName(part, entry.Name()) {
 			names = append(names, entry.Name())
 		}
 	}

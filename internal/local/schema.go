@@ -38,8 +38,12 @@ var migrations = []string{
 	CREATE INDEX bases_by_disk ON bases (sha256);`,
 }
 
+// journalRoom is how many bytes the journal of a transaction has on the drive from the start: enough to remove an image
+// from a store of thousands when the drive is full.
+const journalRoom = 256 << 10
+
 // migrate brings the schema to the present version. Several processes may try at once: the data directory's lock
-// makes them take turns, which SQLite cannot promise while a file turns into a WAL database.
+// makes them take turns.
 func (s *Store) migrate(ctx context.Context) error {
 	version, err := s.version(ctx)
 	if err != nil || version == len(migrations) {
@@ -58,10 +62,10 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	defer lock.Close() // closing unlocks; nothing was written through it
 
-	if _, err := s.db.ExecContext(ctx, "PRAGMA journal_mode = WAL"); err != nil {
-		return fmt.Errorf("turn on write-ahead log: %w", err)
+	if err := s.transact(ctx, func(tx *sql.Tx) error { return upgrade(ctx, tx) }); err != nil {
+		return err
 	}
-	return s.transact(ctx, func(tx *sql.Tx) error { return upgrade(ctx, tx) })
+	return reserve(filepath.Join(s.dir, storeFile+"-journal"), journalRoom)
 }
 
 func (s *Store) version(ctx context.Context) (int, error) {

@@ -3,16 +3,18 @@
 //
 // Everything lies in one data directory that any number of processes may use at once:
 //
+//	.image-builder       says that the directory is ours; without it, one that is not empty is refused
 //	store.db             images, parameters, events, bases (SQLite)
-//	bases/<sha256>/      disk.raw, what bakes start from
-//	images/<id>/         disk.raw, what bakes yield
+//	bases/<sha256>/      disk.raw, what bakes start from, and record.json
+//	images/<id>/         disk.raw, what bakes yield, and record.json
 //	logs/<id>/           the log of each step, also of the newest bakes that failed
 //	pulls/<snapshot>/    the part of an AMI's disk that was downloaded, held by a lock; the next pull continues it
 //	runs/<id>/           what a running bake works on, held by a lock on the directory
 //
 // A directory counts only if a row of store.db names it, and a row is written only when its directory is complete. So
-// a process killed at any moment leaves either the whole image or files that nobody names and nobody locks; Recover,
-// which Open calls, clears the latter. The package never looks into a disk, and never prints.
+// a process killed at any moment leaves either the whole image or files that no row names and no process locks;
+// Recover, which Open calls, clears the latter. Disks that were committed and lost their row are kept: see Adopt. Only
+// names that the package makes are removed, and no link is followed. It never looks into a disk, and never prints.
 package local
 
 import (
@@ -46,21 +48,33 @@ const cleanupTimeout = 30 * time.Second
 
 // Store is an open data directory.
 type Store struct {
-	dir string
-	db  *sql.DB
-	now func() time.Time
+	dir  string
+	root *os.Root // of dir: what is removed is removed beneath it
+	db   *sql.DB
+	now  func() time.Time
+	// reached is called after each step of a commit or a removal; tests stop the process there.
+	reached func(step string)
 }
 
 // Open opens the data directory at dir, creating it if it is absent, and clears what killed processes left there.
 func Open(ctx context.Context, dir string, now func() time.Time) (*Store, error) {
-	dir, err := prepare(dir)
+	return openWithin(ctx, dir, now, busyTimeout)
+}
+
+// openWithin opens a data directory whose transactions wait at most patience for another process's.
+func openWithin(ctx context.Context, dir string, now func() time.Time, patience time.Duration) (*Store, error) {
+	dir, err := prepare(ctx, dir)
 	if err != nil {
 		return nil, explain(dir, &placeError{err})
 	}
-	s := &Store{dir: dir, now: now}
-	s.db, err = connect(filepath.Join(dir, storeFile))
+	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, explain(dir, err)
+		return nil, explain(dir, &placeError{err})
+	}
+	s := &Store{dir: dir, root: root, now: now, reached: func(string) {}}
+	s.db, err = connect(filepath.Join(dir, storeFile), patience)
+	if err != nil {
+		return nil, errors.Join(explain(dir, err), root.Close())
 	}
 
 	if err := s.migrate(ctx); err != nil {
@@ -78,40 +92,19 @@ func (s *Store) Dir() string { return s.dir }
 
 // Close lets go of the store. Runs that are still open stay locked.
 func (s *Store) Close() error {
-	if err := s.db.Close(); err != nil {
+	if err := errors.Join(s.db.Close(), s.root.Close()); err != nil {
 		return fmt.Errorf("close store: %w", err)
 	}
 	return nil
 }
 
-// prepare makes the data directory and its parts, readable by their owner only: disks hold password hashes.
-func prepare(dir string) (string, error) {
-	absolute, err := filepath.Abs(dir)
-	if err != nil {
-		return dir, fmt.Errorf("open data directory: %w", err)
-	}
-
-	for _, part := range []string{basesDir, imagesDir, runsDir, logsDir} {
-		if err := os.MkdirAll(filepath.Join(absolute, part), 0o700); err != nil {
-			return absolute, fmt.Errorf("create data directory: %w", err)
-		}
-	}
-
-	// The kernel reports mounts and loop devices by their real path.
-	absolute, err = filepath.EvalSymlinks(absolute)
-	if err != nil {
-		return absolute, fmt.Errorf("open data directory: %w", err)
-	}
-
-	return absolute, nil
-}
-
 // connect opens the database. Transactions take the write lock when they begin, so that they wait instead of failing
-// halfway; a commit is on the drive when it returns.
-func connect(file string) (*sql.DB, error) {
+// halfway; a commit is on the drive when it returns. The journal is a file that stays, since it has room already when
+// the drive is full: a write-ahead log could not even be read then.
+func connect(file string, patience time.Duration) (*sql.DB, error) {
 	options := url.Values{
 		"_txlock": {"immediate"},
-		"_pragma": {fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()), "synchronous(FULL)"},
+		"_pragma": {fmt.Sprintf("busy_timeout(%d)", patience.Milliseconds()), "journal_mode(PERSIST)", "synchronous(FULL)"},
 	}
 	name := url.URL{Scheme: "file", Path: file, RawQuery: options.Encode()}
 	db, err := sql.Open("sqlite", name.String())

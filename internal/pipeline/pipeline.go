@@ -56,6 +56,10 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 	}
 	definition.ID, definition.Dir, definition.Logs = place.ID, place.Dir, place.Logs
 
+	if err := run.Hold(ctx, definition.Base); err != nil {
+		return image.Image{}, errors.Join(err, run.Close())
+	}
+
 	img, err := p.Bake.Run(ctx, definition)
 	if err == nil && p.Boot != nil {
 		err = p.boot(ctx, img)

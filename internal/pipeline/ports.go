@@ -26,6 +26,8 @@ type Objects interface {
 
 // Run is a private directory for one bake, cleared when nobody holds it. Satisfied by local.Run.
 type Run interface {
+	// Hold keeps the base's disk until Close.
+	Hold(ctx context.Context, base image.Base) error
 	// Commit makes the image, its output parameter and its event visible together.
 	Commit(ctx context.Context, img image.Image) (image.Image, error)
 	// Close lets go of the run and removes what was not committed.
