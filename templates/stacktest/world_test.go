@@ -53,8 +53,10 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Cloud: testbed.Start(t), temporary: t.TempDir()}
-	// A profile without a name is one that boto does not find.
-	w.env = slices.DeleteFunc(w.Env(), func(v string) bool { return strings.HasSuffix(v, "=") })
+	// A profile without a name is one that boto does not find. Topics are moto's, which delivers to its queues.
+	w.env = slices.DeleteFunc(w.Env(), func(v string) bool {
+		return strings.HasSuffix(v, "=") || strings.HasPrefix(v, "AWS_ENDPOINT_URL_SNS=")
+	})
 	w.moto = emulate(t, w.env...)
 	w.base = w.EC2.AddAMI(ec2.AMI{Name: "buildkite-stack-linux-x86_64", Owner: "172840064832", Public: true})
 	w.CloudFormation.OnCreate("AWS::SNS::Topic", w.addTopic)
