@@ -38,7 +38,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	defer func() { watch.Close() }()
 
 	remover := &deploy.Delete{
-		Stacks: stacks, Waiting: stacks, Builds: &aws.ImageBuilder{Session: session},
+		Stacks: stacks, Builds: &aws.ImageBuilder{Session: session},
 		Report: func(e progress.Event) { watch.Report(e) }, Wait: patience.Sleep,
 	}
 
@@ -46,7 +46,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	s, err := remover.Look(ctx, name)
+	s, err := remover.Assess(ctx, name)
 	watch.Close()
 	if err != nil {
 		return unchanged(err)
@@ -67,7 +67,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	return env.result(map[string]any{"stack": s.Name, "id": s.ID, "status": stack.DeleteComplete}, s.Name, nil)
 }
 
-// name is the stack's. Whether it is there is for Look to say.
+// name is the stack's. Whether it is there is for Assess to say.
 func (c *DeleteCmd) name(ctx context.Context, stacks *aws.CloudFormation) (string, error) {
 	if c.Stack != "" {
 		return c.Stack, c.check()

@@ -150,7 +150,7 @@ func (d *deployment) prepare(ctx context.Context, name string, wanted preflight.
 	}
 	d.wire()
 
-	standing, err := d.deploy.Look(ctx, name)
+	standing, err := d.deploy.Assess(ctx, name)
 	if err != nil {
 		return nil, err
 	}
@@ -182,7 +182,7 @@ func (d *deployment) wire() {
 	d.stacks = &aws.CloudFormation{Session: d.session}
 	objects := &aws.S3{Session: d.session}
 	d.deploy = &deploy.Deploy{
-		Stacks: d.stacks, ChangeSets: d.stacks, Waiting: d.stacks, Executor: d.stacks, Buckets: objects, Objects: objects, Addresses: objects,
+		Stacks: d.stacks, Buckets: objects,
 		Report: d.report, Wait: patience.Sleep, Show: d.showNew,
 	}
 }

@@ -240,7 +240,7 @@ func (passingError) Cause() string { return "throttled" }
 func (c *cloud) deploy(t *testing.T) *Deploy {
 	t.Helper()
 	return &Deploy{
-		Stacks: c, ChangeSets: c, Waiting: c, Executor: c, Buckets: c, Objects: c, Addresses: c,
+		Stacks: c, Buckets: c,
 		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		Report: func(e progress.Event) {
 			if e.Kind == progress.Note {
@@ -251,5 +251,5 @@ func (c *cloud) deploy(t *testing.T) *Deploy {
 }
 
 func (c *cloud) remover() *Delete {
-	return &Delete{Stacks: c, Waiting: c, Builds: c, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
+	return &Delete{Stacks: c, Builds: c, Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}
 }

@@ -14,19 +14,18 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Delete takes a stack away: Look, then Run.
+// Delete takes a stack away: Assess, then Run.
 type Delete struct {
-	Stacks  Stacks
-	Waiting Waiting
-	Builds  Builds
-	Report  progress.Func
-	Wait    patience.Pause
+	Stacks Stacks
+	Builds Builds
+	Report progress.Func
+	Wait   patience.Pause
 }
 
-// Look returns a stack that can be deleted. An operation that is under way is followed to its end first; if that was
+// Assess returns a stack that can be deleted. An operation that is under way is followed to its end first; if that was
 // its deletion, the stack is returned with that status. The error is an *Unusable if there is none of that name, if it is not ours,
 // or while an image is being built: its instance would hold on to the subnet and the security group.
-func (d *Delete) Look(ctx context.Context, name string) (stack.Stack, error) {
+func (d *Delete) Assess(ctx context.Context, name string) (stack.Stack, error) {
 	s, err := d.Stacks.Stack(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s, &Unusable{Stack: name, Reason: "there is none of that name in this region", Next: "check the name, the region and the account"}
@@ -35,7 +34,7 @@ func (d *Delete) Look(ctx context.Context, name string) (stack.Stack, error) {
 		return s, err
 	}
 	if s.Status == stack.ReviewInProgress {
-		return s, reviewed(ctx, d.Waiting, s)
+		return s, reviewed(ctx, d.Stacks, s)
 	}
 
 	if !s.Ours() {

@@ -18,17 +18,12 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Deploy brings a stack to what is wanted: Look, Prepare, then Execute or Discard.
+// Deploy brings a stack to what is wanted: Assess, Prepare, then Execute or Discard.
 type Deploy struct {
-	Stacks     Stacks
-	ChangeSets ChangeSets
-	Waiting    Waiting
-	Executor   Executor
-	Buckets    Buckets
-	Objects    Objects
-	Addresses  Addresses
-	Report     progress.Func
-	Wait       patience.Pause
+	Stacks  Stacks
+	Buckets Buckets
+	Report  progress.Func
+	Wait    patience.Pause
 	// Show is given the change set of a stack that had to be deleted first, which is not known before.
 	Show func(stack.ChangeSet)
 }
@@ -51,9 +46,9 @@ type Standing struct {
 	Why   string      // with Recreate: why there is nothing but a failed stack
 }
 
-// Look returns how the stack of a name stands. An operation that is under way is followed to its end first. The error
+// Assess returns how the stack of a name stands. An operation that is under way is followed to its end first. The error
 // is an *Unusable if nothing can be deployed there.
-func (d *Deploy) Look(ctx context.Context, name string) (Standing, error) {
+func (d *Deploy) Assess(ctx context.Context, name string) (Standing, error) {
 	s, err := d.Stacks.Stack(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Standing{Name: name, Kind: Create}, nil
@@ -62,7 +57,7 @@ func (d *Deploy) Look(ctx context.Context, name string) (Standing, error) {
 		return Standing{}, err
 	}
 	if s.Status == stack.ReviewInProgress {
-		return Standing{Name: name, Kind: Create}, reviewed(ctx, d.Waiting, s)
+		return Standing{Name: name, Kind: Create}, reviewed(ctx, d.Stacks, s)
 	}
 
 	if !s.Ours() {
@@ -98,8 +93,8 @@ func (d *Deploy) judge(ctx context.Context, s stack.Stack) (Standing, error) {
 }
 
 // reviewed refuses a stack that somebody else's change set waits for. One without any is what is left of one.
-func reviewed(ctx context.Context, waiting Waiting, s stack.Stack) error {
-	names, err := waiting.ChangeSetNames(ctx, s.ID)
+func reviewed(ctx context.Context, stacks Stacks, s stack.Stack) error {
+	names, err := stacks.ChangeSetNames(ctx, s.ID)
 	if err != nil {
 		return err
 	}

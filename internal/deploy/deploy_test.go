@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/stack"
 )
 
-func TestLook(t *testing.T) {
+func TestAssess(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		statuses    []stack.Status
@@ -52,7 +52,7 @@ func TestLook(t *testing.T) {
 				}
 			}
 
-			got, err := c.deploy(t).Look(t.Context(), "nightly")
+			got, err := c.deploy(t).Assess(t.Context(), "nightly")
 
 			if test.refused != "" {
 				var unusable *Unusable
@@ -96,7 +96,7 @@ func TestNothingIsLeft(t *testing.T) {
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
 			d := c.deploy(t)
-			standing, err := d.Look(ctx, "nightly")
+			standing, err := d.Assess(ctx, "nightly")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -174,7 +174,7 @@ func TestSettings(t *testing.T) {
 	s := c.add("nightly", ours, stack.CreateComplete)
 	s.Parameters["Old"] = "x"
 	d := c.deploy(t)
-	standing, _ := d.Look(t.Context(), "nightly")
+	standing, _ := d.Assess(t.Context(), "nightly")
 	plan, err := d.Prepare(t.Context(), standing, request)
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +223,7 @@ func TestChangeSetThatWasLeft(t *testing.T) {
 	c := newCloud()
 	c.add("nightly", "", stack.ReviewInProgress).set = &stack.ChangeSet{ID: "old", Name: changeSetName, Status: stack.CreateComplete}
 	d := c.deploy(t)
-	standing, err := d.Look(t.Context(), "nightly")
+	standing, err := d.Assess(t.Context(), "nightly")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +260,7 @@ func TestDelete(t *testing.T) {
 			}
 
 			d := c.remover()
-			s, err := d.Look(t.Context(), "nightly")
+			s, err := d.Assess(t.Context(), "nightly")
 
 			if test.refused != "" {
 				if err == nil || !strings.Contains(err.Error(), test.refused) {
@@ -282,7 +282,7 @@ func TestDelete(t *testing.T) {
 
 // slow is a change set that takes many looks, of which one late one is not answered.
 type slow struct {
-	ChangeSets
+	Stacks
 	looks int
 }
 
@@ -300,7 +300,7 @@ func (s *slow) ChangeSet(context.Context, string, string) (stack.ChangeSet, erro
 // TestOnlyMissesCount waits for a change set longer than misses in a row are put up with.
 func TestOnlyMissesCount(t *testing.T) {
 	t.Parallel()
-	d := &Deploy{ChangeSets: &slow{}, Wait: func(context.Context, time.Duration) error { return nil }}
+	d := &Deploy{Stacks: &slow{}, Wait: func(context.Context, time.Duration) error { return nil }}
 	if c, err := d.settled(t.Context(), "s", "c"); err != nil || c.Status != stack.CreateComplete {
 		t.Errorf("the change set is %s, %v", c.Status, err)
 	}

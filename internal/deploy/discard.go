@@ -57,7 +57,7 @@ func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, 
 	case p.ChangeSet.ID != "" && c.ID != p.ChangeSet.ID:
 		return true, nil
 	case s.Status != stack.ReviewInProgress:
-		return false, d.ChangeSets.DeleteChangeSet(ctx, s.ID, c.ID)
+		return false, d.Stacks.DeleteChangeSet(ctx, s.ID, c.ID)
 	}
 
 	if err := d.Stacks.DeleteStack(ctx, s.ID, uuid.NewString()); err != nil {

@@ -71,15 +71,15 @@ func (d *Deploy) clear(ctx context.Context, p *Plan) error {
 
 // execute starts what the change set says. If the answer was lost, the change set tells whether it has begun.
 func (d *Deploy) execute(ctx context.Context, p *Plan) error {
-	err := d.Executor.ExecuteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID, uuid.NewString())
+	err := d.Stacks.ExecuteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID, uuid.NewString())
 	if err == nil {
 		return nil
 	}
 	looking, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardPatience)
 	defer cancel()
 
-	c, unread := d.ChangeSets.ChangeSet(looking, p.ChangeSet.StackID, p.ChangeSet.ID)
-	if unread == nil && strings.HasPrefix(string(c.Execution), "EXECUTE_") && c.Execution != "EXECUTE_FAILED" {
+	c, readErr := d.Stacks.ChangeSet(looking, p.ChangeSet.StackID, p.ChangeSet.ID)
+	if readErr == nil && strings.HasPrefix(string(c.Execution), "EXECUTE_") && c.Execution != "EXECUTE_FAILED" {
 		return nil
 	}
 

@@ -27,19 +27,19 @@ func TestExecute(t *testing.T) {
 			c := newCloud()
 			s := c.add("nightly", ours, stack.CreateComplete)
 			d := c.deploy(t)
-			standing, _ := d.Look(t.Context(), "nightly")
+			standing, _ := d.Assess(t.Context(), "nightly")
 			plan, err := d.Prepare(t.Context(), standing, request)
 			if err != nil {
 				t.Fatal(err)
 			}
 
-			d.Executor = executing(func() {
+			d.Stacks = executing{c, func() {
 				c.next(s)
 				s.future = test.future
 				if test.reason != "" {
 					s.event("UPDATE_FAILED", test.reason).event("UPDATE_FAILED", "Resource update cancelled")
 				}
-			})
+			}}
 
 			_, err = d.Execute(t.Context(), plan)
 			var failure *Failed
@@ -50,11 +50,14 @@ func TestExecute(t *testing.T) {
 	}
 }
 
-// executing is an Executor that does what it is.
-type executing func()
+// executing does something of its own when a change set is executed.
+type executing struct {
+	Stacks
+	do func()
+}
 
 func (e executing) ExecuteChangeSet(context.Context, string, string, string) error {
-	e()
+	e.do()
 	return nil
 }
 
@@ -116,7 +119,7 @@ func TestRecreate(t *testing.T) {
 	d := c.deploy(t)
 	shown := false
 	d.Show = func(stack.ChangeSet) { shown = true }
-	standing, err := d.Look(t.Context(), "nightly")
+	standing, err := d.Assess(t.Context(), "nightly")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +141,7 @@ func TestTwoAtOnce(t *testing.T) {
 
 	var plans [2]*Plan
 	for i := range plans {
-		standing, err := d.Look(t.Context(), "nightly")
+		standing, err := d.Assess(t.Context(), "nightly")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -83,7 +83,7 @@ func (d *Deploy) prepare(ctx context.Context, p *Plan, r Request) (err error) {
 	if err := d.upload(ctx, r.Bucket, append([]Upload{template}, r.Uploads...), &p.sent); err != nil {
 		return err
 	}
-	address, err := d.Addresses.Address(ctx, r.Bucket.Name, template.Key)
+	address, err := d.Buckets.Address(ctx, r.Bucket.Name, template.Key)
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,7 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	}
 
 	p.Unchanged = true
-	return d.ChangeSets.DeleteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID)
+	return d.Stacks.DeleteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID)
 }
 
 // blame names the parameter behind a change where CloudFormation does not, as behind a function: the one that changes from
@@ -177,18 +177,18 @@ func blame(changes []stack.Change, settings []Setting) {
 // request asks for the change set, in the place of one that an earlier run left.
 func (d *Deploy) request(ctx context.Context, p *Plan) (err error) {
 	p.ChangeSet.StackID = p.Standing.Name
-	p.ChangeSet.ID, err = d.ChangeSets.CreateChangeSet(ctx, p.wanted)
+	p.ChangeSet.ID, err = d.Stacks.CreateChangeSet(ctx, p.wanted)
 	p.asked = err == nil || errors.Is(err, fs.ErrExist) || patience.Passes(err) || ctx.Err() != nil
 
 	if errors.Is(err, fs.ErrExist) {
 		if _, err := d.settled(ctx, p.Standing.Name, changeSetName); err != nil {
 			return err
 		}
-		if err := d.ChangeSets.DeleteChangeSet(ctx, p.Standing.Name, changeSetName); err != nil {
+		if err := d.Stacks.DeleteChangeSet(ctx, p.Standing.Name, changeSetName); err != nil {
 			return err
 		}
 		p.wanted.Token = uuid.NewString()
-		p.ChangeSet.ID, err = d.ChangeSets.CreateChangeSet(ctx, p.wanted)
+		p.ChangeSet.ID, err = d.Stacks.CreateChangeSet(ctx, p.wanted)
 	}
 
 	return err
@@ -199,7 +199,7 @@ func (d *Deploy) settled(ctx context.Context, stackID, id string) (stack.ChangeS
 	var set stack.ChangeSet
 	wait := patience.Wait{For: "the change set", Limit: changeSetPatience, Pause: d.Wait, Report: d.Report}
 	err := wait.Until(ctx, func(ctx context.Context) (answer patience.Answer, err error) {
-		set, err = d.ChangeSets.ChangeSet(ctx, stackID, id)
+		set, err = d.Stacks.ChangeSet(ctx, stackID, id)
 		return patience.Answer{Done: set.Status != "CREATE_PENDING" && !set.Status.Busy(), State: string(set.Status)}, err
 	})
 	return set, err

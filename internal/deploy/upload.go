@@ -60,7 +60,7 @@ func (d *Deploy) open(ctx context.Context, b Bucket) (made bool, err error) {
 // upload sends what is not there yet.
 func (d *Deploy) upload(ctx context.Context, b Bucket, uploads []Upload, done *sent) error {
 	for _, u := range uploads {
-		there, err := d.Objects.Has(ctx, b.Name, u.Key, b.Owner)
+		there, err := d.Buckets.Has(ctx, b.Name, u.Key, b.Owner)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,7 @@ func (d *Deploy) upload(ctx context.Context, b Bucket, uploads []Upload, done *s
 			continue
 		}
 		done.keys = append(done.keys, u.Key)
-		if err := d.Objects.Put(ctx, b.Name, u.Key, b.Owner, bytes.NewReader(u.Body)); err != nil {
+		if err := d.Buckets.Put(ctx, b.Name, u.Key, b.Owner, bytes.NewReader(u.Body)); err != nil {
 			return err
 		}
 	}
