@@ -7,6 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
@@ -71,14 +75,77 @@ func (c *ImageExportCmd) check() error {
 	return nil
 }
 
-// export writes beside the file and then renames, so that nobody finds half a disk under its name.
-func (c *ImageExportCmd) export(ctx context.Context, img image.Image, report progress.Func) (err error) {
-	defer report.Stage("export")()
-	dir, err := os.MkdirTemp(filepath.Dir(c.File), ".image-builder-export-")
+// exportPrefix begins the name of the directory beside the file in which an export works.
+const exportPrefix = ".image-builder-export-"
+
+// workDir makes the directory in which an export works, locked until the returned file is closed, and removes those
+// that killed exports left beside it.
+func workDir(beside string) (string, *os.File, error) {
+	if err := removeRemains(beside); err != nil {
+		return "", nil, err
+	}
+	dir, err := os.MkdirTemp(beside, exportPrefix)
+	if err != nil {
+		return "", nil, fmt.Errorf("export disk: %w", err)
+	}
+	lock, err := lockWork(dir)
+	if err != nil {
+		return "", nil, errors.Join(fmt.Errorf("export disk: %w", err), os.RemoveAll(dir))
+	}
+
+	return dir, lock, nil
+}
+
+// lockWork locks a directory. The kernel lets go of the lock when the process ends, however it ends.
+func lockWork(dir string) (*os.File, error) {
+	file, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// removeRemains removes what killed exports left in a directory: only names that exports make, that no process locks,
+// and nothing in them except the disk.
+func removeRemains(beside string) error {
+	entries, err := os.ReadDir(beside)
 	if err != nil {
 		return fmt.Errorf("export disk: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	for _, entry := range entries {
+		number, ours := strings.CutPrefix(entry.Name(), exportPrefix)
+		if _, err := strconv.ParseUint(number, 10, 64); !ours || err != nil || !entry.IsDir() {
+			continue
+		}
+		dir := filepath.Join(beside, entry.Name())
+		lock, err := lockWork(dir)
+		if err != nil {
+			continue // another export works there, or it belongs to another user
+		}
+		// A directory that holds anything else is not removed, and fails no export.
+		if err := os.Remove(filepath.Join(dir, "disk")); err == nil {
+			_ = os.Remove(dir)
+		}
+		if err := lock.Close(); err != nil {
+			return fmt.Errorf("export disk: %w", err)
+		}
+	}
+
+	return nil
+}
+
+// export writes beside the file and then renames, so that nobody finds half a disk under its name.
+func (c *ImageExportCmd) export(ctx context.Context, img image.Image, report progress.Func) (err error) {
+	defer report.Stage("export")()
+	dir, lock, err := workDir(filepath.Dir(c.File))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir), lock.Close()) }()
 
 	written := filepath.Join(dir, "disk")
 	write := disk.Clone

@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// What a killed export left is removed by the next one; a running export, and what exports do not make, stays.
+func TestExportRemovesRemains(t *testing.T) {
+	t.Parallel()
+	beside := t.TempDir()
+	running, lock, err := workDir(beside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+
+	dead := filepath.Join(beside, exportPrefix+"123")
+	foreign := filepath.Join(beside, exportPrefix+"notes")
+	for _, dir := range []string{running, dead, foreign} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "disk"), []byte("data"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	next, nextLock, err := workDir(beside)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nextLock.Close()
+
+	if _, err := os.Stat(dead); !os.IsNotExist(err) {
+		t.Errorf("the remains of a killed export are still there: %v", err)
+	}
+	for _, dir := range []string{running, foreign} {
+		if _, err := os.Stat(filepath.Join(dir, "disk")); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := os.Stat(next); err != nil {
+		t.Error(err)
+	}
+}
