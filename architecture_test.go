@@ -18,7 +18,8 @@ const module = "image-builder/"
 // ranks orders the packages: a package imports lower ranks only. The longest prefix counts.
 var ranks = map[string]int{
 	"templates":                    0, // documents, embedded: data
-	"internal/finding":             0, // words that every rank speaks
+	"internal/fault":               0, // words that every rank speaks
+	"internal/finding":             0,
 	"internal/progress":            0,
 	"internal/image":               0,
 	"internal/s3uri":               0,
@@ -78,6 +79,7 @@ var ranks = map[string]int{
 
 // mayReach lists the imports of an equal rank that are meant, each with its reason.
 var mayReach = map[string]string{
+	"internal/finding -> internal/fault":  "a finding is an error, whose class is bad input",
 	"internal/image -> internal/progress": "an image's record keeps the steps that progress told of",
 	"internal/lint -> internal/recipe":    "lint checks recipes",
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
+
+	"image-builder/internal/fault"
 )
 
 // ConfigError says that this machine's AWS configuration cannot be used: no region, an unknown profile.
@@ -21,8 +23,11 @@ type ConfigError struct {
 
 func (e *ConfigError) Error() string { return advised(e.Err.Error(), e.Next) }
 
-// Advice is what to do about it, which Error ends with.
-func (e *ConfigError) Advice() string { return e.Next }
+// Class is that of what AWS refuses.
+func (e *ConfigError) Class() fault.Class { return fault.AWSRefused }
+
+// Hint says what to do about it, which Error ends with.
+func (e *ConfigError) Hint() string { return e.Next }
 
 func (e *ConfigError) Unwrap() error { return e.Err }
 
@@ -45,8 +50,11 @@ func advised(text, next string) string {
 
 func (e *callError) Unwrap() error { return e.err }
 
-// Advice is what to do about it, which Error ends with; "" if there is none.
-func (e *callError) Advice() string { return e.next }
+// Class is that of what AWS refuses.
+func (e *callError) Class() fault.Class { return fault.AWSRefused }
+
+// Hint says what to do about it, which Error ends with; "" if that is not known.
+func (e *callError) Hint() string { return e.next }
 
 // Passing tells whether the same call may be answered in a while: it was throttled, the connection broke, or AWS had
 // trouble of its own.

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"image-builder/internal/fault"
+
 	"github.com/aws/smithy-go"
 )
 
@@ -64,6 +66,9 @@ func TestExplain(t *testing.T) {
 			var call *callError
 			if !errors.As(err, &call) || err.Error() != test.want || call.Passing() != test.passing {
 				t.Errorf("got %q, passing: %v; want %q", err, call.Passing(), test.want)
+			}
+			if class := fault.ClassOf(err); class != fault.AWSRefused {
+				t.Errorf("class %d, want %d", class, fault.AWSRefused)
 			}
 		})
 	}

@@ -2,11 +2,13 @@ package bake
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
 	"image-builder/internal/secret"
@@ -175,6 +177,25 @@ func (e *StepError) Error() string {
 	}
 	return fmt.Sprintf("run step %s of %s (%s): %s", e.Step.Name, e.Step.Document, e.Step.Phase, message)
 }
+
+// Class is that of failures, unless the time was up.
+func (e *StepError) Class() fault.Class {
+	if errors.Is(e.Cause, context.DeadlineExceeded) {
+		return fault.TimedOut
+	}
+	return fault.Failed
+}
+
+// Hint says where to look.
+func (e *StepError) Hint() string {
+	if e.Step.Log == "" {
+		return ""
+	}
+	return "its whole log is " + e.Step.Log + "; bake --keep-failed keeps the disk as it stood, for image shell"
+}
+
+// Output returns the file that has all that the step printed, and its last lines.
+func (e *StepError) Output() (log string, tail []string) { return e.Step.Log, e.Tail }
 
 // Unwrap returns why the run ended: a cancelled context, or the status of the run.
 func (e *StepError) Unwrap() error { return e.Cause }

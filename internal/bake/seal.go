@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -40,6 +41,12 @@ func isSystem(tree *os.Root) error {
 	}
 	return errors.New("it no longer holds an operating system (/etc/os-release is gone): a step must have removed it")
 }
+
+// Class is that of secrets found.
+func (e *LeakError) Class() fault.Class { return fault.SecretFound }
+
+// Hint is empty: where the secrets are is what helps.
+func (e *LeakError) Hint() string { return "" }
 
 // sizes returns the length of the disk and how much of it is not holes, both in bytes.
 func sizes(path string) (size, data int64, err error) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
 )
@@ -82,6 +83,17 @@ type Unresolved struct {
 }
 
 func (u *Unresolved) Error() string { return fmt.Sprintf("resolve base %s: %v", u.Reference, u.Err) }
+
+// Class is that of things that cannot be used, unless the reason has its own.
+func (u *Unresolved) Class() fault.Class {
+	if class := fault.ClassOf(u.Err); class != fault.Failed {
+		return class
+	}
+	return fault.NotUsable
+}
+
+// Hint is the reason's.
+func (u *Unresolved) Hint() string { return fault.HintOf(u.Err) }
 
 // Unwrap returns the reason.
 func (u *Unresolved) Unwrap() error { return u.Err }

@@ -8,6 +8,7 @@ import (
 
 	"image-builder/internal/component"
 	"image-builder/internal/component/action"
+	"image-builder/internal/fault"
 	"image-builder/internal/finding"
 	"image-builder/internal/image"
 	"image-builder/internal/lint"
@@ -67,7 +68,7 @@ func (c *BakeCmd) failed(env *Env, img image.Image, err error) error {
 	if !env.JSON {
 		fmt.Fprint(env.Stderr, Summary(img))
 	}
-	return &ExitError{Code: codeOf(err), Err: err, Next: "image-builder image shell " + img.ID}
+	return &ExitError{Code: fault.ClassOf(err), Err: err, Next: "image-builder image shell " + img.ID}
 }
 
 // definition reads the recipe and the flags, and checks them and every document and script they name.

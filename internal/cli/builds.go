@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"image-builder/internal/aws"
+	"image-builder/internal/fault"
 	"image-builder/internal/imagepipeline"
 	"image-builder/internal/patience"
 	"image-builder/internal/stack"
@@ -122,7 +123,7 @@ func (b *builds) explain(err error) error {
 func (b *builds) detached(err *imagepipeline.DetachedError) error {
 	again := b.command("logs "+err.Image.Version+" --follow") + " follows it again"
 	if !errors.Is(err, context.Canceled) || !err.Image.State.Building() {
-		return &ExitError{Code: codeOf(err.Err), Err: err, Next: again}
+		return &ExitError{Code: fault.ClassOf(err.Err), Err: err, Next: again}
 	}
 	return &ExitError{
 		Code: Interrupted, Err: fmt.Errorf("interrupted: Image Builder goes on with build %s", err.Image.Version),

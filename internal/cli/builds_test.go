@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/imagepipeline"
 	"image-builder/internal/patience"
@@ -137,8 +138,8 @@ func TestNoLogAnyMore(t *testing.T) {
 	env := &Env{Now: func() time.Time { return noon().Add(31 * 24 * time.Hour) }, Stderr: &bytes.Buffer{}}
 	err := (&LogsCmd{}).noLog(t.Context(), env, b, imagepipeline.Image{Version: "1.0.4/1", State: imagepipeline.Available, Created: noon()})
 	want := "read the log of 1.0.4/1: it has no line any more: it was built on 2026-03-04 12:00 UTC, and logs are kept for 30 days"
-	if err == nil || err.Error() != want || codeOf(err) != NotUsable || !strings.Contains(hintOf(err), "--log-retention-days") {
-		t.Errorf("got %v, %q", err, hintOf(err))
+	if err == nil || err.Error() != want || fault.ClassOf(err) != NotUsable || !strings.Contains(fault.HintOf(err), "--log-retention-days") {
+		t.Errorf("got %v, %q", err, fault.HintOf(err))
 	}
 }
 
@@ -167,8 +168,8 @@ func TestErrorsOfBuilds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			err := b.explain(test.err)
-			if got := err.Error() + "; " + hintOf(err); got != test.want || codeOf(err) != test.code {
-				t.Errorf("got %s, code %d", got, codeOf(err))
+			if got := err.Error() + "; " + fault.HintOf(err); got != test.want || fault.ClassOf(err) != test.code {
+				t.Errorf("got %s, code %d", got, fault.ClassOf(err))
 			}
 		})
 	}

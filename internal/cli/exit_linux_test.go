@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/aws/smithy-go"
 	"github.com/google/go-cmp/cmp"
 
 	"image-builder/internal/aws"
@@ -19,6 +18,7 @@ import (
 	"image-builder/internal/base"
 	"image-builder/internal/deploy"
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/finding"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
@@ -55,14 +55,13 @@ func TestFail(t *testing.T) {
 		"no space":                  {&os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, BadMachine, ""},
 		"no space for a disk":       {fmt.Errorf("x: %w", disk.ErrFull), BadMachine, ""},
 		"a leak":                    {fmt.Errorf("bake: %w", &bake.LeakError{}), SecretFound, ""},
-		"AWS":                       {fmt.Errorf("get object: %w", &smithy.OperationError{ServiceID: "S3", OperationName: "GetObject", Err: errors.New("x")}), AWSRefused, ""},
 		"no region":                 {&aws.ConfigError{Err: errors.New("find AWS region: there is none")}, AWSRefused, ""},
 		"no profile":                {fmt.Errorf("x: %w", &aws.ConfigError{Err: errors.New("y"), Next: "z"}), AWSRefused, "image-builder: error: x: y\nimage-builder: hint: z\n"},
 		"advice under a hint":       {&ExitError{Code: NotUsable, Err: &aws.ConfigError{Err: errors.New("y"), Next: "z"}, Next: "look"}, NotUsable, "image-builder: error: y: z\nimage-builder: hint: look\n"},
 		"a stack that is not ours":  {&deploy.Unusable{Stack: "s", Reason: "not ours", Next: "look"}, NotUsable, "image-builder: error: use stack s: not ours\nimage-builder: hint: look\n"},
 		"a failed deploy":           {&deploy.Failed{Verb: "create", Stack: stack.Stack{Name: "s"}, Reason: "no", Next: "again"}, StepFailed, "image-builder: error: create stack s: no\nimage-builder: hint: again\n"},
 		"a deploy left alone":       {&deploy.Lost{Stack: "s", Err: context.Canceled}, Interrupted, "image-builder: error: interrupted: CloudFormation goes on with stack s\nimage-builder: hint: the same command again follows it to its end\n"},
-		"a deploy out of sight":     {&deploy.Lost{Stack: "s", Err: &smithy.OperationError{Err: errors.New("x")}}, AWSRefused, ""},
+		"a deploy out of sight":     {&deploy.Lost{Stack: "s", Err: &aws.ConfigError{Err: errors.New("x")}}, AWSRefused, ""},
 		"a timeout":                 {fmt.Errorf("x: %w", context.DeadlineExceeded), TimedOut, ""},
 		"a bake's timeout":          {&bake.StepError{Cause: context.DeadlineExceeded}, TimedOut, ""},
 		"an interruption":           {&ExitError{Code: StepFailed, Err: fmt.Errorf("x: %w", context.Canceled)}, Interrupted, "image-builder: error: x: context canceled\n"},
@@ -88,8 +87,8 @@ func TestExitCodesPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "| code | meaning |\n|---|---|\n"
-	for _, row := range exitCodes {
-		want += fmt.Sprintf("| %d | %s |\n", row.Code, row.Meaning)
+	for _, row := range fault.Classes {
+		want += fmt.Sprintf("| %d | %s |\n", row.Class, row.Meaning)
 	}
 
 	_, table, _ := strings.Cut(string(page), "| code |")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/stack"
 )
 
@@ -22,6 +23,9 @@ func (e *Unusable) Error() string {
 	return fmt.Sprintf("use stack %s: %s", e.Stack, e.Reason)
 }
 
+// Class is that of things that cannot be used.
+func (e *Unusable) Class() fault.Class { return fault.NotUsable }
+
 // Hint says what to do next.
 func (e *Unusable) Hint() string { return e.Next }
 
@@ -36,6 +40,9 @@ type Failed struct {
 func (e *Failed) Error() string {
 	return fmt.Sprintf("%s stack %s: %s", e.Verb, e.Stack.Name, e.Reason)
 }
+
+// Class is that of failures.
+func (e *Failed) Class() fault.Class { return fault.Failed }
 
 // Hint says how the stack stands and what to do next.
 func (e *Failed) Hint() string { return e.Next }
@@ -55,6 +62,9 @@ func (e *Lost) Error() string {
 }
 
 func (e *Lost) Unwrap() error { return e.Err }
+
+// Class is that of the cause.
+func (e *Lost) Class() fault.Class { return fault.ClassOf(e.Err) }
 
 // Hint says how to look again.
 func (e *Lost) Hint() string {

@@ -16,6 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"image-builder/internal/fault"
 )
 
 // Unusable says why a file cannot serve as a disk, and what would.
@@ -26,6 +28,9 @@ type Unusable struct {
 }
 
 func (u *Unusable) Error() string { return fmt.Sprintf("use disk %s: %s", u.Path, u.Reason) }
+
+// Class is that of things that cannot be used.
+func (u *Unusable) Class() fault.Class { return fault.NotUsable }
 
 // Hint says what to do next.
 func (u *Unusable) Hint() string { return u.Next }
@@ -42,6 +47,12 @@ func (d *Damaged) Error() string {
 	return fmt.Sprintf("check disk %s: its %s filesystem is damaged:\n%s", d.Path, d.Filesystem, d.Report)
 }
 
+// Class is that of things that cannot be used.
+func (d *Damaged) Class() fault.Class { return fault.NotUsable }
+
+// Hint is empty: only the checker's report helps.
+func (d *Damaged) Hint() string { return "" }
+
 // Missing says that a program is not installed.
 type Missing struct {
 	Program string
@@ -52,8 +63,14 @@ func (m *Missing) Error() string {
 	return fmt.Sprintf("find %s: it is not installed: apt-get install %s", m.Program, m.Package)
 }
 
+// Class is that of machines that lack something.
+func (m *Missing) Class() fault.Class { return fault.BadMachine }
+
+// Hint says how to install it.
+func (m *Missing) Hint() string { return "apt-get install " + m.Package }
+
 // ErrFull says that the filesystem that holds a disk has no room for it.
-var ErrFull = errors.New("no space left: free some, or choose another data directory with --data-dir")
+var ErrFull = fault.New(fault.BadMachine, errors.New("no space left"), "free some, or choose another data directory with --data-dir")
 
 // open opens a disk, which must be a regular file: a device or a pipe has neither holes nor a size of its own.
 func open(path string, flags int) (*os.File, int64, error) {

@@ -4,7 +4,11 @@
 // only carries and prints findings; it never decides what is right and never reads a file.
 package finding
 
-import "fmt"
+import (
+	"fmt"
+
+	"image-builder/internal/fault"
+)
 
 // Severity tells whether a finding makes the file unusable.
 type Severity int
@@ -63,6 +67,12 @@ func (f Finding) Error() string {
 	}
 	return text
 }
+
+// Class is that of bad input.
+func (f Finding) Class() fault.Class { return fault.BadInput }
+
+// Hint says what would be right.
+func (f Finding) Hint() string { return f.Right }
 
 // List is findings in the order of their positions in the file.
 type List []Finding

@@ -74,6 +74,9 @@ func (e *FailedError) Error() string {
 	return fmt.Sprintf("build %s failed: %s", b.Version, b.Why())
 }
 
+// Output returns the last lines of its log; the log itself is on AWS.
+func (e *FailedError) Output() (log string, tail []string) { return "", e.Build.Tail }
+
 // Why says in a sentence why a build failed: in which step, Image Builder's reason, and which step of a document it was.
 func (b Build) Why() string {
 	var parts []string

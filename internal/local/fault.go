@@ -10,6 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"image-builder/internal/fault"
 )
 
 // MachineError says that this machine, or the place of the data directory on it, cannot hold a store.
@@ -20,6 +22,9 @@ type MachineError struct {
 
 func (e *MachineError) Error() string { return e.Err.Error() }
 func (e *MachineError) Unwrap() error { return e.Err }
+
+// Class is that of machines that lack something.
+func (e *MachineError) Class() fault.Class { return fault.BadMachine }
 
 // Hint says what to do next.
 func (e *MachineError) Hint() string { return e.Next }
@@ -42,6 +47,9 @@ func (e *MissingError) Error() string {
 // Is makes it an fs.ErrNotExist.
 func (e *MissingError) Is(target error) bool { return target == fs.ErrNotExist }
 
+// Class is that of things that cannot be used.
+func (e *MissingError) Class() fault.Class { return fault.NotUsable }
+
 // Hint says what to do next.
 func (e *MissingError) Hint() string { return e.Next }
 
@@ -54,6 +62,9 @@ type InUseError struct {
 func (e *InUseError) Error() string {
 	return fmt.Sprintf("remove image %s: it is the current value of parameter %s", e.Image, strings.Join(e.Parameters, ", "))
 }
+
+// Class is that of things that cannot be used.
+func (e *InUseError) Class() fault.Class { return fault.NotUsable }
 
 // Hint says what to do next.
 func (e *InUseError) Hint() string {
@@ -137,8 +148,8 @@ func isFull(dir string) bool {
 
 // sqliteCode returns the primary result code, 0 for other errors. https://www.sqlite.org/rescode.html
 func sqliteCode(err error) int {
-	if fault := (*sqlite.Error)(nil); errors.As(err, &fault) {
-		return fault.Code() & 0xff
+	if failure := (*sqlite.Error)(nil); errors.As(err, &failure) {
+		return failure.Code() & 0xff
 	}
 	return 0
 }

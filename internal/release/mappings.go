@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -139,6 +140,9 @@ type Unusable struct {
 }
 
 func (u *Unusable) Error() string { return "resolve base: " + u.Reason }
+
+// Class is that of things that cannot be used.
+func (u *Unusable) Class() fault.Class { return fault.NotUsable }
 
 // Hint says what to do.
 func (u *Unusable) Hint() string { return u.Next }
