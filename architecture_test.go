@@ -4,6 +4,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"io/fs"
 	"path"
 	"path/filepath"
@@ -113,6 +114,29 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	}
 }
 
+// An error with a hint and no class is not a fault.Fault, so the command line would not show the hint.
+func TestErrorsWithAHintHaveAClass(t *testing.T) {
+	t.Parallel()
+	hints := map[string]bool{}
+	classes := map[string]bool{}
+	eachFile(t, func(dir string, file *ast.File) {
+		for _, declaration := range file.Decls {
+			method, isFunc := declaration.(*ast.FuncDecl)
+			if !isFunc || method.Recv == nil {
+				continue
+			}
+			receiver := dir + "." + strings.TrimPrefix(types.ExprString(method.Recv.List[0].Type), "*")
+			hints[receiver] = hints[receiver] || method.Name.Name == "Hint"
+			classes[receiver] = classes[receiver] || method.Name.Name == "Class"
+		}
+	})
+	for receiver, has := range hints {
+		if has && !classes[receiver] {
+			t.Errorf("%s has a Hint and no Class: implement fault.Fault", receiver)
+		}
+	}
+}
+
 func TestNoPackageIsADrawer(t *testing.T) {
 	t.Parallel()
 	for pkg := range productImports(t) {
@@ -166,7 +190,7 @@ func eachFile(t *testing.T, visit func(dir string, file *ast.File)) {
 			return nil
 		}
 
-		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly|parser.ParseComments)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}

@@ -81,6 +81,9 @@ func (e *BusyError) Error() string {
 	return fmt.Sprintf("remove %s: a bake uses its disk%s", e.What, processes(e.PIDs))
 }
 
+// Class is that of things that cannot be used.
+func (e *BusyError) Class() fault.Class { return fault.NotUsable }
+
 // Hint says what to do next.
 func (e *BusyError) Hint() string {
 	return "wait until that bake has ended, or end it, and remove it then"
