@@ -49,12 +49,12 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	s, err := remover.Assess(ctx, name)
 	watch.Close()
 	if err != nil {
-		return unchanged(err)
+		return deploy.Unchanged(err)
 	}
 
 	if s.Status != stack.DeleteComplete {
 		if err := c.agreed(ctx, env, s); err != nil {
-			return unchanged(err)
+			return deploy.Unchanged(err)
 		}
 		watch = newWatcher(env)
 		err = remover.Run(ctx, s)

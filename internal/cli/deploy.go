@@ -3,22 +3,18 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
-	"image-builder/internal/aws"
 	"image-builder/internal/component"
 	"image-builder/internal/component/action"
 	"image-builder/internal/deploy"
 	"image-builder/internal/finding"
 	"image-builder/internal/lint"
-	"image-builder/internal/patience"
+	"image-builder/internal/pipeline"
 	"image-builder/internal/preflight"
-	"image-builder/internal/progress"
 	"image-builder/internal/recipe"
 	"image-builder/internal/stack"
-	"image-builder/templates"
 )
 
 // DeployCmd is `deploy`.
@@ -58,57 +54,23 @@ type deployed struct {
 	Outputs    map[string]string  `json:"outputs"`
 }
 
-// deployment is one run of deploy.
-type deployment struct {
-	command *DeployCmd
-	env     *Env
-	session *aws.Session
-	stacks  *aws.CloudFormation
-	who     preflight.Identity
-	watch   watcher
-	deploy  *deploy.Deploy
-	checks  []preflight.Result
-	wanted  preflight.Wanted
-}
-
 // Run deploys.
 func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 	name, wanted, err := c.wanted(env)
 	if err != nil {
 		return err
 	}
-	d := &deployment{command: c, env: env, session: &aws.Session{}, watch: newWatcher(env)}
-	defer func() { d.watch.Close() }()
 
-	plan, err := d.prepare(ctx, name, wanted)
+	view := &deployView{env: env, watch: newWatcher(env), agreed: c.Yes}
+	done, err := newDeployment(view).Run(ctx, pipeline.Order{Stack: name, Wanted: wanted, Bucket: c.UploadBucket, PlanOnly: c.Plan})
+	view.watch.Close()
+	if refusal := (*preflight.NotReadyError)(nil); errors.As(err, &refusal) {
+		view.showChecks(refusal.Results)
+	}
 	if err != nil {
-		return unchanged(err)
-	}
-	d.watch.Close()
-	d.showPlan(plan)
-
-	if plan.Unchanged {
-		return d.result(plan, plan.Standing.Stack)
-	}
-	if err := d.agreed(ctx, plan); err != nil {
-		return errors.Join(unchanged(err), d.deploy.Discard(ctx, plan))
-	}
-	if c.Plan {
-		if err := d.deploy.Discard(ctx, plan); err != nil {
-			return err
-		}
-		return d.result(plan, plan.Standing.Stack)
-	}
-
-	return d.execute(ctx, plan)
-}
-
-// unchanged says of an interruption before anything was begun that it was one; any other error is as it is.
-func unchanged(err error) error {
-	if !errors.Is(err, context.Canceled) || isA[*deploy.Lost](err) {
 		return err
 	}
-	return &ExitError{Code: Interrupted, Err: errors.New("interrupted: nothing was changed")}
+	return c.result(env, done)
 }
 
 // wanted reads the recipe and the flags, and checks them as far as that needs no network.
@@ -142,147 +104,24 @@ func faults(found finding.List) finding.List {
 	return slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity != finding.Error })
 }
 
-// prepare looks at the stack, runs the checks and has the change set made.
-func (d *deployment) prepare(ctx context.Context, name string, wanted preflight.Wanted) (plan *deploy.Plan, err error) {
-	d.who, err = (&aws.Identity{Session: d.session}).Caller(ctx)
-	if err != nil {
-		return nil, err
-	}
-	d.wire()
-
-	standing, err := d.deploy.Assess(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	wanted, err = d.check(ctx, wanted, standing)
-	if err != nil {
-		return nil, err
-	}
-
-	template, err := templates.Stack()
-	if err != nil {
-		return nil, err
-	}
-	bucket := deploy.Bucket{Name: d.command.UploadBucket, Owner: d.who.Account}
-	if bucket.Name == "" {
-		bucket.Name = fmt.Sprintf("image-builder-%s-%s", d.who.Account, d.who.Region)
-		bucket.Make = true
-	}
-
-	request := deploy.Request{Template: template, Parameters: wanted.In(bucket.Name), Keep: wanted.Keep, Bucket: bucket}
-	for _, u := range wanted.Uploads {
-		request.Uploads = append(request.Uploads, deploy.Upload{Key: u.Key, Body: u.Body(bucket.Name)})
-	}
-
-	return d.deploy.Prepare(ctx, standing, request)
-}
-
-// wire is where the ports get their answers.
-func (d *deployment) wire() {
-	d.stacks = &aws.CloudFormation{Session: d.session}
-	objects := &aws.S3{Session: d.session}
-	d.deploy = &deploy.Deploy{
-		Stacks: d.stacks, Buckets: objects,
-		Report: d.report, Wait: patience.Sleep, Show: d.showNew,
-	}
-}
-
-func (d *deployment) report(e progress.Event) { d.watch.Report(e) }
-
-// check asks AWS for what the stack will rely on.
-func (d *deployment) check(ctx context.Context, wanted preflight.Wanted, standing deploy.Standing) (preflight.Wanted, error) {
-	existing := standing.Stack
-	if standing.Kind == deploy.Recreate {
-		existing = stack.Stack{}
-	}
-
-	checks := newChecks(d.session, d.env, d.report)
-	results, wanted, err := checks.Run(ctx, wanted, existing)
-	if err != nil {
-		return wanted, err
-	}
-	d.checks = results
-	d.wanted = wanted
-
-	failed := slices.DeleteFunc(slices.Clone(results), func(r preflight.Result) bool { return r.Status != preflight.Failed })
-	if len(failed) == 0 {
-		return wanted, nil
-	}
-	d.watch.Close()
-	d.showChecks()
-
-	return wanted, notReady(failed)
-}
-
-// notReady says which checks failed; what to do about the first is the hint.
-func notReady(failed []preflight.Result) error {
-	var all error
-	for _, r := range failed {
-		text := fmt.Sprintf("check %s: %s", r.Name, r.Text)
-		if r.Next != "" && len(failed) > 1 {
-			text += ": " + r.Next
-		}
-		all = errors.Join(all, errors.New(text))
-	}
-
-	refusal := &ExitError{Code: NotUsable, Err: all}
-	if len(failed) == 1 {
-		refusal.Next = failed[0].Next
-	}
-
-	return refusal
-}
-
-// agreed asks whether to go on, unless there is no need to.
-func (d *deployment) agreed(ctx context.Context, plan *deploy.Plan) error {
-	if d.command.Yes || d.command.Plan {
-		return ctx.Err()
-	}
-	verb := map[deploy.Kind]string{deploy.Create: "Create", deploy.Update: "Update", deploy.Recreate: "Delete what is left of it and create"}[plan.Standing.Kind]
-	return d.env.agree(ctx, fmt.Sprintf("%s stack %s?", verb, plan.Standing.Name))
-}
-
-func (d *deployment) execute(ctx context.Context, plan *deploy.Plan) error {
-	recreated := plan.Standing.Kind == deploy.Recreate
-	d.watch = newWatcher(d.env)
-	after, err := d.deploy.Execute(ctx, plan)
-	d.watch.Close()
-
-	if err != nil && !recreated {
-		err = unchanged(err)
-	}
-
-	if err != nil {
-		return err
-	}
-	return d.result(plan, after)
-}
-
-// showNew shows, between what is redrawn, the change set of a stack that had to be deleted first.
-func (d *deployment) showNew(set stack.ChangeSet) {
-	d.watch.Close()
-	d.showChanges(set)
-	d.watch = newWatcher(d.env)
-}
-
 // result prints the outputs.
-func (d *deployment) result(plan *deploy.Plan, s stack.Stack) error {
-	if d.env.JSON {
-		return d.env.object(deployed{
-			Stack: plan.Standing.Name, ID: s.ID, Status: s.Status, Outputs: orEmptyMap(s.Outputs),
-			Parameters: orEmpty(plan.Settings), Changes: orEmpty(plan.ChangeSet.Changes), Checks: orEmpty(d.checks),
+func (c *DeployCmd) result(env *Env, done pipeline.Deployed) error {
+	if env.JSON {
+		return env.object(deployed{
+			Stack: done.Plan.Standing.Name, ID: done.Stack.ID, Status: done.Stack.Status, Outputs: orEmptyMap(done.Stack.Outputs),
+			Parameters: orEmpty(done.Plan.Settings), Changes: orEmpty(done.Plan.ChangeSet.Changes), Checks: orEmpty(done.Checks),
 		})
 	}
-	if d.command.Plan || len(s.Outputs) == 0 {
+	if c.Plan || len(done.Stack.Outputs) == 0 {
 		return nil
 	}
 
 	var rows [][]string
-	for _, name := range slices.Sorted(maps.Keys(s.Outputs)) {
-		rows = append(rows, []string{name, harmless(s.Outputs[name])})
+	for _, name := range slices.Sorted(maps.Keys(done.Stack.Outputs)) {
+		rows = append(rows, []string{name, harmless(done.Stack.Outputs[name])})
 	}
 
-	return d.env.columns([]string{"OUTPUT", "VALUE"}, rows)
+	return env.columns([]string{"OUTPUT", "VALUE"}, rows)
 }
 
 // orEmpty makes a list that prints as [] and not as null.

@@ -1,23 +1,38 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
 
 	"image-builder/internal/deploy"
+	"image-builder/internal/pipeline"
 	"image-builder/internal/preflight"
+	"image-builder/internal/progress"
 	"image-builder/internal/stack"
 )
 
-// showPlan says, to people, what would be done: to the stack, to its parameters, to its resources.
-func (d *deployment) showPlan(plan *deploy.Plan) {
+// deployView shows a deploy and asks about it.
+type deployView struct {
+	env    *Env
+	watch  watcher
+	agreed bool // before it was asked
+}
+
+func (d *deployView) report(e progress.Event) { d.watch.Report(e) }
+
+// showProposal says what would be done: to the stack, to its parameters, to its resources.
+func (d *deployView) showProposal(p pipeline.Proposal) {
+	d.watch.Close()
 	if d.env.JSON {
 		return
 	}
-	d.showChecks()
+
+	d.showChecks(p.Checks)
+	plan := p.Plan
 	s := plan.Standing
-	where := fmt.Sprintf("stack %s in %s, account %s", s.Name, d.who.Region, d.who.Account)
+	where := fmt.Sprintf("stack %s in %s, account %s", s.Name, p.Caller.Region, p.Caller.Account)
 	switch {
 	case plan.Unchanged:
 		d.say("%s: nothing to change", where)
@@ -34,20 +49,43 @@ func (d *deployment) showPlan(plan *deploy.Plan) {
 		d.say("  bucket %s: new, for the template and what the recipe names", plan.NewBucket)
 	}
 
-	d.showSettings(plan.Settings, s.Kind == deploy.Update)
+	d.showSettings(p)
 	d.showChanges(plan.ChangeSet)
 }
 
+// agree asks whether to go on, unless that was said before.
+func (d *deployView) agree(ctx context.Context, p pipeline.Proposal) error {
+	err := ctx.Err()
+	if !d.agreed {
+		verb := map[deploy.Kind]string{
+			deploy.Create: "Create", deploy.Update: "Update", deploy.Recreate: "Delete what is left of it and create",
+		}[p.Plan.Standing.Kind]
+		err = d.env.agree(ctx, fmt.Sprintf("%s stack %s?", verb, p.Plan.Standing.Name))
+	}
+
+	if err == nil {
+		d.watch = newWatcher(d.env)
+	}
+	return err
+}
+
+// showNew shows the change set of a stack that had to be deleted first.
+func (d *deployView) showNew(set stack.ChangeSet) {
+	d.watch.Close()
+	d.showChanges(set)
+	d.watch = newWatcher(d.env)
+}
+
 // showChecks says how every check ended. Those that failed are the error, and said there.
-func (d *deployment) showChecks() {
-	for _, r := range d.checks {
+func (d *deployView) showChecks(results []preflight.Result) {
+	for _, r := range results {
 		if r.Status != preflight.Failed && !d.env.JSON {
 			d.say("%s: %s: %s", r.Status, r.Name, sentence(r.Text, r.Next))
 		}
 	}
 }
 
-func (d *deployment) say(format string, values ...any) {
+func (d *deployView) say(format string, values ...any) {
 	fmt.Fprintf(d.env.Stderr, format+"\n", values...)
 }
 
@@ -60,14 +98,15 @@ func sentence(text, next string) string {
 }
 
 // showSettings lists the parameters that get another value; of a new stack those that do not have the template's default.
-func (d *deployment) showSettings(settings []deploy.Setting, update bool) {
+func (d *deployView) showSettings(p pipeline.Proposal) {
+	update := p.Plan.Standing.Kind == deploy.Update
 	var rows [][2]string
 	width := 0
-	for _, s := range settings {
-		if !update && s.After == d.wanted.Default(s.Name) {
+	for _, s := range p.Plan.Settings {
+		if !update && s.After == p.Wanted.Default(s.Name) {
 			continue
 		}
-		rows = append(rows, [2]string{s.Name, d.transition(s, update)})
+		rows = append(rows, [2]string{s.Name, transition(s, p.Wanted.Default(s.Name), update)})
 		width = max(width, len(s.Name))
 	}
 
@@ -81,10 +120,10 @@ func (d *deployment) showSettings(settings []deploy.Setting, update bool) {
 }
 
 // transition is a parameter's value, and the one before.
-func (d *deployment) transition(s deploy.Setting, update bool) string {
+func transition(s deploy.Setting, fallback string, update bool) string {
 	after := s.After
 	if s.Default {
-		after = d.wanted.Default(s.Name)
+		after = fallback
 	}
 	if !update {
 		return shortened(after)
@@ -104,7 +143,7 @@ func orBlank(value string) string {
 }
 
 // showChanges says what happens to each resource: those that come or go by type, those that are there already one by one.
-func (d *deployment) showChanges(set stack.ChangeSet) {
+func (d *deployView) showChanges(set stack.ChangeSet) {
 	if d.env.JSON {
 		return
 	}
@@ -128,7 +167,7 @@ func (d *deployment) showChanges(set stack.ChangeSet) {
 }
 
 // showTypes lists resources by type, in the order of their names.
-func (d *deployment) showTypes(changes []stack.Change) {
+func (d *deployView) showTypes(changes []stack.Change) {
 	names := map[string][]string{}
 	types := []string{}
 

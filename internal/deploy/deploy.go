@@ -46,6 +46,14 @@ type Standing struct {
 	Why   string      // with Recreate: why there is nothing but a failed stack
 }
 
+// Existing returns the stack that a deploy starts from: the zero Stack if it makes a new one.
+func (s Standing) Existing() stack.Stack {
+	if s.Kind == Recreate {
+		return stack.Stack{}
+	}
+	return s.Stack
+}
+
 // Assess returns how the stack of a name stands. An operation that is under way is followed to its end first. The error
 // is an *Unusable if nothing can be deployed there.
 func (d *Deploy) Assess(ctx context.Context, name string) (Standing, error) {

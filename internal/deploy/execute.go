@@ -15,12 +15,17 @@ import (
 // Execute does what a plan says and returns the stack as it stands then. The error is a *Failed if CloudFormation did
 // not bring it to its end, a *Lost if it goes on by itself.
 func (d *Deploy) Execute(ctx context.Context, p *Plan) (stack.Stack, error) {
-	if p.Standing.Kind == Recreate {
-		if err := d.clear(ctx, p); err != nil {
-			return stack.Stack{}, err
-		}
+	if p.Standing.Kind != Recreate {
+		after, err := d.executeNow(ctx, p)
+		return after, Unchanged(err)
 	}
+	if err := d.clear(ctx, p); err != nil {
+		return stack.Stack{}, err
+	}
+	return d.executeNow(ctx, p)
+}
 
+func (d *Deploy) executeNow(ctx context.Context, p *Plan) (stack.Stack, error) {
 	s, err := d.Stacks.Stack(ctx, p.ChangeSet.StackID)
 	if err != nil {
 		return s, errors.Join(err, d.Discard(ctx, p))

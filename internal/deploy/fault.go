@@ -74,6 +74,15 @@ func (e *Lost) Hint() string {
 	return "CloudFormation goes on by itself: the same command again follows it to its end"
 }
 
+// Unchanged turns an interruption into an error that says that nothing was changed. Other errors, a *Lost among them,
+// stay as they are.
+func Unchanged(err error) error {
+	if !errors.Is(err, context.Canceled) || errors.As(err, new(*Lost)) {
+		return err
+	}
+	return fault.New(fault.Interrupted, errors.New("interrupted: nothing was changed"), "")
+}
+
 // because says in one sentence why a stack failed: the resource that failed first, never those that fell with it.
 func because(s stack.Stack, events []stack.Event) string {
 	first, found := stack.FirstFailure(events)

@@ -7,10 +7,12 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"image-builder/internal/component"
+	"image-builder/internal/fault"
 	"image-builder/internal/progress"
 	"image-builder/internal/stack"
 )
@@ -36,7 +38,6 @@ type Result struct {
 
 // Checks asks AWS for what a stack will rely on.
 type Checks struct {
-	Caller     Caller
 	Parameters Parameters
 	Images     Images
 	Network    Network
@@ -68,15 +69,12 @@ type answer struct {
 // wanted with what was learnt on the way: the base AMI's root device, the data type of an output parameter that exists
 // already, documents that had to be read first.
 //
-// The stack is the one that exists; the zero Stack for a new one. A failed check is a Result and no error; an error says
-// that nothing could be asked: no region, no credentials, or a context that ended.
-func (c *Checks) Run(ctx context.Context, wanted Wanted, existing stack.Stack) ([]Result, Wanted, error) {
+// The stack is the one that exists; the zero Stack for a new one. A failed check is a Result, not an error (see Verdict);
+// the only error is that of a context that ended.
+func (c *Checks) Run(ctx context.Context, who Identity, wanted Wanted, existing stack.Stack) ([]Result, Wanted, error) {
 	defer c.Report.Stage("preflight")()
-	who, err := c.Caller.Caller(ctx)
-	if err != nil {
-		return nil, wanted, err
-	}
-	wanted.Parameters, wanted.Keep = maps.Clone(wanted.Parameters), slices.Clone(wanted.Keep)
+	wanted.Parameters = maps.Clone(wanted.Parameters)
+	wanted.Keep = slices.Clone(wanted.Keep)
 	wanted.Uploads = slices.Clone(wanted.Uploads)
 	q := asked{wanted, existing, who}
 
@@ -168,4 +166,51 @@ func unmade(name string, err error, absent Result) Result {
 		return absent
 	}
 	return Result{Name: name, Status: Unchecked, Text: err.Error()}
+}
+
+// NotReadyError says which checks failed.
+type NotReadyError struct {
+	Results []Result // of all checks
+}
+
+// Verdict returns a *NotReadyError if a check failed.
+func Verdict(results []Result) error {
+	if slices.ContainsFunc(results, Result.failed) {
+		return &NotReadyError{results}
+	}
+	return nil
+}
+
+func (r Result) failed() bool { return r.Status == Failed }
+
+func (e *NotReadyError) Error() string {
+	var lines []string
+	for _, r := range e.Results {
+		if !r.failed() {
+			continue
+		}
+		line := fmt.Sprintf("check %s: %s", r.Name, r.Text)
+		if r.Next != "" && e.Hint() == "" {
+			line += ": " + r.Next
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Class is that of things that cannot be used.
+func (e *NotReadyError) Class() fault.Class { return fault.NotUsable }
+
+// Hint says what to do about the only check that failed. If several failed, Error says it of each.
+func (e *NotReadyError) Hint() string {
+	var hints []string
+	for _, r := range e.Results {
+		if r.failed() {
+			hints = append(hints, r.Next)
+		}
+	}
+	if len(hints) != 1 {
+		return ""
+	}
+	return hints[0]
 }

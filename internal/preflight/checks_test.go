@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"image-builder/internal/component/action"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/stack"
 )
@@ -31,7 +32,6 @@ type account struct {
 	endpoints  []Endpoint
 	objects    map[string]string // by s3:// URL
 	denied     string            // names of methods
-	broken     error             // of Caller
 }
 
 func look[T any](a *account, method, key string, from map[string]T) (T, error) {
@@ -45,9 +45,7 @@ func look[T any](a *account, method, key string, from map[string]T) (T, error) {
 	return value, nil
 }
 
-func (a *account) Caller(context.Context) (Identity, error) {
-	return Identity{"123456789012", "arn:aws:iam::123456789012:user/deployer", "eu-central-1"}, a.broken
-}
+var deployer = Identity{"123456789012", "arn:aws:iam::123456789012:user/deployer", "eu-central-1"}
 
 func (a *account) Look(_ context.Context, name string) (image.Parameter, error) {
 	return look(a, "Look", name, a.parameters)
@@ -124,8 +122,8 @@ func healthy() *account {
 
 func (a *account) run(t *testing.T, wanted Wanted, existing stack.Stack) ([]Result, Wanted) {
 	t.Helper()
-	checks := &Checks{Caller: a, Parameters: a, Images: a, Network: a, Objects: a, Modules: action.All(action.Ports{}), Now: now}
-	results, wanted, err := checks.Run(t.Context(), wanted, existing)
+	checks := &Checks{Parameters: a, Images: a, Network: a, Objects: a, Modules: action.All(action.Ports{}), Now: now}
+	results, wanted, err := checks.Run(t.Context(), deployer, wanted, existing)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,12 +349,25 @@ func TestRulesAreDecidedWhenAllIsKnown(t *testing.T) {
 	}
 }
 
-func TestNothingIsCheckedWithoutCredentials(t *testing.T) {
+func TestVerdict(t *testing.T) {
 	t.Parallel()
-	a := healthy()
-	a.broken = errDenied
-	checks := &Checks{Caller: a}
-	if results, _, err := checks.Run(t.Context(), plan(t, least, nil, nil), stack.Stack{}); !errors.Is(err, errDenied) || len(results) > 0 {
-		t.Error(results, err)
+	fine := Result{Name: "account", Status: OK, Text: "yours"}
+	subnetGone := Result{Name: "subnet", Status: Failed, Text: "it is gone", Next: "give another"}
+	noScript := Result{Name: "bootstrap script", Status: Failed, Text: "it is not there", Next: "upload it"}
+
+	if err := Verdict([]Result{fine, {Name: "secrets", Status: Unchecked}, {Name: "base AMI", Status: Warning}}); err != nil {
+		t.Errorf("refused: %v", err)
+	}
+	for name, test := range map[string]struct {
+		results    []Result
+		text, hint string
+	}{
+		"one":     {[]Result{fine, subnetGone}, "check subnet: it is gone", "give another"},
+		"several": {[]Result{subnetGone, fine, noScript}, "check subnet: it is gone: give another\ncheck bootstrap script: it is not there: upload it", ""},
+	} {
+		err := Verdict(test.results)
+		if err == nil || err.Error() != test.text || fault.HintOf(err) != test.hint || fault.ClassOf(err) != fault.NotUsable {
+			t.Errorf("%s: %v; hint %q", name, err, fault.HintOf(err))
+		}
 	}
 }

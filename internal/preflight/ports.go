@@ -9,11 +9,6 @@ import (
 
 // Of all ports, an error that is a fs.ErrNotExist says that there is no such thing. Any other leaves the check unmade.
 
-// Caller says who asks, and where. Satisfied by *aws.Identity.
-type Caller interface {
-	Caller(ctx context.Context) (Identity, error)
-}
-
 // Identity is who asks AWS, and where.
 type Identity struct {
 	Account string `json:"account"`
