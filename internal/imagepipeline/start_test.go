@@ -74,11 +74,11 @@ func TestOutputHolds(t *testing.T) {
 	for name, test := range map[string]struct {
 		later, want string
 		err         error
-		waits       int
+		waits       int // at least one if more than 0: real time counts towards the limit, so the number varies
 	}{
 		"at once":        {later: "ami-0new", want: "ami-0new"},
-		"another":        {later: "ami-0other", want: "ami-0other", waits: 8},
-		"not there":      {waits: 8},
+		"another":        {later: "ami-0other", want: "ami-0other", waits: 1},
+		"not there":      {waits: 1},
 		"not to be read": {err: errors.New("denied")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -89,7 +89,7 @@ func TestOutputHolds(t *testing.T) {
 			}
 			output := &imagepipeline.Output{Parameters: m, Wait: m.Wait, Pace: imagepipeline.Pace}
 			value, err := output.Holds(t.Context(), "/out", "ami-0new")
-			if value != test.want || !errors.Is(err, test.err) || m.waits != test.waits {
+			if value != test.want || !errors.Is(err, test.err) || m.waits < test.waits || (test.waits == 0 && m.waits > 0) {
 				t.Errorf("got %q, %v after %d waits", value, err, m.waits)
 			}
 		})

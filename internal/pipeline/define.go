@@ -15,7 +15,7 @@ import (
 	"image-builder/templates"
 )
 
-// define reads everything that the recipe names, so that a missing file or secret is told before anything is created.
+// define reads everything that the recipe names, so that a missing file or secret is reported before anything is created.
 func (p Pipeline) define(ctx context.Context, r *recipe.Recipe, o Options) (bake.Definition, error) {
 	digest, err := r.Digest()
 	if err != nil {

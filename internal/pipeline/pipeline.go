@@ -1,6 +1,6 @@
-// Package pipeline is the one place that knows the order of a bake: what the recipe names is read, the base is
-// resolved, the disk is baked, the image is stored. And the order of a publication: the AMI, the output parameter, the
-// message. Every stage does its own work; this package only passes values from one to the next. It prints nothing and
+// Package pipeline is the one place that knows the order of things. Of a bake: what the recipe names is read, the base is
+// resolved, the disk is baked, the image is stored. Of a deploy: the stack is assessed, checks are made, a change set is
+// prepared, shown, agreed to and executed. Of a publication: the AMI, the output parameter, the message. Every stage does its own work; this package only passes values from one to the next. It prints nothing and
 // decides nothing that a stage could.
 package pipeline
 
@@ -28,7 +28,7 @@ type Pipeline struct {
 	Report progress.Func
 }
 
-// Options are what a bake takes beside its recipe.
+// Options are what a bake takes besides its recipe.
 type Options struct {
 	Buckets     map[string]string // bucket name → local directory that stands for it
 	Env         []string          // NAME=value, for the documents and scripts
@@ -39,7 +39,7 @@ type Options struct {
 // Run bakes what the recipe says. Nothing is created before everything that the recipe names was found readable.
 //
 // Errors are those of the stages: bake.StepError and bake.LeakError among them. With KeepFailed, the image that was
-// kept is returned beside the error.
+// kept is returned with the error.
 func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.Image, error) {
 	definition, err := p.define(ctx, r, o)
 	if err != nil {
