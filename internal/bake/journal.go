@@ -186,10 +186,10 @@ func (e *StepError) Class() fault.Class {
 	return fault.Failed
 }
 
-// Hint says where to look.
+// Hint is that of the cause; without one it says where to look.
 func (e *StepError) Hint() string {
-	if e.Step.Log == "" {
-		return ""
+	if hint := fault.HintOf(e.Cause); hint != "" || e.Step.Log == "" {
+		return hint
 	}
 	return "its whole log is " + e.Step.Log + "; bake --keep-failed keeps the disk as it stood, for image shell"
 }

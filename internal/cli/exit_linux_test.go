@@ -37,6 +37,7 @@ func TestFail(t *testing.T) {
 	}{
 		"anything else":             {errors.New("read x: EOF"), StepFailed, "image-builder: error: read x: EOF\n"},
 		"a step":                    {fmt.Errorf("bake: %w", step), StepFailed, "image-builder: error: bake: run step Run of d (build): exit status 3\nimage-builder: hint: its whole log is /l.log; bake --keep-failed keeps the disk as it stood, for image shell\n"},
+		"a hint below a step":       {&bake.StepError{Step: step.Step, Cause: &disk.Unusable{Next: "look"}}, StepFailed, "image-builder: error: run step Run of d (build): exit status 3\nimage-builder: hint: look\n"},
 		"a step with a better hint": {&ExitError{Err: step, Code: StepFailed, Next: "look"}, StepFailed, "image-builder: error: run step Run of d (build): exit status 3\nimage-builder: hint: look\n"},
 		"several errors":            {errors.Join(errors.New("one"), errors.New("two")), StepFailed, "image-builder: error: one\nimage-builder: error: two\n"},
 		"escape sequences":          {errors.New("a\x1b[2Jb\x07\nc\x1b]0;title\x07"), StepFailed, "image-builder: error: ab\nimage-builder: error: c\n"},
