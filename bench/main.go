@@ -5,7 +5,7 @@
 // Every figure is the median of rounds in which each contestant runs once, so that a noisy neighbour meets all of them.
 // The product is driven through its command line; nothing of it is switched off. Results go to stdout as a table, or as
 // JSON with --json; what is going on, to stderr. It needs root, mounts only in a mount namespace of its own and keeps
-// all files in one directory that the next run clears, so nothing is left behind however it ends. It is no test: a
+// all files in one directory that the next run clears, so nothing is left behind however it ends. It is not a test: a
 // missed target is printed, not an error.
 package main
 
@@ -164,7 +164,7 @@ func (b *bench) close() error {
 	return errors.Join(errs...)
 }
 
-// say tells whoever watches what is going on.
+// say prints what is going on.
 func say(format string, args ...any) {
 	_, _ = fmt.Fprintf(io.Writer(os.Stderr), format+"\n", args...)
 }

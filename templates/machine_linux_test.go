@@ -160,7 +160,7 @@ func (m *machine) run(args ...string) (string, error) {
 	return out.String(), err
 }
 
-// exists tells whether something is at path on the disk.
+// exists reports whether something is at path on the disk.
 func (m *machine) exists(path string) bool {
 	m.t.Helper()
 	root, err := os.OpenRoot(m.Root())

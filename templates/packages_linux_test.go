@@ -33,8 +33,8 @@ func TestSystemPackages(t *testing.T) {
 
 	for _, test := range []struct{ packages, phase, want string }{
 		{"no-such-package-anywhere", "build", "no-such-package-anywhere"},
-		{"jq;reboot", "build", "is no package"},
-		{"--allow-downgrades", "build", "is no package"},
+		{"jq;reboot", "build", "is not a package"},
+		{"--allow-downgrades", "build", "is not a package"},
 		{"ripgrep no-such-package-anywhere gem:rake npm:yarn", "validate", "not installed: no-such-package-anywhere gem:rake npm:yarn"},
 		{"rip", "test", "not installed: rip"},
 	} {

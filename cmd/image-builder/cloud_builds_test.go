@@ -183,7 +183,7 @@ func script(ts *testscript.TestScript, args []string) imagebuilder.Script {
 		case "stay":
 			s.Polls[value] = 1 << 30
 		default:
-			ts.Fatalf("next: there is no field %s", field)
+			ts.Fatalf("next: there is not a field of a recipe %s", field)
 		}
 	}
 

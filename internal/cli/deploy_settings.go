@@ -7,7 +7,7 @@ import "image-builder/internal/preflight"
 type deploySettings struct {
 	OutputAMIDataType    *string `name:"output-ami-data-type" help:"Data type of --output. An existing parameter keeps its type for ever, so give that one; launch templates that resolve the parameter need aws:ec2:image." placeholder:"TYPE"`
 	DockerUsernsRemap    *string `name:"docker-userns-remap" help:"The user whose IDs containers get. The default suits Elastic CI Stacks whose EnableDockerUserNamespaceRemap is true, which is their default; leave it blank for one where it is false." placeholder:"USER"`
-	SecretNames          *string `name:"secret-names" help:"Names of secrets in Secrets Manager, separated by commas; each becomes a file in /tmp/secrets called as what follows its last slash. The base AMI needs the AWS CLI, which those of Elastic CI Stacks have." placeholder:"NAME,NAME"`
+	SecretNames          *string `name:"secret-names" help:"Names of secrets in Secrets Manager, separated by commas; each becomes a file in /tmp/secrets named after the part that follows its last slash. The base AMI needs the AWS CLI, which those of Elastic CI Stacks have." placeholder:"NAME,NAME"`
 	SecretsKeyARN        *string `name:"secrets-key-arn" help:"KMS key of your own that --secrets or the secrets are encrypted with." placeholder:"ARN"`
 	DisableAfterFailures *string `name:"disable-after-failures" help:"The schedule is switched off after so many scheduled builds have failed in a row; FailureTopic says so." placeholder:"COUNT"`
 	InstanceType         *string `name:"instance-type" help:"Instance type of the build and test instances. Its architecture must be that of the base AMI." placeholder:"TYPE"`
@@ -15,7 +15,7 @@ type deploySettings struct {
 	InstancePolicyARNs   *string `name:"instance-policy-arns" help:"Managed policies for what your script or documents do on the build instance, separated by commas. Without them it may read the script and the secrets, and nothing else of yours." placeholder:"ARN,ARN"`
 	RootDeviceName       *string `name:"root-device-name" help:"The root device of the base AMI, needed for another size, type or key - /dev/xvda for Amazon Linux, /dev/sda1 for Ubuntu." placeholder:"DEVICE"`
 	RootVolumeType       *string `name:"root-volume-type" help:"Type of the root volume if --root-device-name is given." placeholder:"TYPE"`
-	ImageKeyARN          *string `name:"image-key-arn" help:"KMS key that encrypts the AMI. Whoever launches the AMI must be allowed to use it." placeholder:"ARN"`
+	ImageKeyARN          *string `name:"image-key-arn" help:"KMS key that encrypts the AMI. Anyone who launches the AMI must be allowed to use it." placeholder:"ARN"`
 	KeepImages           *string `name:"keep-images" help:"How many of the newest images are kept. Older ones are deleted with their AMIs and snapshots." placeholder:"COUNT"`
 	KeepLaunchedDays     *string `name:"keep-launched-days" help:"An AMI that was launched within so many days is kept in any case." placeholder:"DAYS"`
 	LogRetentionDays     *string `name:"log-retention-days" help:"Days for which logs are kept." placeholder:"DAYS"`

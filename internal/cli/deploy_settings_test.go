@@ -79,7 +79,7 @@ func TestEachStackParameterIsSetByOneFieldOrFlag(t *testing.T) {
 		case field != "" && hasFlag:
 			t.Errorf("%s is set by the field %s and by --%s: remove one of them", name, field, flag)
 		case field != "" && !isField:
-			t.Errorf("%s is to be set by %s, which is no field of a recipe: correct fields (internal/preflight/wanted.go)", name, field)
+			t.Errorf("%s is to be set by %s, which is not a field of a recipe of a recipe: correct fields (internal/preflight/wanted.go)", name, field)
 		}
 
 		delete(unused, field)

@@ -20,7 +20,7 @@ const source = "name: x\n\tkey: v\nünï: 日本語 bad\n" + "evil: \x1b[31m red
 func samples() (List, Sources) {
 	at := func(line, column int) Position { return Position{File: "a b/recipe.yml", Line: line, Column: column} }
 	list := List{
-		{Code: RecipeName, Position: at(1, 7), Length: 1, Message: `"x" is no image name`, Right: "write agent-linux"},
+		{Code: RecipeName, Position: at(1, 7), Length: 1, Message: `"x" is not an image name`, Right: "write agent-linux"},
 		{Code: UnknownKey, Position: at(2, 2), Length: 3, Message: "after a tab"},
 		{Code: HiddenFailure, Severity: Warning, Position: at(3, 10), Length: 3, Message: "after wide runes: 100%", Right: "a\nb"},
 		{Code: HiddenFailure, Severity: Warning, Position: at(3, 6), Length: 3, Message: "wide runes"},

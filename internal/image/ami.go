@@ -66,6 +66,6 @@ type Published struct {
 
 var amiID = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
-// IsAMI tells whether a text has the form of an AMI's ID.
+// IsAMI reports whether a text has the form of an AMI's ID.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
 func IsAMI(text string) bool { return amiID.MatchString(text) }

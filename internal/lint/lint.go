@@ -51,7 +51,7 @@ func Read(path string) ([]byte, error) {
 		return nil, fmt.Errorf("lint: %w", err)
 	}
 	if !info.Mode().IsRegular() || info.Size() > recipe.MaxFile {
-		return nil, fmt.Errorf("lint %s: this is no regular file of at most 1 MiB", path)
+		return nil, fmt.Errorf("lint %s: this is not a regular file of at most 1 MiB", path)
 	}
 
 	text, err := os.ReadFile(path)

@@ -1,4 +1,4 @@
-// Package progress tells whoever watches what is happening: stages, steps, their output, bytes that move.
+// Package progress reports what is happening: stages, steps, their output, bytes that move.
 //
 // Stages and machines report through a Func and never print. An Event is also one line of JSON: that is how
 // `component run` inside a sandbox tells the bake outside. The package formats nothing and keeps nothing.

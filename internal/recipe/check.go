@@ -32,7 +32,7 @@ func checkName(v value) (string, *fault) {
 		return v.text, nil
 	}
 	return "", &fault{
-		code: finding.RecipeName, message: fmt.Sprintf("%q is no image name", v.text),
+		code: finding.RecipeName, message: fmt.Sprintf("%q is not an image name", v.text),
 		right: "write 3 to 128 of A-Z a-z 0-9 - _ and blanks inside, like agent-linux",
 	}
 }
@@ -78,7 +78,7 @@ func checkDisk(v value) (string, *fault) {
 	if err == nil && size >= 1<<20 && size <= 64<<40 {
 		return v.text, nil
 	}
-	wrong := &fault{code: finding.RecipeDisk, message: fmt.Sprintf("%q is no disk size", v.text), right: "write a size like 20GiB"}
+	wrong := &fault{code: finding.RecipeDisk, message: fmt.Sprintf("%q is not a disk size", v.text), right: "write a size like 20GiB"}
 
 	if err == nil {
 		wrong.message = fmt.Sprintf("a disk has 1MiB to 64TiB, not %s", v.text)
@@ -107,7 +107,7 @@ func checkTimeout(v value) (string, *fault) {
 	if err == nil && limit > 0 {
 		return v.text, nil
 	}
-	wrong := &fault{code: finding.RecipeTimeout, message: fmt.Sprintf("%q is no duration", v.text), right: "write one like 90m or 2h"}
+	wrong := &fault{code: finding.RecipeTimeout, message: fmt.Sprintf("%q is not a duration", v.text), right: "write one like 90m or 2h"}
 	if number.MatchString(v.text) {
 		wrong.right = fmt.Sprintf("say the unit: write %ss or %sm", v.text, v.text)
 	}
@@ -119,7 +119,7 @@ func checkLeak(v value) (string, *fault) {
 		return v.text, nil
 	}
 	return "", &fault{
-		code: finding.RecipeLeak, message: fmt.Sprintf("%q is no absolute path in the image", v.text),
+		code: finding.RecipeLeak, message: fmt.Sprintf("%q is not an absolute path in the image", v.text),
 		right: "write the file's path as the image has it, like /etc/app/license.key",
 	}
 }
@@ -129,7 +129,7 @@ func checkDocker(v value) (string, *fault) {
 		return v.text, nil
 	}
 	wrong := &fault{
-		code: finding.RecipeDocker, message: fmt.Sprintf("%q is no image reference", v.text),
+		code: finding.RecipeDocker, message: fmt.Sprintf("%q is not an image reference", v.text),
 		right: "write [registry/]repository[:tag|@sha256:…] in lower case",
 	}
 
@@ -154,7 +154,7 @@ func checkPackage(v value) (string, *fault) {
 		kind = found[1]
 	}
 
-	wrong := &fault{code: finding.RecipePackage, message: fmt.Sprintf("%q is no package name", text), right: "write a name like jq, gem:bundler or npm:yarn"}
+	wrong := &fault{code: finding.RecipePackage, message: fmt.Sprintf("%q is not a package name", text), right: "write a name like jq, gem:bundler or npm:yarn"}
 	switch {
 	case kind == "gem" || kind == "npm":
 		text = strings.TrimPrefix(text, kind+":")

@@ -14,7 +14,7 @@ import (
 	"image-builder/internal/finding"
 )
 
-// value is a piece of text that somebody wrote, and where.
+// value is a piece of text that a user wrote, and where it stands.
 type value struct {
 	text   string
 	at     finding.Position
@@ -90,7 +90,7 @@ func (b *builder) unknownKey(key value, known []string) {
 	if near := finding.Nearest(key.text, known); near != "" {
 		right = fmt.Sprintf("did you mean %s?", near)
 	}
-	b.add(finding.RecipeKey, key, fmt.Sprintf("%q is no field", key.text), right)
+	b.add(finding.RecipeKey, key, fmt.Sprintf("%q is not a field of a recipe", key.text), right)
 }
 
 func (b *builder) readField(f field, key, node *yaml.Node) {

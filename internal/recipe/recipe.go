@@ -20,7 +20,7 @@ import (
 	"image-builder/internal/schedule"
 )
 
-// MaxFile is the size in bytes beyond which a file is no recipe, script or document.
+// MaxFile is the size in bytes beyond which a file is not a recipe, script or document.
 const MaxFile = 1 << 20
 
 // Recipe says what to bake. Paths in it are relative to the working directory, or absolute.
@@ -76,7 +76,7 @@ func Load(path string) (*Recipe, finding.List) {
 	return Parse(path, text)
 }
 
-// read reads no more of a file than shows that it is too long. A named pipe that nobody writes to is empty: to wait for
+// read reads no more of a file than shows that it is too long. A named pipe without a writer is empty: to wait for
 // a writer could not be interrupted.
 func read(path string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)

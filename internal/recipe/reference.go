@@ -30,7 +30,7 @@ const diskForms = "write debian:SUITE, a path to a .raw or .qcow2 file, https://
 
 func checkBase(v value) (string, *fault) {
 	text := v.text
-	wrong := &fault{code: finding.RecipeBase, message: fmt.Sprintf("%q is no base", text), right: diskForms}
+	wrong := &fault{code: finding.RecipeBase, message: fmt.Sprintf("%q is not a base", text), right: diskForms}
 
 	kind, rest, _ := strings.Cut(text, ":")
 	switch {
@@ -138,7 +138,7 @@ func checkS3(text string, object bool) *fault {
 	wrong := &fault{code: finding.RecipeReference, right: "write s3://bucket/key"}
 	switch {
 	case !bucketName.MatchString(bucket):
-		wrong.message = fmt.Sprintf("%q is no bucket name", bucket)
+		wrong.message = fmt.Sprintf("%q is not a bucket name", bucket)
 	case object && (key == "" || strings.HasSuffix(key, "/")):
 		wrong.message = "this names a bucket or folder, not an object"
 	default:
@@ -185,7 +185,7 @@ func checkFile(v value, folder bool) (string, *fault) {
 		wrong.message = path + " is a directory"
 		wrong.right = "name a file in it"
 	case !info.IsDir() && !info.Mode().IsRegular():
-		wrong.message = path + " is no regular file"
+		wrong.message = path + " is not a regular file"
 		wrong.right = "name a file"
 	default:
 		return path, nil
@@ -215,7 +215,7 @@ func nearestFile(path, otherwise string) string {
 func checkGit(v value) (string, *fault) {
 	text := v.text
 	wrong := &fault{
-		code: finding.RecipeGit, message: fmt.Sprintf("%q is no repository URL", text),
+		code: finding.RecipeGit, message: fmt.Sprintf("%q is not a repository URL", text),
 		right: "write it as the pipeline does: git@github.com:acme/app.git or https://github.com/acme/app.git",
 	}
 
