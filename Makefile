@@ -36,7 +36,7 @@ bench: setup build ## measure against the shell floor, grep, ripgrep and the oth
 	$(SUDO) build/bench
 
 .PHONY: attack
-attack: setup build ## try to break the promises (kill -9) and count; takes minutes
+attack: setup build ## try to break the promises (kill -9, hidden secrets, hostile disks) and count; takes minutes
 	go build -o build/attack ./attack
 	$(SUDO) build/attack
 

@@ -1,79 +1,103 @@
-// Command attack tries to break what the program promises, and prints how often it tried and failed to. `make attack`
-// runs it, as root; it takes minutes and is not part of `make test`.
+// Command attack tries to break what the program promises, and prints how often it tried and how often it succeeded.
+// `make attack` runs it, as root; it takes minutes and is not part of `make test`.
 //
-// Each attack is one file. The program works in a directory of its own, which it removes, and never touches another
-// data directory. It ends with status 1 if any attempt broke a promise.
+// Each attack is one file. The program works in a directory of its own, which it removes on every way out except its
+// own kill -9, and never touches another data directory. It ends with status 1 if any attempt broke a promise, and with
+// status 2 if an attack could not be made.
 package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
 )
 
-// count is how an attack went.
-type count struct {
-	name          string
-	tried, broken int
+// attack is one way to break a promise; it works in a directory of its own and ends soon after ctx does.
+type attack struct {
+	name  string
+	run   func(ctx context.Context, l lab, c *count) error
+	bound time.Duration // an attack that takes longer ends with the attempts that it has made
 }
 
-// attack is one way to break a promise; it works in a directory of its own.
-type attack func(ctx context.Context, program, dir string) (count, error)
+func attacks() []attack {
+	return []attack{
+		{"bake, kill -9 at random", killBakes, 3 * time.Minute},
+		{"bake, kill -9 at each commit step", killSteps, 2 * time.Minute},
+		{"base pull, kill -9 at random", killPulls, 2 * time.Minute},
+		{"image export, kill -9 at random", killExports, 2 * time.Minute},
+		{"secrets, against grep -aF", hideSecrets, 2 * time.Minute},
+		{"hostile trees", bakeTrees, 3 * time.Minute},
+		{"hostile tables and superblocks", pullTables, 3 * time.Minute},
+	}
+}
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	only := flag.String("only", "", "make only the attacks whose names contain `WORD`")
+	flag.Parse()
+
+	broken, err := run(ctx, *only)
 	stop()
-	if err != nil {
+	switch {
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "attack:", err)
+		os.Exit(2)
+	case broken > 0:
+		fmt.Fprintf(os.Stderr, "attack: %d attempts broke a promise\n", broken)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
-	work, err := os.MkdirTemp("", "image-builder-attack-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
-
+// run makes the attacks one after the other and returns how many attempts broke a promise.
+func run(ctx context.Context, only string) (broken int, err error) {
 	program, err := filepath.Abs("build/image-builder")
 	if err != nil {
-		return err
+		return 0, err
+	}
+	work, err := os.MkdirTemp("", "image-builder-attack-")
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(work)) }()
+
+	chosen := slices.DeleteFunc(attacks(), func(a attack) bool { return !strings.Contains(a.name, only) })
+	fmt.Println(header)
+	for i, one := range chosen {
+		result, err := one.make(ctx, program, filepath.Join(work, fmt.Sprint(i)))
+		fmt.Println(result)
+		broken += result.broken
+		if err != nil {
+			return broken, fmt.Errorf("%s: %w", one.name, err)
+		}
 	}
 
-	broken := 0
-	fmt.Printf("%-30s %8s %8s\n", "attack", "tried", "broken")
-	for i, one := range []attack{kills} {
-		dir := filepath.Join(work, fmt.Sprint(i))
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			return err
-		}
-		result, err := one(ctx, program, dir)
-		if err != nil {
-			return err
-		}
-		broken += result.broken
-		fmt.Printf("%-30s %8d %8d\n", result.name, result.tried, result.broken)
-	}
-	if broken > 0 {
-		return fmt.Errorf("%d attempts broke a promise", broken)
-	}
-	return nil
+	return broken, nil
 }
 
-// makeDisk makes a small disk that can be a base.
-func makeDisk(ctx context.Context, dir string) (string, error) {
-	path := filepath.Join(dir, "disk.raw")
-	script := `mkdir -p "$1/tree/etc" "$1/tree/usr/bin"; echo ID=test >"$1/tree/etc/os-release"
-		cp /bin/true "$1/tree/usr/bin/true"; ln -s usr/bin "$1/tree/bin"; cp "$(command -v sh)" "$1/tree/usr/bin/sh"
-		truncate -s 64M "$2"; mkfs.ext4 -q -d "$1/tree" "$2"`
-	out, err := exec.CommandContext(ctx, "sh", "-ec", script, "sh", dir, path).CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("make disk: %w: %s", err, out)
+// make makes one attack in a new directory, within its bound.
+func (a attack) make(ctx context.Context, program, dir string) (result *count, err error) {
+	result = &count{name: a.name, began: time.Now()}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return result, err
 	}
-	return path, nil
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+
+	bounded, cancel := context.WithTimeout(ctx, a.bound)
+	defer cancel()
+	err = a.run(bounded, lab{program: program, dir: dir, data: filepath.Join(dir, "data")}, result)
+	result.took = time.Since(result.began)
+	if ctx.Err() == nil && errors.Is(bounded.Err(), context.DeadlineExceeded) {
+		result.notes = append(result.notes, "out of time")
+		return result, nil
+	}
+
+	return result, errors.Join(err, ctx.Err())
 }

@@ -75,7 +75,7 @@ func (r *Run) Commit(ctx context.Context, img image.Image) (image.Image, error) 
 	if err := r.store.commitOnce(ctx, placed); err != nil {
 		return img, errors.Join(err, r.moveBack(home))
 	}
-	r.store.reached("committed")
+	r.store.reached(Committed)
 
 	if err := settle(home); err != nil {
 		return placed, explain(r.store.dir, err)

@@ -52,7 +52,7 @@ type Store struct {
 	root *os.Root // of dir: what is removed is removed beneath it
 	db   *sql.DB
 	now  func() time.Time
-	// reached is called after each step of a commit or a removal; tests stop the process there.
+	// reached is called after each step of a commit or a removal; see StopVariable.
 	reached func(step string)
 }
 
@@ -71,7 +71,7 @@ func openWithin(ctx context.Context, dir string, now func() time.Time, patience 
 	if err != nil {
 		return nil, explain(dir, &placeError{err})
 	}
-	s := &Store{dir: dir, root: root, now: now, reached: func(string) {}}
+	s := &Store{dir: dir, root: root, now: now, reached: stopAt(os.Getenv(StopVariable))}
 	s.db, err = connect(filepath.Join(dir, storeFile), patience)
 	if err != nil {
 		return nil, errors.Join(explain(dir, err), root.Close())
