@@ -68,7 +68,7 @@ func (l lab) faults(ctx context.Context, before state) (after state, wrongs []st
 
 	wrongs = append(wrongs, after.disagreements(before)...)
 	for i, disk := range after.disks[min(len(before.disks), len(after.disks)):] {
-		if out, err := exec.CommandContext(ctx, "debugfs", "-R", "cat /etc/baked", disk).Output(); err != nil || string(out) != "whole\n" {
+		if out, err := exec.CommandContext(ctx, "debugfs", "-R", "cat /baked", disk).Output(); err != nil || string(out) != "whole\n" {
 			wrongs = append(wrongs, fmt.Sprintf("image %d is not whole: %q, %v", i, out, err))
 		}
 	}

@@ -107,7 +107,7 @@ func (l lab) prepare(ctx context.Context) ([]string, error) {
 	}
 
 	script := l.file("bootstrap.sh")
-	text := "#!/bin/bash\nset -e\nhead -c 1M /dev/urandom >/var/log/noise\nsh -c 'sleep 0.1; :' " + l.marker() + "\necho whole >/etc/baked\n"
+	text := "#!/bin/bash\nset -e\nhead -c 1M /dev/urandom >/noise\nsh -c 'sleep 0.1; :' " + l.marker() + "\necho whole >/baked\n"
 	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
@@ -121,13 +121,10 @@ func (l lab) makeDisk(ctx context.Context, change string) (string, error) {
 	if err := os.RemoveAll(tree); err != nil {
 		return "", err
 	}
-	if err := os.Mkdir(tree, 0o755); err != nil {
-		return "", err
-	}
 
 	disk := l.file("disk.raw")
 	const script = `
-		cd "$1"
+		if ! [ -d "$1.whole" ]; then mkdir "$1.whole"; cd "$1.whole"
 		mkdir -p etc usr/bin root var/log var/tmp var/lib dev proc sys run mnt tmp home
 		for link in bin sbin lib lib64; do mkdir -p usr/$link; ln -s usr/$link $link; done
 		echo ID=test >etc/os-release; echo uninitialized >etc/machine-id; echo root:x:0:0:root:/root:/bin/sh >etc/passwd
@@ -138,7 +135,8 @@ func (l lab) makeDisk(ctx context.Context, change string) (string, error) {
 				mkdir -p ".${library%/*}"; [ -e ".$library" ] || cp "$library" ".$library"
 			done
 		done
-		eval "$3"
+		fi
+		cp -a "$1.whole" "$1"; cd "$1"; eval "$3"
 		rm -f "$2"; truncate -s 64M "$2"; mkfs.ext4 -q -d . "$2"`
 	out, err := exec.CommandContext(ctx, "bash", "-ec", script, "bash", tree, disk, change).CombinedOutput()
 	if err != nil {

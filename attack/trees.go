@@ -67,7 +67,7 @@ func bakeTrees(ctx context.Context, l lab, c *count) error {
 		}
 	}
 	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	defer func() { c.note("of %d trees; the rest of those tried were baked without harm", len(all)) }()
+	defer func() { c.note("of %d trees; the others that were tried gave an image or failed in a step", len(all)) }()
 
 	before := hostState(ctx, host)
 	for _, pick := range all[:hostiles] {
@@ -122,8 +122,8 @@ func (l lab) bakeTree(ctx context.Context, change, word string) (refused bool, w
 	return done.code == 4, wrongs, nil
 }
 
-// refusal returns what is wrong with the end of a command that was given a hostile disk: it must work, or refuse the
-// disk with exit status 4 and a hint.
+// refusal returns what is wrong with the end of a command that was given a hostile disk: it must work, refuse the disk
+// with exit status 4 and a hint, or name the step that failed in it with status 1.
 func refusal(done outcome) []string {
 	var wrongs []string
 	if done.late {
@@ -132,8 +132,10 @@ func refusal(done outcome) []string {
 	if strings.Contains(done.text, "panic:") || strings.Contains(done.text, "goroutine ") {
 		wrongs = append(wrongs, "it panicked: "+done.text)
 	}
-	if done.code != 0 && (done.code != 4 || !strings.Contains(done.text, "hint: ")) {
-		wrongs = append(wrongs, fmt.Sprintf("exit status %d, want 4 and a hint: %s", done.code, done.text))
+	isRefused := done.code == 4 && strings.Contains(done.text, "hint: ")
+	isFailed := done.code == 1 && strings.Contains(done.text, "error: run step ")
+	if done.code != 0 && !isRefused && !isFailed {
+		wrongs = append(wrongs, fmt.Sprintf("exit status %d, want 4 with a hint, or a step that failed: %s", done.code, done.text))
 	}
 	return wrongs
 }
