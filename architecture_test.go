@@ -75,6 +75,7 @@ var ranks = map[string]int{
 	"demo":                                      13,
 	"bench":                                     13,
 	"attack":                                    13,
+	"attack/corpus":                             12,
 	"internal/testbed/sns":                      8,
 }
 
