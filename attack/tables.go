@@ -17,7 +17,7 @@ const damages = 16
 // span is a part of a disk, in bytes.
 type span struct{ from, to int64 }
 
-// hostileDisk is a kind of disk: the shell script that makes it at $1, and the parts of it that are damaged. repair, if
+// hostileDisk is a kind of disk: the shell script that makes it at $1 of the tree at $2 (xfs: empty), and the parts of it that are damaged. repair, if
 // there is one, makes checksums valid again, so that a disk is not refused for them alone.
 type hostileDisk struct {
 	name, script string
@@ -26,7 +26,7 @@ type hostileDisk struct {
 }
 
 func hostileDisks() []hostileDisk {
-	const ext4 = `truncate -s 64M "$1"; mkfs.ext4 -q "$1"; `
+	const ext4 = `truncate -s 64M "$1"; mkfs.ext4 -q -d "$2" "$1"; `
 	const move = `mv "$1" "$1.part"; truncate -s 80M "$1"; `
 	const fill = `dd if="$1.part" of="$1" bs=1M seek=1 conv=notrunc,sparse status=none; rm "$1.part"; `
 	const gpt = ext4 + move + `printf 'label: gpt\nstart=2048, size=131072\n' | sfdisk -q "$1"; ` + fill
@@ -39,7 +39,7 @@ func hostileDisks() []hostileDisk {
 		{name: "GPT, checksums valid", script: gpt, parts: fields, repair: sumGPT},
 		{name: "MBR", script: mbr, parts: []span{{446, 510}}},
 		{name: "ext4", script: ext4, parts: []span{{1024, 2048}, {4096, 8192}}},
-		{name: "ext4, no checksums", script: `truncate -s 64M "$1"; mkfs.ext4 -q -O ^metadata_csum "$1"`, parts: []span{{1024, 1288}}},
+		{name: "ext4, no checksums", script: `truncate -s 64M "$1"; mkfs.ext4 -q -O ^metadata_csum -d "$2" "$1"`, parts: []span{{1024, 1288}}},
 		{name: "xfs", script: `truncate -s 320M "$1"; mkfs.xfs -q "$1"`, parts: []span{{0, 4 * sector}}},
 	}
 }
@@ -65,11 +65,14 @@ func sumGPT(f *os.File) error {
 }
 
 // pullTables damages partition tables and superblocks at random and offers the disk as a base. The program takes it or
-// refuses it with status 4 and a hint, does not panic or hang, and keeps nothing of a disk that it refused.
+// refuses it with status 4, does not panic or hang, and keeps nothing of a disk that it refused.
 func pullTables(ctx context.Context, l lab, c *count) error {
+	if _, err := l.makeDisk(ctx, "true"); err != nil {
+		return err
+	}
 	for _, kind := range hostileDisks() {
 		disk := l.file("damaged.raw")
-		if out, err := exec.CommandContext(ctx, "sh", "-ec", kind.script, "sh", disk).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(ctx, "sh", "-ec", kind.script, "sh", disk, l.file("tree")).CombinedOutput(); err != nil {
 			return fmt.Errorf("make %s: %w: %s", kind.name, err, out)
 		}
 

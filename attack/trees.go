@@ -46,7 +46,7 @@ func treeChanges() map[string]string {
 }
 
 // bakeTrees bakes of bases whose trees lead out of the image or hold what is not a file. The bake ends, works or
-// refuses the base with status 4 and a hint, reads no word of the host and changes nothing there.
+// refuses the base with status 4, reads no word of the host and changes nothing there.
 func bakeTrees(ctx context.Context, l lab, c *count) error {
 	if _, err := l.prepare(ctx); err != nil {
 		return err
@@ -123,7 +123,7 @@ func (l lab) bakeTree(ctx context.Context, change, word string) (refused bool, w
 }
 
 // refusal returns what is wrong with the end of a command that was given a hostile disk: it must work, refuse the disk
-// with exit status 4 and a hint, or name the step that failed in it with status 1.
+// with exit status 4 and a reason, or name the step that failed in it with status 1.
 func refusal(done outcome) []string {
 	var wrongs []string
 	if done.late {
@@ -132,10 +132,10 @@ func refusal(done outcome) []string {
 	if strings.Contains(done.text, "panic:") || strings.Contains(done.text, "goroutine ") {
 		wrongs = append(wrongs, "it panicked: "+done.text)
 	}
-	isRefused := done.code == 4 && strings.Contains(done.text, "hint: ")
+	isRefused := done.code == 4 && strings.Contains(done.text, "error: ")
 	isFailed := done.code == 1 && strings.Contains(done.text, "error: run step ")
 	if done.code != 0 && !isRefused && !isFailed {
-		wrongs = append(wrongs, fmt.Sprintf("exit status %d, want 4 with a hint, or a step that failed: %s", done.code, done.text))
+		wrongs = append(wrongs, fmt.Sprintf("exit status %d, want 4 with a reason, or a step that failed: %s", done.code, done.text))
 	}
 	return wrongs
 }
