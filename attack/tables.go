@@ -40,7 +40,7 @@ func hostileDisks() []hostileDisk {
 		{name: "MBR", script: mbr, parts: []span{{446, 510}}},
 		{name: "ext4", script: ext4, parts: []span{{1024, 2048}, {4096, 8192}}},
 		{name: "ext4, no checksums", script: `truncate -s 64M "$1"; mkfs.ext4 -q -O ^metadata_csum -d "$2" "$1"`, parts: []span{{1024, 1288}}},
-		{name: "xfs", script: `truncate -s 320M "$1"; mkfs.xfs -q "$1"`, parts: []span{{0, 4 * sector}}},
+		{name: "xfs", script: `truncate -s 320M "$1"; mkfs.xfs -q -f "$1"`, parts: []span{{0, 4 * sector}}},
 	}
 }
 
