@@ -25,7 +25,8 @@ test: setup ## run every test (as root: they use real disks and containers)
 	go test -count=1 -timeout 20m -exec '$(SUDO)' ./...
 
 .PHONY: lint
-lint: ## run golangci-lint, build for macOS, and run govulncheck where its database can be reached
+lint: ## run golangci-lint, check go.mod, build for macOS, and run govulncheck where its database can be reached
+	go mod tidy -diff
 	$(TOOL) golangci-lint run ./...
 	GOOS=darwin GOARCH=arm64 go build -o /dev/null ./cmd/image-builder
 	@scripts/vulnerabilities

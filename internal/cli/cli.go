@@ -25,18 +25,18 @@ type Commands struct {
 
 	diskCommands
 
-	Lint       LintCmd       `cmd:"" help:"Check recipes, component documents and templates without running anything."`
-	Component  ComponentCmd  `cmd:"" help:"Run or validate component documents on this very machine."`
-	Base       BaseCmd       `cmd:"" help:"Base images: list, build, pull, remove; find Buildkite's AMI."`
-	Parameter  ParameterCmd  `cmd:"" help:"Parameters, as SSM would keep them: get, put, list."`
-	Events     EventsCmd     `cmd:"" help:"Print the NewImage messages."`
-	MirrorName MirrorNameCmd `cmd:"" help:"Print the directory name that the agent gives a repository's mirror."`
-	Deploy     DeployCmd     `cmd:"" help:"Bring the stack for EC2 Image Builder to what a recipe says."`
-	Start      StartCmd      `cmd:"" help:"Have the stack build an image now, and follow it."`
-	Status     StatusCmd     `cmd:"" help:"Tell how the stack, its schedule and its last images stand."`
-	Logs       LogsCmd       `cmd:"" help:"Print the log of an image that the stack built."`
-	Delete     DeleteCmd     `cmd:"" help:"Delete the stack."`
-	Template   TemplateCmd   `cmd:"" help:"Print the CloudFormation template of the stack for EC2 Image Builder."`
+	Lint       LintCmd       `cmd:"" group:"documents" help:"Check recipes, component documents and templates without running anything."`
+	Component  ComponentCmd  `cmd:"" group:"documents" help:"Run or validate component documents on this very machine."`
+	Base       BaseCmd       `cmd:"" group:"here" help:"Base images: list, build, pull, remove; find Buildkite's AMI."`
+	Parameter  ParameterCmd  `cmd:"" group:"here" help:"Parameters, as SSM would keep them: get, put, list."`
+	Events     EventsCmd     `cmd:"" group:"here" help:"Print the NewImage messages."`
+	MirrorName MirrorNameCmd `cmd:"" group:"documents" help:"Print the directory name that the agent gives a repository's mirror."`
+	Deploy     DeployCmd     `cmd:"" group:"aws" help:"Bring the stack for EC2 Image Builder to what a recipe says."`
+	Start      StartCmd      `cmd:"" group:"aws" help:"Have the stack build an image now, and follow it."`
+	Status     StatusCmd     `cmd:"" group:"aws" help:"Tell how the stack, its schedule and its last images stand."`
+	Logs       LogsCmd       `cmd:"" group:"aws" help:"Print the log of an image that the stack built."`
+	Delete     DeleteCmd     `cmd:"" group:"aws" help:"Delete the stack."`
+	Template   TemplateCmd   `cmd:"" group:"aws" help:"Print the CloudFormation template of the stack for EC2 Image Builder."`
 }
 
 // Main runs the command line args (without the program's name) and returns the exit status: see exit.go.
@@ -79,6 +79,11 @@ func newParser(commands *Commands, stdout, stderr io.Writer, exit func(int)) (*k
 		kong.Vars{"data_dir": defaultDataDir(), "version": Version},
 		kong.Writers(stdout, stderr),
 		kong.Exit(exit),
+		kong.ExplicitGroups([]kong.Group{
+			{Key: "here", Title: "Images on this machine:"},
+			{Key: "documents", Title: "Recipes and component documents:"},
+			{Key: "aws", Title: "On AWS:"},
+		}),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 110}),
 	)
 }

@@ -4,8 +4,8 @@ import "image-builder/internal/recipe"
 
 // diskCommands attach disks and start containers, which Linux alone can do.
 type diskCommands struct {
-	Bake  BakeCmd  `cmd:"" help:"Bake an image on this machine."`
-	Image ImageCmd `cmd:"" help:"The image store: list, show, export, boot, shell, remove, adopt."`
+	Bake  BakeCmd  `cmd:"" group:"here" help:"Bake an image on this machine."`
+	Image ImageCmd `cmd:"" group:"here" help:"The image store: list, show, export, boot, shell, remove, adopt."`
 }
 
 // addFields gives the commands a flag for each field of a recipe.
