@@ -27,7 +27,7 @@ type Options struct {
 	Platform Platform
 	// Inline says that the document is passed as text in an API call or a template, which takes less.
 	Inline bool
-	// Here says that the document runs on this machine: the service's limit on its size is no concern.
+	// Here says that the document runs on this machine: the service's size limit does not apply.
 	Here bool
 }
 

@@ -80,13 +80,13 @@ func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
 			if strings.Contains(v.Text[ref.start:ref.end], "\n") {
 				continue // the braces of a script or a table, not meant as a reference
 			}
-			c.fault(finding.BadReference, c.at(here), fmt.Sprintf("{{ %s }} is no reference", cut(ref.body, 80)),
+			c.fault(finding.BadReference, c.at(here), fmt.Sprintf("{{ %s }} is not a reference", cut(ref.body, 80)),
 				"write {{ Name }} or {{ phase.step.outputs.name }}; braces meant as text go into the value of a constant")
 
 		case plainText:
 			if p.name != "" || ref.body == "" {
-				c.warn(finding.BadReference, c.at(here), fmt.Sprintf("{{%s}} is no reference of this language", cut(ref.body, 80)),
-					"whatever is meant must replace it before the document is run")
+				c.warn(finding.BadReference, c.at(here), fmt.Sprintf("{{%s}} is not a reference of this language", cut(ref.body, 80)),
+					"replace it before the document is run")
 			}
 
 		case variableName:

@@ -216,9 +216,9 @@ func (p *report) literals(c *Condition) {
 	case HasReference(c.Baseline.Text):
 	case strings.HasPrefix(c.Operator, "number"):
 		if _, ok := parseNumber(c.Baseline.Text); !ok {
-			p.fault(finding.BadCondition, c.Baseline, fmt.Sprintf("%s compares with %q, which is no number", c.Operator, c.Baseline.Text), "write a number")
+			p.fault(finding.BadCondition, c.Baseline, fmt.Sprintf("%s compares with %q, which is not a number", c.Operator, c.Baseline.Text), "write a number")
 		} else if _, ok := parseNumber(c.Tested.Text); !ok && !HasReference(c.Tested.Text) {
-			p.warn(finding.BadCondition, c.Tested, fmt.Sprintf("%q is no number: the comparison is always false", c.Tested.Text), "write a number")
+			p.warn(finding.BadCondition, c.Tested, fmt.Sprintf("%q is not a number: the comparison is always false", c.Tested.Text), "write a number")
 		}
 	case c.Operator == "patternMatches":
 		if _, err := compilePattern(c.Baseline.Text); err != nil {

@@ -44,7 +44,7 @@ func oddSpace(lines []string, failed int) (culprit, bool) {
 		text := lines[n-1]
 		indent := text[:len(text)-len(strings.TrimLeft(text, " \u00a0\u2007\u202f\u3000"))]
 		if before, _, found := strings.Cut(strings.Map(plainSpace, indent), "x"); found {
-			return culprit{n, len(before) + 1, "the indentation holds a no-break space", "indent with plain spaces: type this line's anew"}, true
+			return culprit{n, len(before) + 1, "the indentation holds a no-break space", "indent with plain spaces: type the indentation of this line again"}, true
 		}
 	}
 	return culprit{}, false
@@ -118,7 +118,7 @@ func lostDash(lines []string, failed int) (culprit, bool) {
 		return culprit{}, false
 	}
 	column := utf8.RuneCountInString(lines[first-1]) - utf8.RuneCountInString(strings.TrimLeft(lines[first-1], " ")) + 1
-	return culprit{first, column, fmt.Sprintf("this is no entry of a list, but line %d is", failed), "put - before it, or indent the list further"}, true
+	return culprit{first, column, fmt.Sprintf("this line is not a list entry, but line %d is", failed), "put - before it, or indent the list further"}, true
 }
 
 // lostComma finds the line of a map or list in brackets that lacks its comma, if the brackets are closed further on.
@@ -138,7 +138,7 @@ func lostComma(lines []string, load *yaml.LoadError) (culprit, bool) {
 	return culprit{}, false
 }
 
-// balanced tells whether the bracket at a place is closed, with quoted texts left out.
+// balanced reports whether the bracket at a place is closed, with quoted texts left out.
 func balanced(lines []string, line, column int) bool {
 	var open []byte
 	quote := byte(0)

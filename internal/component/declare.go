@@ -108,7 +108,7 @@ func (p *parser) variableType(v *Variable, kind string, key *Value, entry Entry)
 	text, ok := p.text(entry, "type")
 	v.Type = text
 	if ok && text.Value != "string" {
-		p.fault(finding.BadDeclaration, place(text), fmt.Sprintf("the type of %s is %q", key.Text, text.Value), "write string, the only type there is")
+		p.fault(finding.BadDeclaration, place(text), fmt.Sprintf("the type of %s is %q", key.Text, text.Value), "write string, the only type")
 	}
 }
 
@@ -133,7 +133,7 @@ func (p *parser) allowed(v *Variable, entry Entry) {
 	}
 }
 
-// allows tells whether the parameter may have this value.
+// allows reports whether the parameter may have this value.
 func (v *Variable) allows(value string) bool {
 	for _, allowed := range v.Allowed {
 		if allowed.Value == value {

@@ -46,10 +46,10 @@
 //     loop that failed, the outputs of its successful iterations count.
 //   - An output without index of a list of inputs is all of them, a line each; with an index it is that element's.
 //   - A referenced input is resolved when it is named; optional ones that are absent have their default.
-//   - A parameter without default that nobody gives is empty, as in a local awstoe run. A value outside allowedValues
+//   - A parameter without default or value is empty, as in a local awstoe run. A value outside allowedValues
 //     stops the run before its first step. A document's own parameter value beats the run's.
 //   - Texts compare without case; patterns are Go's, with case, unanchored; numbers compare exactly, in the range of a
-//     float64; a number operator with a value that is no number is false. A missing file has no checksum: false.
+//     float64; a number operator with any other value is false. A missing file has no checksum: false.
 //   - binaryExists finds what `type` in bash finds without functions and aliases: builtins and files on the PATH.
 //   - A condition is evaluated once, before the loop and the attempts, and not again after a reboot. Abort as its
 //     outcome fails the step; onFailure then applies.
@@ -58,7 +58,7 @@
 //     fails. Attempts follow one another without delay.
 //   - A skipped step is not counted among the executed ones.
 //   - A document is run on this machine's platform: an action that it does not have is an error before the first step.
-//   - A reboot costs no attempt; the interrupted attempt starts anew with a full timeout, a loop at the iteration that
+//   - A reboot costs no attempt; the interrupted attempt restarts with a full timeout, a loop at the iteration that
 //     asked (or the next one, after Reboot). A run reboots at most 15 times.
 //   - A state directory of other documents, phases or parameters is an error, never resumed by mistake.
 //   - Every looked-up parameter counts as a secret of at least 4 bytes and is masked in logs, events and results.

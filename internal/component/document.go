@@ -14,14 +14,14 @@ type Document struct {
 	// faults are the findings of Parse: a document with errors among them does not run.
 	faults finding.List
 	// looseNames and looseSteps say that a declaration or a step could not be read, so that a reference to something
-	// unknown may mean it and is no fault of its own.
+	// unknown may refer to it and is not reported separately.
 	looseNames, looseSteps bool
 }
 
 // Variable is a declared parameter or constant.
 type Variable struct {
 	Name, Type, Description Literal
-	// Value is the default of a parameter, the value of a constant; Given tells whether there is one.
+	// Value is the default of a parameter, the value of a constant; Given is true if there is one.
 	Value    Literal
 	Given    bool
 	Constant bool

@@ -83,7 +83,7 @@ var builtins = strings.Fields(`alias bg bind break builtin caller cd command com
 	printf pushd pwd read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit
 	umask unalias unset wait if then else elif fi case esac for select while until do done in function time . : [ [[ ]] { } !`)
 
-// binary tells whether bash's `type` would find name: a builtin, or an executable file on the PATH.
+// binary reports whether bash's `type` would find name: a builtin, or an executable file on the PATH.
 func (a surroundings) binary(name string) bool {
 	if slices.Contains(builtins, name) {
 		return true
@@ -128,7 +128,7 @@ func compare(operator, tested, baseline string) (bool, error) {
 	if isNumber {
 		bound, ok := parseNumber(baseline)
 		if !ok {
-			return false, fmt.Errorf("compare numbers: %q is no number", baseline)
+			return false, fmt.Errorf("compare numbers: %q is not a number", baseline)
 		}
 		number, ok := parseNumber(tested)
 		if !ok {

@@ -85,7 +85,7 @@ func halted(err error) Status {
 	return Failed
 }
 
-// passed tells whether everything before at was done before the reboot.
+// passed reports whether everything before at was done before the reboot.
 func (e *execution) passed(at Place) bool {
 	next := e.saved.Next
 	return at.Document == next.Document && (at.Phase < next.Phase || (at.Phase == next.Phase && at.Step < next.Step))

@@ -246,13 +246,13 @@ func (d *decoder) literal(field Field, v *Value) {
 	d.rule(err, v, v)
 }
 
-// excused tells whether what is wrong with a text is its placeholders, and nothing that stands before or beside them.
+// excused reports whether a text is wrong only because of its placeholders.
 func excused(field Field, text string) bool {
 	at := placeholder.FindStringIndex(text)
 	return at[0] == 0 || field.Check(placeholder.ReplaceAllString(text, "0")) == nil || field.Check(placeholder.ReplaceAllString(text, "0/0")) == nil
 }
 
-// placeholder is what samples and templates leave for somebody to fill in: <BUCKET>, ${bucket}.
+// placeholder is what samples and templates leave to fill in: <BUCKET>, ${bucket}.
 var placeholder = regexp.MustCompile(`<[^<>]+>|\$\{[^{}]*\}`)
 
 // rule reports an error of a module's own check, at the field it names.

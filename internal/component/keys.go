@@ -45,7 +45,7 @@ func absent(entries map[string]Entry, names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return entries[name].Key != nil })
 }
 
-// fits tells whether a value has the shape that a key takes.
+// fits reports whether a value has the shape that a key takes.
 func fits(key string, v *Value) bool {
 	if key == "steps" || key == "phases" {
 		return v.Shape == List

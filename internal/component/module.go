@@ -107,7 +107,7 @@ func (in Inputs) Texts(name string) []string {
 	return value
 }
 
-// Has tells whether the document gives the input or the schema a default.
+// Has reports whether the document gives the input or the schema a default.
 func (in Inputs) Has(name string) bool {
 	_, given := in[name]
 	return given

@@ -15,7 +15,7 @@ const (
 	tailKept     = tailSize + longestPiece
 )
 
-// sink takes the lines of a run to whoever reads them, masked, one at a time.
+// sink takes the lines of a run to the reader, masked, one at a time.
 type sink struct {
 	mu       sync.Mutex
 	mask     *masker

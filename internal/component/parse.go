@@ -105,7 +105,7 @@ func (p *parser) schemaVersion(root *Value, entry Entry) {
 	version, ok := p.text(entry, "schemaVersion")
 	p.doc.SchemaVersion = version
 	if ok && version.Value != "1.0" && version.Value != "1" {
-		p.fault(finding.SchemaVersion, place(version), fmt.Sprintf("schemaVersion is %q", version.Value), "write 1.0, the only version there is")
+		p.fault(finding.SchemaVersion, place(version), fmt.Sprintf("schemaVersion is %q", version.Value), "write 1.0, the only version")
 	}
 }
 

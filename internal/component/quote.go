@@ -26,7 +26,7 @@ func unclosedQuote(lines []string, failed int) (line, column int, found bool) {
 	return 0, 0, false
 }
 
-// swallows tells whether a key stands between here and the quote that closes.
+// swallows reports whether a key stands between here and the quote that closes.
 func swallows(lines []string, quote byte) bool {
 	keys := false
 	for _, line := range lines {
@@ -38,7 +38,7 @@ func swallows(lines []string, quote byte) bool {
 	return false
 }
 
-// closes tells whether text ends a quoted scalar.
+// closes reports whether text ends a quoted scalar.
 func closes(text string, quote byte) bool {
 	if quote == '"' {
 		text = strings.NewReplacer(`\\`, "", `\"`, "").Replace(text)

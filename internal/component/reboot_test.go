@@ -152,7 +152,7 @@ func TestStateOfAnotherRun(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "state.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := first.Execute(t.Context()); err == nil || !strings.Contains(err.Error(), "remove it to start anew") {
+	if _, err := first.Execute(t.Context()); err == nil || !strings.Contains(err.Error(), "remove it to start from scratch") {
 		t.Errorf("a broken state: %v", err)
 	}
 	if id, err := component.Pending(t.TempDir()); id != "" || err != nil {

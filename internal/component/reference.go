@@ -71,7 +71,7 @@ func openings(text string) iter.Seq[reference] {
 
 func inReference(r rune) bool { return r == '.' || r == '[' || r == ']' || isWord(string(r)) }
 
-// HasReference tells whether text holds a reference, so that its value is known only when the step runs.
+// HasReference reports whether text holds a reference, so that its value is known only when the step runs.
 func HasReference(text string) bool {
 	for range references(text) {
 		return true

@@ -69,7 +69,7 @@ func (u Unusable) Error() string {
 
 // Execute runs the documents one after another, each with its phases in order. All are checked before any step runs.
 //
-// A step that fails is no error: the result says so. An error means that the run could not be carried out: documents
+// A failed step is not an error; the result reports it. An error means that the run could not be carried out: documents
 // with faults (Unusable), a state directory of another run, or a context that ended. If the result has Reboot set, the
 // machine must be rebooted and the same run executed again with the same state directory.
 func (r *Run) Execute(ctx context.Context) (Result, error) {
@@ -221,7 +221,7 @@ func (r *Run) environment() []string {
 	return append(slices.Clip(r.Env), "WORKING_DIRECTORY="+dir)
 }
 
-// selected tells whether a phase is to run.
+// selected reports whether a phase is to run.
 func (r *Run) selected(phase string) bool {
 	return len(r.Phases) == 0 || slices.Contains(r.Phases, phase)
 }

@@ -139,7 +139,7 @@ func (s *scope) lookUp(ctx context.Context, p parsed, at *iteration) (value stri
 // parameter looks a value up in the parameter store. Every one counts as a secret.
 func (s *scope) parameter(ctx context.Context, name string) (string, error) {
 	if s.values == nil {
-		return "", errors.New("look up parameter: no parameter store is at hand")
+		return "", errors.New("look up parameter: no parameter store is configured")
 	}
 	value, err := s.values.Parameter(ctx, name)
 	if err != nil {

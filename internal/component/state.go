@@ -85,7 +85,7 @@ func readState(dir string) (*state, error) {
 
 	var s state
 	if err := json.Unmarshal(text, &s); err != nil || s.Version != stateVersion || s.Result == nil {
-		return nil, fmt.Errorf("read state: %s is not a state file of this version: remove it to start anew", filepath.Join(dir, stateFile))
+		return nil, fmt.Errorf("read state: %s is not a state file of this version: remove it to start from scratch", filepath.Join(dir, stateFile))
 	}
 
 	return &s, nil
@@ -121,12 +121,12 @@ func (e *execution) recover(dir string) error {
 // resume goes on where a state says.
 func (e *execution) resume(s *state) error {
 	if len(s.Outputs) != len(e.scopes) || len(s.Result.Documents) != len(e.jobs) {
-		return errors.New("resume run: the state does not fit the documents: remove the state directory to start anew")
+		return errors.New("resume run: the state does not fit the documents: remove the state directory to start from scratch")
 	}
 
 	for d, document := range s.Result.Documents {
 		if len(document.Phases) != len(e.result.Documents[d].Phases) {
-			return errors.New("resume run: the state does not fit the documents: remove the state directory to start anew")
+			return errors.New("resume run: the state does not fit the documents: remove the state directory to start from scratch")
 		}
 		e.scopes[d].outputs = s.Outputs[d]
 		if e.scopes[d].outputs == nil {

@@ -67,7 +67,7 @@ func (s *stepRun) name() *progress.Step {
 }
 
 // errSkip is the outcome of a condition that says so.
-var errSkip = errors.New("skipped: the condition says so")
+var errSkip = errors.New("skipped: the condition is false")
 
 // perform evaluates the condition, then makes the attempts.
 func (s *stepRun) perform(ctx context.Context) error {

@@ -51,7 +51,7 @@ func (r *reader) syntax(text []byte, err error) {
 	r.errorAt(finding.Syntax, at, "YAML: "+message, syntaxAdvice(line(text, at.Line), message))
 }
 
-// opened tells whether the fault is where something was opened, not where its end was missed.
+// opened reports whether the fault is where something was opened, not where its end was missed.
 func opened(err *yaml.LoadError) bool {
 	if err.ContextMark.Line == 0 || err.ContextMark.Line == err.Mark.Line {
 		return false

@@ -13,11 +13,11 @@ const (
 )
 
 var stackRules = []Rule{
-	{StackName, "the name is no stack name", Error},
-	{StackBase, "the base is no SSM parameter, which each build reads anew", Error},
-	{StackOutput, "there is no output parameter", Error},
-	{StackSecrets, "the secrets are where no build instance can read them", Error},
-	{StackLacks, "the stack has nothing that does this", Warning},
+	{StackName, "the name is not a valid stack name", Error},
+	{StackBase, "the base is not an SSM parameter, which each build reads again", Error},
+	{StackOutput, "the output parameter is missing", Error},
+	{StackSecrets, "the build instance cannot read the secrets", Error},
+	{StackLacks, "the stack cannot do this", Warning},
 	{StackValue, "the template does not allow the value", Error},
 	{StackDocument, "a component document cannot be run by the stack", Error},
 }

@@ -16,7 +16,7 @@ var templateRules = []Rule{
 	{TemplateSyntax, "the template is not a YAML or JSON map", Error},
 	{TemplateData, "a component needs exactly one of Data and Uri", Error},
 	{TemplateLimit, "Data has more than 16,000 characters", Error},
-	{TemplatePlatform, "the platform is none that the service has", Error},
+	{TemplatePlatform, "the service does not have the platform", Error},
 	{TemplateVersion, "the version is not three numbers", Error},
 	{TemplateSchedule, "the schedule is not in Image Builder's dialect", Error},
 	{TemplateName, "the component's name is not allowed", Error},

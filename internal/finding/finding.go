@@ -10,7 +10,7 @@ import (
 	"image-builder/internal/fault"
 )
 
-// Severity tells whether a finding makes the file unusable.
+// Severity distinguishes findings that make the file unusable from warnings.
 type Severity int
 
 // A Warning bites later, or only in some places; an Error is wrong everywhere.

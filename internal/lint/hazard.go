@@ -210,7 +210,7 @@ func dockerPulls(sh *shell, w whole) finding.List {
 		compose := c.name == "docker-compose" || (c.name == "docker" && slices.Contains(c.args, "compose"))
 		if (c.name == "docker" || compose) && slices.Contains(c.args, "pull") {
 			return finding.List{warning(finding.DockerPull, sh.script.place(c.offset),
-				"an Elastic CI Stack's Docker daemon remaps user namespaces by default and does not see what is pulled without",
+				"an Elastic CI Stack's Docker daemon remaps user namespaces by default and does not see images pulled without it",
 				"list the image under docker-images in the recipe, or pull with the same userns-remap")}
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"image-builder/internal/finding"
 )
 
-// hidden is the search for the first command whose failure nobody would notice.
+// hidden is the search for the first command whose failure would go unnoticed.
 type hidden struct {
 	stopped bool // -e is on, or an ERR trap is set, from here
 	found   *call
@@ -38,7 +38,7 @@ func hiddenFailure(sh *shell) (finding.Finding, bool) {
 	return f, true
 }
 
-// shebangStops tells whether the #! line asks for -e.
+// shebangStops reports whether the #! line asks for -e.
 func shebangStops(text string) bool {
 	line, _, _ := strings.Cut(text, "\n")
 	if !strings.HasPrefix(line, "#!") {
@@ -109,7 +109,7 @@ func (h *hidden) call(node *syntax.CallExpr, last bool) {
 	}
 }
 
-// stops tells whether from here on a failure ends the script.
+// stops reports whether from here on a failure ends the script.
 func stops(c call) bool {
 	switch c.name {
 	case "set":
@@ -127,7 +127,7 @@ func stops(c call) bool {
 	return false
 }
 
-// readsStatus tells whether a statement looks at $?.
+// readsStatus reports whether a statement looks at $?.
 func readsStatus(statement *syntax.Stmt) bool {
 	found := false
 	syntax.Walk(statement, func(node syntax.Node) bool {
@@ -177,7 +177,7 @@ func hasLong(c call, name string) bool {
 	return false
 }
 
-// firstWord returns the first argument that is no option.
+// firstWord returns the first argument that is not an option.
 func firstWord(args []string) string {
 	for _, arg := range args {
 		if !strings.HasPrefix(arg, "-") {

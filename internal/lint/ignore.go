@@ -44,7 +44,7 @@ func silence(file, text string, steps []int, found finding.List) finding.List {
 		if i.used {
 			continue
 		}
-		message := "this comment silences nothing here"
+		message := "this comment has no effect"
 		if len(i.codes) == 0 {
 			message = "this comment names no code"
 		}

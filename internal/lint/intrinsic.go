@@ -42,7 +42,7 @@ func (t *template) substitution(node *yaml.Node) *span {
 	return substituted(scalarSpan(t.lines, node))
 }
 
-// join reads the argument of Fn::Join: a delimiter and a list, of which what is no text is not known.
+// join reads the argument of Fn::Join: a delimiter and a list, whose entries are unknown unless they are text.
 func (t *template) join(node *yaml.Node) *span {
 	if node.Kind != yaml.SequenceNode || len(node.Content) != 2 || resolve(node.Content[1]).Kind != yaml.SequenceNode {
 		return nil

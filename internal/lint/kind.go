@@ -52,7 +52,7 @@ func KindOf(path string, text []byte) Kind {
 	return Unknown
 }
 
-// Certain tells whether a file that nobody named is surely of its kind: many files that are none of ours have a key
+// Certain reports whether a file found in a directory is surely of its kind: many unrelated files have a key
 // called packages, phases or Resources.
 func Certain(kind Kind, text []byte) bool {
 	keys := topKeys(text)
@@ -131,7 +131,7 @@ func flowKeys(text string) map[string]bool {
 	return keys
 }
 
-// blank tells whether a file holds nothing but comments and separators.
+// blank reports whether a file holds nothing but comments and separators.
 func blank(text []byte) bool {
 	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) {
 		line = bytes.TrimSpace(line)

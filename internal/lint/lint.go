@@ -33,7 +33,7 @@ type Result struct {
 }
 
 // ErrKind says that a file is nothing that could be checked.
-var ErrKind = errors.New("this is no recipe, component document, CloudFormation template or script")
+var ErrKind = errors.New("this is not a recipe, component document, CloudFormation template or script")
 
 // File checks a file. The error says that it cannot be read, or wraps ErrKind.
 func (l *Linter) File(path string) (Result, error) {

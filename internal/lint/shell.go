@@ -198,7 +198,7 @@ func writePart(text *strings.Builder, part syntax.WordPart) {
 	}
 }
 
-// traces tells whether a call makes bash print what it runs.
+// traces reports whether a call makes bash print what it runs.
 func traces(c call) bool {
 	if c.name != "set" && c.name != "bash" && c.name != "sh" {
 		return false
@@ -216,7 +216,7 @@ func traces(c call) bool {
 	return false
 }
 
-// isFlag tells whether arg is a cluster of one-letter options with this one among them.
+// isFlag reports whether arg is a cluster of one-letter options with this one among them.
 func isFlag(arg string, letter byte) bool {
 	return len(arg) > 1 && arg[0] == '-' && arg[1] != '-' && strings.IndexByte(arg[1:], letter) >= 0
 }

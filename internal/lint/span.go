@@ -44,7 +44,7 @@ func (s *span) at(line, column int) place {
 	return s.places[len(s.places)-1]
 }
 
-// touchesFill tells whether any of length runes from a line and column on stand for something unknown.
+// touchesFill reports whether any of length runes from a line and column on stand for something unknown.
 func (s *span) touchesFill(line, column, length int) bool {
 	row := 1
 	for i, r := range s.runes {

@@ -115,11 +115,11 @@ func (t *template) component(key, properties *yaml.Node) {
 	}
 
 	if name := plain(get(properties, "Name")); name != nil && !componentName.MatchString(name.Value) {
-		t.add(finding.TemplateName, name, fmt.Sprintf("%q is no component name", name.Value), "write 3 to 128 of A-Z a-z 0-9 - _ and blanks inside")
+		t.add(finding.TemplateName, name, fmt.Sprintf("%q is not a valid component name", name.Value), "write 3 to 128 of A-Z a-z 0-9 - _ and blanks inside")
 	}
 
 	if version := plain(get(properties, "Version")); version != nil && !threeNumbers.MatchString(version.Value) {
-		t.add(finding.TemplateVersion, version, fmt.Sprintf("%q is no version", version.Value), "write three numbers, like 1.0.0")
+		t.add(finding.TemplateVersion, version, fmt.Sprintf("%q is not a version", version.Value), "write three numbers, like 1.0.0")
 	}
 
 	platform := plain(get(properties, "Platform"))

@@ -28,7 +28,7 @@ func TestTemplates(t *testing.T) {
 		{"JSON", `{"Resources":{"A":{"Type":"AWS::ImageBuilder::Component","Properties":{"Name":"tool","Version":"1.0.0","Platform":"Linux","Data":"` + oneLine + `"}}}}`, "1:222 IB107"},
 		{"JSON with tabs", "{\n\t\"Resources\": {\n\t\t\"A\": {\"Type\": \"AWS::ImageBuilder::Component\", \"Properties\": {\"Name\": \"tool\", \"Version\": \"1.0.0\", \"Platform\": \"Linux\", \"Data\": \"schemaVersion: 1.0\"}}}}", "3:130 IB102"},
 		{"Join", templateHead + "      Data: !Join\n        - \"\\n\"\n        - - \"schemaVersion: 1.0\"\n          - \"phases:\"\n          - \"  - name: build\"\n          - \"    steps:\"\n          - \"      - {name: A, action: ExecuteBsh, inputs: {commands: [ls]}}\"\n", "15:40 IB107"},
-		{"what a deployment fills in is no fault", templateHead + "      Data: !Sub |\n" + indent(strings.Replace(bad, "ExecuteBsh", "${Action}", 1), 8), ""},
+		{"what a deployment fills in is not a fault", templateHead + "      Data: !Sub |\n" + indent(strings.Replace(bad, "ExecuteBsh", "${Action}", 1), 8), ""},
 		{"a fault beside what is filled in", templateHead + "      Data: !Sub |\n" + indent(strings.Replace(bad, "name: A", "name: ${AWS::Region}", 1), 8), "15:25 IB107"},
 		{"a literal ${!} is text", templateHead + "      Data: !Sub |\n" + indent(strings.Replace(strings.Replace(bad, "ExecuteBsh", "ExecuteBash", 1), "ls", "'ls ${!HOME}'", 1), 8), "16:41 IB408"},
 		{"Ref is not known", templateHead + "      Data: !Ref Document\n", ""},

@@ -17,11 +17,11 @@ func assert() component.Module {
 		func(ctx context.Context, call *component.Call) (component.Outputs, error) {
 			condition, _ := call.Inputs[0]["condition"].(*component.Condition)
 			if condition == nil {
-				return nil, errors.New("check condition: there is none")
+				return nil, errors.New("check condition: no condition given")
 			}
 			holds, err := condition.Holds(ctx, call)
 			if err == nil && !holds {
-				err = errors.New("check condition: it does not hold")
+				err = errors.New("check condition: the condition is false")
 			}
 			return nil, err
 		},

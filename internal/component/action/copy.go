@@ -102,7 +102,7 @@ func landing(call *component.Call, in component.Inputs, from string) string {
 
 func bring(ctx context.Context, from, to string, overwrite bool, do func(ctx context.Context, from, to string) error) error {
 	if !overwrite && exists(to) {
-		return fmt.Errorf("write %s: it is there already and overwrite is false", to)
+		return fmt.Errorf("write %s: it exists and overwrite is false", to)
 	}
 	if within(from, to) {
 		return fmt.Errorf("write %s: it lies in its source %s", to, from)
@@ -113,7 +113,7 @@ func bring(ctx context.Context, from, to string, overwrite bool, do func(ctx con
 	return do(ctx, from, to)
 }
 
-// within tells whether to is from or lies in it, links resolved.
+// within reports whether to is from or lies in it, links resolved.
 func within(from, to string) bool {
 	if real, err := filepath.EvalSymlinks(from); err == nil {
 		from = real

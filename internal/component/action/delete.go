@@ -10,7 +10,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// deleteFile deletes a file, or all that match "*" in a folder. That there is none is no failure: what the document
+// deleteFile deletes a file, or all that match "*" in a folder. A missing file is not a failure: what the document
 // wants is so.
 func deleteFile() component.Module {
 	return module{
@@ -68,7 +68,7 @@ func deleteFolder() component.Module {
 			case in.Bool("force"):
 				return os.RemoveAll(path)
 			case !info.IsDir():
-				return fmt.Errorf("delete folder: %s is no folder: use DeleteFile", path)
+				return fmt.Errorf("delete folder: %s is not a folder: use DeleteFile", path)
 			}
 
 			if err := os.Remove(path); err != nil {

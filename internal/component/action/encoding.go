@@ -51,7 +51,7 @@ func decode(raw []byte, name string) (string, error) {
 		return "", fmt.Errorf("decode %s: %w", name, err)
 	}
 	if !utf8.Valid(text) {
-		return "", fmt.Errorf("decode %s: it is no text in this encoding", name)
+		return "", fmt.Errorf("decode %s: it is not text in this encoding", name)
 	}
 	return strings.TrimPrefix(string(text), "\ufeff"), nil
 }

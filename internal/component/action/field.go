@@ -58,7 +58,7 @@ func needURL(name string, check func(string) error, schemes ...string) component
 
 func account(id string) error {
 	if _, err := strconv.ParseUint(id, 10, 64); err != nil || len(id) != 12 {
-		return component.Fault{Message: fmt.Sprintf("%q is no account ID", id), Right: "write its 12 digits"}
+		return component.Fault{Message: fmt.Sprintf("%q is not an account ID", id), Right: "write its 12 digits"}
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func webURL(text string) error {
 	if err == nil && u.Host != "" && (strings.EqualFold(u.Scheme, "http") || strings.EqualFold(u.Scheme, "https")) {
 		return nil
 	}
-	return component.Fault{Message: fmt.Sprintf("%q is no web address", text), Right: "write a URL that starts with https:// or http://"}
+	return component.Fault{Message: fmt.Sprintf("%q is not a web address", text), Right: "write a URL that starts with https:// or http://"}
 }
 
 func objectURL(text string) error {

@@ -46,7 +46,7 @@ func createFile() component.Module {
 				return err
 			}
 			if !in.Bool("overwrite") && exists(path) {
-				return fmt.Errorf("create file: %s is there already and overwrite is false", path)
+				return fmt.Errorf("create file: %s exists and overwrite is false", path)
 			}
 			if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 				return fmt.Errorf("make folder: %w", err)
@@ -119,7 +119,7 @@ func readText(path, encoding string) (string, error) {
 		return "", err
 	}
 	if info.Size() > captured || !info.Mode().IsRegular() {
-		return "", fmt.Errorf("read file: %s is no text file of at most %d bytes, which is what an output can hold", path, captured)
+		return "", fmt.Errorf("read file: %s is not a text file of at most %d bytes, the limit of an output", path, captured)
 	}
 
 	raw, err := os.ReadFile(path)

@@ -22,7 +22,7 @@ func createFolder() component.Module {
 		each(func(_ context.Context, call *component.Call, in component.Inputs) error {
 			path := absolute(call, in.Text("path"))
 			if !in.Bool("overwrite") && exists(path) {
-				return fmt.Errorf("create folder: %s is there already and overwrite is false", path)
+				return fmt.Errorf("create folder: %s exists and overwrite is false", path)
 			}
 			if err := os.MkdirAll(path, 0o777); err != nil {
 				return fmt.Errorf("create folder: %w", err)
@@ -64,9 +64,9 @@ func makeRoom(path string, force bool) error {
 	case err != nil:
 		return nil // there is nothing; if something else is wrong, making the link says so
 	case info.Mode()&fs.ModeSymlink == 0:
-		return fmt.Errorf("create link: %s is there already and is no symbolic link", path)
+		return fmt.Errorf("create link: %s exists and is not a symbolic link", path)
 	case !force:
-		return fmt.Errorf("create link: %s is there already and force is false", path)
+		return fmt.Errorf("create link: %s exists and force is false", path)
 	}
 	return os.Remove(path)
 }

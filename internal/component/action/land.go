@@ -66,7 +66,7 @@ func like(file *os.File, path string) error {
 	return file.Chmod(info.Mode())
 }
 
-// exists tells whether there is anything at path, a dangling symbolic link included.
+// exists reports whether there is anything at path, a dangling symbolic link included.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

@@ -23,7 +23,7 @@ func (l Library) Document(ctx context.Context, location, bucketOwner string) (te
 	var body io.ReadCloser
 	switch {
 	case strings.HasPrefix(location, "arn:"):
-		return nil, fmt.Errorf("open document %s: a component in the account cannot be read from here: save its document to a file and name that", location)
+		return nil, fmt.Errorf("open document %s: components of an account cannot be read here: save the document to a file and name the file", location)
 	case s3uri.Is(location):
 		bucket, key, err := parseObjectURL(location)
 		if err != nil {
@@ -44,7 +44,7 @@ func (l Library) Document(ctx context.Context, location, bucketOwner string) (te
 
 	text, err = io.ReadAll(io.LimitReader(body, largestDocument+1))
 	if err == nil && len(text) > largestDocument {
-		err = fmt.Errorf("it has more than %d bytes: no component document does", largestDocument)
+		err = fmt.Errorf("it has more than %d bytes, the limit of a component document", largestDocument)
 	}
 
 	if err != nil {

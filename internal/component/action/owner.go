@@ -35,7 +35,7 @@ func ids(owner, group string) (uid, gid int, err error) {
 		if gid, numeric := strconv.Atoi(group); numeric == nil {
 			return uid, gid, nil
 		}
-		return keep, keep, fmt.Errorf("find group %s in /etc/group: there is none: create it in a step before", group)
+		return keep, keep, fmt.Errorf("find group %s in /etc/group: not found: create it in an earlier step", group)
 	}
 
 	gid, err = strconv.Atoi(found.Gid)
@@ -52,7 +52,7 @@ func userIDs(name string) (uid, gid int, err error) {
 		if uid, numeric := strconv.Atoi(name); numeric == nil {
 			return uid, keep, nil // chown(1) takes an ID without a name as well
 		}
-		return keep, keep, fmt.Errorf("find user %s in /etc/passwd: there is none: create it in a step before", name)
+		return keep, keep, fmt.Errorf("find user %s in /etc/passwd: not found: create it in an earlier step", name)
 	}
 
 	uid, err = strconv.Atoi(found.Uid)
@@ -138,7 +138,7 @@ func wantFolder(path string) error {
 		return fmt.Errorf("find folder: %w", err)
 	}
 	if !info.IsDir() {
-		return fmt.Errorf("find folder: %s is no folder", path)
+		return fmt.Errorf("find folder: %s is not a folder", path)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ func absolute(call *component.Call, path string) string {
 	return filepath.Join(call.Dir, path)
 }
 
-// isFolder tells whether a path ends in a separator, of either platform: documents are checked on any.
+// isFolder reports whether a path ends in a separator, of either platform: documents are checked on any.
 func isFolder(path string) bool {
 	return strings.HasSuffix(path, "/") || strings.HasSuffix(path, `\`)
 }
@@ -51,7 +51,7 @@ func matching(call *component.Call, pattern string) ([]string, error) {
 	return paths, nil
 }
 
-// wildcard tells whether name matches pattern; "*" stands for any text, nothing else is special.
+// wildcard reports whether name matches pattern; "*" stands for any text, nothing else is special.
 func wildcard(pattern, name string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {

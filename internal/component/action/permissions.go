@@ -24,7 +24,7 @@ func permissionsField(required bool) component.Field {
 func octal(text string) (fs.FileMode, error) {
 	bits, err := strconv.ParseUint(text, 8, 32)
 	if err != nil || bits > 0o7777 || len(text) > 5 {
-		return 0, component.Fault{Message: fmt.Sprintf("%q are no permissions", text), Right: "write octal digits, such as 0755"}
+		return 0, component.Fault{Message: fmt.Sprintf("%q is not a file mode", text), Right: "write octal digits, such as 0755"}
 	}
 	mode := fs.FileMode(bits & 0o777)
 	for bit, flag := range map[uint64]fs.FileMode{0o4000: fs.ModeSetuid, 0o2000: fs.ModeSetgid, 0o1000: fs.ModeSticky} {

@@ -77,7 +77,7 @@ func await(ctx context.Context, call *component.Call, cmd *exec.Cmd, stdout, std
 	call.Log("CmdExecution: ExitCode %d", cmd.ProcessState.ExitCode())
 
 	if !whole {
-		call.Log("Output: the step printed more than %d bytes; later steps see that much of it, the log has it all", captured)
+		call.Log("Output: the step printed more than %d bytes; later steps see only those; the log has everything", captured)
 	}
 
 	return text, err

@@ -19,7 +19,7 @@ import (
 
 // TestDocuments runs the documents of testdata/run with every module, and compares what happened with the file
 // "want". The comment of an archive may hold lines "phases: A,B" and "parameter: NAME=VALUE". A run that asks for a
-// reboot is executed again. Set UPDATE=1 to write "want" anew.
+// reboot is executed again. Set UPDATE=1 to rewrite "want".
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	archives, err := filepath.Glob("testdata/run/*.txtar")

@@ -100,7 +100,7 @@ func (d download) prefix(ctx context.Context, prefix string) error {
 	case len(keys) == 0:
 		return fmt.Errorf("download s3://%s/%s*: there is no such object: %w", d.bucket, prefix, fs.ErrNotExist)
 	case len(keys) > mostObjects:
-		return fmt.Errorf("download s3://%s/%s*: it has more than %d objects, which is all that S3Download takes: name a longer prefix", d.bucket, prefix, mostObjects)
+		return fmt.Errorf("download s3://%s/%s*: it has more than %d objects, the limit of S3Download: name a longer prefix", d.bucket, prefix, mostObjects)
 	}
 
 	under := prefix[:strings.LastIndexByte(prefix, '/')+1]

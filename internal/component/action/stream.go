@@ -20,7 +20,7 @@ type stream struct {
 	keep    int      // bytes
 
 	mu   sync.Mutex
-	sink io.Writer // nil: nobody listens any more
+	sink io.Writer // nil once the reader has gone
 	head bytes.Buffer
 	more bool // there was more than head holds
 	done chan struct{}

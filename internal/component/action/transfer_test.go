@@ -340,7 +340,7 @@ func TestLibrary(t *testing.T) {
 	}
 
 	for location, want := range map[string]string{
-		"s3://" + bucket: "write s3://bucket/key", "arn:aws:imagebuilder:x": "save its document to a file",
+		"s3://" + bucket: "write s3://bucket/key", "arn:aws:imagebuilder:x": "save the document to a file",
 		"/dev/zero": "more than 1048576 bytes", "/no/such": "no such file",
 	} {
 		if _, err := library.Document(t.Context(), location, ""); err == nil || !strings.Contains(err.Error(), want) {

@@ -103,10 +103,10 @@ func (f fetch) run(ctx context.Context) (to string, err error) {
 
 	if exists(to) {
 		if !f.in.Bool("overwrite") {
-			return "", fmt.Errorf("%s is there already and overwrite is false", to)
+			return "", fmt.Errorf("%s exists and overwrite is false", to)
 		}
 		if f.verified() && verify(to, f.in.Text("algorithm"), f.in.Text("checksum")) == nil {
-			f.call.Log("WebDownload: %s is there already with this checksum", to)
+			f.call.Log("WebDownload: %s exists with this checksum", to)
 			return to, nil
 		}
 	}
@@ -145,7 +145,7 @@ func (f fetch) destination() (string, error) {
 	return absolute(f.call, to+name), nil
 }
 
-// verified tells whether there is a checksum to verify: it takes both inputs.
+// verified reports whether there is a checksum to verify: it takes both inputs.
 func (f fetch) verified() bool {
 	return strings.TrimSpace(f.in.Text("checksum")) != "" && f.in.Text("algorithm") != ""
 }
@@ -191,7 +191,7 @@ func (s statusError) Error() string {
 	return fmt.Sprintf("the server answers %d %s", int(s), http.StatusText(int(s)))
 }
 
-// worthRetrying tells whether another attempt may end better.
+// worthRetrying reports whether another attempt may end better.
 func worthRetrying(ctx context.Context, err error) bool {
 	var status statusError
 	switch {

@@ -59,7 +59,7 @@ func msi(action string) component.Module {
 // logOptions checks the flags of msiexec /L.
 func logOptions(text string) error {
 	if strings.Trim(strings.ToLower(text), "iwearucmopvx+!*") != "" {
-		return component.Fault{Message: fmt.Sprintf("%q are no logging options of msiexec", text), Right: "use letters of iwearucmopvx+!*"}
+		return component.Fault{Message: fmt.Sprintf("%q has letters that are not logging options of msiexec", text), Right: "use letters of iwearucmopvx+!*"}
 	}
 	return nil
 }

@@ -178,7 +178,7 @@ func (l *Log) release() error {
 	return errors.Join(errs...)
 }
 
-// replace writes a file anew, seen wholly or not at all.
+// replace rewrites a file atomically.
 func replace(path string, write func(*bufio.Writer) error) error {
 	part := path + ".part"
 	file, err := os.OpenFile(part, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
