@@ -12,7 +12,7 @@ import (
 )
 
 // errDeclined is the answer no.
-var errDeclined = errors.New("not done, as you said")
+var errDeclined = errors.New("cancelled")
 
 // agree asks a question that yes or no answers. The error is nil for yes, and says why there is no yes otherwise.
 func (e *Env) agree(ctx context.Context, question string) error {

@@ -83,7 +83,7 @@ THE SCHEDULE IS OFF: no image is built until it is switched on
 THE NEWEST AMI IS NOT IN THE OUTPUT PARAMETER
   newest     ami-0new of image 1.0.4/1
   parameter  /out, which names ami-0old
-  next       image-builder logs 1.0.4/1; or somebody else has written the parameter since
+  next       image-builder logs 1.0.4/1; or someone else has written the parameter since
 
 stack     nightly, UPDATE_ROLLBACK_FAILED, last deployed 2026-03-03 12:00 UTC
 pipeline  DISABLED

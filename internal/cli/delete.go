@@ -79,7 +79,7 @@ func (c *DeleteCmd) name(ctx context.Context, stacks *aws.CloudFormation) (strin
 // agreed says what goes and what stays, and asks.
 func (c *DeleteCmd) agreed(ctx context.Context, env *Env, s stack.Stack) error {
 	if !env.JSON {
-		fmt.Fprint(env.Stderr, farewell(s))
+		fmt.Fprint(env.Stderr, deletionSummary(s))
 	}
 	if c.Yes {
 		return ctx.Err()
@@ -87,9 +87,9 @@ func (c *DeleteCmd) agreed(ctx context.Context, env *Env, s stack.Stack) error {
 	return env.agree(ctx, fmt.Sprintf("Delete stack %s?", s.Name))
 }
 
-// farewell says what goes with a stack, and what stays.
-func farewell(s stack.Stack) string {
-	goes := []string{"what is left of it: nothing of it works"}
+// deletionSummary says what goes with a stack, and what stays.
+func deletionSummary(s stack.Stack) string {
+	goes := []string{"what is left of it, since it is unusable"}
 	if !s.Status.Dead() {
 		goes = parts(s)
 	}

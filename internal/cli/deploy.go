@@ -35,7 +35,7 @@ checked, shows what would change, asks, and follows CloudFormation to the end. W
 default; a flag that is not given is left as the stack has it.
 
 Prints the stack's outputs, or with --json {stack, id, status, parameters, changes, checks, outputs}. What was cut off, the
-same command picks up; what failed, it begins anew.
+same command picks up; what failed, it starts from scratch.
 
 Examples:
   image-builder deploy recipe.yml --plan

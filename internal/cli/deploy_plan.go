@@ -42,7 +42,7 @@ func (d *deployView) showProposal(p pipeline.Proposal) {
 	case s.Kind == deploy.Update:
 		d.say("%s: to be updated", where)
 	case s.Kind == deploy.Recreate:
-		d.say("%s: to be deleted and created anew, since nothing of it works (%s): %s", where, s.Stack.Status, harmless(s.Why))
+		d.say("%s: to be deleted and created again, since it is unusable (%s): %s", where, s.Stack.Status, harmless(s.Why))
 	}
 
 	if plan.NewBucket != "" {

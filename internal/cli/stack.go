@@ -26,7 +26,7 @@ func (f stackFlag) check() error {
 		return nil
 	}
 	return &ExitError{
-		Code: BadInput, Err: fmt.Errorf("find stack %q: that is no stack's name", f.Stack),
+		Code: BadInput, Err: fmt.Errorf("find stack %q: that is not a stack's name", f.Stack),
 		Next: "write --stack NAME, of letters, digits and hyphens",
 	}
 }

@@ -19,7 +19,7 @@ type StatusCmd struct {
 // Help is what --help adds.
 func (c *StatusCmd) Help() string {
 	return `Tells how the stack and its pipeline stand: whether the schedule is on, when the next build is due, which AMIs the two
-parameters name, and how the last builds went. What needs somebody to act comes first.
+parameters name, and how the last builds went. What you must act on comes first.
 
 With --json, one object: {stack, pipeline, schedule, failuresInARow, base, output, newest, newerBase, published, images, total, unread}.
 

@@ -92,7 +92,7 @@ func (s statusText) stackAlarm() (alarm, bool) {
 // offAlarm says that nothing is built any more, why, and how to go on.
 func (s statusText) offAlarm() alarm {
 	p := s.Pipeline
-	why := fmt.Sprintf("somebody disabled the pipeline %s", p.Name)
+	why := fmt.Sprintf("someone disabled the pipeline %s", p.Name)
 
 	if s.Failures >= p.FailureLimit {
 		why = fmt.Sprintf("%s failed in a row: after %d of them Image Builder disables the pipeline", count(s.Failures, "scheduled build"), p.FailureLimit)
@@ -143,7 +143,7 @@ func (s statusText) unpublishedAlarm() alarm {
 		[][2]string{
 			{"newest", fmt.Sprintf("%s of image %s", s.Newest.AMI, s.Newest.Version)},
 			{"parameter", s.Output.Name + ", " + holds},
-			{"next", s.builds.command("logs "+s.Newest.Version) + "; or somebody else has written the parameter since"},
+			{"next", s.builds.command("logs "+s.Newest.Version) + "; or someone else has written the parameter since"},
 		},
 	}
 }

@@ -89,7 +89,7 @@ func (d *Deploy) execute(ctx context.Context, p *Plan) error {
 	}
 
 	if errors.Is(err, fs.ErrNotExist) {
-		err = &Unusable{Stack: p.Standing.Name, Reason: "somebody else prepares a deploy of it, too, and replaced this one", Next: "run the same command again"}
+		err = &Unusable{Stack: p.Standing.Name, Reason: "another deploy of this stack is being prepared, and replaced this one", Next: "run the same command again"}
 	}
 
 	return errors.Join(err, d.Discard(ctx, p))
@@ -108,15 +108,15 @@ func failed(verb string, s stack.Stack, events []stack.Event) error {
 	next := fmt.Sprintf("the stack is in %s: look at its events in the console", s.Status)
 	switch {
 	case s.Status == stack.RollbackComplete:
-		next = "everything was undone (ROLLBACK_COMPLETE): correct that, then run the same command again, which begins anew"
+		next = "everything was undone (ROLLBACK_COMPLETE): fix the cause, then run the same command again, which starts from scratch"
 	case s.Status == "UPDATE_ROLLBACK_COMPLETE":
-		next = "the stack is as it was before (UPDATE_ROLLBACK_COMPLETE): correct that, then run the same command again"
+		next = "the stack is as it was before (UPDATE_ROLLBACK_COMPLETE): fix the cause, then run the same command again"
 	case s.Status == stack.UpdateRollbackFailed:
 		next = "undoing it failed, too (UPDATE_ROLLBACK_FAILED): aws cloudformation continue-update-rollback --stack-name " + s.Name
 	case s.Status == stack.DeleteFailed:
 		next = "the rest is deleted (DELETE_FAILED): free what holds on to it, then run the same command again"
 	case s.Status.Dead():
-		next = fmt.Sprintf("nothing of it works (%s): correct that, then run the same command again, which deletes it and begins anew", s.Status)
+		next = fmt.Sprintf("the stack is unusable (%s): fix the cause, then run the same command again, which deletes the stack and creates it again", s.Status)
 	}
 
 	return &Failed{Verb: verb, Stack: s, Reason: because(s, events), Next: next}

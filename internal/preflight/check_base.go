@@ -21,10 +21,10 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 		return c.withoutBase(ctx, q, result)
 	}
 	if parameter.Type != "String" {
-		return c.withoutBase(ctx, q, Result{"base parameter", Failed, fmt.Sprintf("%s is a %s; Image Builder reads a String", name, parameter.Type), "delete it and make it anew, or name another: " + resolve})
+		return c.withoutBase(ctx, q, Result{"base parameter", Failed, fmt.Sprintf("%s is a %s; Image Builder reads a String", name, parameter.Type), "delete it and create it again, or name another: " + resolve})
 	}
 	if !image.IsAMI(parameter.Value) {
-		return c.withoutBase(ctx, q, Result{"base parameter", Failed, fmt.Sprintf("%s holds %s, which is no AMI's ID", name, short(parameter.Value)), resolve})
+		return c.withoutBase(ctx, q, Result{"base parameter", Failed, fmt.Sprintf("%s holds %s, which is not an AMI's ID", name, short(parameter.Value)), resolve})
 	}
 
 	ok := Result{Name: "base parameter", Status: OK, Text: fmt.Sprintf("%s holds %s", name, parameter.Value)}

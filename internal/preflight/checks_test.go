@@ -170,7 +170,7 @@ func TestChecks(t *testing.T) {
 			change: func(a *account) { a.put("/buildkite/base-ami", "AQIC", "SecureString", "text") }, check: "base parameter", status: Failed, text: "is a SecureString; Image Builder reads a String",
 		},
 		"base parameter holds no AMI": {
-			change: func(a *account) { a.put("/buildkite/base-ami", "debian:bookworm", "String", "text") }, check: "base parameter", status: Failed, text: `holds "debian:bookworm", which is no AMI's ID`,
+			change: func(a *account) { a.put("/buildkite/base-ami", "debian:bookworm", "String", "text") }, check: "base parameter", status: Failed, text: `holds "debian:bookworm", which is not an AMI's ID`,
 		},
 		"AMI is not there":    {change: func(a *account) { delete(a.amis, baseID) }, check: "base AMI", status: Failed, text: "is not in eu-central-1, or is not shared with account 123456789012"},
 		"AMI denied":          {change: func(a *account) { a.denied = "AMI" }, check: "base AMI", status: Unchecked, text: "not authorized"},

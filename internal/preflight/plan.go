@@ -81,7 +81,7 @@ func (p *planner) flags(given Settings) {
 
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if _, known := p.wanted.template.parameters[name]; !known || Field(name) != "" {
-			p.add(finding.StackValue, finding.Position{File: Flag(name)}, name+" is no parameter that a flag sets", "leave it out")
+			p.add(finding.StackValue, finding.Position{File: Flag(name)}, name+" is not a parameter that a flag sets", "leave it out")
 		}
 	}
 }
@@ -268,7 +268,7 @@ func StackName(r *recipe.Recipe, given string) (string, finding.List) {
 	}
 
 	return "", finding.List{{
-		Code: finding.StackName, Position: at, Message: fmt.Sprintf("%q is no name for a stack, which has letters, digits and hyphens, 3 to 114 of them, and begins with a letter", name),
+		Code: finding.StackName, Position: at, Message: fmt.Sprintf("%q is not a valid stack name: use 3 to 114 letters, digits or hyphens, beginning with a letter", name),
 		Right: "write --stack " + suggested(name),
 	}}
 }

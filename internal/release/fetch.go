@@ -30,7 +30,7 @@ var (
 // Location returns where a release's mappings.yml is: of latest, v6.71.1, or a branch.
 func Location(release string) (string, error) {
 	if !releaseName.MatchString(release) {
-		return "", &Unusable{Reason: fmt.Sprintf("%q is no release", release), Next: "write --release latest, or one like v6.71.1"}
+		return "", &Unusable{Reason: fmt.Sprintf("%q is not a release", release), Next: "write --release latest, or one like v6.71.1"}
 	}
 	if bareVersion.MatchString(release) {
 		release = "v" + release

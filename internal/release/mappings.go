@@ -60,10 +60,10 @@ var word = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 func Parse(text []byte) (Mappings, error) {
 	var root yaml.Node
 	if err := yaml.Load(text, &root); err != nil {
-		return nil, fmt.Errorf("this is no mappings.yml: %w", err)
+		return nil, fmt.Errorf("this is not a mappings.yml: %w", err)
 	}
 	if root.Kind != yaml.DocumentNode || len(root.Content) == 0 {
-		return nil, errors.New("this is no mappings.yml: it is empty")
+		return nil, errors.New("this is not a mappings.yml: it is empty")
 	}
 
 	regions := value(value(root.Content[0], "Mappings"), "AWSRegion2AMI")
@@ -82,7 +82,7 @@ func Parse(text []byte) (Mappings, error) {
 	}
 
 	if len(found) == 0 {
-		return nil, errors.New("this is no mappings.yml: under Mappings, AWSRegion2AMI there is no AMI")
+		return nil, errors.New("this is not a mappings.yml: under Mappings, AWSRegion2AMI there is no AMI")
 	}
 	return found, nil
 }

@@ -68,7 +68,7 @@ func Zone(name string) (*time.Location, error) {
 	location, err := time.LoadLocation(name)
 	if err != nil {
 		return nil, &Error{
-			Length: len(name), Message: fmt.Sprintf("%q is no time zone", name),
+			Length: len(name), Message: fmt.Sprintf("%q is not a time zone", name),
 			Right: "write an IANA name like Etc/UTC or Europe/Berlin",
 		}
 	}
@@ -105,7 +105,7 @@ func unwrap(expression string) (text string, offset int, err error) {
 
 	if word := trimmed[:open]; word != "cron" && word != "rate" {
 		return "", 0, &Error{
-			Offset: offset, Length: open, Message: fmt.Sprintf("%q is no kind of schedule", word),
+			Offset: offset, Length: open, Message: fmt.Sprintf("%q is not a kind of schedule", word),
 			Right: "write cron(0 0 * * ? *) or rate(1 day)",
 		}
 	}
@@ -121,7 +121,7 @@ func parseRate(text string, offset int) (time.Duration, error) {
 	length, known := units[strings.TrimSuffix(unit, "s")]
 	if n != 2 || !known || count < 1 || count > 100_000 || (count == 1) == strings.HasSuffix(unit, "s") {
 		return 0, &Error{
-			Offset: offset, Length: len(text), Message: fmt.Sprintf("rate(%s) is no rate", text),
+			Offset: offset, Length: len(text), Message: fmt.Sprintf("rate(%s) is not a rate", text),
 			Right: "write rate(1 day) or rate(12 hours): a number from 1 to 100000 and minutes, hours or days, singular for 1",
 		}
 	}

@@ -68,7 +68,7 @@ type Group struct {
 
 // Groups sorts changes by what happens: created, changed, replaced, removed. Empty groups are left out.
 func Groups(changes []Change) []Group {
-	groups := []Group{{Title: "created"}, {Title: "changed"}, {Title: "REPLACED, made anew and the old one deleted"}, {Title: "removed"}}
+	groups := []Group{{Title: "created"}, {Title: "changed"}, {Title: "REPLACED by a new one, and the old one deleted"}, {Title: "removed"}}
 	for _, c := range changes {
 		at := 1
 		switch {
@@ -135,7 +135,7 @@ func (c Change) Warning() string {
 	}
 	switch c.Type {
 	case "AWS::SNS::Topic":
-		return fmt.Sprintf("whoever subscribes to topic %s is told of nothing any more: subscribe to the new one, which the output %s names", c.LogicalID, c.LogicalID)
+		return fmt.Sprintf("subscribers of topic %s will stop receiving messages: subscribe to the new topic, which the output %s names", c.LogicalID, c.LogicalID)
 	case "AWS::ImageBuilder::ImagePipeline":
 		return "whatever starts the image pipeline by its ARN needs the new one, which the output Pipeline names"
 	}

@@ -60,7 +60,7 @@ func TestSentences(t *testing.T) {
 		"a topic that is lost": {
 			change:  Change{Action: "Modify", LogicalID: "OutputTopic", Type: "AWS::SNS::Topic", Replacement: "True"},
 			want:    "topic OutputTopic",
-			warning: "whoever subscribes to topic OutputTopic is told of nothing any more: subscribe to the new one, which the output OutputTopic names",
+			warning: "subscribers of topic OutputTopic will stop receiving messages: subscribe to the new topic, which the output OutputTopic names",
 		},
 		"may be replaced": {
 			change: Change{Action: "Modify", LogicalID: "Queue", Type: "AWS::SQS::QueuePolicy", Replacement: "Conditional"},
@@ -94,7 +94,7 @@ func TestGroups(t *testing.T) {
 	}) {
 		titles = append(titles, g.Title)
 	}
-	if diff := cmp.Diff([]string{"created", "changed", "REPLACED, made anew and the old one deleted", "removed"}, titles); diff != "" {
+	if diff := cmp.Diff([]string{"created", "changed", "REPLACED by a new one, and the old one deleted", "removed"}, titles); diff != "" {
 		t.Error(diff)
 	}
 }
