@@ -1,6 +1,8 @@
 package venv
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -9,9 +11,13 @@ import (
 // coldsnapVersion is the crate's, of 18 August 2026.
 const coldsnapVersion = "0.12.0"
 
+// compiling is the environment variable that lets Coldsnap compile the program, as `.ci/run` does before the tests: it
+// takes longer than a test may.
+const compiling = "IMAGE_BUILDER_COLDSNAP"
+
 // Coldsnap returns the program coldsnap, which copies disks into EBS snapshots and back, as another client than this
-// project's. The first call on a machine compiles it with the versions of its own lock file, which takes minutes.
-// Without cargo and a crate registry the test is skipped, but not where CI is set.
+// project's. It is compiled once on a machine, with the versions of its own lock file, and only where
+// IMAGE_BUILDER_COLDSNAP is set. Where it is not there the test is skipped, but not where CI is set.
 func Coldsnap(tb testing.TB) string {
 	tb.Helper()
 	path, err := coldsnap()
@@ -21,6 +27,9 @@ func Coldsnap(tb testing.TB) string {
 
 var coldsnap = sync.OnceValues(func() (string, error) {
 	dir, err := installed("test-coldsnap", []byte(coldsnapVersion), func(dir string) error {
+		if os.Getenv(compiling) == "" {
+			return fmt.Errorf("find coldsnap: it is not compiled yet: %s=1 go test -timeout 60m -run TestColdsnap ./internal/testbed/venv", compiling)
+		}
 		return run(dir, "nice", "cargo", "install", "--quiet", "--locked", "--root", dir, "coldsnap", "--version", coldsnapVersion)
 	})
 	return filepath.Join(dir, "bin", "coldsnap"), err
