@@ -11,15 +11,27 @@ import (
 )
 
 // aptArguments returns the end of mmdebstrap's command line: the suite, the tree, and where packages come from. If
-// this machine is a Debian that gets the suite from somewhere, the build gets it from there too, by the same proxy.
-func (m Maker) aptArguments(ctx context.Context, d Debian) ([]string, error) {
+// this machine gets the suite from somewhere itself, the build gets it from there too, by the same proxy.
+func (m Maker) aptArguments(ctx context.Context, d Distribution, v vendor) ([]string, error) {
 	args := []string{d.Suite, m.path("tree")}
-	sources := hostSources(ctx, d.Suite)
+	keyringErr := v.checkKeyring()
+	var sources []string
+	if d.Mirror == "" {
+		sources = hostSources(ctx, d.Suite)
+	}
+
 	switch {
+	case d.Mirror != "" && keyringErr == nil:
+		args = append(args, fmt.Sprintf("deb [signed-by=%s] %s %s %s", v.keyring, d.Mirror, d.Suite, v.components))
 	case d.Mirror != "":
-		args = append(args, fmt.Sprintf("deb %s %s main", d.Mirror, d.Suite))
+		// a mirror may be signed by a key that apt trusts here
+		args = append(args, fmt.Sprintf("deb %s %s %s", d.Mirror, d.Suite, v.components))
 	case len(sources) > 0:
 		args = append(args, sources...)
+	case keyringErr != nil:
+		return nil, keyringErr
+	default:
+		args = append([]string{"--components=" + v.components}, args...)
 	}
 
 	options := hostOptions(ctx)
@@ -64,14 +76,32 @@ func hostSources(ctx context.Context, suite string) []string {
 	return lines
 }
 
-// hasUser tells whether an address holds a user name, and so perhaps a password, which must get neither into a command
+// explainArchive puts before the error of a failed mmdebstrap what is wrong with the archive, and what to do.
+func explainArchive(err error, v vendor) error {
+	text := err.Error()
+	has := func(signs ...string) bool {
+		return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(text, sign) })
+	}
+
+	switch {
+	case has("NO_PUBKEY", "is not signed"):
+		return fmt.Errorf("the archive is not signed by a key that this machine knows: apt-get install %s, or put the mirror's key into /etc/apt/trusted.gpg.d: %w", v.source, err)
+	case has("Could not connect", "Could not resolve", "Unable to connect", "Temporary failure resolving", "Connection failed", "Connection timed out"):
+		return fmt.Errorf("the archive cannot be reached: check the network and apt's proxy, or name a mirror within reach with `base build --mirror URL`: %w", err)
+	case has("does not have a Release file"):
+		return fmt.Errorf("the archive does not have this suite: check its name, or name an archive that has it with `base build --mirror URL`: %w", err)
+	}
+	return err
+}
+
+// hasUser reports whether an address holds a user name, and so perhaps a password, which must get neither into a command
 // line nor into a base.
 func hasUser(address string) bool {
 	parsed, err := url.Parse(address)
 	return err != nil || parsed.User != nil
 }
 
-// belongs tells whether a release is the suite, its updates or its security fixes.
+// belongs reports whether a release is the suite, its updates or its security fixes.
 func belongs(release, suite string) bool {
 	return slices.Contains([]string{suite, suite + "-updates", suite + "-security", suite + "/updates"}, release)
 }

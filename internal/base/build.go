@@ -1,6 +1,7 @@
 package base
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	_ "embed" // customize.sh
@@ -9,7 +10,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"regexp"
 	"runtime"
 	"strings"
 
@@ -26,7 +26,7 @@ const minSize = 1 << 30
 //go:embed customize.sh
 var customize string
 
-// contents are the Debian packages of a base beside the kernel and the boot loader.
+// contents are the packages of a base besides the kernel and the boot loader.
 const contents = "systemd-sysv,systemd-resolved,libpam-systemd,dbus,udev,kmod,iproute2,iputils-ping,netbase," +
 	"openssh-client,openssh-server,git,git-lfs,ca-certificates,curl,wget,jq,sudo,unzip,zip,xz-utils,pigz,gnupg,less," +
 	"procps,lsof,python3,cloud-init,cloud-guest-utils,e2fsprogs,fdisk,nvme-cli,tzdata,rsync"
@@ -44,19 +44,15 @@ ext4 = {
 }
 `
 
-var suiteName = regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`)
+// Distribution says what to build.
+type Distribution struct {
+	image.Distribution
 
-// Debian says which Debian to build.
-type Debian struct {
-	Suite  string // bookworm
 	Mirror string // URL of an archive; "": this machine's own for the suite, else mmdebstrap's default
 	Size   int64  // bytes; 0: DefaultSize
 }
 
-// Name is how a recipe names it: debian:bookworm.
-func (d Debian) Name() string { return "debian:" + d.Suite }
-
-// BuildPreflight says what this machine lacks to build a Debian; each error names the package to install.
+// BuildPreflight says what this machine lacks to build a base; each error names the package to install.
 func BuildPreflight() error {
 	var err error
 	if os.Geteuid() != 0 {
@@ -70,11 +66,15 @@ func BuildPreflight() error {
 	return err
 }
 
-// Build makes a bootable disk of a Debian suite for this machine's architecture: GPT, ESP and BIOS boot partition
+// Build makes a bootable disk of a distribution for this machine's architecture: GPT, ESP and BIOS boot partition
 // with GRUB, ext4 root with an Elastic CI Stack agent's user, groups and directories. It takes about a minute.
-func (m Maker) Build(ctx context.Context, d Debian) (image.Base, error) {
-	if !suiteName.MatchString(d.Suite) {
-		return image.Base{}, fmt.Errorf("build base: %q is not the name of a Debian suite: write debian:bookworm", d.Suite)
+func (m Maker) Build(ctx context.Context, d Distribution) (image.Base, error) {
+	v, err := vendorOf(d.Vendor)
+	if err != nil {
+		return image.Base{}, err
+	}
+	if _, _, err := image.ParseDistribution(d.String()); err != nil {
+		return image.Base{}, fmt.Errorf("build base: %w", err)
 	}
 	if d.Mirror != "" && hasUser(d.Mirror) {
 		return image.Base{}, errors.New("build base: the mirror's address must be a URL without user and password: they would stay in the base; put them into /etc/apt/auth.conf")
@@ -91,28 +91,33 @@ func (m Maker) Build(ctx context.Context, d Debian) (image.Base, error) {
 	if err != nil {
 		return image.Base{}, err
 	}
+	p.kernel = cmp.Or(v.kernel, p.kernel)
 	if err := BuildPreflight(); err != nil {
 		return image.Base{}, err
 	}
 
-	id := identityOf(d.Name())
-	if err := m.installTree(ctx, d, id, p); err != nil {
+	id := identityOf(d.String())
+	if err := m.installTree(ctx, d, id, v, p); err != nil {
 		return image.Base{}, err
 	}
 	if err := m.makeDisk(ctx, d, id, p); err != nil {
 		return image.Base{}, err
 	}
 
-	return m.finish(ctx, d.Name(), "mmdebstrap "+d.Suite)
+	return m.finish(ctx, d.String(), "mmdebstrap "+d.Suite)
 }
 
 // installTree has mmdebstrap install the packages into a directory.
-func (m Maker) installTree(ctx context.Context, d Debian, id identity, p platform) error {
+func (m Maker) installTree(ctx context.Context, d Distribution, id identity, v vendor, p platform) error {
 	defer m.Progress.Stage("install packages")()
-	args, err := m.aptArguments(ctx, d)
+	args, err := m.aptArguments(ctx, d, v)
 	if err != nil {
 		return err
 	}
+	if v.hook != "" {
+		args = append([]string{"--essential-hook=" + v.hook}, args...)
+	}
+
 	script := m.path("customize.sh")
 	if err := errors.Join(os.WriteFile(script, []byte(customize), 0o700), os.Mkdir(m.path("tmp"), 0o700)); err != nil {
 		return fmt.Errorf("build base: %w", err)
@@ -123,7 +128,7 @@ func (m Maker) installTree(ctx context.Context, d Debian, id identity, p platfor
 	// unmounted outside must go inside too, or it would stay in use for as long as this takes
 	args = append([]string{
 		"--mount", "--propagation", "slave", "--pid", "--fork", "--mount-proc", "--kill-child", "mmdebstrap", "--mode=root", "--variant=minbase",
-		"--format=directory", "--include=" + strings.TrimSuffix(packages, ","),
+		"--format=directory", "--include=" + strings.TrimSuffix(v.packages+packages, ","),
 		"--dpkgopt=path-exclude=/usr/share/man/*", "--dpkgopt=path-exclude=/usr/share/locale/*",
 		"--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-include=/usr/share/doc/*/copyright",
 		`--customize-hook="$IMAGE_BUILDER_CUSTOMIZE" "$1"`,
@@ -133,14 +138,14 @@ func (m Maker) installTree(ctx context.Context, d Debian, id identity, p platfor
 		"ROOT_UUID="+id.filesystem.String(), "ROOT_PARTUUID="+id.root.String(), "BOOT="+m.path("boot"),
 		"EFI="+p.efi, "BIOS="+p.bios, "CONSOLE="+p.console)
 	if err := m.run(ctx, env, "unshare", args...); err != nil {
-		return fmt.Errorf("build base %s: %w", d.Name(), err)
+		return fmt.Errorf("build base %s: %w", d, explainArchive(err, v))
 	}
 
 	return nil
 }
 
 // makeDisk turns the tree and the boot images into a disk, and removes them.
-func (m Maker) makeDisk(ctx context.Context, d Debian, id identity, p platform) error {
+func (m Maker) makeDisk(ctx context.Context, d Distribution, id identity, p platform) error {
 	defer m.Progress.Stage("make disk")()
 	path, config := m.path(diskFile), m.path("mke2fs.conf")
 	if err := divide(path, d.Size, id, p); err != nil {
@@ -180,8 +185,9 @@ func (m Maker) makeDisk(ctx context.Context, d Debian, id identity, p platform) 
 
 // BuildDigest names what a build yields: it changes when anything changes that Build puts into the disk, apart from
 // the packages that the archive has on the day. Hexadecimal.
-func BuildDigest(d Debian) string {
+func BuildDigest(d Distribution) string {
+	v, _ := vendorOf(d.Vendor) // what cannot be built has a digest too
 	sum := sha256.New()
-	fmt.Fprintln(sum, customize, contents, ext4Config, d.Suite, d.Mirror, d.Size, biosStart, espStart, rootStart, rest)
+	fmt.Fprintln(sum, customize, contents+v.packages+v.kernel+v.hook, ext4Config, d.Suite, d.Mirror, d.Size, biosStart, espStart, rootStart, rest)
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }

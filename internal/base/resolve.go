@@ -37,7 +37,7 @@ type Resolver struct {
 // Resolve finds the base that a reference means:
 //
 //   - the name of a base in the catalog, or an image's ID or name: an image can be a base too;
-//   - debian:SUITE, built on first use;
+//   - debian:SUITE or ubuntu:SUITE, built on first use;
 //   - a path, pulled on first use and again when the file has changed;
 //   - https://…#sha256=…, downloaded on first use;
 //   - ami-…, pulled on first use;
@@ -134,9 +134,11 @@ type wanted struct {
 }
 
 func (r Resolver) plan(reference string) (wanted, error) {
-	if suite, ok := strings.CutPrefix(reference, "debian:"); ok {
-		d := Debian{Suite: suite}
-		return wanted{name: d.Name(), make: func(ctx context.Context, m Maker) (image.Base, error) { return m.Build(ctx, d) }}, nil
+	if d, ok, err := image.ParseDistribution(reference); ok {
+		build := func(ctx context.Context, m Maker) (image.Base, error) {
+			return m.Build(ctx, Distribution{Distribution: d})
+		}
+		return wanted{name: reference, make: build}, err
 	}
 	if image.IsAMI(reference) {
 		return wanted{name: reference, make: r.pullAMI(reference)}, nil

@@ -75,12 +75,33 @@ func (m Maker) relay(in io.Reader, step *progress.Step) []string {
 			continue
 		}
 		last = append(last[max(0, len(last)-14):], text)
-		m.Progress.Report(progress.Event{Kind: progress.StepOutput, Step: step, Stream: "stderr", Text: text})
+		if shown := withoutNoise(text); shown != "" {
+			m.Progress.Report(progress.Event{Kind: progress.StepOutput, Step: step, Stream: "stderr", Text: shown})
+		}
 	}
 
 	// a line too long for the scanner must not block the program
 	_, _ = io.Copy(io.Discard, in)
 	return last
+}
+
+// withoutNoise returns a line of a program as people should see it; "" if they need not. mmdebstrap marks what it
+// is doing as I:, and warns that apt does not change to its own user _apt: Maker's directory is private, so it cannot.
+func withoutNoise(line string) string {
+	if strings.HasPrefix(line, "W:") && strings.Contains(line, "user _apt") {
+		return ""
+	}
+	text, isInfo := strings.CutPrefix(line, "I: ")
+	if !isInfo {
+		return line
+	}
+
+	for _, doing := range []string{"running", "downloading", "extracting", "installing", "cleaning"} {
+		if strings.HasPrefix(text, doing) {
+			return text
+		}
+	}
+	return ""
 }
 
 // scanLines splits at newlines and at the carriage returns of progress bars.

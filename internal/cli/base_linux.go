@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"github.com/dustin/go-humanize"
 
@@ -49,35 +48,39 @@ func (c *BaseListCmd) Run(ctx context.Context, env *Env) error {
 
 // BaseBuildCmd is `base build`.
 type BaseBuildCmd struct {
-	Reference string `arg:"" help:"What to build: debian:SUITE." placeholder:"debian:SUITE"`
-	Mirror    string `help:"Archive to install from; otherwise this machine's own for the suite, else Debian's." placeholder:"URL"`
+	Reference string `arg:"" help:"What to build: debian:SUITE or ubuntu:SUITE." placeholder:"VENDOR:SUITE"`
+	Mirror    string `help:"Archive to install from; otherwise this machine's own for the suite, else the vendor's." placeholder:"URL"`
 	Size      string `help:"Size of the disk. It is sparse: free space takes no room." default:"3GiB" placeholder:"SIZE"`
 }
 
 // Help is what --help adds.
 func (c *BaseBuildCmd) Help() string {
-	return `Installs a Debian for this machine's architecture with mmdebstrap, with the user, groups and directories of an
-Elastic CI Stack agent, and makes a disk of it that UEFI starts (and BIOS, on x86_64). It replaces the base of that name.
+	return `Installs a Debian or an Ubuntu for this machine's architecture with mmdebstrap, with the user, groups and directories of an
+Elastic CI Stack agent, and makes a disk of it that UEFI starts (and BIOS, on x86_64). It replaces the base of that name. Building a vendor's release on a machine of the other needs its keys: ubuntu-keyring or debian-archive-keyring.
 
-Example:
-  image-builder base build debian:bookworm`
+Examples:
+  image-builder base build debian:bookworm
+  image-builder base build ubuntu:noble --mirror http://mirror.example/ubuntu`
 }
 
 // Run builds.
 func (c *BaseBuildCmd) Run(ctx context.Context, env *Env) error {
 	bytes, err := humanize.ParseBytes(c.Size)
 	if err != nil || bytes > 1<<44 {
-		return &ExitError{Code: BadInput, Err: fmt.Errorf("read size %q: it is no size of a disk", c.Size), Next: "write --size 8GiB"}
+		return &ExitError{Code: BadInput, Err: fmt.Errorf("read size %q: it is not a disk size", c.Size), Next: "write --size 8GiB"}
 	}
-	suite, ok := strings.CutPrefix(c.Reference, "debian:")
+	d, ok, err := image.ParseDistribution(c.Reference)
 	if !ok {
-		return &ExitError{Code: BadInput, Err: fmt.Errorf("build base %q: only Debian is built here", c.Reference), Next: "write debian:bookworm, or use base pull for a disk that exists"}
+		return &ExitError{Code: BadInput, Err: fmt.Errorf("build base %q: only Debian and Ubuntu are built here", c.Reference), Next: "write debian:bookworm or ubuntu:noble, or use base pull for a disk that exists"}
+	}
+	if err != nil {
+		return &ExitError{Code: BadInput, Err: fmt.Errorf("build base: %w", err)}
 	}
 	if err := base.BuildPreflight(); err != nil {
 		return &ExitError{Code: BadMachine, Err: err}
 	}
 
-	wanted := base.Debian{Suite: suite, Mirror: c.Mirror, Size: int64(bytes)}
+	wanted := base.Distribution{Distribution: d, Mirror: c.Mirror, Size: int64(bytes)}
 	return makeBase(ctx, env, func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Build(ctx, wanted) })
 }
 

@@ -12,8 +12,8 @@ func fields() []field {
 		}, func(r *Recipe) *string { return &r.Name }),
 		text(field{
 			name: "base", example: "debian:bookworm", check: checkBase, identifies: true, digest: digestBase,
-			flag: "BASE", help: "Base disk: debian:SUITE, a path, https://…#sha256=…, ssm:/name, ami-… or a stored base.",
-			value:  "`debian:SUITE`, a path to a `.raw` or `.qcow2` file, `https://…#sha256=…`, `ssm:/name`, `ami-…`, or the name of a stored base",
+			flag: "BASE", help: "Base disk: debian:SUITE, ubuntu:SUITE, a path, https://…#sha256=…, ssm:/name, ami-… or a stored base.",
+			value:  "`debian:SUITE` or `ubuntu:SUITE`, a path to a `.raw` or `.qcow2` file, `https://…#sha256=…`, `ssm:/name`, `ami-…`, or the name of a stored base",
 			absent: "must be given somewhere",
 		}, func(r *Recipe) *string { return &r.Base }),
 		text(field{

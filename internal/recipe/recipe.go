@@ -27,7 +27,7 @@ const MaxFile = 1 << 20
 type Recipe struct {
 	File         string // as given to Load; "" for flags alone
 	Name         string
-	Base         string // ssm:/name, debian:SUITE, https://…#sha256=…, ami-…, a path, or the name of a stored base
+	Base         string // ssm:/name, debian:SUITE, ubuntu:SUITE, https://…#sha256=…, ami-…, a path, or the name of a stored base
 	Bootstrap    string // path or s3:// URL of a script; "" for none
 	Secrets      string // path, s3://bucket[/prefix], secretsmanager:NAME or ssm:/path; "" for none
 	GitMirrors   []string

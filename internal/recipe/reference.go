@@ -18,7 +18,6 @@ import (
 var (
 	scheme     = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*)://`)
 	bucketName = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$`)
-	suite      = regexp.MustCompile(`^[a-z][a-z0-9-]*$`)
 	sha256Hex  = regexp.MustCompile(`^sha256=[0-9a-f]{64}$`)
 	storedBase = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	scpURL     = regexp.MustCompile(`^(?:[A-Za-z0-9._-]+@)?[A-Za-z0-9.-]+:[^ ]+$`)
@@ -26,7 +25,7 @@ var (
 	hostForm   = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+/`)
 )
 
-const diskForms = "write debian:SUITE, a path to a .raw or .qcow2 file, https://…#sha256=…, ssm:/name, ami-… or the name of a stored base"
+const diskForms = "write debian:SUITE or ubuntu:SUITE, a path to a .raw or .qcow2 file, https://…#sha256=…, ssm:/name, ami-… or the name of a stored base"
 
 func checkBase(v value) (string, *fault) {
 	text := v.text
@@ -38,28 +37,42 @@ func checkBase(v value) (string, *fault) {
 		return checkBaseURL(v)
 	case kind == "ssm":
 		return text, parameterFault(finding.RecipeBase, rest)
-	case kind == "debian" && suite.MatchString(rest):
-		return text, nil
-
-	case kind == "debian":
-		wrong.message = fmt.Sprintf("%q is no Debian suite", rest)
-		wrong.right = "write debian:bookworm"
+	case slices.Contains(image.Vendors(), kind) && kind != text:
+		return checkDistribution(text)
 	case image.IsAMI(text):
 		return text, nil
 
 	case strings.HasPrefix(text, "ami-") && !isPath(text):
-		wrong.message = fmt.Sprintf("%q is no AMI ID", text)
+		wrong.message = fmt.Sprintf("%q is not an AMI ID", text)
 		wrong.right = "write ami- and 8 or 17 digits of 0-9 a-f"
 	case isPath(text):
 		return checkFile(v, false)
 
 	case storedBase.MatchString(text):
 		return text, nil
-	case strings.EqualFold(kind, "debian") || strings.EqualFold(kind, "ssm"):
+	case slices.Contains(append(image.Vendors(), "ssm"), strings.ToLower(kind)):
 		wrong.right = "write " + strings.ToLower(kind) + ":" + rest
 	}
 
 	return "", wrong
+}
+
+// checkDistribution takes a suite that is known, and one that resembles none: an archive may have suites of its own.
+func checkDistribution(text string) (string, *fault) {
+	d, _, err := image.ParseDistribution(text)
+	if wrong := (*image.NameError)(nil); errors.As(err, &wrong) {
+		return "", &fault{code: finding.RecipeBase, message: wrong.Message, right: wrong.Right}
+	}
+
+	known := image.Suites(d.Vendor)
+	near := finding.Nearest(d.Suite, known)
+	if near == "" || slices.Contains(known, d.Suite) {
+		return text, nil
+	}
+	return "", &fault{
+		code: finding.RecipeBase, message: fmt.Sprintf("%s does not have a suite %q", d.Vendor, d.Suite),
+		right: fmt.Sprintf("did you mean %s:%s?", d.Vendor, near),
+	}
 }
 
 // isPath tells a path from a name.
@@ -83,7 +96,7 @@ func checkBaseURL(v value) (string, *fault) {
 		wrong.message = "the checksum is missing"
 		wrong.right = "add #sha256= and the 64 digits of the file's SHA-256"
 	case !sha256Hex.MatchString(parsed.Fragment):
-		wrong.message = "the checksum is no SHA-256"
+		wrong.message = "the checksum is not a SHA-256"
 		wrong.right = "write #sha256= and 64 digits of 0-9 a-f"
 		wrong.offset = strings.LastIndex(v.text, "#")
 		wrong.length = len(v.text) - wrong.offset

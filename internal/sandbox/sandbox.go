@@ -1,8 +1,9 @@
 // Package sandbox is the contract of a disk brought up so that commands can run in it as root.
 //
-// A Machine may be a container on the mounted disk (sandbox/nspawn) or a booted virtual machine (sandbox/qemu);
-// sandboxtest is the suite that every Machine passes. A Machine knows nothing of component documents: whoever uses
-// it shares files with it and runs commands. Nothing that a Machine adds for its own sake stays on the disk.
+// The one Machine so far is a container on the mounted disk (sandbox/nspawn); sandbox/qemu only boots a disk, runs no
+// commands and is not a Machine. sandboxtest is the suite that every Machine passes. A Machine knows nothing of
+// component documents: its callers share files with it and run commands. Nothing that a Machine adds for its own sake
+// stays on the disk.
 package sandbox
 
 import (
@@ -17,11 +18,11 @@ type Machine interface {
 	// daemons included. A command that ends with a status other than 0 yields an ExitError. Cancelling ctx kills
 	// the command and all its children; the error then wraps the context's cause.
 	Run(ctx context.Context, cmd Command) error
-	// Reboot starts the machine anew: what lives in memory on a real machine (processes, /run, /tmp) is gone,
-	// what was shared with it is still there.
+	// Reboot restarts the machine: what lives in memory on a real machine (processes, /run, /tmp) is gone, what was
+	// shared with it is still there.
 	Reboot(ctx context.Context) error
 	// Stop ends every process, discards the filesystem's free space, unmounts the disk and lets go of it. After
-	// Stop nobody has the disk open and what was deleted in it is holes. Stop may be called more than once.
+	// Stop no process has the disk open, and what was deleted in it is holes. Stop may be called more than once.
 	Stop(ctx context.Context) error
 }
 

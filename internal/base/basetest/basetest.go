@@ -31,7 +31,7 @@ func Debian(tb testing.TB) image.Base {
 		tb.Fatal(err)
 	}
 
-	wanted := base.Debian{Suite: "bookworm"}
+	wanted := base.Distribution{Distribution: image.Distribution{Vendor: "debian", Suite: "bookworm"}}
 	shelf := filepath.Join(cache, "image-builder", "test-bases")
 	if err := os.MkdirAll(shelf, 0o700); err != nil {
 		tb.Fatal(err)
@@ -42,7 +42,7 @@ func Debian(tb testing.TB) image.Base {
 	if found, err := read(home); err == nil {
 		return found
 	}
-	tb.Logf("building %s in %s, about a minute", wanted.Name(), home)
+	tb.Logf("building %s in %s, about a minute", wanted, home)
 
 	return build(tb, wanted, home)
 }
@@ -84,7 +84,7 @@ func read(home string) (image.Base, error) {
 }
 
 // build builds beside home and moves the result there when it is whole.
-func build(tb testing.TB, wanted base.Debian, home string) image.Base {
+func build(tb testing.TB, wanted base.Distribution, home string) image.Base {
 	tb.Helper()
 	work := home + ".part"
 	if err := errors.Join(os.RemoveAll(home), os.RemoveAll(work), os.Mkdir(work, 0o700)); err != nil {
