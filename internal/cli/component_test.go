@@ -124,7 +124,7 @@ func TestComponentRunFails(t *testing.T) {
 		{"only some phases", []string{"-d", file, "-p", "build"}, 0, "", ""},
 		{"no such phase", []string{"-d", file, "-p", "test"}, 0, "", ""},
 		{"no such document", []string{"-d", "/no/such"}, 1, "open document: open /no/such: no such file or directory", "no such file"},
-		{"by ARN", []string{"arn:aws:imagebuilder:us-west-2:123456789012:component/x/1.0.0/1"}, 1, "", "save its document to a file"},
+		{"by ARN", []string{"arn:aws:imagebuilder:us-west-2:123456789012:component/x/1.0.0/1"}, 1, "", "save the document to a file"},
 		{"a document with faults", []string{"-d", save(t, "bad.yml", strings.Replace(greeting, "ExecuteBash", "ExecuteBosh", 1))}, 1, "", "did you mean ExecuteBash?"},
 		{"no document", nil, 2, "", "name a document to run"},
 		{"config beside documents", []string{"-c", "x", "-d", file}, 2, "", "not both"},

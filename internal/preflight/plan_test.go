@@ -166,7 +166,7 @@ func TestRefusals(t *testing.T) {
 		"days that are none":          {least, Settings{"LogRetentionDays": "31"}, "--log-retention-days", "it must be 1, 3, 5, 7, 14, 30, "},
 		"a list of policies":          {least, Settings{"InstancePolicyArns": "arn:aws:iam::aws:policy/A, B"}, "--instance-policy-arns", "it must be ARNs of managed policies"},
 		"a device":                    {least, Settings{"RootDeviceName": "/dev/sdb"}, "--root-device-name", "it must be blank, /dev/xvda or /dev/sda1"},
-		"no flag's parameter":         {least, Settings{"Packages": "jq"}, "--packages", "no parameter that a flag sets"},
+		"no flag's parameter":         {least, Settings{"Packages": "jq"}, "--packages", "not a parameter that a flag sets"},
 		"a size without a device":     {least + "disk: 40GiB\n", Settings{"RootDeviceName": "", "ImageKeyArn": ""}, "recipe.yml", "RootVolumeSize and ImageKeyArn need RootDeviceName"},
 		"no document":                 {least + "components: [a.yml]\n", nil, "4:14", "a.yml:1:1: a component document has no"},
 		"a document of 64 KB":         {least + "components: [long.yml]\n", nil, "4:14", "Image Builder takes 65536"},
