@@ -56,7 +56,7 @@ func (m Maker) downloadAMI(ctx context.Context, account Account, own, work strin
 	if err != nil {
 		return err
 	}
-	defer digests.Close()
+	defer func() { _ = digests.Close() }() // it was only read
 	from, err := os.ReadFile(filepath.Join(work, clonedFrom))
 	if err != nil {
 		return fmt.Errorf("continue download: %w", err)

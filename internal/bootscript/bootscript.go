@@ -191,7 +191,7 @@ func (r *run) read(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 
 	return limited(file)
 }

@@ -16,17 +16,13 @@ func (r *run) set(name string, v value) {
 
 // assign follows NAME=value and returns what it assigns.
 func (r *run) assign(a *syntax.Assign) value {
-	text := ""
-	known := true
-
+	text, known := r.word(a.Value)
 	if a.Array != nil {
 		for _, element := range a.Array.Elems {
 			r.arithmetic(element.Index)
 			r.word(element.Value)
 		}
 		known = false
-	} else {
-		text, known = r.word(a.Value)
 	}
 
 	r.arithmetic(a.Index)

@@ -78,7 +78,7 @@ func (r *run) command(command syntax.Command) (truth, end) {
 	case *syntax.CaseClause:
 		return unknown, r.caseClause(c)
 	case *syntax.ForClause:
-		return unknown, r.forClause(c)
+		r.forClause(c)
 
 	case *syntax.WhileClause:
 		return unknown, r.whileClause(c)
@@ -241,7 +241,7 @@ func (r *run) whileClause(c *syntax.WhileClause) end {
 	return goesOn
 }
 
-func (r *run) forClause(c *syntax.ForClause) end {
+func (r *run) forClause(c *syntax.ForClause) {
 	switch loop := c.Loop.(type) {
 	case *syntax.CStyleLoop:
 		r.arithmetic(loop.Init)
@@ -264,12 +264,10 @@ func (r *run) forClause(c *syntax.ForClause) end {
 		}
 		if literal {
 			body()
-			return goesOn
+			return
 		}
 		r.either(body, nothing)
 	}
-
-	return goesOn
 }
 
 func (r *run) caseClause(c *syntax.CaseClause) end {

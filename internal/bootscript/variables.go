@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"maps"
 	"strings"
+
+	"mvdan.cc/sh/v3/syntax"
 )
 
 // presence says whether a variable is set where the script stands.
@@ -69,7 +71,7 @@ func join(a, b variables) variables {
 
 // shellSets reports whether bash itself sets a variable, or it is a positional or special parameter.
 func shellSets(name string) bool {
-	if name == "" || !(name[0] == '_' || (name[0] >= 'A' && name[0] <= 'Z') || (name[0] >= 'a' && name[0] <= 'z')) {
+	if !syntax.ValidName(name) {
 		return true
 	}
 	switch name {

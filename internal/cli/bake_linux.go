@@ -75,7 +75,7 @@ func (c *BakeCmd) failed(env *Env, img image.Image, err error) error {
 func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
 	r, found := recipe.Load(c.Recipe)
 	if r != nil {
-		found = append(found, r.Override(c.Flags.Override())...)
+		found = append(found, r.Override(c.Override())...)
 	}
 
 	if found.Errors() == 0 {

@@ -90,7 +90,7 @@ func (b *builds) list(ctx context.Context) ([]imagepipeline.Image, error) {
 }
 
 // follower watches builds of the stack; nothing of them is told yet.
-func (b *builds) follower(env *Env, poll pollFlag) *imagepipeline.Follow {
+func (b *builds) follower(poll pollFlag) *imagepipeline.Follow {
 	return &imagepipeline.Follow{
 		Images: b.images, Workflows: b.images, Logs: b.logs, Group: b.stack.Outputs["ImageLogs"],
 		Wait: patience.Sleep, Pace: poll.Poll,

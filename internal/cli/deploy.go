@@ -77,7 +77,7 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 func (c *DeployCmd) wanted(env *Env) (name string, wanted preflight.Wanted, err error) {
 	r, found := recipe.Load(c.Recipe)
 	if r != nil {
-		found = append(found, r.Override(c.Flags.Override())...)
+		found = append(found, r.Override(c.Override())...)
 	}
 
 	if found.Errors() == 0 {

@@ -92,8 +92,8 @@ func fitText(result checked) string {
 	var text strings.Builder
 	for _, one := range result.Stacks {
 		name := harmless(one.Name)
-		if one.Verdict.Stack != "" && one.Verdict.Stack != one.Name {
-			name += " (" + harmless(one.Verdict.Stack) + ")"
+		if one.Stack != "" && one.Stack != one.Name {
+			name += " (" + harmless(one.Stack) + ")"
 		}
 
 		answer := "fits"
@@ -123,8 +123,8 @@ func (c *ImageCheckCmd) open(ctx context.Context, env *Env, use func(fit.Image) 
 		if err != nil {
 			return fmt.Errorf("open image: %w", err)
 		}
-		defer tree.Close()
-		arch, _ := base.Architecture(tree) // a tree without programs has none, and nothing to compare
+		defer func() { _ = tree.Close() }() // it was only read
+		arch, _ := base.Architecture(tree)  // a tree without programs has none, and nothing to compare
 		return use(fit.Image{Tree: tree.FS(), Arch: arch})
 	}
 

@@ -132,7 +132,7 @@ func (e *Env) datedLine(line imagepipeline.Line) error {
 
 // follow prints lines until the build has ended, and then how.
 func (c *LogsCmd) follow(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
-	follower := b.follower(env, c.pollFlag)
+	follower := b.follower(c.pollFlag)
 	follower.Line = env.logLine
 	build, err := follower.Run(ctx, image.ARN)
 	if err == nil && !env.JSON {

@@ -124,7 +124,7 @@ type followed struct {
 func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
 	watch := newWatcher(env)
 	defer watch.Close()
-	follower := b.follower(env, c.pollFlag)
+	follower := b.follower(c.pollFlag)
 	follower.Report = watch.Report
 	build, err := follower.Run(ctx, image.ARN)
 	if err != nil {

@@ -18,8 +18,8 @@ func benchDisk(b *testing.B) (path, dir string) {
 
 	if root := os.Getenv("BENCH_DIR"); root != "" {
 		var err error
-		dir, err = os.MkdirTemp(root, "bench")
-		if err != nil { //nolint:usetesting // the filesystem is the point
+		dir, err = os.MkdirTemp(root, "bench") //nolint:usetesting // the filesystem is the point
+		if err != nil {
 			b.Fatal(err)
 		}
 		b.Cleanup(func() { os.RemoveAll(dir) })

@@ -111,7 +111,7 @@ func goModule(tree fs.FS, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 
 	reader, seekable := file.(io.ReaderAt)
 	if !seekable {

@@ -5,4 +5,6 @@ package mountns
 import "errors"
 
 // Enter says that only Linux has mount namespaces.
-func Enter() error { return errors.New("enter private mounts: disks are attached and mounted on Linux only") }
+func Enter() error {
+	return errors.New("enter private mounts: disks are attached and mounted on Linux only")
+}

@@ -68,7 +68,7 @@ func (p Publisher) compare(ctx context.Context, img image.Image, parent *snapsho
 	if err != nil {
 		return err
 	}
-	defer digests.Close()
+	defer func() { _ = digests.Close() }() // it was only read
 
 	found, err := snapshot.Comparison{Disk: file, Parent: parent, Digests: digests, Known: true}.Changes(ctx)
 	if err != nil {

@@ -218,5 +218,4 @@ func TestNameThatIsTaken(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "choose another name") {
 		t.Fatal(err)
 	}
-
 }

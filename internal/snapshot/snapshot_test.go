@@ -203,8 +203,10 @@ func (a account) storm(random *rand.Rand) {
 	})
 	for _, operation := range []string{"StartSnapshot", "PutSnapshotBlock", "CompleteSnapshot", "GetSnapshotBlock", "ListSnapshotBlocks"} {
 		for _, fault := range []wire.Fault{
-			{Code: "RequestThrottledException", Message: "slower"}, {Code: "InternalServerException", Message: "trouble", Status: 500},
-			{Code: "ThrottlingException", Message: "Rate exceeded"}, wire.Cut, wire.CutLate,
+			{Code: "RequestThrottledException", Message: "slower"},
+			{Code: "InternalServerException", Message: "trouble", Status: 500},
+			{Code: "ThrottlingException", Message: "Rate exceeded"},
+			wire.Cut, wire.CutLate,
 		} {
 			a.Fail("ebs", operation, fault, random.IntN(2))
 		}

@@ -56,7 +56,7 @@ func documented(in component.Inputs) error {
 	literal := withoutReferences(source)
 
 	switch star := strings.IndexByte(literal, '*'); {
-	case star >= 0 && !(strings.HasSuffix(literal, "/*") && star == len(literal)-1):
+	case star >= 0 && (!strings.HasSuffix(literal, "/*") || star != len(literal)-1):
 		return component.Fault{
 			Field: "source", Warning: true, Message: `"*" stands elsewhere than in a last "/*": what the service does with that is not documented`,
 			Right: `end a prefix in "/*", or name one object`,

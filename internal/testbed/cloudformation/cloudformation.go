@@ -55,6 +55,7 @@ const (
 	working  = "WORK" // on a change set
 )
 
+// New returns the service without a stack; objects reads a template from a bucket.
 func New(peers *wire.Server, data string, objects func(bucket, key string) ([]byte, error)) *Service {
 	c := &Service{peers: peers, objects: objects, schemas: &schemas{data: data}, hooks: map[hookKey][]func(Resource) error{}, numbers: map[string]int{}}
 	c.register()

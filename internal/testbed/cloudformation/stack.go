@@ -51,6 +51,7 @@ func (c *Service) newStack(name string) *stack {
 	return s
 }
 
+// StackKind is the type of a stack in its own events.
 const StackKind = "AWS::CloudFormation::Stack"
 
 // turn brings the stack into a status, with the event that tells of it.

@@ -39,8 +39,9 @@ const (
 	blockSize    = 512 << 10
 	mostPending  = 100 // snapshots that may be pending at once
 	blocksPerGiB = 1 << 30 / blockSize
-	Key          = "arn:aws:kms:eu-central-1:123456789012:key/0123abcd-45ef-67ab-89cd-0123456789ab"
-	notFound     = "SNAPSHOT_NOT_FOUND"
+	// Key is the KMS key of the account for EBS.
+	Key      = "arn:aws:kms:eu-central-1:123456789012:key/0123abcd-45ef-67ab-89cd-0123456789ab"
+	notFound = "SNAPSHOT_NOT_FOUND"
 )
 
 type blockDigest = [sha256.Size]byte
@@ -72,6 +73,7 @@ type Snapshot struct {
 	finish  int // looks until it is completed; -1: CompleteSnapshot was not called
 }
 
+// New returns the service without a snapshot; file keeps the blocks.
 func New(where wire.Home, file *os.File) *Service {
 	return &Service{
 		Home: where, snapshots: map[string]*Snapshot{}, blocks: map[blockDigest]int64{}, file: file, quotas: map[string]*quota{},

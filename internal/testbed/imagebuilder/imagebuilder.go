@@ -90,6 +90,7 @@ type Image struct {
 	Scheduled bool
 }
 
+// New returns the service without a pipeline.
 func New(where wire.Home, ec2 *ec2.Service, ssm *ssm.Service, logs *logs.Service) *Service {
 	return &Service{
 		Home: where, ec2: ec2, ssm: ssm, logs: logs,
@@ -191,6 +192,7 @@ func (b *Service) Image(arn string) (Image, bool) {
 	return all[i], true
 }
 
+// Uuid returns the next of the IDs that begin with prefix.
 func (b *Service) Uuid(prefix string) string {
 	b.serial++
 	return wire.UUID(prefix, fmt.Sprint(b.serial))

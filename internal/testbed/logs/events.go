@@ -30,6 +30,7 @@ type Place struct {
 	At, Tries int
 }
 
+// Token is the place as a page token has it.
 func (p Place) Token() string {
 	direction := "b"
 	if p.Forward {

@@ -44,6 +44,7 @@ type logEvent struct {
 	message   string
 }
 
+// New returns the service without a log group.
 func New(where wire.Home) *Service { return &Service{Home: where} }
 
 // Model names the model.
@@ -129,6 +130,7 @@ func (l *Service) Lines(group, stream string) []string {
 	return lines
 }
 
+// Group returns the log group of a name, nil if there is none.
 func (l *Service) Group(name string) *logGroup {
 	i := slices.IndexFunc(l.Groups, func(g *logGroup) bool { return g.name == name })
 	if i < 0 {

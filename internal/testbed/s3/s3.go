@@ -28,6 +28,7 @@ type Service struct {
 	owners map[string]string // of buckets that are another account's
 }
 
+// New returns the service without a bucket.
 func New(server *wire.Server) *Service {
 	store := s3mem.New()
 	return &Service{server: server, store: store, handler: gofakes3.New(store).Server(), owners: map[string]string{}}

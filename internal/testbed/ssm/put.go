@@ -14,6 +14,7 @@ func invalidParameter(format string, args ...any) error {
 	return wire.Fault{Code: "ValidationException", Message: fmt.Sprintf(format, args...)}
 }
 
+// PutParameter writes a parameter.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html
 func (s *Service) PutParameter(call wire.Call) (wire.Values, error) {
 	s.mu.Lock()

@@ -45,6 +45,7 @@ type parameter struct {
 	pending  []Parameter // written, not validated: each look at the parameter settles one
 }
 
+// New returns the service without a parameter.
 func New(where wire.Home, ec2 *ec2.Service) *Service {
 	return &Service{Home: where, ec2: ec2, parameters: map[string]*parameter{}}
 }

@@ -60,6 +60,7 @@ func FindModels(python string) (string, error) {
 // models keeps what was read, by file: a model takes long to read, and never changes.
 var models sync.Map
 
+// LoadModel reads the newest model of a service below botocore's data directory.
 func LoadModel(data, service string) (*model, error) {
 	versions, err := filepath.Glob(filepath.Join(data, service, "*", "service-2.json.gz"))
 	if err != nil {

@@ -92,6 +92,7 @@ func (c *Server) Violations() []string {
 	return found
 }
 
+// Violate notes that a request or an answer breaks the service's model.
 func (c *Server) Violate(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,6 +106,7 @@ func (c *Server) Calls(service, operation string) int {
 	return c.calls[service+"."+operation]
 }
 
+// Count notes a call of an operation.
 func (c *Server) Count(service, operation string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -118,6 +118,7 @@ func With(in Values, name string, value any) Values {
 	return out
 }
 
+// SortedKeys are the keys of a map in order.
 func SortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // Tags writes tags as the lists of Key and Value that EC2 and EBS have, in the order of the keys.
