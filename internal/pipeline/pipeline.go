@@ -1,7 +1,10 @@
+//go:build linux
+
 // Package pipeline is the one place that knows the order of things. Of a bake: what the recipe names is read, the base is
 // resolved, the disk is baked, the image is stored. Of a deploy: the stack is assessed, checks are made, a change set is
-// prepared, shown, agreed to and executed. Of a publication: the AMI, the output parameter, the message. Every stage does its own work; this package only passes values from one to the next. It prints nothing and
-// decides nothing that a stage could.
+// prepared, shown, agreed to and executed. Of a publication: the AMI, the output parameter, the message. Every stage does
+// its own work; this package only passes values from one to the next. It prints nothing and decides nothing that a stage
+// could.
 package pipeline
 
 import (

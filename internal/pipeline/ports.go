@@ -5,7 +5,6 @@ import (
 
 	"image-builder/internal/image"
 	"image-builder/internal/preflight"
-	"image-builder/internal/publish"
 	"image-builder/internal/secret"
 	"image-builder/internal/stack"
 )
@@ -51,12 +50,6 @@ type Identities interface {
 // Checks checks what a stack will rely on. Satisfied by *preflight.Checks.
 type Checks interface {
 	Run(ctx context.Context, caller preflight.Identity, wanted preflight.Wanted, existing stack.Stack) ([]preflight.Result, preflight.Wanted, error)
-}
-
-// Publisher makes an AMI of an image. Satisfied by publish.Publisher.
-type Publisher interface {
-	// AMI returns when the AMI is available.
-	AMI(ctx context.Context, r publish.Request) (image.Published, error)
 }
 
 // OutputParameters are the account's parameters. Satisfied by aws.Parameters.

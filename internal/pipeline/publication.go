@@ -1,3 +1,5 @@
+//go:build linux
+
 package pipeline
 
 import (
@@ -90,4 +92,10 @@ func (p Publication) name(ctx context.Context, parameter, ami string) error {
 		}
 		return patience.Answer{Done: there.Value == ami, State: there.Value}, err
 	})
+}
+
+// Publisher makes an AMI of an image. Satisfied by publish.Publisher.
+type Publisher interface {
+	// AMI returns when the AMI is available.
+	AMI(ctx context.Context, r publish.Request) (image.Published, error)
 }
