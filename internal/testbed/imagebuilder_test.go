@@ -227,7 +227,7 @@ func TestScheduleIsSwitchedOffAfterFailures(t *testing.T) {
 		c.ImageBuilder.Finish(start())
 	}
 	scheduled := func() string { return c.ImageBuilder.RunScheduled(pipeline) }
-	byHand := func() string { return started(t, c.builder(), pipeline, c.ImageBuilder.Uuid("")) }
+	byHand := func() string { return started(t, c.builder(), pipeline, c.ImageBuilder.UUID("")) }
 	fail(scheduled)
 	fail(byHand) // does not count
 

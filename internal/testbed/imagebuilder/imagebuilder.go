@@ -132,7 +132,7 @@ func (b *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 		if err != nil {
 			return nil, err
 		}
-		return wire.With(out, "requestId", b.Uuid("")), nil
+		return wire.With(out, "requestId", b.UUID("")), nil
 	}
 }
 
@@ -192,8 +192,8 @@ func (b *Service) Image(arn string) (Image, bool) {
 	return all[i], true
 }
 
-// Uuid returns the next of the IDs that begin with prefix.
-func (b *Service) Uuid(prefix string) string {
+// UUID returns the next of the IDs that begin with prefix.
+func (b *Service) UUID(prefix string) string {
 	b.serial++
 	return wire.UUID(prefix, fmt.Sprint(b.serial))
 }

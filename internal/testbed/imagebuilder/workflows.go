@@ -53,9 +53,9 @@ func (w *workflow) arn(a wire.Home) string {
 func (r *build) current() *workflow { return r.Workflows[len(r.Workflows)-1] }
 
 func (b *Service) startWorkflow(r *build, kind string, steps [][2]string) {
-	w := &workflow{id: b.Uuid("wf-"), Kind: kind, name: strings.ToLower(kind) + "-image", status: "RUNNING", start: b.Now()}
+	w := &workflow{id: b.UUID("wf-"), Kind: kind, name: strings.ToLower(kind) + "-image", status: "RUNNING", start: b.Now()}
 	for _, s := range steps {
-		w.steps = append(w.steps, &step{id: b.Uuid("step-"), name: s[0], action: s[1], status: "PENDING", inputs: inputs(steps[0][0], s[1])})
+		w.steps = append(w.steps, &step{id: b.UUID("step-"), name: s[0], action: s[1], status: "PENDING", inputs: inputs(steps[0][0], s[1])})
 	}
 	r.Workflows = append(r.Workflows, w)
 	b.log(r, "Started %s workflow %s", kind, w.arn(b.Home))
@@ -234,7 +234,7 @@ func (b *Service) failIntegration(r *build, step, message string) {
 		there["imageConfigurationStep"] = step
 	}
 	all := "In region '" + b.Region + "' - '" + message + "'"
-	reason := fmt.Sprintf("%s failed with JobId '%s', status = 'Failed' for ARN '%s'. %s", stage, b.Uuid(""), r.arn, all)
+	reason := fmt.Sprintf("%s failed with JobId '%s', status = 'Failed' for ARN '%s'. %s", stage, b.UUID(""), r.arn, all)
 	b.fail(r, cmp.Or(r.script.Reason, reason), wire.Values{
 		"imageStatus": r.status, "distributionFailure": wire.Values{"errorMessage": all, "regionFailures": []any{there}},
 	})
