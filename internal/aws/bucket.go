@@ -14,7 +14,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// CheckBucket tells whether a bucket is there and is the owner's. One that is not there is a fs.ErrNotExist, one of
+// CheckBucket reports whether a bucket is there and is the owner's. One that is not there is a fs.ErrNotExist, one of
 // another account, or that these credentials may not see, a fs.ErrPermission.
 func (s *S3) CheckBucket(ctx context.Context, bucket, owner string) error {
 	err := s.in(ctx, bucket, func(client *s3.Client) error {
@@ -72,7 +72,7 @@ func (s *S3) Withdraw(ctx context.Context, bucket, owner string, keys []string) 
 	return s.explain(ctx, "remove bucket "+bucket, err)
 }
 
-// Has tells whether an object is there.
+// Has reports whether an object is there.
 func (s *S3) Has(ctx context.Context, bucket, key, owner string) (bool, error) {
 	err := s.in(ctx, bucket, func(client *s3.Client) error {
 		_, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)})

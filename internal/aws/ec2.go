@@ -82,7 +82,7 @@ func (e *EC2) explain(ctx context.Context, what string, err error) error {
 	return e.Session.explain(ctx, what, err)
 }
 
-// absent tells whether EC2 says that there is no such thing. Of an AMI that is not shared it says that in its own way.
+// absent reports whether EC2 says that there is no such thing. Of an AMI that is not shared it says that in its own way.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 func absent(code, message string) bool {
 	_, why, _ := strings.Cut(code, ".")

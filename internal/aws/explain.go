@@ -56,7 +56,7 @@ func (e *callError) Class() fault.Class { return fault.AWSRefused }
 // Hint says what to do about it, which Error ends with; "" if that is not known.
 func (e *callError) Hint() string { return e.next }
 
-// Passing tells whether the same call may be answered in a while: it was throttled, the connection broke, or AWS had
+// Passing reports whether the same call may be answered in a while: it was throttled, the connection broke, or AWS had
 // trouble of its own.
 func (e *callError) Passing() bool {
 	var exceeded *retry.MaxAttemptsError

@@ -163,7 +163,7 @@ func (s *S3) client(ctx context.Context, bucket string) (*s3.Client, error) {
 	return s.clients[region], nil
 }
 
-// ownEndpoint tells whether S3 is asked elsewhere than at AWS.
+// ownEndpoint reports whether S3 is asked elsewhere than at AWS.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 func ownEndpoint() bool {
 	return os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""

@@ -171,7 +171,7 @@ func hasLoader(f *os.File, p disk.Partition) (found bool) {
 	return false
 }
 
-// hasBootCode tells whether the first sector begins with x86 code: a short or near jump, as every loader's does, or
+// hasBootCode reports whether the first sector begins with x86 code: a short or near jump, as every loader's does, or
 // anything but zeroes.
 func hasBootCode(f *os.File) bool {
 	sector := make([]byte, 440)

@@ -18,7 +18,7 @@ type Env struct {
 	DataDir string
 	// JSON asks for one JSON object on stdout.
 	JSON bool
-	// Terminal tells whether stderr is a terminal: live output there, plain lines otherwise.
+	// Terminal reports whether stderr is a terminal: live output there, plain lines otherwise.
 	Terminal bool
 	Now      func() time.Time
 }

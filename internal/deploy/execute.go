@@ -74,7 +74,7 @@ func (d *Deploy) clear(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// execute starts what the change set says. If the answer was lost, the change set tells whether it has begun.
+// execute starts what the change set says. If the answer was lost, the change set reports whether it has begun.
 func (d *Deploy) execute(ctx context.Context, p *Plan) error {
 	err := d.Stacks.ExecuteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID, uuid.NewString())
 	if err == nil {

@@ -96,7 +96,7 @@ func (f *follower) look(ctx context.Context, id, since string) (stack.Stack, []s
 	return now, fresh, nil
 }
 
-// ended tells whether the operation has come to its end: its events say so, and the stack does. Right after it was
+// ended reports whether the operation has come to its end: its events say so, and the stack does. Right after it was
 // asked for, the stack may still stand as before.
 func ended(now stack.Stack, events []stack.Event) bool {
 	return !now.Status.Busy() && slices.ContainsFunc(events, func(e stack.Event) bool { return e.OfStack() && e.Status == now.Status })

@@ -111,7 +111,7 @@ func (l *loop) release(ctx context.Context) error {
 	return nil
 }
 
-// detached tells whether the device no longer shows what it was attached to.
+// detached reports whether the device no longer shows what it was attached to.
 func (l *loop) detached() (bool, error) {
 	device, err := os.Open(l.device.Name())
 	if err != nil {

@@ -88,7 +88,7 @@ func search(f *os.File, list []Partition) (Partition, error) {
 	return Partition{}, &Unusable{Path: f.Name(), Reason: reason}
 }
 
-// hasSystem tells whether p holds an operating system's tree.
+// hasSystem reports whether p holds an operating system's tree.
 func hasSystem(f *os.File, p Partition) (found bool, err error) {
 	err = inspect(f, p, func(tree *os.Root) error {
 		_, err := tree.Stat("etc/os-release")

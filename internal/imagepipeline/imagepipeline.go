@@ -48,7 +48,7 @@ const (
 	Cancelled State = "CANCELLED"
 )
 
-// Building tells whether a build is under way.
+// Building reports whether a build is under way.
 func (s State) Building() bool {
 	switch s {
 	case "PENDING", "CREATING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING":

@@ -186,7 +186,7 @@ var outcomes = map[StepStatus]progress.Status{
 	StepCompleted: progress.Success, StepFailed: progress.Failed, StepSkipped: progress.Skipped, StepCancelled: "cancelled",
 }
 
-// over tells whether a step has ended.
+// over reports whether a step has ended.
 func (s Step) over() bool { return outcomes[s.Status] != "" }
 
 // named is a step as progress names it.
@@ -196,7 +196,7 @@ func named(flow Workflow, step Step) *progress.Step {
 	}
 }
 
-// first tells whether something is told for the first time.
+// first reports whether something is told for the first time.
 func (w *watch) first(word, id string) bool {
 	key := word + " " + id
 	if w.told[key] {

@@ -108,7 +108,7 @@ func (c *Checks) instanceType(ctx context.Context, q asked, ami *image.AMI) Resu
 	return Result{"instance type", Failed, fmt.Sprintf("%s is %s, the base AMI is %s", name, has, ami.Arch), fmt.Sprintf("--instance-type %s fits, or take an AMI of the other architecture: image-builder base resolve --arch", suggestion)}
 }
 
-// needsDevice tells whether the template must be told the root device: the rule RootVolume.
+// needsDevice reports whether the template must be told the root device: the rule RootVolume.
 func needsDevice(q asked) bool {
 	return q.value("RootVolumeSize") != "0" || q.value("ImageKeyArn") != ""
 }

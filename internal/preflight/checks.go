@@ -144,7 +144,7 @@ func (q asked) after(w Wanted) values {
 	}
 }
 
-// given tells whether somebody said the value of a parameter in the recipe or by a flag.
+// given reports whether somebody said the value of a parameter in the recipe or by a flag.
 func (q asked) given(name string) bool {
 	_, ok := q.wanted.Parameters[name]
 	return ok

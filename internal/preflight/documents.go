@@ -94,7 +94,7 @@ func (p *planner) components() {
 	p.found = append(p.found, p.wanted.compose()...)
 }
 
-// asItIs tells whether a document need not be read to be passed on.
+// asItIs reports whether a document need not be read to be passed on.
 func (d document) asItIs() bool { return d.url != "" && len(d.parameters) == 0 }
 
 // compose makes uploads of documents that were all read.

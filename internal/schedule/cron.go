@@ -270,7 +270,7 @@ func (k kind) example() string {
 	return text + ", with , - * " + strings.Join(strings.Split(k.special, ""), " ")
 }
 
-// possible tells whether any day of the calendar matches.
+// possible reports whether any day of the calendar matches.
 func (c *cron) possible() bool {
 	for year := 1970; year <= 2199; year++ {
 		if !c.years.has(year - 1970) {

@@ -16,7 +16,7 @@ func FirstFailure(events []Event) (Event, bool) {
 	return Event{}, false
 }
 
-// cascade tells whether a resource was only given up because of another, or stands for the stack as a whole.
+// cascade reports whether a resource was only given up because of another, or stands for the stack as a whole.
 func cascade(e Event) bool {
 	return e.OfStack() || e.Cancelled()
 }
@@ -32,7 +32,7 @@ func (e Event) Why() string {
 	return traced.ReplaceAllString(wrapped.ReplaceAllString(e.Reason, "$1"), "$1")
 }
 
-// Cancelled tells whether a resource was given up only because another had failed.
+// Cancelled reports whether a resource was given up only because another had failed.
 func (e Event) Cancelled() bool {
 	return strings.HasPrefix(e.Reason, "Resource creation cancelled") || strings.HasPrefix(e.Reason, "Resource update cancelled")
 }

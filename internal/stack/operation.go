@@ -5,12 +5,12 @@ import (
 	"slices"
 )
 
-// OfStack tells whether an event is of the stack itself and not of a resource.
+// OfStack reports whether an event is of the stack itself and not of a resource.
 func (e Event) OfStack() bool {
 	return e.Type == "AWS::CloudFormation::Stack" && nameIn(e.PhysicalID) == e.LogicalID
 }
 
-// Begins tells whether an operation on the stack starts with the event. A rollback belongs to what it undoes, unless
+// Begins reports whether an operation on the stack starts with the event. A rollback belongs to what it undoes, unless
 // somebody asked for it.
 func (e Event) Begins() bool {
 	if !e.OfStack() {

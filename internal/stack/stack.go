@@ -23,7 +23,7 @@ type Stack struct {
 	Updated     time.Time         `json:"updated,omitzero"` // when the last update began
 }
 
-// Ours tells whether the stack was made from this project's template, by its description.
+// Ours reports whether the stack was made from this project's template, by its description.
 func (s Stack) Ours() bool { return strings.HasPrefix(s.Description, "image-builder: ") }
 
 // ChangeSet is what an operation would change.

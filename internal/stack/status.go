@@ -19,17 +19,17 @@ const (
 	DeleteFailed         Status = "DELETE_FAILED"
 )
 
-// Busy tells whether an operation is under way.
+// Busy reports whether an operation is under way.
 func (s Status) Busy() bool {
 	return strings.HasSuffix(string(s), "_IN_PROGRESS") && s != ReviewInProgress
 }
 
-// Failed tells whether something went wrong, rollbacks included.
+// Failed reports whether something went wrong, rollbacks included.
 func (s Status) Failed() bool {
 	return strings.HasSuffix(string(s), "_FAILED") || strings.Contains(string(s), "ROLLBACK")
 }
 
-// Dead tells whether the stack holds nothing that works, so that it must be deleted before a stack of its name can be
+// Dead reports whether the stack holds nothing that works, so that it must be deleted before a stack of its name can be
 // created.
 func (s Status) Dead() bool {
 	switch s {

@@ -57,7 +57,7 @@ func (c Change) Subject() string { return Noun(c.Type) + " " + c.LogicalID }
 // Subject names the resource of an event for people.
 func (e Event) Subject() string { return Noun(e.Type) + " " + e.LogicalID }
 
-// Replaced tells whether the resource is made anew and the old one deleted. One that may be is not among them.
+// Replaced reports whether the resource is made anew and the old one deleted. One that may be is not among them.
 func (c Change) Replaced() bool { return c.Action == "Modify" && c.Replacement == "True" }
 
 // Group is what happens to resources, and to which.

@@ -181,7 +181,7 @@ func TestUpdateThatIsCancelled(t *testing.T) {
 	}
 }
 
-// keeps tells whether a parameter that says so keeps the value that the stack has.
+// keeps reports whether a parameter that says so keeps the value that the stack has.
 func keeps(t *testing.T, c *Cloud) bool {
 	t.Helper()
 	if _, err := c.CloudFormation.Put(cloudformationtest.Stack{Name: "s", Template: simpleTemplate, Parameters: map[string]string{"TopicName": "chosen"}, Status: "CREATE_COMPLETE"}); err != nil {

@@ -90,7 +90,7 @@ func TestDefectsOfOthersAreImpossible(t *testing.T) {
 }
 
 // valueAt reads a value of a template's section, or of a resource as its service would receive it; the place "refused"
-// tells whether the stack is.
+// reports whether the stack is.
 func valueAt(t *testing.T, text []byte, given map[string]string, place string) any {
 	t.Helper()
 	parsed := parse(t, text)

@@ -240,7 +240,7 @@ func machines(t intrinsic.Template) []string {
 	return faults
 }
 
-// numbers tells whether there is anything but text at any depth.
+// numbers reports whether there is anything but text at any depth.
 func numbers(v any) bool {
 	switch v := v.(type) {
 	case string:

@@ -68,7 +68,7 @@ func (m *memory) write(command sandbox.Command) error {
 	return errors.Join(os.WriteFile(m.command(), []byte(text), 0o600), m.give(m.command()))
 }
 
-// began tells whether the machine's shell took the command.
+// began reports whether the machine's shell took the command.
 func (m *memory) began() bool {
 	info, err := os.Lstat(m.command())
 	return err != nil || info.Size() == 0

@@ -76,7 +76,7 @@ func userNamespace(ctx context.Context) (*os.File, error) {
 	return users, err
 }
 
-// mappable tells whether the filesystem at path can be idmapped.
+// mappable reports whether the filesystem at path can be idmapped.
 func mappable(users *os.File, path string) (ok bool, err error) {
 	tree, err := unix.OpenTree(unix.AT_FDCWD, path, unix.OPEN_TREE_CLONE|unix.OPEN_TREE_CLOEXEC)
 	if err != nil {

@@ -80,7 +80,7 @@ func (m *memory) close() error {
 	return nil
 }
 
-// resolves tells whether this machine has a resolver's file to give.
+// resolves reports whether this machine has a resolver's file to give.
 func (m *memory) resolves() bool {
 	_, err := os.Lstat(m.resolver())
 	return err == nil

@@ -34,7 +34,7 @@ func findPrograms() (p programs, err error) {
 	return p, errors.Join(errs...)
 }
 
-// Preflight tells whether this machine can run a Machine: root, the programs, and a kernel that lets it make
+// Preflight reports whether this machine can run a Machine: root, the programs, and a kernel that lets it make
 // namespaces, mounts and control groups. Its error lists everything that is missing and what to do about it.
 func Preflight(ctx context.Context) error {
 	if os.Geteuid() != 0 {
@@ -87,7 +87,7 @@ func parseVersion(text string) (int, error) {
 	return strconv.Atoi(digits)
 }
 
-// checkUserNamespaces tells whether the kernel has user namespaces to give.
+// checkUserNamespaces reports whether the kernel has user namespaces to give.
 func checkUserNamespaces() error {
 	if limit, err := os.ReadFile("/proc/sys/user/max_user_namespaces"); err != nil || strings.TrimSpace(string(limit)) == "0" {
 		return errors.New("make user namespace: the kernel has none to give: sysctl user.max_user_namespaces=1000")

@@ -38,7 +38,7 @@ func (t *tail) String() string {
 	return string(t.last)
 }
 
-// oneWriter tells whether two writers are one; writers that cannot be compared are not.
+// oneWriter reports whether two writers are one; writers that cannot be compared are not.
 func oneWriter(a, b io.Writer) bool {
 	defer func() { _ = recover() }()
 	return a != nil && a == b

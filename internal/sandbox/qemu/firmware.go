@@ -93,7 +93,7 @@ func system(arch image.Arch) (program, pkg string) {
 	return "qemu-system-x86_64", "qemu-system-x86"
 }
 
-// Preflight tells whether this machine can boot disks of an architecture; its error names what to install.
+// Preflight reports whether this machine can boot disks of an architecture; its error names what to install.
 func Preflight(arch image.Arch) error {
 	program, pkg := system(arch)
 	if _, err := exec.LookPath(program); err != nil {

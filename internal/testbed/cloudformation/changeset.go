@@ -98,7 +98,7 @@ func changeable(s *stack, kind, stackName, name string) error {
 	return nil
 }
 
-// updatable tells whether a stack of this status takes an update.
+// updatable reports whether a stack of this status takes an update.
 func updatable(status string) bool {
 	switch status {
 	case "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE":
@@ -238,7 +238,7 @@ func (c *Service) flaw(cs *changeSet) string {
 	return ""
 }
 
-// any tells whether there is anything to do: an output alone is, metadata of the template alone is not.
+// any reports whether there is anything to do: an output alone is, metadata of the template alone is not.
 func (x *delta) any() bool {
 	old, _ := x.before.Value(x.old.data.Section("Outputs"))
 	now, _ := x.after.Value(x.new.data.Section("Outputs"))

@@ -126,7 +126,7 @@ func (c *Service) plan(f failure) {
 	c.failures = append(c.failures, &f)
 }
 
-// fails tells whether a failure is planned, and uses it up.
+// fails reports whether a failure is planned, and uses it up.
 func (c *Service) fails(verb, logicalID string) (reason string, failed bool) {
 	for _, f := range c.failures {
 		if f.times > 0 && slices.Contains(f.verbs, verb) && f.logicalID == logicalID {
@@ -189,7 +189,7 @@ func invalid(format string, args ...any) wire.Fault {
 	return wire.Fault{Code: "ValidationError", Message: fmt.Sprintf(format, args...)}
 }
 
-// isARN tells whether an ID is no name.
+// isARN reports whether an ID is no name.
 func isARN(id string) bool { return strings.HasPrefix(id, "arn:") }
 
 // page cuts a list: token is the number of items before it.

@@ -236,7 +236,7 @@ func (c *Service) updates(s *stack) []*task {
 	return tasks
 }
 
-// renamed tells whether a resource changes in other ways than its properties: metadata or the stack's tags.
+// renamed reports whether a resource changes in other ways than its properties: metadata or the stack's tags.
 func (c *Service) renamed(s *stack, r *resource) bool {
 	old := s.before.template.resource(r.logicalID)["Metadata"]
 	return !reflect.DeepEqual(old, s.template.resource(r.logicalID)["Metadata"]) || !reflect.DeepEqual(s.before.tags, s.tags)
@@ -291,7 +291,7 @@ func (c *Service) cleanUp(s *stack, left []*resource, then func(failed []string)
 	}}
 }
 
-// retains tells whether a resource that a stack no longer wants is kept: because it was replaced, or was removed.
+// retains reports whether a resource that a stack no longer wants is kept: because it was replaced, or was removed.
 func (c *Service) retains(s *stack, r *resource) bool {
 	if now := s.resources[r.logicalID]; now != nil && now != r {
 		return wire.Text(s.template.resource(r.logicalID), "UpdateReplacePolicy") == "Retain"

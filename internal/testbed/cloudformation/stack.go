@@ -92,7 +92,7 @@ func withReason(event wire.Values, reason string) wire.Values {
 	return event
 }
 
-// busy tells whether an operation is under way.
+// busy reports whether an operation is under way.
 func (s *stack) busy() bool { return s.work != nil }
 
 func (c *Service) describeStacks(call wire.Call) (wire.Values, error) {

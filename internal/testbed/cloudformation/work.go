@@ -32,7 +32,7 @@ const (
 	taskFailed
 )
 
-// underway tells whether a task has begun and not ended.
+// underway reports whether a task has begun and not ended.
 func (t *task) underway() bool { return t.stage == taskStarted || t.stage == taskInitiated }
 
 // step goes on with what is under way: each resource one stage further, and those begin whose needs are met.
@@ -71,7 +71,7 @@ func (w *work) next() *task {
 	return nil
 }
 
-// ready tells whether all that the task comes after is done.
+// ready reports whether all that the task comes after is done.
 func (t *task) ready() bool {
 	return !slices.ContainsFunc(t.after, func(other *task) bool { return other.stage != taskDone })
 }
@@ -131,7 +131,7 @@ func (c *Service) advance(s *stack, t *task) {
 	}
 }
 
-// outcome tells whether a task fails: because a test planned it, or a hook refused.
+// outcome reports whether a task fails: because a test planned it, or a hook refused.
 func (c *Service) outcome(s *stack, t *task) (reason string, fails bool) {
 	if reason, fails := c.fails(t.verb, t.resource.logicalID); fails {
 		return reason, true

@@ -31,7 +31,7 @@ func ec2Filter[T any](e *Service, in wire.Values, items []T, known filters[T]) (
 	return kept, nil
 }
 
-// anyMatches tells whether a value fits a wanted one, where * stands for any text and ? for a character.
+// anyMatches reports whether a value fits a wanted one, where * stands for any text and ? for a character.
 func anyMatches(wanted, values []string) bool {
 	for _, pattern := range wanted {
 		text := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))

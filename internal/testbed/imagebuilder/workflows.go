@@ -118,7 +118,7 @@ func (b *Service) finishStep(r *build, s *step) {
 	b.log(r, "Completed step %s", s.name)
 }
 
-// skips tells whether a step's condition is not met.
+// skips reports whether a step's condition is not met.
 func (r *build) skips(s *step) bool {
 	switch s.action {
 	case "CollectImageMetadata":

@@ -114,7 +114,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// foreign tells whether the bucket is another account's, or not the one's that the caller expects.
+// foreign reports whether the bucket is another account's, or not the one's that the caller expects.
 func (s *Service) foreign(bucket, expected string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +137,7 @@ func (s *Service) taken(bucket string) *wire.Fault {
 	return &wire.Fault{Code: "BucketAlreadyOwnedByYou", Message: "Your previous request to create the named bucket succeeded and you already own it.", Status: http.StatusConflict}
 }
 
-// here tells whether a new bucket is asked for in this region; the request can be read once more.
+// here reports whether a new bucket is asked for in this region; the request can be read once more.
 func here(r *http.Request) bool {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

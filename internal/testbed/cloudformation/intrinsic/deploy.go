@@ -172,7 +172,7 @@ func (d *deployment) rules() error {
 	return nil
 }
 
-// exists tells whether a resource is there and its condition holds.
+// exists reports whether a resource is there and its condition holds.
 func (d *deployment) exists(name string) bool {
 	resource, ok := d.template.Section("Resources")[name].(map[string]any)
 	if !ok || resource["Condition"] == nil {

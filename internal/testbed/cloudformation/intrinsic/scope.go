@@ -23,7 +23,7 @@ func (s Scope) Value(v any) (any, error) {
 	return value, err
 }
 
-// Exists tells whether a resource is in the template and its condition holds.
+// Exists reports whether a resource is in the template and its condition holds.
 func (s Scope) Exists(resource string) bool { return s.deployment().exists(resource) }
 
 // Holds evaluates a condition.
