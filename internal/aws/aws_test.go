@@ -153,7 +153,7 @@ func TestMissingObjects(t *testing.T) {
 	}
 }
 
-// TestBucketElsewhere has a server that answers only requests signed for the bucket's own region.
+// TestBucketElsewhere uses a server that only answers requests signed for the bucket's own region.
 func TestBucketElsewhere(t *testing.T) {
 	var regions []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -184,7 +184,7 @@ func TestBucketElsewhere(t *testing.T) {
 	}
 }
 
-// TestBrokenConnections has a server that breaks every response after some bytes, and one that never sends any.
+// TestBrokenConnections uses one server that breaks every response after some bytes, and one that never sends any.
 func TestBrokenConnections(t *testing.T) {
 	content := strings.Repeat("0123456789", 100_000)
 	stuck := false

@@ -14,8 +14,8 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// CheckBucket reports whether a bucket is there and is the owner's. One that is not there is a fs.ErrNotExist, one of
-// another account, or that these credentials may not see, a fs.ErrPermission.
+// CheckBucket reports whether a bucket exists and belongs to the owner. The error is an fs.ErrNotExist if the bucket
+// does not exist, an fs.ErrPermission if it belongs to another account or these credentials may not see it.
 func (s *S3) CheckBucket(ctx context.Context, bucket, owner string) error {
 	err := s.in(ctx, bucket, func(client *s3.Client) error {
 		_, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket, ExpectedBucketOwner: optional(owner)})
@@ -27,8 +27,8 @@ func (s *S3) CheckBucket(ctx context.Context, bucket, owner string) error {
 	return s.explain(ctx, "look at bucket "+bucket, err)
 }
 
-// CreateBucket makes a bucket in the region of the session. One that is the account's already is no error. What S3 does
-// by itself for a new bucket is wanted: no public access, encryption.
+// CreateBucket makes a bucket in the session's region. A bucket that the account already owns is not an error. S3's
+// defaults for new buckets are what we want: no public access, encryption.
 func (s *S3) CreateBucket(ctx context.Context, bucket string) error {
 	client, err := s.client(ctx, bucket)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *S3) CreateBucket(ctx context.Context, bucket string) error {
 	}
 	in := &s3.CreateBucketInput{Bucket: &bucket}
 
-	if region := client.Options().Region; region != "us-east-1" { // which must not be named
+	if region := client.Options().Region; region != "us-east-1" { // the default location: S3 refuses its name
 		in.CreateBucketConfiguration = &types.CreateBucketConfiguration{LocationConstraint: types.BucketLocationConstraint(region)}
 	}
 
@@ -49,8 +49,9 @@ func (s *S3) CreateBucket(ctx context.Context, bucket string) error {
 	return s.explain(ctx, "make bucket "+bucket, err)
 }
 
-// Withdraw removes a bucket with the objects of these keys. If it holds any other, everything stays. A bucket that is gone
-// by the time it is removed is no error: the SDK asks again when an answer is lost, and S3 has no token for that.
+// Withdraw removes a bucket with the objects of these keys. If the bucket holds any other object, everything stays. A
+// bucket that is already gone is not an error: the SDK retries when an answer is lost, and S3 has no client token for
+// this call.
 func (s *S3) Withdraw(ctx context.Context, bucket, owner string, keys []string) error {
 	held, err := s.List(ctx, bucket, "", owner, len(keys)+1)
 	if err != nil || slices.ContainsFunc(held, func(key string) bool { return !slices.Contains(keys, key) }) {
@@ -72,7 +73,7 @@ func (s *S3) Withdraw(ctx context.Context, bucket, owner string, keys []string) 
 	return s.explain(ctx, "remove bucket "+bucket, err)
 }
 
-// Has reports whether an object is there.
+// Has reports whether an object exists.
 func (s *S3) Has(ctx context.Context, bucket, key, owner string) (bool, error) {
 	err := s.in(ctx, bucket, func(client *s3.Client) error {
 		_, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)})
@@ -84,8 +85,8 @@ func (s *S3) Has(ctx context.Context, bucket, key, owner string) (bool, error) {
 	return err == nil, s.explain(ctx, fmt.Sprintf("look at s3://%s/%s", bucket, key), err)
 }
 
-// Address returns an object's https:// URL, of the form that CloudFormation takes. It has the bucket in its path, since
-// a bucket with dots has no certificate for its host name.
+// Address returns an object's https:// URL in the form that CloudFormation takes. The bucket is in the path: a
+// certificate for the host name would not cover a bucket with dots.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html#path-style-access
 func (s *S3) Address(ctx context.Context, bucket, key string) (string, error) {
 	client, err := s.client(ctx, bucket)
@@ -100,7 +101,7 @@ func (s *S3) Address(ctx context.Context, bucket, key string) (string, error) {
 	return fmt.Sprintf("https://s3.%s.%s/%s/%s", region, suffix, bucket, key), nil
 }
 
-// statusOf returns the HTTP status of a refusal; 0 if there is none.
+// statusOf returns the HTTP status of a refused call; 0 if there is none.
 func statusOf(err error) int {
 	var response *smithyhttp.ResponseError
 	if !errors.As(err, &response) || response.Response == nil {

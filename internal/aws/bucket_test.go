@@ -68,7 +68,7 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-// TestWithdrawAsksAgain has a server that removes the bucket, and breaks the connection before it says so.
+// TestWithdrawAsksAgain uses a server that removes the bucket and then breaks the connection before it answers.
 func TestWithdrawAsksAgain(t *testing.T) {
 	store := s3mem.New()
 	if err := store.CreateBucket("fresh"); err != nil {

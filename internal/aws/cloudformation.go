@@ -34,9 +34,8 @@ func (c *CloudFormation) open(ctx context.Context) (*cloudformation.Client, erro
 	return c.client, nil
 }
 
-// Stack returns the stack of a name, or of an ARN: that finds one that was deleted, too. One that is not there is a
-// fs.ErrNotExist.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
+// Stack returns a stack by name or ARN; by ARN it also finds a deleted one. The error is an fs.ErrNotExist if the
+// stack does not exist. https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
 func (c *CloudFormation) Stack(ctx context.Context, name string) (stack.Stack, error) {
 	client, err := c.open(ctx)
 	if err != nil {
@@ -53,7 +52,7 @@ func (c *CloudFormation) Stack(ctx context.Context, name string) (stack.Stack, e
 	return stackOf(out.Stacks[0]), nil
 }
 
-// Template returns the text of a stack's template as it was given to CloudFormation.
+// Template returns the text of a stack's template exactly as CloudFormation received it.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_GetTemplate.html
 func (c *CloudFormation) Template(ctx context.Context, name string) ([]byte, error) {
 	client, err := c.open(ctx)
@@ -67,8 +66,8 @@ func (c *CloudFormation) Template(ctx context.Context, name string) ([]byte, err
 	return []byte(aws.ToString(out.TemplateBody)), nil
 }
 
-// Ours returns the stacks of the region that were made from this project's template, whatever became of them; those
-// that only a change set waits for are not among them.
+// Ours returns the region's stacks that were made from this project's template, in any status except
+// REVIEW_IN_PROGRESS: those exist only for a change set.
 func (c *CloudFormation) Ours(ctx context.Context) ([]stack.Stack, error) {
 	client, err := c.open(ctx)
 	if err != nil {
@@ -92,7 +91,7 @@ func (c *CloudFormation) Ours(ctx context.Context) ([]stack.Stack, error) {
 	return ours, nil
 }
 
-// Events returns the events of a stack, newest first, as far as they are read: one page is asked for at a time.
+// Events yields the events of a stack, newest first. It requests the next page only when the caller reads on.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStackEvents.html
 func (c *CloudFormation) Events(ctx context.Context, id string) iter.Seq2[stack.Event, error] {
 	return func(yield func(stack.Event, error) bool) {
@@ -118,7 +117,7 @@ func (c *CloudFormation) Events(ctx context.Context, id string) iter.Seq2[stack.
 	}
 }
 
-// DeleteStack starts to delete a stack. The token makes it one deletion, however often it is sent.
+// DeleteStack starts to delete a stack. Calls with the same token are one deletion.
 func (c *CloudFormation) DeleteStack(ctx context.Context, id, token string) error {
 	client, err := c.open(ctx)
 	if err != nil {
@@ -132,7 +131,8 @@ func (c *CloudFormation) DeleteStack(ctx context.Context, id, token string) erro
 	return err
 }
 
-// explain says which errors mean that something is not there. CloudFormation has no code of its own for a stack.
+// explain recognises the errors that mean "not found". CloudFormation has no error code of its own for a missing
+// stack.
 func (c *CloudFormation) explain(ctx context.Context, what string, err error) error {
 	var api smithy.APIError
 	var changeSet *types.ChangeSetNotFoundException
@@ -143,7 +143,7 @@ func (c *CloudFormation) explain(ctx context.Context, what string, err error) er
 	return c.Session.explain(ctx, what, err)
 }
 
-// nameOf returns the name in a stack's ARN, or the name that was given instead of one.
+// nameOf returns the name in a stack's ARN. Anything that is not an ARN is returned as it is.
 func nameOf(id string) string {
 	if parts := strings.Split(id, "/"); len(parts) == 3 {
 		return parts[1]

@@ -15,9 +15,8 @@ import (
 	"image-builder/internal/stack"
 )
 
-// CreateChangeSet asks for a change set, which CloudFormation then works out. One of that name that is there already
-// is a fs.ErrExist.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
+// CreateChangeSet asks CloudFormation to work out a change set. The error is an fs.ErrExist if the stack already has
+// one of that name. https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html
 func (c *CloudFormation) CreateChangeSet(ctx context.Context, wanted deploy.Wanted) (id string, err error) {
 	client, err := c.open(ctx)
 	if err != nil {
@@ -46,7 +45,7 @@ func (c *CloudFormation) CreateChangeSet(ctx context.Context, wanted deploy.Want
 	return aws.ToString(out.Id), nil
 }
 
-// parametersOf lists the parameters by name, so that the same ones are always the same request.
+// parametersOf lists the parameters by name, so that equal parameters make equal requests.
 func parametersOf(wanted deploy.Wanted) []types.Parameter {
 	var parameters []types.Parameter
 	for name, value := range wanted.Parameters {
@@ -67,9 +66,8 @@ func parametersOf(wanted deploy.Wanted) []types.Parameter {
 	return parameters
 }
 
-// ChangeSet returns a change set of a stack, by name or ARN, with all changes. One that is not there is a
-// fs.ErrNotExist.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html
+// ChangeSet returns a change set of a stack, by name or ARN, with all changes. The error is an fs.ErrNotExist if it
+// does not exist. https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeChangeSet.html
 func (c *CloudFormation) ChangeSet(ctx context.Context, stackID, name string) (stack.ChangeSet, error) {
 	client, err := c.open(ctx)
 	if err != nil {
@@ -122,7 +120,7 @@ func (c *CloudFormation) ChangeSetNames(ctx context.Context, stackID string) ([]
 	return names, nil
 }
 
-// DeleteChangeSet removes a change set; it is no error if there is none of that name.
+// DeleteChangeSet removes a change set. A change set that does not exist is not an error.
 func (c *CloudFormation) DeleteChangeSet(ctx context.Context, stackID, name string) error {
 	client, err := c.open(ctx)
 	if err != nil {
@@ -136,8 +134,8 @@ func (c *CloudFormation) DeleteChangeSet(ctx context.Context, stackID, name stri
 	return err
 }
 
-// ExecuteChangeSet starts what a change set says. What fails is rolled back. The token makes it one execution, however
-// often it is sent.
+// ExecuteChangeSet starts the changes of a change set. CloudFormation rolls back what fails. Calls with the same
+// token are one execution.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
 func (c *CloudFormation) ExecuteChangeSet(ctx context.Context, stackID, id, token string) error {
 	client, err := c.open(ctx)
@@ -169,7 +167,7 @@ func changeOf(r *types.ResourceChange) stack.Change {
 	return change
 }
 
-// pathOf names what changes: a property where it is one, else tags, metadata or the like.
+// pathOf names what changes: the property, or tags, metadata and the like.
 func pathOf(t *types.ResourceTargetDefinition) string {
 	switch {
 	case aws.ToString(t.Path) != "":

@@ -10,11 +10,11 @@ import (
 )
 
 // Credentials turns this machine's AWS configuration into environment variables, for a sandbox that cannot see its
-// files. What an instance profile gives, a sandbox on the same network asks for itself.
+// files. A sandbox on the same network fetches an instance profile's credentials itself.
 type Credentials struct{}
 
-// Environment returns NAME=value: region, endpoint and the credentials of now. It is empty where nothing is
-// configured, and asks nobody then. The values are secret.
+// Environment returns NAME=value pairs: region, endpoint and the current credentials. Without any AWS configuration
+// it returns nothing and makes no request. The values are secret.
 func (c *Credentials) Environment(ctx context.Context) ([]string, error) {
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithEC2IMDSClientEnableState(imds.ClientDisabled))
 	if err != nil {
@@ -39,7 +39,7 @@ func (c *Credentials) Environment(ctx context.Context) ([]string, error) {
 	}
 	found, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
-		return env, nil // no credentials: what needs them says so
+		return env, nil // no credentials: a program that needs them says so
 	}
 
 	add("AWS_ACCESS_KEY_ID", found.AccessKeyID)

@@ -24,7 +24,7 @@ import (
 	"image-builder/internal/snapshot"
 )
 
-// EBS reads and writes snapshots through the EBS direct APIs. It makes every call once: package snapshot makes it again.
+// EBS reads and writes snapshots through the EBS direct APIs. It sends each request once; package snapshot retries.
 // https://docs.aws.amazon.com/ebs/latest/APIReference/API_Operations.html
 type EBS struct {
 	Session *Session
@@ -33,7 +33,7 @@ type EBS struct {
 	client *ebs.Client
 }
 
-// The transport of EBS: the service asks for one connection a call under way, by HTTP/1.1.
+// The service recommends one HTTP/1.1 connection for each request in flight.
 // https://docs.aws.amazon.com/ebs/latest/userguide/ebsapi-performance.html
 const (
 	ebsConnections = 256
@@ -74,7 +74,7 @@ func (e *EBS) Start(ctx context.Context, request snapshot.Request) (snapshot.Sta
 		VolumeSize: &request.VolumeSize, ParentSnapshotId: optional(request.Parent), Description: optional(request.Description),
 		ClientToken: &request.Token, Timeout: aws.Int32(int32(request.Timeout)),
 	}
-	for _, name := range slices.Sorted(maps.Keys(request.Tags)) { // another order would be another request of the same token
+	for _, name := range slices.Sorted(maps.Keys(request.Tags)) { // the same token with the tags in another order would be a conflict
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(name), Value: aws.String(request.Tags[name])})
 	}
 	out, err := client.StartSnapshot(ctx, in)
@@ -125,7 +125,7 @@ func encoded(digest snapshot.Digest) *string {
 // pageOfBlocks is how many blocks a page has at most.
 const pageOfBlocks = 10_000
 
-// Blocks lists the blocks that a snapshot has.
+// Blocks lists the blocks of a snapshot.
 // https://docs.aws.amazon.com/ebs/latest/APIReference/API_ListSnapshotBlocks.html
 func (e *EBS) Blocks(ctx context.Context, id, page string) (snapshot.Page, error) {
 	client, err := e.open(ctx)
@@ -173,7 +173,7 @@ func (e *EBS) ChangedBlocks(ctx context.Context, first, second, page string) (sn
 	return found, nil
 }
 
-// Block reads a block, unless its digest is the one that is held.
+// Block reads a block, unless its digest equals the caller's.
 // https://docs.aws.amazon.com/ebs/latest/APIReference/API_GetSnapshotBlock.html
 func (e *EBS) Block(ctx context.Context, id string, at snapshot.Location, into []byte, held snapshot.Digest) (digest snapshot.Digest, err error) {
 	client, err := e.open(ctx)
@@ -203,13 +203,13 @@ func (e *EBS) Block(ctx context.Context, id string, at snapshot.Location, into [
 	return digest, nil
 }
 
-// cutOff is the error for an answer without what it always has: the SDK takes a body that was cut off before its first
-// byte for an empty one.
+// cutOff is the error for an answer that lacks a required header: the SDK takes a body that was cut off before its
+// first byte for an empty one.
 func cutOff(what string) error {
 	return classified(snapshot.ErrPassing, fmt.Errorf("%s: the answer was cut off", what))
 }
 
-// explain says what kind of refusal an error is, in the words of package snapshot.
+// explain translates an error into package snapshot's terms.
 func (e *EBS) explain(ctx context.Context, what string, err error) error {
 	if err == nil {
 		return nil
@@ -217,7 +217,7 @@ func (e *EBS) explain(ctx context.Context, what string, err error) error {
 	return classified(kindOf(err), e.Session.explain(ctx, what, err))
 }
 
-// refused is an error of a kind that package snapshot knows.
+// refused is an error of one of package snapshot's kinds.
 type refused struct {
 	error
 	kind error
@@ -232,13 +232,13 @@ func classified(kind, err error) error {
 	return &refused{err, kind}
 }
 
-// transient are the errors that the SDK would make a call again for.
+// transient are the error codes that the SDK would retry.
 var transient = retry.IsErrorRetryables(retry.DefaultRetryables)
 
-// throttles are the errors that say that a quota was exceeded.
+// throttles are the error codes for an exceeded quota.
 var throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
 
-// kindOf returns the kind of an error of EBS or EC2; nil for one that is final.
+// kindOf returns the kind of an EBS or EC2 error; nil if retrying cannot help.
 func kindOf(err error) error {
 	var invalid *types.ValidationException
 	if errors.As(err, &invalid) {

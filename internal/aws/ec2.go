@@ -17,7 +17,7 @@ import (
 
 // EC2 looks at AMIs, instance types and networks of one region.
 //
-// It keeps no client: what a field of a port's answer could reach, the linker keeps whole, and EC2's client is 30 MB.
+// It keeps no client in a field: the linker would then keep every method of EC2's client, which is 30 MB.
 type EC2 struct{ Session *Session }
 
 func (e *EC2) open(ctx context.Context) (*ec2.Client, error) {
@@ -28,7 +28,7 @@ func (e *EC2) open(ctx context.Context) (*ec2.Client, error) {
 	return ec2.NewFromConfig(cfg), nil
 }
 
-// AMI returns an AMI that these credentials can see, deprecated and disabled ones too.
+// AMI returns an AMI that these credentials can see, also if it is deprecated or disabled.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
 func (e *EC2) AMI(ctx context.Context, id string) (image.AMI, error) {
 	client, err := e.open(ctx)
@@ -73,7 +73,7 @@ func (e *EC2) Architectures(ctx context.Context, instanceType string) ([]string,
 	return architectures, nil
 }
 
-// explain makes a fs.ErrNotExist of the errors for what is not there, or not visible.
+// explain turns the errors for things that do not exist, or are not visible, into fs.ErrNotExist.
 func (e *EC2) explain(ctx context.Context, what string, err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) && absent(api.ErrorCode(), api.ErrorMessage()) {
@@ -82,8 +82,8 @@ func (e *EC2) explain(ctx context.Context, what string, err error) error {
 	return e.Session.explain(ctx, what, err)
 }
 
-// absent reports whether EC2 says that there is no such thing. Of an AMI that is not shared it says that in its own way.
-// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
+// absent reports whether an error means "not found". EC2 has a code of its own for an AMI that is not shared with the
+// caller. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html
 func absent(code, message string) bool {
 	_, why, _ := strings.Cut(code, ".")
 	return why == "NotFound" || why == "Malformed" || why == "Unavailable" || code == "InvalidInstanceType" ||
@@ -94,8 +94,8 @@ func absent(code, message string) bool {
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
 const mostFiltered = 200
 
-// SourceAMIs returns the AMI that each was made from. An AMI that is gone, and one whose source EC2 does not know, are
-// absent: a filter leaves out what is not there, where naming it would be an error.
+// SourceAMIs maps each AMI to the one it was made from. It leaves out AMIs that no longer exist and those whose
+// source EC2 does not know. It uses a filter, because naming a missing AMI would be an error.
 func (e *EC2) SourceAMIs(ctx context.Context, amis []string) (map[string]string, error) {
 	client, err := e.open(ctx)
 	if err != nil {

@@ -76,7 +76,7 @@ func tagged(kind types.ResourceType, tags map[string]string) []types.TagSpecific
 	return []types.TagSpecification{specification}
 }
 
-// OwnAMIs returns the AMIs of this account that have a tag with this value, those that are pending included.
+// OwnAMIs returns this account's AMIs that have a tag with this value, including pending ones.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeImages.html
 func (e *EC2) OwnAMIs(ctx context.Context, tag, value string) ([]image.AMI, error) {
 	client, err := e.open(ctx)
@@ -100,9 +100,8 @@ func (e *EC2) OwnAMIs(ctx context.Context, tag, value string) ([]image.AMI, erro
 	return found, err
 }
 
-// Register makes an AMI of the snapshot of its root device, and returns its ID. An AMI of the same name is a
-// *NameTakenError.
-// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
+// Register makes an AMI of its root device's snapshot, and returns the AMI's ID. The error is a *NameTakenError if
+// the name is in use. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 func (e *EC2) Register(ctx context.Context, ami image.AMI, description string) (string, error) {
 	client, err := e.open(ctx)
 	if err != nil {
@@ -123,7 +122,7 @@ func (e *EC2) Register(ctx context.Context, ami image.AMI, description string) (
 	return aws.ToString(out.ImageId), nil
 }
 
-// mappings are the devices of an AMI. A device with a snapshot may not say whether it is encrypted.
+// mappings are the block devices of an AMI. EC2 refuses an encryption setting on a device that has a snapshot.
 func mappings(ami image.AMI) []types.BlockDeviceMapping {
 	root := image.Device{Name: ami.RootDevice, Snapshot: ami.Snapshot, Size: ami.RootSize, Volume: ami.Volume}
 	mapped := []types.BlockDeviceMapping{mappingOf(root)}
@@ -152,7 +151,7 @@ func mappingOf(device image.Device) types.BlockDeviceMapping {
 	return mapping
 }
 
-// NameTakenError says that the account has an AMI of this name in the region.
+// NameTakenError says that the account already has an AMI of this name in the region.
 type NameTakenError struct {
 	Name string
 	Err  error
@@ -162,7 +161,7 @@ func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("there is an AMI named %s already: choose another name", e.Name)
 }
 
-// Unwrap returns what EC2 said.
+// Unwrap returns EC2's own error.
 func (e *NameTakenError) Unwrap() error { return e.Err }
 
 func nameTaken(name string, err error) error {
@@ -173,7 +172,7 @@ func nameTaken(name string, err error) error {
 	return err
 }
 
-// EncryptedByDefault reports whether new volumes and snapshots of the account are encrypted in this region.
+// EncryptedByDefault reports whether the account encrypts new volumes and snapshots in this region.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_GetEbsEncryptionByDefault.html
 func (e *EC2) EncryptedByDefault(ctx context.Context) (bool, error) {
 	client, err := e.open(ctx)
@@ -187,7 +186,7 @@ func (e *EC2) EncryptedByDefault(ctx context.Context) (bool, error) {
 	return aws.ToBool(out.EbsEncryptionByDefault), nil
 }
 
-// CopySnapshot begins a copy of a snapshot into this account, and returns the copy's ID.
+// CopySnapshot starts to copy a snapshot into this account, and returns the copy's ID.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopySnapshot.html
 func (e *EC2) CopySnapshot(ctx context.Context, id, region, description string, tags map[string]string) (string, error) {
 	client, err := e.open(ctx)
@@ -204,9 +203,8 @@ func (e *EC2) CopySnapshot(ctx context.Context, id, region, description string, 
 	return aws.ToString(out.SnapshotId), nil
 }
 
-// CopyAMI begins a copy of an AMI of another region into this one, and returns the copy's ID. The same token returns
-// the copy that was begun with it.
-// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
+// CopyAMI starts to copy an AMI from another region into this one, and returns the copy's ID. Calls with the same
+// token return the same copy. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
 func (e *EC2) CopyAMI(ctx context.Context, ami image.AMI, region, token string) (string, error) {
 	client, err := e.open(ctx)
 	if err != nil {
@@ -246,7 +244,7 @@ func (e *EC2) Share(ctx context.Context, id string, accounts, units []string) er
 	return nil
 }
 
-// Region returns the region that the session is in.
+// Region returns the session's region.
 func (e *EC2) Region(ctx context.Context) (string, error) {
 	cfg, err := e.Session.regional(ctx)
 	return cfg.Region, err

@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/snapshot"
 )
 
-// Snapshot returns a snapshot. It makes its call once: package snapshot makes it again.
+// Snapshot returns a snapshot. It sends one request; package snapshot retries.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html
 func (e *EC2) Snapshot(ctx context.Context, id string) (snapshot.Snapshot, error) {
 	client, err := e.open(ctx)
@@ -30,7 +30,7 @@ func (e *EC2) Snapshot(ctx context.Context, id string) (snapshot.Snapshot, error
 	return snapshotOf(out.Snapshots[0]), nil
 }
 
-// once leaves making a call again to the caller.
+// once turns the SDK's retries off, for callers that retry themselves.
 func once(o *ec2.Options) { o.Retryer = aws.NopRetryer{} }
 
 func snapshotOf(s types.Snapshot) snapshot.Snapshot {
@@ -44,7 +44,7 @@ func snapshotOf(s types.Snapshot) snapshot.Snapshot {
 	return found
 }
 
-// DeleteSnapshot deletes a snapshot, if it is there.
+// DeleteSnapshot deletes a snapshot. A snapshot that does not exist is not an error.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DeleteSnapshot.html
 func (e *EC2) DeleteSnapshot(ctx context.Context, id string) error {
 	client, err := e.open(ctx)
@@ -63,7 +63,7 @@ func (e *EC2) DeleteSnapshot(ctx context.Context, id string) error {
 	return err
 }
 
-// OwnSnapshots returns the snapshots of this account that have a tag with this value, and are not in error.
+// OwnSnapshots returns this account's snapshots that have a tag with this value, except those in status error.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeSnapshots.html
 func (e *EC2) OwnSnapshots(ctx context.Context, tag, value string) ([]snapshot.Snapshot, error) {
 	client, err := e.open(ctx)
@@ -88,7 +88,7 @@ func (e *EC2) OwnSnapshots(ctx context.Context, tag, value string) ([]snapshot.S
 	return found, err
 }
 
-// OwnSnapshot reports whether a snapshot is this account's own.
+// OwnSnapshot reports whether a snapshot belongs to this account.
 func (e *EC2) OwnSnapshot(ctx context.Context, id string) (bool, error) {
 	client, err := e.open(ctx)
 	if err != nil {

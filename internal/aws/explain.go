@@ -15,7 +15,7 @@ import (
 	"image-builder/internal/fault"
 )
 
-// ConfigError says that this machine's AWS configuration cannot be used: no region, an unknown profile.
+// ConfigError says that this machine's AWS configuration is unusable: no region, or an unknown profile.
 type ConfigError struct {
 	Err  error
 	Next string // what to do about it
@@ -31,8 +31,8 @@ func (e *ConfigError) Hint() string { return e.Next }
 
 func (e *ConfigError) Unwrap() error { return e.Err }
 
-// callError is a call to AWS that was not answered as asked, in one sentence: what was attempted, why not, and what to
-// do about it where that is known. What the SDK says is behind it, for errors.As.
+// callError is a failed AWS call in one sentence: what was attempted, why it failed, and the next action if we know
+// one. It wraps the SDK's error for errors.As.
 type callError struct {
 	what, cause, next string
 	err               error
@@ -56,17 +56,17 @@ func (e *callError) Class() fault.Class { return fault.AWSRefused }
 // Hint says what to do about it, which Error ends with; "" if that is not known.
 func (e *callError) Hint() string { return e.next }
 
-// Passing reports whether the same call may be answered in a while: it was throttled, the connection broke, or AWS had
-// trouble of its own.
+// Passing reports whether a retry may succeed: the call was throttled, the connection broke, or AWS had an internal
+// error.
 func (e *callError) Passing() bool {
 	var exceeded *retry.MaxAttemptsError
 	return errors.As(e.err, &exceeded)
 }
 
-// Cause says what was attempted and why it was not answered as asked, without what to do about it.
+// Cause says what was attempted and why it failed, without the next action.
 func (e *callError) Cause() string { return e.what + ": " + e.cause }
 
-// explain wraps the error of a call to AWS.
+// explain wraps the error of an AWS call.
 func (s *Session) explain(ctx context.Context, what string, err error) error {
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -85,7 +85,7 @@ func (s *Session) explain(ctx context.Context, what string, err error) error {
 	return &callError{what: what, cause: cause, next: next, err: err}
 }
 
-// why says in a few words why a call failed, and what to do about it; "" if it says that itself.
+// why says in a few words why a call failed, and the next action; "" if the reason already says it.
 func why(err error) (cause, next string) {
 	var api smithy.APIError
 	var unreached *url.Error
@@ -112,7 +112,7 @@ func why(err error) (cause, next string) {
 	return cause, next
 }
 
-// said is what AWS says, with its code; some errors have nothing but that.
+// said is AWS's message with its code; some errors have only the code.
 func said(api smithy.APIError) string {
 	if text := strings.TrimSpace(api.ErrorMessage()); text != "" && text != "UnknownError" {
 		return fmt.Sprintf("%s (%s)", text, api.ErrorCode())
@@ -120,7 +120,7 @@ func said(api smithy.APIError) string {
 	return api.ErrorCode()
 }
 
-// bare is an error without what the SDK and package net say of the call, the attempt and the addresses.
+// bare strips what the SDK and package net add about the call, the attempt and the addresses.
 func bare(err error) string {
 	var broken *net.OpError
 	var system *os.SyscallError
@@ -150,10 +150,10 @@ func host(address string) string {
 	return "AWS"
 }
 
-// advice says what to do about an error of AWS; "" if it says that itself.
+// advice returns the next action for an AWS error; "" if the error already says it.
 func advice(code, message string) string {
 	if strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current") {
-		code = "RequestTimeTooSkewed" // a refused signature is what most services call it
+		code = "RequestTimeTooSkewed" // most services use this code for a refused signature
 	}
 
 	switch code {

@@ -16,7 +16,7 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// TestSaid has what AWS says in odd ways.
+// TestSaid covers AWS messages in unusual shapes.
 func TestSaid(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ code, message, cause, next string }{
@@ -38,7 +38,7 @@ func TestSaid(t *testing.T) {
 	}
 }
 
-// TestExplain has a server that refuses each call in its own way, and one that is not there.
+// TestExplain uses a server that refuses each call in its own way, and an address where no server listens.
 func TestExplain(t *testing.T) {
 	for name, test := range map[string]struct {
 		status  int

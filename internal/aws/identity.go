@@ -9,7 +9,7 @@ import (
 	"image-builder/internal/preflight"
 )
 
-// Identity says whose credentials these are. That takes no permission.
+// Identity reports whose credentials these are. It needs no permission.
 type Identity struct{ Session *Session }
 
 // Caller returns the account, the identity's ARN and the region.
@@ -26,7 +26,7 @@ func (i *Identity) Caller(ctx context.Context) (preflight.Identity, error) {
 	return preflight.Identity{Account: aws.ToString(out.Account), ARN: aws.ToString(out.Arn), Region: cfg.Region}, nil
 }
 
-// Where returns the region, which takes no credentials.
+// Where returns the region. It needs no credentials.
 func (i *Identity) Where(ctx context.Context) (string, error) {
 	cfg, err := i.Session.regional(ctx)
 	return cfg.Region, err

@@ -81,8 +81,8 @@ func pipelineOf(p *types.ImagePipeline) imagepipeline.Pipeline {
 	return found
 }
 
-// Enable switches a pipeline's schedule on. All else of it stays: what an update leaves out would be gone.
-// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_UpdateImagePipeline.html
+// Enable turns a pipeline's schedule on. It sends all other settings as they are: an update clears what it leaves
+// out. https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_UpdateImagePipeline.html
 func (b *ImageBuilder) Enable(ctx context.Context, pipeline, token string) error {
 	client, err := b.open(ctx)
 	if err != nil {
@@ -109,7 +109,7 @@ func (b *ImageBuilder) Enable(ctx context.Context, pipeline, token string) error
 	return nil
 }
 
-// defaultFailureLimit is what applies to a pipeline without a policy of its own.
+// defaultFailureLimit applies to a pipeline without an auto-disable policy.
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_AutoDisablePolicy.html
 const defaultFailureLimit = 5
 
@@ -168,7 +168,7 @@ func imageOf(name *string, state *types.ImageState, created *string, build types
 	return image
 }
 
-// ownAMI chooses the AMI in the image's own region and account: a distribution may have put copies elsewhere.
+// ownAMI chooses the AMI in the image's own region and account: a distribution may have made copies elsewhere.
 func ownAMI(image string, amis []types.Ami) string {
 	own, err := arn.Parse(image)
 	if err != nil {
@@ -224,7 +224,7 @@ func (b *ImageBuilder) Workflows(ctx context.Context, image string) ([]imagepipe
 	return found, nil
 }
 
-// workflowName is the name in the ARN of a workflow: arn:…:workflow/build/build-image/1.0.2/1.
+// workflowName is the name in a workflow's ARN: arn:…:workflow/build/build-image/1.0.2/1.
 func workflowName(one types.WorkflowExecutionMetadata) string {
 	parts := strings.Split(aws.ToString(one.WorkflowBuildVersionArn), "/")
 	if len(parts) < 3 {
@@ -233,7 +233,7 @@ func workflowName(one types.WorkflowExecutionMetadata) string {
 	return parts[2]
 }
 
-// Steps returns the steps of a workflow that have run, run or will run.
+// Steps returns the steps of a workflow, also those that are still to run.
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ListWorkflowStepExecutions.html
 func (b *ImageBuilder) Steps(ctx context.Context, workflow string) ([]imagepipeline.Step, error) {
 	client, err := b.open(ctx)
@@ -263,7 +263,7 @@ func (b *ImageBuilder) Steps(ctx context.Context, workflow string) ([]imagepipel
 // nameInARN is what follows an ARN's last slash.
 func nameInARN(full string) string { return full[strings.LastIndexByte(full, '/')+1:] }
 
-// timeOf reads Image Builder's times, which are text: 2026-09-09T19:12:23.175Z. One that cannot be read is zero.
+// timeOf parses Image Builder's times, such as 2026-09-09T19:12:23.175Z. It returns the zero time for any other text.
 func timeOf(text *string) time.Time {
 	read, err := time.Parse(time.RFC3339, aws.ToString(text))
 	if err != nil {

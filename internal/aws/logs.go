@@ -32,7 +32,7 @@ func (l *Logs) open(ctx context.Context) (*cloudwatchlogs.Client, error) {
 	return l.client, nil
 }
 
-// Lines returns a page of a stream. An event of several lines becomes as many lines.
+// Lines returns a page of a stream. It splits an event of several lines.
 // https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html
 func (l *Logs) Lines(ctx context.Context, group, stream, place string) (imagepipeline.Page, error) {
 	client, err := l.open(ctx)

@@ -33,7 +33,7 @@ func (e *EC2) Subnet(ctx context.Context, id string) (preflight.Subnet, error) {
 	return preflight.Subnet{ID: id, VPC: aws.ToString(found.VpcId), Public: aws.ToBool(found.MapPublicIpOnLaunch)}, nil
 }
 
-// Table returns the route table of a subnet: its own, or else the main one of its VPC.
+// Table returns the route table of a subnet: its own, or the VPC's main one.
 // https://docs.aws.amazon.com/vpc/latest/userguide/RouteTables.html
 func (e *EC2) Table(ctx context.Context, subnet preflight.Subnet) (preflight.Table, error) {
 	client, err := e.open(ctx)
@@ -76,7 +76,7 @@ func tableOf(t types.RouteTable) preflight.Table {
 	return table
 }
 
-// Endpoints returns the endpoints of a VPC that are in use.
+// Endpoints returns a VPC's available endpoints.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeVpcEndpoints.html
 func (e *EC2) Endpoints(ctx context.Context, vpc string) ([]preflight.Endpoint, error) {
 	client, err := e.open(ctx)
@@ -91,7 +91,7 @@ func (e *EC2) Endpoints(ctx context.Context, vpc string) ([]preflight.Endpoint, 
 		}
 
 		for _, endpoint := range page.VpcEndpoints {
-			if !strings.EqualFold(string(endpoint.State), string(types.StateAvailable)) { // the service writes both forms
+			if !strings.EqualFold(string(endpoint.State), string(types.StateAvailable)) { // the service uses both spellings
 				continue
 			}
 			name := aws.ToString(endpoint.ServiceName)

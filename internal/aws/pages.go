@@ -2,9 +2,9 @@ package aws
 
 import "github.com/aws/aws-sdk-go-v2/aws"
 
-// eachPage asks for one page after another; ask returns the token of the next one, if there is one.
+// eachPage calls ask for each page; ask returns the next page's token, or nil after the last.
 //
-// For EC2, whose client the SDK's own paginators would take as an interface, after which the linker keeps all of it.
+// It is for EC2: the SDK's own paginators take the client as an interface, so the linker would keep all of it.
 func eachPage(ask func(token *string) (next *string, err error)) error {
 	token := (*string)(nil)
 	for {

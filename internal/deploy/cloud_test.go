@@ -18,7 +18,7 @@ import (
 
 const ours = "image-builder: bakes AMIs"
 
-// cloud is an account in memory. A stack goes on by one status each time somebody looks.
+// cloud is an account in memory. Each look at a stack moves it to its next status.
 type cloud struct {
 	stacks  map[string]*standing // by name and by ID
 	buckets map[string]string    // owner by name
@@ -229,14 +229,14 @@ func (c *cloud) Address(_ context.Context, bucket, key string) (string, error) {
 
 func (c *cloud) Running(context.Context, string) ([]string, error) { return nil, c.called("Running") }
 
-// passingError is what is over a moment later.
+// passingError is an error that a retry gets past.
 type passingError struct{}
 
 func (passingError) Error() string { return "throttled" }
 func (passingError) Passing() bool { return true }
 func (passingError) Cause() string { return "throttled" }
 
-// deploy returns a Deploy that works in the cloud, and never waits.
+// deploy returns a Deploy that works on the cloud and never waits.
 func (c *cloud) deploy(t *testing.T) *Deploy {
 	t.Helper()
 	return &Deploy{

@@ -14,7 +14,7 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Delete takes a stack away: Assess, then Run.
+// Delete deletes a stack: Assess, then Run.
 type Delete struct {
 	Stacks Stacks
 	Builds Builds
@@ -22,9 +22,10 @@ type Delete struct {
 	Wait   patience.Pause
 }
 
-// Assess returns a stack that can be deleted. An operation that is under way is followed to its end first; if that was
-// its deletion, the stack is returned with that status. The error is an *Unusable if there is none of that name, if it is not ours,
-// or while an image is being built: its instance would hold on to the subnet and the security group.
+// Assess returns a stack that can be deleted. It first follows an operation in progress to its end; if that was the
+// deletion, it returns the stack in that status. The error is an *Unusable if there is no stack of that name, if this
+// program did not make it, or while it builds an image: the build instance would keep the subnet and the security
+// group in use.
 func (d *Delete) Assess(ctx context.Context, name string) (stack.Stack, error) {
 	s, err := d.Stacks.Stack(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,7 +53,7 @@ func (d *Delete) Assess(ctx context.Context, name string) (stack.Stack, error) {
 	return s, d.idle(ctx, s)
 }
 
-// idle refuses while the stack's pipeline builds.
+// idle refuses while the stack's pipeline builds an image.
 func (d *Delete) idle(ctx context.Context, s stack.Stack) error {
 	pipeline := s.Outputs["Pipeline"]
 	if pipeline == "" || s.Status == stack.DeleteComplete {
@@ -74,8 +75,8 @@ func (d *Delete) idle(ctx context.Context, s stack.Stack) error {
 	}
 }
 
-// Run deletes a stack and follows that to its end. The error is a *Failed if a resource cannot be deleted, a *Lost if
-// CloudFormation goes on by itself.
+// Run deletes a stack and follows the deletion to its end. The error is a *Failed if CloudFormation cannot delete a
+// resource, a *Lost if the deletion continues unwatched.
 func (d *Delete) Run(ctx context.Context, s stack.Stack) error {
 	since, err := newest(ctx, d.Stacks, s.ID)
 	if err != nil {

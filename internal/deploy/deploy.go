@@ -1,8 +1,9 @@
-// Package deploy brings a CloudFormation stack to what is wanted, and takes it away.
+// Package deploy creates, updates and deletes a CloudFormation stack.
 //
-// Deploy looks at the stack, prepares a change set, which the caller shows and decides on, and executes or discards it.
-// What CloudFormation does it follows to the end, whoever began it: a deploy that was cut off is picked up by the next.
-// The package asks nobody, prints nothing and knows nothing of recipes: it gets values and a template.
+// Deploy looks at the stack, prepares a change set, which the caller shows and decides on, and executes or discards
+// it. It follows each CloudFormation operation to its end, including one that another process started: the next
+// deploy picks up one that was cut off. The package asks no questions, prints nothing and knows nothing of recipes:
+// it gets values and a template.
 package deploy
 
 import (
@@ -18,13 +19,13 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Deploy brings a stack to what is wanted: Assess, Prepare, then Execute or Discard.
+// Deploy creates or updates a stack: Assess, Prepare, then Execute or Discard.
 type Deploy struct {
 	Stacks  Stacks
 	Buckets Buckets
 	Report  progress.Func
 	Wait    patience.Pause
-	// Show is given the change set of a stack that had to be deleted first, which is not known before.
+	// Show receives the change set of a stack that had to be deleted first: it is unknown until then.
 	Show func(stack.ChangeSet)
 }
 
@@ -35,15 +36,15 @@ type Kind string
 const (
 	Create   Kind = "create"
 	Update   Kind = "update"
-	Recreate Kind = "recreate" // delete what is left of one that failed, then create
+	Recreate Kind = "recreate" // delete the remains of a failed stack, then create
 )
 
-// Standing is how a stack stands before a deploy.
+// Standing is the state of a stack before a deploy.
 type Standing struct {
 	Name  string
 	Kind  Kind
 	Stack stack.Stack // zero with Create
-	Why   string      // with Recreate: why there is nothing but a failed stack
+	Why   string      // with Recreate: why only a failed stack is left
 }
 
 // Existing returns the stack that a deploy starts from: the zero Stack if it makes a new one.
@@ -54,8 +55,8 @@ func (s Standing) Existing() stack.Stack {
 	return s.Stack
 }
 
-// Assess returns how the stack of a name stands. An operation that is under way is followed to its end first. The error
-// is an *Unusable if nothing can be deployed there.
+// Assess returns the state of a stack. It first follows an operation in progress to its end. The error is an
+// *Unusable if a deploy is impossible there.
 func (d *Deploy) Assess(ctx context.Context, name string) (Standing, error) {
 	s, err := d.Stacks.Stack(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -82,7 +83,7 @@ func (d *Deploy) Assess(ctx context.Context, name string) (Standing, error) {
 	return d.judge(ctx, s)
 }
 
-// judge says what a deploy does to a stack that is at rest.
+// judge decides what a deploy does to a stack at rest.
 func (d *Deploy) judge(ctx context.Context, s stack.Stack) (Standing, error) {
 	switch {
 	case s.Status == stack.DeleteComplete:
@@ -100,7 +101,8 @@ func (d *Deploy) judge(ctx context.Context, s stack.Stack) (Standing, error) {
 	return Standing{Name: s.Name, Kind: Update, Stack: s}, nil
 }
 
-// reviewed refuses a stack that somebody else's change set waits for. One without any is what is left of one.
+// reviewed refuses a stack that exists only for another user's change set. Without a change set, such a stack is a
+// leftover of ours.
 func reviewed(ctx context.Context, stacks Stacks, s stack.Stack) error {
 	names, err := stacks.ChangeSetNames(ctx, s.ID)
 	if err != nil {

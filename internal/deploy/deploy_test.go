@@ -111,7 +111,7 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 
 			if spoil == nil {
-				interrupt() // the clearing away must not depend on it
+				interrupt() // cleaning up must not depend on it
 				if err := d.Discard(ctx, plan); err != nil {
 					t.Fatal(err)
 				}
@@ -217,7 +217,7 @@ func TestNoChanges(t *testing.T) {
 	}
 }
 
-// What a run that was killed left is in nobody's way.
+// Leftovers of a killed run do not disturb the next one.
 func TestChangeSetThatWasLeft(t *testing.T) {
 	t.Parallel()
 	c := newCloud()
@@ -280,7 +280,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// slow is a change set that takes many looks, of which one late one is not answered.
+// slow is a change set that takes many looks; one of the late ones gets no answer.
 type slow struct {
 	Stacks
 	looks int
@@ -297,7 +297,7 @@ func (s *slow) ChangeSet(context.Context, string, string) (stack.ChangeSet, erro
 	return stack.ChangeSet{Status: "CREATE_IN_PROGRESS"}, nil
 }
 
-// TestOnlyMissesCount waits for a change set longer than misses in a row are put up with.
+// TestOnlyMissesCount waits for a change set for more looks than patience allows failures in a row.
 func TestOnlyMissesCount(t *testing.T) {
 	t.Parallel()
 	d := &Deploy{Stacks: &slow{}, Wait: func(context.Context, time.Duration) error { return nil }}

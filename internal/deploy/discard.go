@@ -13,11 +13,11 @@ import (
 	"image-builder/internal/stack"
 )
 
-// discardPatience bounds the clearing away.
+// discardPatience bounds the cleaning up.
 const discardPatience = time.Minute
 
-// Discard removes what Prepare made: the change set, the empty stack that came into being with it, the bucket if it was
-// not there before. It does so also when the context is done.
+// Discard removes what Prepare made: the change set, the empty stack that was created for it, and the bucket if it is
+// new. It works even after the context has ended.
 func (d *Deploy) Discard(ctx context.Context, p *Plan) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), discardPatience)
 	defer cancel()
@@ -37,12 +37,12 @@ func (d *Deploy) Discard(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// discardChangeSet removes a stack that only our change set waits for, or else the change set; unless another deploy has
-// put its own in the place of ours.
+// discardChangeSet removes a stack that exists only for our change set, or else just the change set; it removes
+// nothing if another deploy has replaced our change set with its own.
 func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, err error) {
 	s, err := d.Stacks.Stack(ctx, p.Standing.Name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil // there is not even that
+		return false, nil // the stack is gone as well
 	}
 	if err != nil {
 		return false, err
@@ -66,7 +66,7 @@ func (d *Deploy) discardChangeSet(ctx context.Context, p *Plan) (replaced bool, 
 	return false, d.gone(ctx, s.ID)
 }
 
-// gone waits until a stack in which there is nothing is deleted.
+// gone waits until an empty stack is deleted.
 func (d *Deploy) gone(ctx context.Context, id string) error {
 	wait := patience.Wait{For: "the deletion of the empty stack", Limit: discardPatience, Pause: d.Wait, Report: d.Report}
 	return wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {

@@ -12,8 +12,8 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Execute does what a plan says and returns the stack as it stands then. The error is a *Failed if CloudFormation did
-// not bring it to its end, a *Lost if it goes on by itself.
+// Execute carries out a plan and returns the resulting stack. The error is a *Failed if CloudFormation gave up, a
+// *Lost if it continues unwatched.
 func (d *Deploy) Execute(ctx context.Context, p *Plan) (stack.Stack, error) {
 	if p.Standing.Kind != Recreate {
 		after, err := d.executeNow(ctx, p)
@@ -54,7 +54,7 @@ func (d *Deploy) executeNow(ctx context.Context, p *Plan) (stack.Stack, error) {
 	return after, err
 }
 
-// clear deletes what is left of a stack that failed, and prepares the creation of the next.
+// clear deletes the remains of a failed stack, and prepares the creation of its successor.
 func (d *Deploy) clear(ctx context.Context, p *Plan) error {
 	remover := &Delete{Stacks: d.Stacks, Report: d.Report, Wait: d.Wait}
 	err := remover.Run(ctx, p.Standing.Stack)
@@ -74,7 +74,7 @@ func (d *Deploy) clear(ctx context.Context, p *Plan) error {
 	return nil
 }
 
-// execute starts what the change set says. If the answer was lost, the change set reports whether it has begun.
+// execute starts the change set. If the answer was lost, the change set's status says whether it started.
 func (d *Deploy) execute(ctx context.Context, p *Plan) error {
 	err := d.Stacks.ExecuteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID, uuid.NewString())
 	if err == nil {
@@ -103,7 +103,7 @@ func newest(ctx context.Context, stacks Stacks, id string) (string, error) {
 	return "", nil
 }
 
-// failed explains an operation that CloudFormation gave up: why, how the stack stands now, and what to do.
+// failed explains an operation that CloudFormation gave up: why, the stack's state now, and what to do.
 func failed(verb string, s stack.Stack, events []stack.Event) error {
 	next := fmt.Sprintf("the stack is in %s: look at its events in the console", s.Status)
 	switch {

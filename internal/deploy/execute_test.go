@@ -97,7 +97,7 @@ func many(err error, n int) []error {
 	return errs
 }
 
-// The answer to the execution got lost, and the execution did not.
+// The answer to the execution is lost, but the execution goes on.
 func TestExecutionWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
 	c := newCloud()
@@ -133,7 +133,7 @@ func TestRecreate(t *testing.T) {
 	}
 }
 
-// Of two that prepare at once, the one that prepared last goes on, and the other does not take its change set away.
+// When two deploys prepare at once, the later one continues, and the earlier one does not remove its change set.
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
 	c := newCloud()

@@ -9,7 +9,7 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Unusable says that a stack or bucket cannot be used as asked, before anything was changed.
+// Unusable says that a stack or bucket cannot be used as requested. Nothing was changed.
 type Unusable struct {
 	Stack  string // its name; "" if it is not a stack
 	Reason string
@@ -29,7 +29,7 @@ func (e *Unusable) Class() fault.Class { return fault.NotUsable }
 // Hint says what to do next.
 func (e *Unusable) Hint() string { return e.Next }
 
-// Failed says that CloudFormation did not bring an operation to its end.
+// Failed says that CloudFormation did not complete an operation.
 type Failed struct {
 	Verb   string // create, update or delete
 	Stack  stack.Stack
@@ -47,8 +47,8 @@ func (e *Failed) Class() fault.Class { return fault.Failed }
 // Hint says how the stack stands and what to do next.
 func (e *Failed) Hint() string { return e.Next }
 
-// Lost says that CloudFormation works and that it could not be followed any longer: interrupted, or without an answer
-// for too long.
+// Lost says that CloudFormation continues, but that we stopped watching: after an interruption, or too long without
+// an answer.
 type Lost struct {
 	Stack string
 	Err   error
@@ -74,8 +74,8 @@ func (e *Lost) Hint() string {
 	return "CloudFormation goes on by itself: the same command again follows it to its end"
 }
 
-// Unchanged turns an interruption into an error that says that nothing was changed. Other errors, a *Lost among them,
-// stay as they are.
+// Unchanged turns an interruption into an error that says that nothing was changed. It returns other errors,
+// including *Lost, as they are.
 func Unchanged(err error) error {
 	if !errors.Is(err, context.Canceled) || errors.As(err, new(*Lost)) {
 		return err
@@ -83,7 +83,8 @@ func Unchanged(err error) error {
 	return fault.New(fault.Interrupted, errors.New("interrupted: nothing was changed"), "")
 }
 
-// because says in one sentence why a stack failed: the resource that failed first, never those that fell with it.
+// because says in one sentence why a stack failed: it names the resource that failed first, never those that were
+// cancelled with it.
 func because(s stack.Stack, events []stack.Event) string {
 	first, found := stack.FirstFailure(events)
 	switch {

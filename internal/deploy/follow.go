@@ -12,24 +12,24 @@ import (
 	"image-builder/internal/stack"
 )
 
-// How long an operation may take at most, and how long CloudFormation may work on a change set.
+// The longest that an operation may take, and that CloudFormation may work on a change set.
 const (
 	operationPatience = 3 * time.Hour
 	changeSetPatience = 10 * time.Minute
 )
 
-// follower follows what CloudFormation does to a stack.
+// follower follows an operation on a stack.
 type follower struct {
 	stacks Stacks
 	report progress.Func
 	pause  patience.Pause
 
-	name    string                 // of the stack that is followed
-	running map[string]stack.Event // by logical ID, what began
-	undoing bool                   // the operation failed: updates are back to what was
+	name    string                 // of the followed stack
+	running map[string]stack.Event // start times by logical ID
+	undoing bool                   // the operation failed: further updates restore the old state
 }
 
-// pickUp follows an operation that somebody else began, or an earlier run, to its end.
+// pickUp follows an operation that an earlier run or another user started, to its end.
 func (f *follower) pickUp(ctx context.Context, s stack.Stack) (stack.Stack, error) {
 	defer f.report.Stage(fmt.Sprintf("follow stack %s, which is in %s", s.Name, s.Status))()
 	after, events, err := f.follow(ctx, s, "")
@@ -39,9 +39,9 @@ func (f *follower) pickUp(ctx context.Context, s stack.Stack) (stack.Stack, erro
 	return after, err
 }
 
-// follow reports events as they come until the operation has ended, and returns how the stack stands then, and the
-// events of the operation, oldest first. Since is the ID of the last event before it; with "" the operation is the
-// last one that the stack has.
+// follow reports events as they come until the operation has ended, and returns the resulting stack and the
+// operation's events, oldest first. Since is the ID of the last event before the operation; "" means the stack's last
+// operation.
 func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (stack.Stack, []stack.Event, error) {
 	f.name = s.Name
 	f.running = map[string]stack.Event{}
@@ -70,7 +70,7 @@ func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (sta
 	return after, events, nil
 }
 
-// look asks for the status first: the events are then all of what led to it.
+// look reads the status first, so that the events then cover everything that led to it.
 func (f *follower) look(ctx context.Context, id, since string) (stack.Stack, []stack.Event, error) {
 	now, err := f.stacks.Stack(ctx, id)
 	if err != nil {
@@ -96,13 +96,13 @@ func (f *follower) look(ctx context.Context, id, since string) (stack.Stack, []s
 	return now, fresh, nil
 }
 
-// ended reports whether the operation has come to its end: its events say so, and the stack does. Right after it was
-// asked for, the stack may still stand as before.
+// ended reports whether the operation has ended: both its events and the stack's status must say so. Just after a
+// request the stack may still show its old status.
 func ended(now stack.Stack, events []stack.Event) bool {
 	return !now.Status.Busy() && slices.ContainsFunc(events, func(e stack.Event) bool { return e.OfStack() && e.Status == now.Status })
 }
 
-// tell reports an event of a resource as the beginning or the end of a step.
+// tell reports a resource's event as the start or the end of a step.
 func (f *follower) tell(e stack.Event) {
 	if e.OfStack() {
 		if strings.HasSuffix(string(e.Status), "ROLLBACK_IN_PROGRESS") {
@@ -116,7 +116,7 @@ func (f *follower) tell(e stack.Event) {
 	begun, runs := f.running[e.LogicalID]
 
 	if e.Status.Busy() {
-		if !runs || verb(begun.Status) != verb(e.Status) { // a role begins twice: asked for, and made
+		if !runs || verb(begun.Status) != verb(e.Status) { // a role has two such events: requested and created
 			f.running[e.LogicalID] = e
 			f.report.Report(progress.Event{Kind: progress.StepStarted, Step: step})
 		}
@@ -147,7 +147,7 @@ func outcome(e stack.Event) progress.Status {
 	return progress.Success
 }
 
-// phase is what happens to the resource of an event. Events of an update that is undone say that they update.
+// phase is what happens to the event's resource. While an update is undone, events still say "update".
 func (f *follower) phase(e stack.Event) string {
 	if what := verb(e.Status); what != "update" || !f.undoing {
 		return what
@@ -164,7 +164,7 @@ func verb(status stack.Status) string {
 	return strings.ToLower(before)
 }
 
-// past is the participle of verb.
+// past is verb's past participle.
 func past(status stack.Status) string {
 	return map[string]string{"create": "created", "update": "changed", "delete": "deleted", "undo": "brought back", "import": "imported"}[verb(status)]
 }

@@ -13,53 +13,53 @@ import (
 	"image-builder/internal/stack"
 )
 
-// changeSetName is the name of our change sets. It is always the same: what a run that was cut off left is in the way
-// of the next, which removes it.
+// changeSetName names our change sets. It is always the same, so the next run finds and removes what an interrupted
+// run left.
 const changeSetName = "image-builder"
 
-// Request is what a stack shall be.
+// Request is the wanted state of a stack.
 type Request struct {
 	Template   []byte
 	Parameters map[string]string
-	Keep       []string // parameters that keep the value that the stack has, if it has them
+	Keep       []string // parameters that keep the stack's value, if it has one
 	Uploads    []Upload
 	Bucket     Bucket
 }
 
-// Wanted is what a change set is made from.
+// Wanted holds what a change set is made from.
 type Wanted struct {
 	Stack, ChangeSet, TemplateURL string
 	Token                         string // the same for each attempt of one request
-	Update                        bool   // the stack is there
+	Update                        bool   // the stack exists
 	Parameters                    map[string]string
 	Keep                          []string
 }
 
-// Plan is what would be done to a stack.
+// Plan lists what would be done to a stack.
 type Plan struct {
 	Standing  Standing
-	ChangeSet stack.ChangeSet // zero with Recreate: it is known when the failed stack is gone
+	ChangeSet stack.ChangeSet // zero with Recreate: unknown until the failed stack is gone
 	Settings  []Setting
-	NewBucket string // the bucket that was made for it; "" if it was there
-	Unchanged bool   // there is nothing to do, and nothing to discard
+	NewBucket string // the bucket that was made for it; "" if it existed
+	Unchanged bool   // nothing to do, and nothing to discard
 
 	wanted Wanted
-	asked  bool // for a change set, so that there may be one
+	asked  bool // an empty stack was created for the change set
 	bucket Bucket
 	sent   sent
 }
 
-// Setting is a stack parameter that gets another value.
+// Setting is a stack parameter whose value changes.
 type Setting struct {
 	Name   string `json:"name"`
 	Before string `json:"before,omitempty"`
 	After  string `json:"after"`
-	// Default tells that After is not known, but the template's default.
+	// Default means that After is unknown: the template's default applies.
 	Default bool `json:"default,omitempty"`
 }
 
-// Prepare puts what is needed into the bucket and has CloudFormation work out what would change. If that cannot be done,
-// nothing is left of it.
+// Prepare uploads what the stack needs and lets CloudFormation work out the changes. If this fails, it leaves nothing
+// behind.
 func (d *Deploy) Prepare(ctx context.Context, standing Standing, r Request) (*Plan, error) {
 	p := &Plan{Standing: standing, bucket: r.Bucket}
 	err := d.prepare(ctx, p, r)
@@ -104,7 +104,7 @@ func (d *Deploy) prepare(ctx context.Context, p *Plan, r Request) (err error) {
 	return d.propose(ctx, p)
 }
 
-// kept are the parameters that the stack has: it may be of an older template.
+// kept filters names to those the stack declares; an older template may lack some.
 func kept(names []string, has map[string]string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 		_, there := has[name]
@@ -112,7 +112,7 @@ func kept(names []string, has map[string]string) []string {
 	})
 }
 
-// settings lists the parameters that get another value, by name.
+// settings lists the parameters whose value changes, by name.
 func settings(standing Standing, wanted Wanted) []Setting {
 	before := standing.Stack.Parameters
 	if !wanted.Update {
@@ -136,7 +136,7 @@ func settings(standing Standing, wanted Wanted) []Setting {
 	return list
 }
 
-// propose makes the change set and waits until it is worked out. Without changes it removes it again.
+// propose makes the change set and waits until it is worked out. It removes a change set without changes.
 func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	defer d.Report.Stage("work out what changes")()
 	if err := d.request(ctx, p); err != nil {
@@ -161,8 +161,8 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	return d.Stacks.DeleteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID)
 }
 
-// blame names the parameter behind a change where CloudFormation does not, as behind a function: the one that changes from
-// and to the same values.
+// blame names the parameter behind a change where CloudFormation does not, for example behind a function: the
+// parameter whose old and new values match.
 func blame(changes []stack.Change, settings []Setting) {
 	for _, c := range changes {
 		for i, d := range c.Details {
@@ -174,7 +174,7 @@ func blame(changes []stack.Change, settings []Setting) {
 	}
 }
 
-// request asks for the change set, in the place of one that an earlier run left.
+// request asks for the change set, replacing one that an earlier run left.
 func (d *Deploy) request(ctx context.Context, p *Plan) (err error) {
 	p.ChangeSet.StackID = p.Standing.Name
 	p.ChangeSet.ID, err = d.Stacks.CreateChangeSet(ctx, p.wanted)

@@ -11,31 +11,31 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Bucket is where what CloudFormation and Image Builder read is put.
+// Bucket is the bucket for objects that CloudFormation and Image Builder read.
 type Bucket struct {
 	Name  string
-	Owner string // the account that it must belong to
-	Make  bool   // whether to make it if it is not there
+	Owner string // the account that must own it
+	Make  bool   // create it if it does not exist
 }
 
 // Upload is an object that CloudFormation or the stack's instances will read.
 type Upload struct {
-	Key  string // which tells the content: what is there under it is not sent again
+	Key  string // derived from the content: an object with this key is not sent again
 	Body []byte
 }
 
-// templateUpload is the template as an object: too large to be sent with a request.
+// templateUpload is the template as an object: it is too large for a request.
 func templateUpload(text []byte) Upload {
 	return Upload{Key: stack.ObjectKey(sha256.Sum256(text), "aws-stack.yml"), Body: text}
 }
 
-// sent is what was put into a bucket, to be taken away again if it must not stay.
+// sent lists what was uploaded, so that it can be removed again.
 type sent struct {
 	made bool // the bucket
 	keys []string
 }
 
-// open finds the bucket, or makes it.
+// open finds the bucket, or creates it.
 func (d *Deploy) open(ctx context.Context, b Bucket) (made bool, err error) {
 	err = d.Buckets.CheckBucket(ctx, b.Name, b.Owner)
 	switch {
@@ -57,7 +57,7 @@ func (d *Deploy) open(ctx context.Context, b Bucket) (made bool, err error) {
 	return false, err
 }
 
-// upload sends what is not there yet.
+// upload sends the objects that the bucket lacks.
 func (d *Deploy) upload(ctx context.Context, b Bucket, uploads []Upload, done *sent) error {
 	for _, u := range uploads {
 		there, err := d.Buckets.Has(ctx, b.Name, u.Key, b.Owner)
@@ -76,8 +76,8 @@ func (d *Deploy) upload(ctx context.Context, b Bucket, uploads []Upload, done *s
 	return nil
 }
 
-// withdraw removes a bucket that this run made, with what it put there. Objects in a bucket that was there before stay:
-// they are called after their content, so another stack may use them by now.
+// withdraw removes a bucket that this run created, with its objects. Objects in an existing bucket stay: their names
+// depend on their content only, so another stack may use them by now.
 func (d *Deploy) withdraw(ctx context.Context, b Bucket, done sent) error {
 	if !done.made {
 		return nil

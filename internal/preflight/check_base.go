@@ -10,7 +10,7 @@ import (
 	"image-builder/internal/image"
 )
 
-// base follows the base parameter to its AMI, and holds against that what depends on it.
+// base looks up the AMI that the base parameter names, and checks what depends on it.
 func (c *Checks) base(ctx context.Context, q asked) answer {
 	name := q.value("BaseAmiParameter")
 	resolve := "image-builder base resolve --write " + name + " puts Buildkite's AMI into it"
@@ -46,7 +46,7 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 	return a
 }
 
-// withoutBase is the answer if the base AMI is not known.
+// withoutBase is the answer if the base AMI is unknown.
 func (c *Checks) withoutBase(ctx context.Context, q asked, results ...Result) answer {
 	results = append(results, c.instanceType(ctx, q, nil))
 	if needsDevice(q) && q.value("RootDeviceName") == "" {
@@ -88,7 +88,7 @@ func (c *Checks) judge(ami image.AMI, q asked, next string) Result {
 	return r
 }
 
-// instanceType compares the architecture of the build instances with the AMI's, nil if that is not known.
+// instanceType compares the architecture of the build instances with the AMI's; nil if either is unknown.
 func (c *Checks) instanceType(ctx context.Context, q asked, ami *image.AMI) Result {
 	name := q.value("InstanceType")
 	architectures, err := c.Images.Architectures(ctx, name)
@@ -108,12 +108,12 @@ func (c *Checks) instanceType(ctx context.Context, q asked, ami *image.AMI) Resu
 	return Result{"instance type", Failed, fmt.Sprintf("%s is %s, the base AMI is %s", name, has, ami.Arch), fmt.Sprintf("--instance-type %s fits, or take an AMI of the other architecture: image-builder base resolve --arch", suggestion)}
 }
 
-// needsDevice reports whether the template must be told the root device: the rule RootVolume.
+// needsDevice reports whether the template needs the root device: its rule RootVolume.
 func needsDevice(q asked) bool {
 	return q.value("RootVolumeSize") != "0" || q.value("ImageKeyArn") != ""
 }
 
-// rootVolume compares size and device with the AMI's. The device is returned if it was learnt from the AMI.
+// rootVolume compares size and device with the AMI's. It returns the device if it comes from the AMI.
 func rootVolume(ami image.AMI, q asked) (r Result, device string) {
 	size := q.value("RootVolumeSize")
 	device = q.value("RootDeviceName")

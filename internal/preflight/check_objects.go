@@ -14,7 +14,7 @@ import (
 	"image-builder/templates"
 )
 
-// script looks for a bootstrap script in a bucket. One of this machine is uploaded.
+// script looks for a bootstrap script in a bucket. A local script is uploaded, so it needs no check.
 func (c *Checks) script(ctx context.Context, q asked) answer {
 	url, known := q.after(q.wanted)("BootstrapScriptUrl")
 	if !known || url == "" {
@@ -34,8 +34,8 @@ func (c *Checks) script(ctx context.Context, q asked) answer {
 	return answer{results: []Result{{Name: "bootstrap script", Status: OK, Text: url}}}
 }
 
-// documents reads those that are in buckets. The version of one that is passed on as it is comes from its content, so
-// that the stack takes notice when it changes.
+// documents reads the documents that are in buckets. The version of a document that is passed on unchanged comes from
+// its content, so that the stack notices when it changes.
 func (c *Checks) documents(ctx context.Context, q asked) answer {
 	const check = "component documents"
 	docs := slices.Clone(q.wanted.documents)
@@ -75,7 +75,7 @@ func (c *Checks) documents(ctx context.Context, q asked) answer {
 	return answer{results: []Result{{Name: check, Status: OK, Text: strings.Join(names, ", ")}}, documents: docs}
 }
 
-// read reads an object of at most the size of a document and a byte.
+// read reads an object, up to one byte more than the largest document.
 func (c *Checks) read(ctx context.Context, url string) ([]byte, error) {
 	bucket, key, _ := s3uri.Split(url)
 	body, err := c.Objects.Get(ctx, bucket, key, "")
@@ -92,7 +92,7 @@ func (c *Checks) read(ctx context.Context, url string) ([]byte, error) {
 	return text, nil
 }
 
-// unusable says why a document that was read cannot be run with the parameters it is given; nil if it can.
+// unusable says why a document cannot run with its parameters; nil if it can.
 func (d document) unusable(modules component.Modules) *Result {
 	const check, next = "component documents", "image-builder lint shows all that is wrong with it"
 	if found := d.check(); len(found) > 0 {
@@ -126,7 +126,7 @@ func (d document) unusable(modules component.Modules) *Result {
 	return nil
 }
 
-// secrets looks whether there is something where the secrets are to be copied from.
+// secrets looks whether there is anything to copy at the secrets' source.
 func (c *Checks) secrets(ctx context.Context, q asked) answer {
 	const check = "secrets"
 	bucket := q.value("SecretsBucket")

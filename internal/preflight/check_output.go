@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// output looks at the parameter that receives the AMIs. One that exists keeps its data type for ever.
+// output checks the parameter that receives the AMIs. The data type of an existing parameter cannot change.
 func (c *Checks) output(ctx context.Context, q asked) answer {
 	const check = "output parameter"
 	name := q.value("OutputAmiParameter")

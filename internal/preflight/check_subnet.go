@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// needed are the services that a build instance talks to, by the names of their endpoints.
+// needed are the services that a build instance calls, by the names of their endpoints.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/vpc-interface-endpoints.html
 var needed = []string{"imagebuilder", "logs", "s3", "ssm", "ssmmessages"}
 
-// subnet looks for a way out of the subnet of the build instances.
+// subnet looks for a way from the build instances' subnet to those services.
 func (c *Checks) subnet(ctx context.Context, q asked) answer {
 	id := q.value("SubnetId")
 	if id == "" {
@@ -58,7 +58,7 @@ func (c *Checks) wayOut(ctx context.Context, id string, q asked) Result {
 	return Result{check, Warning, fmt.Sprintf("%s %s: a build reaches AWS by endpoints, and nothing else", id, why), "packages, repositories and images must come from where the VPC reaches them"}
 }
 
-// absent lists the services that are needed and have no endpoint that the subnet can reach.
+// absent lists the needed services that have no endpoint reachable from the subnet.
 func absent(endpoints []Endpoint, table Table) []string {
 	return slices.DeleteFunc(slices.Clone(needed), func(service string) bool {
 		return slices.ContainsFunc(endpoints, func(e Endpoint) bool {

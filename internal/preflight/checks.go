@@ -20,7 +20,7 @@ import (
 // Status is how a check ended.
 type Status string
 
-// How a check can end. Unchecked means that it could not be made, most often for want of a permission.
+// How a check can end. Unchecked means that the check could not be made, mostly because a permission is missing.
 const (
 	OK        Status = "ok"
 	Warning   Status = "warning"
@@ -28,7 +28,7 @@ const (
 	Unchecked Status = "unchecked"
 )
 
-// Result is what a check found: in one line, and what to do about it, if anything.
+// Result is a check's finding in one line, and the next action if there is one.
 type Result struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
@@ -36,7 +36,7 @@ type Result struct {
 	Next   string `json:"next,omitempty"`
 }
 
-// Checks asks AWS for what a stack will rely on.
+// Checks asks AWS about everything that a stack will rely on.
 type Checks struct {
 	Parameters Parameters
 	Images     Images
@@ -58,19 +58,19 @@ type asked struct {
 	who      Identity
 }
 
-// answer is what a check found out: results, and parameters that it learnt the value of.
+// answer is the outcome of a check: results, and parameters whose value it found out.
 type answer struct {
 	results   []Result
 	learnt    map[string]string
 	documents []document // that were read
 }
 
-// Run makes every check that applies, those that do not depend on one another at the same time. It returns what is
-// wanted with what was learnt on the way: the base AMI's root device, the data type of an output parameter that exists
-// already, documents that had to be read first.
+// Run makes every check that applies; checks that do not depend on each other run at the same time. It returns
+// wanted, completed with what the checks found out: the base AMI's root device, the data type of an existing output
+// parameter, documents that had to be read first.
 //
-// The stack is the one that exists; the zero Stack for a new one. A failed check is a Result, not an error (see Verdict);
-// the only error is that of a context that ended.
+// The stack is the existing one, or the zero Stack for a new one. A failed check is a Result, not an error (see
+// Verdict); the only error is that of an ended context.
 func (c *Checks) Run(ctx context.Context, who Identity, wanted Wanted, existing stack.Stack) ([]Result, Wanted, error) {
 	defer c.Report.Stage("preflight")()
 	wanted.Parameters = maps.Clone(wanted.Parameters)
@@ -98,7 +98,7 @@ func (c *Checks) Run(ctx context.Context, who Identity, wanted Wanted, existing 
 	return append(results, q.rules(wanted)...), wanted, nil
 }
 
-// all makes the checks. Their answers are in a fixed order.
+// all makes the checks. Their answers have a fixed order.
 func (c *Checks) all(ctx context.Context, q asked) []answer {
 	checks := []func(context.Context, asked) answer{c.base, c.output, c.script, c.documents, c.secrets, c.subnet}
 	answers := make([]answer, len(checks))
@@ -116,19 +116,19 @@ func (c *Checks) all(ctx context.Context, q asked) []answer {
 	return answers
 }
 
-// learn sets a parameter that nobody gave.
+// learn sets a parameter that the user did not give.
 func (w *Wanted) learn(name, value string) {
 	w.Parameters[name] = value
 	w.Keep = slices.DeleteFunc(w.Keep, func(kept string) bool { return kept == name })
 }
 
-// value is what a parameter will be: given, kept, or the default.
+// value is the future value of a parameter: given, kept, or the default.
 func (q asked) value(name string) string {
 	value, _ := q.after(q.wanted)(name)
 	return value
 }
 
-// after returns the values that parameters will have. What an upload gives has no URL yet.
+// after returns the future values of the parameters, except URLs of uploads.
 func (q asked) after(w Wanted) values {
 	return func(name string) (string, bool) {
 		if value, ok := w.Parameters[name]; ok {
@@ -144,13 +144,13 @@ func (q asked) after(w Wanted) values {
 	}
 }
 
-// given reports whether somebody said the value of a parameter in the recipe or by a flag.
+// given reports whether the recipe or a flag sets a parameter.
 func (q asked) given(name string) bool {
 	_, ok := q.wanted.Parameters[name]
 	return ok
 }
 
-// rules says which of the template's rules are broken, now that all values are known.
+// rules lists the template's rules that are broken, now that all values are known.
 func (q asked) rules(wanted Wanted) []Result {
 	var results []Result
 	for _, says := range wanted.template.broken(q.after(wanted)) {
@@ -159,7 +159,7 @@ func (q asked) rules(wanted Wanted) []Result {
 	return results
 }
 
-// unmade is the result of a check that could not be made, or of one whose thing is not there.
+// unmade is the result of a check that could not be made, or whose object does not exist.
 func unmade(name string, err error, absent Result) Result {
 	if errors.Is(err, fs.ErrNotExist) {
 		absent.Name = name
@@ -168,7 +168,7 @@ func unmade(name string, err error, absent Result) Result {
 	return Result{Name: name, Status: Unchecked, Text: err.Error()}
 }
 
-// NotReadyError says which checks failed.
+// NotReadyError lists the failed checks.
 type NotReadyError struct {
 	Results []Result // of all checks
 }
@@ -201,7 +201,7 @@ func (e *NotReadyError) Error() string {
 // Class is that of things that cannot be used.
 func (e *NotReadyError) Class() fault.Class { return fault.NotUsable }
 
-// Hint says what to do about the only check that failed. If several failed, Error says it of each.
+// Hint returns the next action if one check failed. If several failed, Error gives each its own.
 func (e *NotReadyError) Hint() string {
 	var hints []string
 	for _, r := range e.Results {

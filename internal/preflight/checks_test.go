@@ -22,7 +22,7 @@ import (
 
 var errDenied = errors.New("look at it: You are not authorized (UnauthorizedOperation)")
 
-// account is an AWS account in memory: all ports. What is denied is denied by port's method.
+// account is an AWS account in memory that answers all ports. denied lists the methods that it refuses.
 type account struct {
 	parameters map[string]image.Parameter
 	amis       map[string]image.AMI
@@ -108,7 +108,7 @@ const (
 
 func now() time.Time { return time.Date(2026, 9, 1, 0, 0, 0, 0, time.UTC) }
 
-// healthy is an account in which every check of any recipe here succeeds.
+// healthy is an account in which every check of every recipe here succeeds.
 func healthy() *account {
 	return &account{
 		parameters: map[string]image.Parameter{"/buildkite/base-ami": {Name: "/buildkite/base-ami", Value: baseID, Type: "String", DataType: "text"}},
@@ -295,7 +295,7 @@ func TestChecks(t *testing.T) {
 	}
 }
 
-// endpoints are all that a build needs, S3's for one route table.
+// endpoints are all endpoints that a build needs; S3's serves one route table.
 func endpoints(table string) []Endpoint {
 	return []Endpoint{{Service: "ssm"}, {Service: "ssmmessages"}, {Service: "logs"}, {Service: "imagebuilder"}, {Service: "s3", Gateway: true, Tables: []string{table}}}
 }
@@ -335,7 +335,7 @@ func TestDocumentsInBucketsAreReadAndUploaded(t *testing.T) {
 	}
 }
 
-// TestRulesAreDecidedWhenAllIsKnown has a stack that keeps a key, which needs a device that nobody could learn.
+// TestRulesAreDecidedWhenAllIsKnown has a stack that keeps a key, which needs a device that no check could find out.
 func TestRulesAreDecidedWhenAllIsKnown(t *testing.T) {
 	t.Parallel()
 	wanted := plan(t, least, nil, nil)

@@ -20,8 +20,8 @@ import (
 // document is a component document of the recipe.
 type document struct {
 	name       string // of its file
-	url        string // s3://…; "" for one of this machine
-	text       []byte // nil until it was read
+	url        string // s3://…; "" for a local one
+	text       []byte // nil until it is read
 	parameters []component.Parameter
 	at         finding.Position
 }
@@ -30,7 +30,7 @@ type document struct {
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CreateComponent.html
 const largestDocument = 64 << 10
 
-// script uploads the bootstrap script, unless it is in a bucket.
+// script uploads the bootstrap script, unless it is already in a bucket.
 func (p *planner) script() {
 	script := p.recipe.Bootstrap
 	if script == "" || s3uri.Is(script) {
@@ -65,8 +65,8 @@ func (p *planner) read(name string, at finding.Position) ([]byte, bool) {
 	return text, err == nil
 }
 
-// components passes the recipe's documents on. The stack takes one, so several are called by one more; those in buckets
-// are read first, by Checks.
+// components passes the recipe's documents on. The stack takes one document, so several are wrapped by another; those
+// in buckets are read first, by Checks.
 func (p *planner) components() {
 	unread := false
 	for _, c := range p.recipe.Components {
@@ -83,7 +83,7 @@ func (p *planner) components() {
 
 	if len(p.wanted.documents) == 1 && p.wanted.documents[0].asItIs() {
 		p.set("ComponentDocumentUrl", p.wanted.documents[0].url)
-		delete(p.wanted.Parameters, "ComponentDocumentVersion") // which comes from its content, and Checks reads that
+		delete(p.wanted.Parameters, "ComponentDocumentVersion") // which depends on its content, and Checks reads that
 		p.wanted.Keep = append(p.wanted.Keep, "ComponentDocumentVersion")
 		return
 	}
@@ -94,10 +94,10 @@ func (p *planner) components() {
 	p.found = append(p.found, p.wanted.compose()...)
 }
 
-// asItIs reports whether a document need not be read to be passed on.
+// asItIs reports whether a document can be passed on unread.
 func (d document) asItIs() bool { return d.url != "" && len(d.parameters) == 0 }
 
-// compose makes uploads of documents that were all read.
+// compose makes uploads of documents, all of which were read.
 func (w *Wanted) compose() finding.List {
 	docs := w.documents
 	if len(docs) == 0 {
@@ -132,7 +132,7 @@ func (w *Wanted) compose() finding.List {
 	return nil
 }
 
-// earlier is a reference to what a step of another phase has put out.
+// earlier is a reference to the output of another phase's step.
 var earlier = regexp.MustCompile(`\{\{\s*(` + strings.Join(component.AMIPhases, "|") + `)\.[^{}]*\}\}`)
 
 // check says what would keep Image Builder from running a document.
@@ -157,8 +157,8 @@ func (d document) check() finding.List {
 	return nil
 }
 
-// crossings finds references that go from one phase to another: each phase of a document is called by itself, so what a
-// step of an earlier one has put out is gone.
+// crossings finds references from one phase to another: the wrapper calls each phase of a document separately, so
+// outputs of earlier phases are lost.
 func crossings(docs []document) finding.List {
 	var found finding.List
 	for _, d := range docs {
@@ -190,7 +190,7 @@ func phasesOf(doc *component.Document) []string {
 	return names
 }
 
-// object is an upload that is what it is wherever it lies.
+// object is an upload whose content does not depend on its location.
 func object(parameter, file string, body []byte) Upload {
 	return Upload{Key: stack.ObjectKey(sha256.Sum256(body), file), Parameter: parameter, body: func(string) []byte { return body }}
 }

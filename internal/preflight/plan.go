@@ -14,18 +14,18 @@ import (
 	"image-builder/internal/s3uri"
 )
 
-// planner fills a Wanted and collects what is wrong.
+// planner fills a Wanted and collects findings.
 type planner struct {
 	recipe *recipe.Recipe
 	wanted Wanted
 	found  finding.List
 }
 
-// Plan says what a stack must be told so that it bakes what the recipe says. It looks at nothing but the template and
-// the files that the recipe names.
+// Plan works out a stack's parameters from a recipe. It looks at nothing but the template and the files that the
+// recipe names.
 //
-// A field that the recipe leaves out has the template's default; a flag that was not given is left as the stack has it.
-// A finding that is an error means that there is nothing to deploy.
+// A field that the recipe leaves out gets the template's default; a flag that was not given keeps the stack's value.
+// With a finding that is an error there is nothing to deploy.
 func Plan(r *recipe.Recipe, given Settings) (Wanted, finding.List) {
 	t, err := readTemplate()
 	if err != nil {
@@ -58,7 +58,7 @@ func (p *planner) add(code finding.Code, at finding.Position, message, right str
 	p.found = append(p.found, finding.Finding{Code: code, Position: at, Message: message, Right: right})
 }
 
-// warn adds what does not keep a stack from being deployed.
+// warn adds a finding that does not block a deploy.
 func (p *planner) warn(at finding.Position, message, right string) {
 	p.found = append(p.found, finding.Finding{Code: finding.StackLacks, Severity: finding.Warning, Position: at, Message: message, Right: right})
 }
@@ -88,7 +88,7 @@ func (p *planner) flags(given Settings) {
 
 const exampleBase = "/buildkite/base-ami"
 
-// base takes parameters only: what a parameter names may change from build to build.
+// base accepts parameters only: their AMI may change from build to build.
 func (p *planner) base() {
 	base := p.recipe.Base
 	at := p.recipe.At("base", 0)
@@ -144,7 +144,7 @@ func (p *planner) secrets(given Settings) {
 	}
 }
 
-// joined is a list of names with one more at its front.
+// joined puts one more name in front of a list of names.
 func joined(name, others string) string {
 	names := []string{name}
 	for other := range strings.SplitSeq(others, ",") {
@@ -167,7 +167,7 @@ func (p *planner) lists() {
 	}
 }
 
-// schedule writes the form that the template takes: with cron( ), and one blank between fields.
+// schedule writes the template's form: with cron( ), and single blanks between fields.
 func (p *planner) schedule() {
 	text := strings.TrimSpace(p.recipe.Schedule)
 	if text == "" {
@@ -194,12 +194,12 @@ func (p *planner) zone() {
 	}
 }
 
-// disk is in whole GiB on EBS. Which device it is, the base AMI says: see Checks.
+// disk is in whole GiB on EBS. Checks finds out the device from the base AMI.
 func (p *planner) disk() {
 	p.set("RootVolumeSize", strconv.FormatInt((p.recipe.Disk+1<<30-1)>>30, 10))
 }
 
-// lacks tells of fields that mean nothing to a stack.
+// lacks warns of fields that have no effect on a stack.
 func (p *planner) lacks() {
 	if p.recipe.Timeout > 0 {
 		p.warn(p.recipe.At("timeout", 0), "a stack has no such limit: timeout is for a bake on this machine", "give the steps of documents a timeoutSeconds of their own")
@@ -209,13 +209,13 @@ func (p *planner) lacks() {
 	}
 }
 
-// values holds every value against the template.
+// values checks every value against the template.
 func (p *planner) values() {
 	for _, name := range p.wanted.template.names {
 		value, given := p.wanted.Parameters[name]
 		at := p.wanted.places[name]
 		if !given || slices.ContainsFunc(p.found, func(f finding.Finding) bool { return f.Severity == finding.Error && f.Position == at }) {
-			continue // there is none, or it was refused already
+			continue // there is none, or it has a finding already
 		}
 		if wrong := p.wanted.template.parameters[name].refuses(value); wrong != "" {
 			p.add(finding.StackValue, at, fmt.Sprintf("%s cannot be %s", name, short(value)), "it "+wrong)
@@ -237,7 +237,7 @@ func (w Wanted) given(name string) (string, bool) {
 	return value, ok
 }
 
-// short is a value as a message shows it.
+// short is a value as messages show it.
 func short(value string) string {
 	if runes := []rune(value); len(runes) > 60 {
 		value = string(runes[:60]) + "…"
@@ -245,11 +245,11 @@ func short(value string) string {
 	return strconv.Quote(value)
 }
 
-// stackName is what CloudFormation takes, with room for "-docker-images" in the 128 characters that Image Builder gives
-// a component's name; it gives none fewer than 3.
+// stackName is the pattern of CloudFormation, shortened so that "-docker-images" fits into the 128 characters that
+// Image Builder allows a component's name, which needs at least 3.
 var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{2,113}$`)
 
-// StackName checks a stack's name: the one that was given, else the recipe's.
+// StackName checks and returns a stack's name: the given one, or else the recipe's.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
 func StackName(r *recipe.Recipe, given string) (string, finding.List) {
 	name := given

@@ -14,7 +14,7 @@ import (
 
 const least = "name: nightly\nbase: ssm:/buildkite/base-ami\noutput: /buildkite/agent-ami\n"
 
-// folder writes files into a fresh directory.
+// folder writes files into a new directory.
 func folder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -31,7 +31,7 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-// read reads a recipe in which nothing is wrong by itself.
+// read reads a recipe that has no fault of its own.
 func read(t *testing.T, text string, files map[string]string) *recipe.Recipe {
 	t.Helper()
 	r, found := recipe.Parse(filepath.Join(folder(t, files), "recipe.yml"), []byte(text))
@@ -50,7 +50,7 @@ func plan(t *testing.T, text string, given Settings, files map[string]string) Wa
 	return wanted
 }
 
-// defaults are what the template's parameters have if a recipe says the least.
+// defaults are the parameters of the shortest recipe.
 func defaults() map[string]string {
 	return map[string]string{
 		"BaseAmiParameter": "/buildkite/base-ami", "OutputAmiParameter": "/buildkite/agent-ami", "BootstrapScriptUrl": "", "Packages": "",
@@ -117,7 +117,7 @@ func TestARecipeSetsParameters(t *testing.T) {
 	}
 }
 
-// refusal is what a finding must say: its place, and parts of its text.
+// refusal is what a finding must contain: its place, and parts of its text.
 type refusal struct {
 	recipe string
 	given  Settings
@@ -193,7 +193,7 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// A rule that depends on what the stack has already cannot be decided offline.
+// A rule about values that the stack already has cannot be decided offline.
 func TestRulesOfValuesThatAreKeptWait(t *testing.T) {
 	t.Parallel()
 	wanted := plan(t, least+"disk: 40GiB\n", nil, nil)
@@ -232,8 +232,8 @@ func TestStackNames(t *testing.T) {
 	}
 }
 
-// TestAStackIsNamedBySomebody refuses the name that a recipe has if nobody gave it one.
-func TestAStackIsNamedBySomebody(t *testing.T) {
+// TestADefaultNameIsNotAStackName refuses a recipe's default name.
+func TestADefaultNameIsNotAStackName(t *testing.T) {
 	t.Parallel()
 	r, _ := recipe.Load("")
 	if name, found := StackName(r, ""); name != "" || len(found) != 1 || !strings.Contains(found[0].Right, "--stack") {

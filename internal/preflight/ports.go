@@ -7,9 +7,9 @@ import (
 	"image-builder/internal/image"
 )
 
-// Of all ports, an error that is a fs.ErrNotExist says that there is no such thing. Any other leaves the check unmade.
+// In all ports, an fs.ErrNotExist means "not found". After any other error the check counts as unchecked.
 
-// Identity is who asks AWS, and where.
+// Identity is who calls AWS, and in which region.
 type Identity struct {
 	Account string `json:"account"`
 	ARN     string `json:"arn"`
@@ -21,13 +21,13 @@ type Parameters interface {
 	Look(ctx context.Context, name string) (image.Parameter, error)
 }
 
-// Images knows AMIs, and which architectures instances of a type have. Satisfied by *aws.EC2.
+// Images knows AMIs, and the architectures of instance types. Satisfied by *aws.EC2.
 type Images interface {
 	AMI(ctx context.Context, id string) (image.AMI, error)
 	Architectures(ctx context.Context, instanceType string) ([]string, error)
 }
 
-// Network knows how packets leave a subnet. Satisfied by *aws.EC2.
+// Network knows a subnet's routes. Satisfied by *aws.EC2.
 type Network interface {
 	Subnet(ctx context.Context, id string) (Subnet, error)
 	Table(ctx context.Context, subnet Subnet) (Table, error)
@@ -40,17 +40,17 @@ type Subnet struct {
 	Public  bool // instances get a public IPv4 address
 }
 
-// Table is the route table that counts for a subnet.
+// Table is the route table in effect for a subnet.
 type Table struct {
 	ID    string
 	Route string // target of the default route for IPv4: igw-…, nat-…, tgw-…; "" for none
-	Gone  bool   // that target is there no more
+	Gone  bool   // the target no longer exists
 }
 
-// Endpoint is how a VPC reaches a service of AWS without the internet.
+// Endpoint is a VPC's private way to a service of AWS.
 type Endpoint struct {
 	Service string   // ssm, the last part of com.amazonaws.eu-central-1.ssm
-	Tables  []string // route tables that have it, of a gateway; nil for an interface, which the whole VPC reaches
+	Tables  []string // route tables of a gateway endpoint; nil for an interface endpoint, which the whole VPC reaches
 	Gateway bool
 }
 

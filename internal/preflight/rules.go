@@ -6,10 +6,10 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// values returns the value that a parameter will have; false: nobody knows yet.
+// values returns the future value of a parameter; false means still unknown.
 type values func(name string) (string, bool)
 
-// truth is what a condition comes to; unknown if it depends on a value that nobody knows yet.
+// truth is the outcome of a condition: unknown if it depends on a value that is still unknown.
 type truth int
 
 const (
@@ -25,7 +25,7 @@ func truthOf(b bool) truth {
 	return fails
 }
 
-// broken returns what the template's rules say against the values. A rule that cannot be decided yet is not broken.
+// broken returns the assertions of the template's rules that fail. A rule that cannot be decided yet does not count.
 func (t *template) broken(v values) []string {
 	var says []string
 	for _, r := range t.rules {
@@ -36,8 +36,7 @@ func (t *template) broken(v values) []string {
 	return says
 }
 
-// evaluate knows the functions that the template's rules use; what it does not know is unknown, and left to
-// CloudFormation.
+// evaluate knows the functions that the template's rules use; any other is unknown, and left to CloudFormation.
 func evaluate(node *yaml.Node, v values) truth {
 	name := strings.TrimPrefix(node.Tag, "!")
 	if name == "Equals" && len(node.Content) == 2 {
@@ -66,7 +65,7 @@ func evaluate(node *yaml.Node, v values) truth {
 	return unknown
 }
 
-// combine is And if one part that fails decides, Or if one that holds does.
+// combine is And if one failing part decides, Or if one holding part does.
 func combine(parts []truth, decides truth) truth {
 	result := map[truth]truth{fails: holds, holds: fails}[decides]
 	for _, part := range parts {

@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// TestConditionsOfWhatIsNotKnown has one parameter of which nobody knows the value yet.
+// TestConditionsOfWhatIsNotKnown leaves one parameter's value unknown.
 func TestConditionsOfWhatIsNotKnown(t *testing.T) {
 	t.Parallel()
 	known := func(name string) (string, bool) { return "x", name == "Known" }

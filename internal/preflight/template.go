@@ -13,7 +13,7 @@ import (
 	"image-builder/templates"
 )
 
-// template is what the stack's template says of its parameters.
+// template is what the stack's template says about its parameters.
 type template struct {
 	parameters map[string]parameter
 	names      []string // in the template's order
@@ -26,14 +26,14 @@ type parameter struct {
 	kind       string // String, Number or CommaDelimitedList
 	fallback   string // the default
 	pattern    *regexp.Regexp
-	constraint string // what ConstraintDescription says: "must be …"
+	constraint string // the ConstraintDescription: "must be …"
 	values     []string
 	least      string
 	most       string
 	longest    int // characters; 0: no limit of its own
 }
 
-// rule is an assertion over parameters, which holds whenever its condition does.
+// rule is an assertion about parameters, checked when its condition holds.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/rules-section-structure.html
 type rule struct {
 	condition *yaml.Node // nil: always
@@ -102,11 +102,11 @@ func readParameter(node *yaml.Node) (parameter, error) {
 	return p, nil
 }
 
-// largestValue is how many bytes the value of a parameter may have.
+// largestValue is the limit of a parameter's value in bytes.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 const largestValue = 4096
 
-// refuses says what a value would have to be; "" if it is allowed.
+// refuses says what an allowed value looks like; "" if this one is allowed.
 func (p parameter) refuses(value string) string {
 	if len(value) > largestValue {
 		return fmt.Sprintf("must have at most %d bytes, and has %d", largestValue, len(value))
@@ -144,7 +144,7 @@ func (p parameter) refusesItem(value string) string {
 	return ""
 }
 
-// inRange compares as whole numbers: the template has no others.
+// inRange compares whole numbers: the template has no others.
 func (p parameter) inRange(value string) bool {
 	number, err := strconv.Atoi(value)
 	if err != nil || strings.HasPrefix(value, "+") {
@@ -155,7 +155,7 @@ func (p parameter) inRange(value string) bool {
 	return (unbounded != nil || number >= least) && (endless != nil || number <= most)
 }
 
-// alternatives writes a, b or c; the empty text is "blank".
+// alternatives writes "a, b or c"; the empty text is "blank".
 func alternatives(values []string) string {
 	var shown []string
 	for _, value := range values {

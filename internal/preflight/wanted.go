@@ -10,38 +10,38 @@ import (
 	"image-builder/internal/s3uri"
 )
 
-// Settings are the flags that were given, by the stack parameter that each of them sets.
+// Settings are the given flags, by the stack parameter that each sets.
 type Settings map[string]string
 
-// Wanted is what a recipe and flags want of a stack.
+// Wanted is the stack that a recipe and flags ask for.
 type Wanted struct {
-	// Parameters are the values that the recipe and the flags give. What an upload gives is missing: see In.
+	// Parameters are the values from the recipe and the flags. URLs of uploads are missing: see In.
 	Parameters map[string]string
-	// Keep names the parameters that nobody gave: an existing stack keeps its values, a new one has the template's
-	// defaults.
+	// Keep names the parameters that the user did not give: an existing stack keeps its values, a new one gets the
+	// template's defaults.
 	Keep []string
-	// Uploads are the objects that the stack relies on. They may become more in Checks.Run, which reads documents.
+	// Uploads are the objects that the stack relies on. Checks.Run, which reads documents, may add some.
 	Uploads []Upload
 
 	template  *template
 	places    map[string]finding.Position // of parameters
-	documents []document                  // that are still to be put together, since some must be read first
+	documents []document                  // still to be composed, since some must be read first
 }
 
-// Upload is an object that the stack needs in a bucket. What has the same key is the same object.
+// Upload is an object that the stack needs in a bucket. Objects of the same key are the same object.
 type Upload struct {
 	Key       string // see stack.ObjectKey
-	Parameter string // the stack parameter that gets its URL; "" for none
+	Parameter string // the stack parameter that receives its URL; "" for none
 	body      func(bucket string) []byte
 }
 
 // Body returns the object's content. Documents that name others do so by bucket.
 func (u Upload) Body(bucket string) []byte { return u.body(bucket) }
 
-// URL returns where the object is in a bucket.
+// URL returns the object's URL in a bucket.
 func (u Upload) URL(bucket string) string { return s3uri.Join(bucket, u.Key) }
 
-// In returns all parameters that the stack is to be given when the uploads are in the bucket.
+// In returns all parameters of the stack, given the bucket of the uploads.
 func (w Wanted) In(bucket string) map[string]string {
 	all := maps.Clone(w.Parameters)
 	for _, u := range w.Uploads {
@@ -52,11 +52,11 @@ func (w Wanted) In(bucket string) map[string]string {
 	return all
 }
 
-// Default returns the value that the template gives a parameter that nobody gives.
+// Default returns the template's default for a parameter.
 func (w Wanted) Default(parameter string) string { return w.template.parameters[parameter].fallback }
 
-// fields are the recipe's fields and the stack parameters that they set. Each other parameter has a flag of its own
-// name; SecretNames has both, since a stack may have secrets from a bucket and by name at once.
+// fields maps recipe fields to the stack parameters that they set. Each other parameter has a flag of the same name;
+// SecretNames has both, since a stack may take secrets from a bucket and by name at once.
 var fields = map[string][]string{
 	"base": {"BaseAmiParameter"}, "output": {"OutputAmiParameter"}, "bootstrap": {"BootstrapScriptUrl"},
 	"packages": {"Packages"}, "git-mirrors": {"GitMirrors"}, "docker-images": {"DockerImages"},
@@ -64,7 +64,7 @@ var fields = map[string][]string{
 	"schedule": {"ScheduleExpression"}, "timezone": {"TimeZone"}, "disk": {"RootVolumeSize"},
 }
 
-// Field returns the recipe's field that sets a stack parameter; "" if a flag does.
+// Field returns the recipe field that sets a stack parameter; "" if a flag does.
 func Field(parameter string) string {
 	for field, parameters := range fields {
 		if slices.Contains(parameters, parameter) {
@@ -74,7 +74,7 @@ func Field(parameter string) string {
 	return ""
 }
 
-// Flag returns the flag that is called as a stack parameter is: InstanceType is --instance-type.
+// Flag returns the flag named after a stack parameter: --instance-type for InstanceType.
 func Flag(parameter string) string {
 	var flag strings.Builder
 	for _, r := range parameter {

@@ -46,25 +46,25 @@ type (
 	}
 )
 
-// wrapperHead is how the wrapper begins. AWS's own examples have the version as a number, which structs cannot write.
+// wrapperHead is the start of the wrapper. AWS's examples write the version as a number, which a struct cannot.
 const wrapperHead = `# Written by image-builder deploy, from the recipe's components.
 name: documents
 description: Runs the component documents of a recipe one after another.
 schemaVersion: 1.0
 `
 
-// wrapperFile is the file name of a document that calls others. They are beside it, in a folder called as it is, with
-// ".d" at its end: that folder is what the template lets the build instance read.
+// wrapperFile is the file name of a document that calls others. They lie beside it in a folder of its name with ".d"
+// at the end: the template lets the build instance read that folder.
 const wrapperFile = "documents.yml"
 
-// folderless is where the wrapper says its documents are until it is known where they go.
+// folderless stands in the wrapper for the folder of its documents until that folder is known.
 const folderless = "document: " + nowhere + "/"
 
-// nowhere stands for the folder that is not known yet.
+// nowhere stands for the folder that is still unknown.
 const nowhere = "s3://folder"
 
-// wrapped makes one document of several, or of one with parameters. The digest covers everything that runs, and its
-// parameters; not the bucket, which the documents' URLs name.
+// wrapped makes one document of several, or of one with parameters. The digest covers everything that runs and its
+// parameters, but not the bucket, which the documents' URLs name.
 func wrapped(docs []document) ([]Upload, [sha256.Size]byte, error) {
 	text, err := wrap(docs)
 	if err != nil {
@@ -100,7 +100,7 @@ func writeSized(sum hash.Hash, text []byte) {
 
 func inner(i int, d document) string { return fmt.Sprintf("%d-%s", i+1, stack.FileName(d.name)) }
 
-// wrap writes the document that calls others, phase by phase, in their order.
+// wrap writes the document that calls the others, phase by phase, in their order.
 func wrap(docs []document) ([]byte, error) {
 	var w wrapper
 	steps := map[string][]step{}
@@ -126,7 +126,7 @@ func wrap(docs []document) ([]byte, error) {
 	return slices.Concat([]byte(wrapperHead), text), nil
 }
 
-// pairs passes parameters on. A value with braces becomes a constant, since only those are not expanded once more.
+// pairs passes parameters on. A value with braces becomes a constant, since only constants are not expanded again.
 func (w *wrapper) pairs(document int, parameters []component.Parameter) []pair {
 	var pairs []pair
 	for i, p := range parameters {

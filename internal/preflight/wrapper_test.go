@@ -15,7 +15,7 @@ import (
 	"image-builder/internal/local"
 )
 
-// greeting appends to a file in each of its phases; in validate it fails for one value.
+// greeting appends to a file in each of its phases; validate fails for one value.
 const greeting = `name: Greeting
 schemaVersion: 1.0
 parameters:
@@ -38,7 +38,7 @@ phases:
       - {name: Test, action: ExecuteBash, inputs: {commands: ["echo tested >>FILE"]}}
 `
 
-// several is a recipe of three uses of documents, one with braces in a value.
+// several is a recipe that uses documents three times, once with braces in a value.
 func several(t *testing.T, whom string) (wanted Wanted, out string) {
 	t.Helper()
 	out = filepath.Join(t.TempDir(), "out")
@@ -122,7 +122,7 @@ func TestADocumentThatFailsFailsAll(t *testing.T) {
 	}
 }
 
-// TestTheWrapperIsAsOurLintWantsIt also holds its form: a reader of an S3 bucket should understand it.
+// TestTheWrapperIsAsOurLintWantsIt also checks its form: a reader of the S3 bucket should understand it.
 func TestTheWrapperIsAsOurLintWantsIt(t *testing.T) {
 	t.Parallel()
 	wanted, _ := several(t, "moon")

@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// get returns the value of a key of a map; nil if there is none, or no map.
+// get returns the value of a map's key; nil if the map lacks it, or is not a map.
 func get(node *yaml.Node, key string) *yaml.Node {
 	for name, value := range entries(node) {
 		if name == key {
@@ -30,7 +30,7 @@ func entries(node *yaml.Node) iter.Seq2[string, *yaml.Node] {
 	}
 }
 
-// scalar returns a node's text; "" if there is none.
+// scalar returns a node's text; "" if it is not a scalar.
 func scalar(node *yaml.Node) string {
 	if node == nil {
 		return ""

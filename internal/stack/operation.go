@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// OfStack reports whether an event is of the stack itself and not of a resource.
+// OfStack reports whether an event concerns the stack itself, not one of its resources.
 func (e Event) OfStack() bool {
 	return e.Type == "AWS::CloudFormation::Stack" && nameIn(e.PhysicalID) == e.LogicalID
 }
 
-// Begins reports whether an operation on the stack starts with the event. A rollback belongs to what it undoes, unless
-// somebody asked for it.
+// Begins reports whether the event starts an operation on the stack. A rollback belongs to the operation that it
+// undoes, unless a user asked for the rollback.
 func (e Event) Begins() bool {
 	if !e.OfStack() {
 		return false
@@ -25,8 +25,7 @@ func (e Event) Begins() bool {
 	return false
 }
 
-// LastOperation reads events, which come newest first, back to the beginning of the last operation, and returns them
-// oldest first.
+// LastOperation reads events, newest first, back to the start of the last operation, and returns them oldest first.
 func LastOperation(newest iter.Seq2[Event, error]) ([]Event, error) {
 	var events []Event
 	for event, err := range newest {

@@ -15,7 +15,7 @@ func ofStack(status Status) Event {
 	return Event{ID: string(status), Type: "AWS::CloudFormation::Stack", LogicalID: "nightly", PhysicalID: arn, Status: status}
 }
 
-// history is what happened, oldest first: a deploy, then an update that failed.
+// history is a deploy and then an update that failed, oldest event first.
 var history = []Event{
 	ofStack("CREATE_IN_PROGRESS"),
 	{ID: "old", Type: "AWS::SNS::Topic", LogicalID: "T", Status: "CREATE_FAILED", Reason: "long ago"},

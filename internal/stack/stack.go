@@ -1,7 +1,7 @@
-// Package stack holds the nouns of CloudFormation: a stack as it stands, the changes that a change set would make, and
-// the events of an operation; and what each of them means.
+// Package stack holds the nouns of CloudFormation: a stack as it stands, the changes that a change set would make,
+// and the events of an operation; and what each of them means.
 //
-// Plain values. It asks nobody and prints nothing.
+// Plain values. It makes no request and prints nothing.
 package stack
 
 import (
@@ -20,13 +20,13 @@ type Stack struct {
 	Parameters  map[string]string `json:"parameters"`
 	Outputs     map[string]string `json:"outputs"`
 	Created     time.Time         `json:"created"`
-	Updated     time.Time         `json:"updated,omitzero"` // when the last update began
+	Updated     time.Time         `json:"updated,omitzero"` // when the last update started
 }
 
 // Ours reports whether the stack was made from this project's template, by its description.
 func (s Stack) Ours() bool { return strings.HasPrefix(s.Description, "image-builder: ") }
 
-// ChangeSet is what an operation would change.
+// ChangeSet lists what an operation would change.
 type ChangeSet struct {
 	ID        string   `json:"id"` // its ARN
 	Name      string   `json:"name"`
@@ -58,7 +58,7 @@ type Detail struct {
 	Recreation string `json:"recreation,omitempty"` // Never, Conditionally or Always
 }
 
-// Event is something that happened to a resource of a stack, or to the stack.
+// Event is something that happened to a stack or one of its resources.
 type Event struct {
 	ID         string    `json:"id"`
 	Time       time.Time `json:"time"`

@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// nouns says what people call the resources of the template.
+// nouns maps resource types to what people call them.
 var nouns = map[string]string{
 	"AWS::EC2::InternetGateway":                      "internet gateway",
 	"AWS::EC2::NetworkInterface":                     "network interface",
@@ -33,7 +33,7 @@ var nouns = map[string]string{
 	"AWS::StepFunctions::StateMachine":               "state machine",
 }
 
-// Noun says what people call a type of resource: "image pipeline" for AWS::ImageBuilder::ImagePipeline.
+// Noun returns what people call a resource type: "image pipeline" for AWS::ImageBuilder::ImagePipeline.
 func Noun(kind string) string {
 	if noun := nouns[kind]; noun != "" {
 		return noun
@@ -54,19 +54,20 @@ func Noun(kind string) string {
 // Subject names a resource for people: "image pipeline Pipeline".
 func (c Change) Subject() string { return Noun(c.Type) + " " + c.LogicalID }
 
-// Subject names the resource of an event for people.
+// Subject names the event's resource for people.
 func (e Event) Subject() string { return Noun(e.Type) + " " + e.LogicalID }
 
-// Replaced reports whether the resource is made anew and the old one deleted. One that may be is not among them.
+// Replaced reports whether CloudFormation makes the resource again and deletes the old one. Conditional replacements
+// don't count.
 func (c Change) Replaced() bool { return c.Action == "Modify" && c.Replacement == "True" }
 
-// Group is what happens to resources, and to which.
+// Group lists the resources that the same thing happens to.
 type Group struct {
 	Title   string
 	Changes []Change
 }
 
-// Groups sorts changes by what happens: created, changed, replaced, removed. Empty groups are left out.
+// Groups sorts changes by what happens: created, changed, replaced, removed. It leaves out empty groups.
 func Groups(changes []Change) []Group {
 	groups := []Group{{Title: "created"}, {Title: "changed"}, {Title: "REPLACED by a new one, and the old one deleted"}, {Title: "removed"}}
 	for _, c := range changes {
@@ -92,7 +93,7 @@ func Groups(changes []Change) []Group {
 	return filled
 }
 
-// Sentence says what happens to a resource: what is other than before, why, and what a replacement means.
+// Sentence says what happens to a resource: what changes, why, and what a replacement means.
 func (c Change) Sentence() string {
 	var parts []string
 	if meaning := c.meaning(); meaning != "" {
@@ -142,7 +143,7 @@ func (c Change) Warning() string {
 	return ""
 }
 
-// reasons lists what changes in a resource that is there already, each attribute once.
+// reasons lists the changed attributes of an existing resource, each once.
 func (c Change) reasons() string {
 	if c.Action == "Add" || c.Action == "Remove" {
 		return ""
@@ -165,7 +166,7 @@ func (c Change) reasons() string {
 	return strings.Join(said, ", ")
 }
 
-// with adds what another detail says of the same attribute: CloudFormation tells of causes and values one by one.
+// with merges another detail of the same attribute: CloudFormation reports each cause and each value separately.
 func (d Detail) with(other Detail) Detail {
 	d.Path, d.Before, d.After = other.Path, cmp.Or(d.Before, other.Before), cmp.Or(d.After, other.After)
 	if d.Cause == "" {
@@ -174,7 +175,7 @@ func (d Detail) with(other Detail) Detail {
 	return d
 }
 
-// name is the attribute without what is the same for all.
+// name is the attribute's path without the prefix that all paths share.
 func (d Detail) name() string { return strings.TrimPrefix(d.Path, "/Properties/") }
 
 // sentence says how one attribute changes: "InstanceTypes/0 t3.large → t3.xlarge (InstanceType)", where InstanceType is the
@@ -191,7 +192,7 @@ func (d Detail) sentence() string {
 	switch {
 	case d.Cause == "":
 		return text
-	case strings.HasPrefix(d.Source, "Resource"): // what it will be is not known before the other is there
+	case strings.HasPrefix(d.Source, "Resource"): // the new value is unknown until the other resource exists
 		return text + " follows " + d.Cause
 	}
 

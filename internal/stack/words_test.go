@@ -99,7 +99,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// Every type of the template has a word of ours, and there is none that it does not have.
+// Every resource type of the template has a noun, and every noun belongs to a type of the template.
 func TestNounsAreThoseOfTheTemplate(t *testing.T) {
 	t.Parallel()
 	text, err := templates.Stack()
