@@ -43,7 +43,7 @@ func PlainBodies(stack *middleware.Stack) error {
 	return stack.Deserialize.Add(hide, middleware.After)
 }
 
-// withoutWriteTo returns the request with a body that has Read, and Seek if it had, but no WriteTo.
+// withoutWriteTo returns the request with a body that has Read, and Seek if it had that, but not WriteTo.
 func withoutWriteTo(request *smithyhttp.Request) (*smithyhttp.Request, error) {
 	body := request.GetStream()
 	if _, ok := body.(io.WriterTo); !ok {

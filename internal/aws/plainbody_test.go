@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 )
 
-// TestAnswersSurviveALateWriteLoop forces the order of things that PlainBodies is about: the write loop of the connection
-// resumes when the SDK has closed the request's body, and the answer is half read by then.
+// TestAnswersSurviveALateWriteLoop forces the order of events that PlainBodies guards against: the connection's write
+// loop resumes after the SDK has closed the request's body, when the answer is half read.
 func TestAnswersSurviveALateWriteLoop(t *testing.T) {
 	t.Parallel()
 	late := &lateWriter{bodyClosed: make(chan struct{}), wrote: make(chan struct{}), connClosed: make(chan struct{})}
@@ -47,7 +47,7 @@ func TestAnswersSurviveALateWriteLoop(t *testing.T) {
 	}
 }
 
-// lateWriter is an HTTP client whose one connection returns from the write of the request's body when the SDK has closed
+// lateWriter is an HTTP client whose only connection returns from writing the request's body after the SDK has closed
 // that body.
 type lateWriter struct {
 	bodyClosed chan struct{}
@@ -63,7 +63,7 @@ func (l *lateWriter) Do(r *http.Request) (*http.Response, error) {
 	}}
 	response, err := transport.RoundTrip(r)
 	if err == nil {
-		// The SDK closes the request's body when this function has returned, and reads the answer after that.
+		// The SDK closes the request's body when this function returns, and reads the answer after that.
 		response.Body = &firstRead{ReadCloser: response.Body, seen: l.bodyClosed}
 	}
 	return response, err
@@ -76,7 +76,7 @@ func (l *lateWriter) traced(ctx context.Context) context.Context {
 	}})
 }
 
-// settled returns when the write loop has ended its work on the request: well, or by closing the connection.
+// settled returns when the write loop is done with the request, either normally or by closing the connection.
 func (l *lateWriter) settled(ctx context.Context) {
 	select {
 	case <-l.wrote:
@@ -107,7 +107,7 @@ func (c *lateConn) Close() error {
 	return c.Conn.Close()
 }
 
-// firstRead closes seen when it is read for the first time.
+// firstRead closes seen at its first read.
 type firstRead struct {
 	io.ReadCloser
 	seen chan struct{}

@@ -17,20 +17,20 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// S3 moves objects. A bucket may be in any region: where it is, S3 itself says, so that no permission but that for
-// the objects is needed.
+// S3 reads and writes objects. A bucket may be in any region: S3 itself says which, so the caller needs permissions
+// for the objects only.
 type S3 struct {
 	Session *Session
 
 	mu      sync.Mutex
 	clients map[string]*s3.Client // by region
-	regions map[string]string     // by bucket, as far as it is known to be elsewhere
+	regions map[string]string     // by bucket, for buckets known to be in another region
 }
 
-// anyRegion is where a bucket is looked for if no region is configured: it answers for all of its partition.
+// anyRegion is asked first if no region is configured: it knows every bucket of its partition.
 const anyRegion = "us-east-1"
 
-// Get opens an object. The caller closes it. An object or bucket that is not there is a fs.ErrNotExist.
+// Get opens an object. The caller closes it. The error is an fs.ErrNotExist if the object or bucket does not exist.
 func (s *S3) Get(ctx context.Context, bucket, key, owner string) (body io.ReadCloser, err error) {
 	err = s.in(ctx, bucket, func(client *s3.Client) error {
 		reader, err := newResuming(ctx, client, s3.GetObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)})
@@ -72,7 +72,7 @@ func (s *S3) List(ctx context.Context, bucket, prefix, owner string, limit int) 
 	return keys[:min(len(keys), limit)], nil
 }
 
-// Put writes an object, in parts if it is large; it is there wholly or not at all.
+// Put writes an object, in parts if it is large; readers see either the whole object or none.
 func (s *S3) Put(ctx context.Context, bucket, key, owner string, body io.Reader) error {
 	err := s.in(ctx, bucket, func(client *s3.Client) error {
 		if err := rewind(body); err != nil {
@@ -86,7 +86,7 @@ func (s *S3) Put(ctx context.Context, bucket, key, owner string, body io.Reader)
 	return s.explain(ctx, fmt.Sprintf("put s3://%s/%s", bucket, key), err)
 }
 
-// rewind makes a second attempt send everything again, where the body can.
+// rewind lets a second attempt send everything again, if the body can seek.
 func rewind(body io.Reader) error {
 	if seeker, ok := body.(io.Seeker); ok {
 		_, err := seeker.Seek(0, io.SeekStart)
@@ -95,8 +95,7 @@ func rewind(body io.Reader) error {
 	return nil
 }
 
-// in does something with a client of the bucket's region: if the first one is told that the bucket is elsewhere, then
-// again there.
+// in runs a call in the bucket's region: if S3 answers that the bucket is elsewhere, it runs the call again there.
 // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingBucket.html#access-bucket-intro
 func (s *S3) in(ctx context.Context, bucket string, do func(*s3.Client) error) error {
 	client, err := s.client(ctx, bucket)
@@ -121,7 +120,7 @@ func (s *S3) in(ctx context.Context, bucket string, do func(*s3.Client) error) e
 	return do(client)
 }
 
-// elsewhere returns the region that S3 names in its refusal of a request, if any.
+// elsewhere returns the region that S3 names in a redirect, if any.
 func elsewhere(err error) string {
 	var response *smithyhttp.ResponseError
 	if !errors.As(err, &response) || response.Response == nil {
@@ -155,15 +154,15 @@ func (s *S3) client(ctx context.Context, bucket string) (*s3.Client, error) {
 	if s.clients[region] == nil {
 		s.clients[region] = s3.NewFromConfig(cfg, func(o *s3.Options) {
 			o.Region = region
-			o.UsePathStyle = ownEndpoint()                     // other implementations seldom have a host name per bucket
-			o.DisableLogOutputChecksumValidationSkipped = true // objects without a checksum are none of the user's concern
+			o.UsePathStyle = ownEndpoint()                     // other implementations seldom have a host name for each bucket
+			o.DisableLogOutputChecksumValidationSkipped = true // the SDK logs objects without a checksum, which users need not know
 		})
 	}
 
 	return s.clients[region], nil
 }
 
-// ownEndpoint reports whether S3 is asked elsewhere than at AWS.
+// ownEndpoint reports whether S3 requests go to an endpoint other than AWS.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html
 func ownEndpoint() bool {
 	return os.Getenv("AWS_ENDPOINT_URL") != "" || os.Getenv("AWS_ENDPOINT_URL_S3") != ""

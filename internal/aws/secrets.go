@@ -11,7 +11,7 @@ import (
 // Secrets reads Secrets Manager.
 type Secrets struct{ Session *Session }
 
-// Secret returns the current value of a secret, named by name or ARN, text or binary.
+// Secret returns the current value of a secret, text or binary, by name or ARN.
 func (s *Secrets) Secret(ctx context.Context, name string) ([]byte, error) {
 	cfg, err := s.Session.regional(ctx)
 	if err != nil {

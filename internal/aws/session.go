@@ -1,10 +1,10 @@
 // Package aws answers the project's ports with AWS, one type a service: S3, CloudFormation, ImageBuilder, EC2, EBS,
 // Topics (SNS), Logs, Parameters (SSM Parameter Store), Secrets (Secrets Manager), Identity (STS) and Credentials.
 //
-// It is the only package of the product that imports the AWS SDK. Region, credentials, endpoint (AWS_ENDPOINT_URL) and
-// retries are the SDK's own default chain. Nothing is loaded and no request is made before a port is first asked, so
-// commands that never touch AWS start as if it were not there. Errors say what to do next. The package decides nothing
-// and keeps nothing on disk.
+// It is the only package of the product that imports the AWS SDK. Region, credentials, endpoint (AWS_ENDPOINT_URL)
+// and retries come from the SDK's default chain. It loads nothing and makes no request before a port is first used,
+// so commands that never touch AWS start without delay. Errors say what to do next. The package decides nothing and
+// keeps nothing on disk.
 package aws
 
 import (
@@ -26,9 +26,9 @@ import (
 	"github.com/aws/smithy-go/middleware"
 )
 
-// Session holds what the ports share: where AWS is and who asks. The zero Session uses the default chain.
+// Session holds what the ports share: region, endpoint and credentials. The zero Session uses the default chain.
 type Session struct {
-	// Region is where, whatever the default chain says; "" for what that says.
+	// Region overrides the default chain; empty uses the chain's.
 	Region string
 
 	once   sync.Once
@@ -36,7 +36,7 @@ type Session struct {
 	err    error
 }
 
-// NewSession returns a session that uses a configuration instead of the default chain's.
+// NewSession returns a session that uses the given configuration instead of the default chain.
 func NewSession(cfg aws.Config) *Session {
 	cfg.Retryer = newRetryer
 	cfg.APIOptions = append(cfg.APIOptions, PlainBodies)
@@ -45,15 +45,15 @@ func NewSession(cfg aws.Config) *Session {
 	return s
 }
 
-// metadataPatience bounds how long the instance metadata service is asked for the region: off EC2 nobody answers.
+// metadataPatience bounds the request for the region to the instance metadata service: outside EC2 it gets no answer.
 const metadataPatience = 2 * time.Second
 
-// load reads the configuration when it is first needed.
+// load reads the configuration on first use.
 func (s *Session) load(ctx context.Context) (aws.Config, error) {
 	s.once.Do(func() {
 		s.config, s.err = config.LoadDefaultConfig(context.WithoutCancel(ctx), config.WithRetryer(newRetryer),
 			config.WithAPIOptions([]func(*middleware.Stack) error{PlainBodies}),
-			config.WithLogger(logging.Nop{})) // what goes wrong is an error; the SDK also logs what it gets over by itself
+			config.WithLogger(logging.Nop{})) // the SDK would also log errors that a retry got past
 		if s.err != nil {
 			s.err = misconfigured(s.err)
 			return
@@ -86,11 +86,11 @@ func misconfigured(err error) error {
 func newRetryer() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = attempts()
-		o.RateLimiter = ratelimit.None // a bake makes few calls: bursts of retries are no danger
+		o.RateLimiter = ratelimit.None // a bake makes few calls, so bursts of retries do no harm
 	})
 }
 
-// attempts is how often a call is made at most before it is given up: AWS_MAX_ATTEMPTS, as for every program.
+// attempts is the most that a call is tried: AWS_MAX_ATTEMPTS, as in other programs.
 // https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 func attempts() int {
 	if n, err := strconv.Atoi(os.Getenv("AWS_MAX_ATTEMPTS")); err == nil && n > 0 {
@@ -99,7 +99,8 @@ func attempts() int {
 	return 5
 }
 
-// instanceRegion asks the instance where it is, as the executor on an instance does; "" elsewhere.
+// instanceRegion asks the instance metadata service for the region, as the executor on an instance does; "" outside
+// EC2.
 func instanceRegion(ctx context.Context, cfg aws.Config) string {
 	if os.Getenv("AWS_EC2_METADATA_DISABLED") == "true" {
 		return ""
@@ -113,7 +114,7 @@ func instanceRegion(ctx context.Context, cfg aws.Config) string {
 	return out.Region
 }
 
-// regional is load for services that are of one region.
+// regional is load for regional services.
 func (s *Session) regional(ctx context.Context) (aws.Config, error) {
 	cfg, err := s.load(ctx)
 	switch {
@@ -126,5 +127,5 @@ func (s *Session) regional(ctx context.Context) (aws.Config, error) {
 	return cfg, err
 }
 
-// regionName is what can be part of a host's name.
+// regionName matches text that can be part of a host name.
 var regionName = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)

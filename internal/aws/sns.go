@@ -10,7 +10,7 @@ import (
 // Topics sends messages to SNS topics.
 type Topics struct{ Session *Session }
 
-// Send sends a message to a topic, by its ARN. The topic's region is the one in the ARN.
+// Send sends a message to a topic, by ARN, in the ARN's region.
 // https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 func (t *Topics) Send(ctx context.Context, topic, message string) error {
 	cfg, err := t.Session.regional(ctx)

@@ -31,8 +31,8 @@ func (p *Parameters) open(ctx context.Context) (*ssm.Client, error) {
 	return p.client, nil
 }
 
-// Parameter returns the value of a parameter; a StringList has commas between its values. A secret of Secrets Manager
-// has the name /aws/reference/secretsmanager/ID.
+// Parameter returns the value of a parameter; the values of a StringList are separated by commas. A secret of Secrets
+// Manager has the name /aws/reference/secretsmanager/ID.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
 func (p *Parameters) Parameter(ctx context.Context, name string) (string, error) {
 	client, err := p.open(ctx)
@@ -70,7 +70,7 @@ func (p *Parameters) Under(ctx context.Context, path string) (map[string]string,
 	return values, nil
 }
 
-// Look returns a parameter as it is; a SecureString stays encrypted. One that is not there is a fs.ErrNotExist.
+// Look returns a parameter without decrypting it. The error is an fs.ErrNotExist if the parameter does not exist.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
 func (p *Parameters) Look(ctx context.Context, name string) (image.Parameter, error) {
 	client, err := p.open(ctx)
@@ -91,8 +91,8 @@ func (p *Parameters) Look(ctx context.Context, name string) (image.Parameter, er
 	}, nil
 }
 
-// Write sets a parameter, or makes it. That of the data type aws:ec2:image has its value only after a while, or never,
-// if the service finds no such AMI.
+// Write creates or changes a parameter. One of data type aws:ec2:image gets its value after a while, or never if SSM
+// does not find the AMI.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html
 func (p *Parameters) Write(ctx context.Context, parameter image.Parameter) error {
 	client, err := p.open(ctx)

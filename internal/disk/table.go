@@ -27,8 +27,8 @@ type Partition struct {
 	Filesystem string
 }
 
-// Partitions lists what a disk is divided into, in the order of its table: GPT, MBR (primary partitions), or the one
-// filesystem that fills it.
+// Partitions lists a disk's partitions in the order of its table: GPT, MBR (primary partitions), or the one
+// filesystem that fills the disk.
 func Partitions(path string) ([]Partition, error) {
 	f, size, err := open(path, os.O_RDONLY)
 	if err != nil {
@@ -61,8 +61,8 @@ func partitions(f *os.File, size int64) ([]Partition, error) {
 	return mbrPartitions(f, size)
 }
 
-// gptSector returns the sector size of a disk's GPT, 0 if it has none. The header's counts come from the disk and
-// decide how much is read, so they are checked here, in the primary header and in the backup.
+// gptSector returns the sector size of a disk's GPT; 0 if it has none. The header's counts come from the disk and
+// decide how much is read, so it checks them first, in the primary header and in the backup.
 func gptSector(f *os.File, size int64) (int, error) {
 	for _, sector := range []int64{512, 4096} {
 		found := false
@@ -143,6 +143,6 @@ func truncated(path string, number int, size int64) error {
 	return &Unusable{Path: path, Reason: fmt.Sprintf("partition %d does not fit into the file's %d bytes: the file is cut short or its table is damaged", number, size)}
 }
 
-// errNoRoot is why a disk without a root cannot be used.
+// errNoRoot is the error for a disk without a root partition.
 var errNoRoot = errors.New("it has no root partition: none of a Discoverable Partitions root type for this architecture, " +
 	"and no Linux partition with /etc/os-release")

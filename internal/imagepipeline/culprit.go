@@ -2,7 +2,7 @@ package imagepipeline
 
 import "strings"
 
-// Culprit is the step of a component document that failed, as the executor tells of it in the log.
+// Culprit is the step of a component document that failed, according to the executor's log.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/image-failure-context.html
 type Culprit struct {
 	Document string `json:"document"`
@@ -21,13 +21,12 @@ func (c Culprit) String() string {
 	return text
 }
 
-// culpritLines are how the lines begin, in their order.
+// culpritLines are the beginnings of the block's lines, in order.
 var culpritLines = []string{"Document", "ComponentArn", "Phase", "Step", "Action", "ErrorMessage"}
 
-// search finds the first culprit in the lines of a log: six lines in a row, or five, since not every failure has a
-// message.
+// search finds the first culprit in a log: a block of six lines, or of five, since some failures have no message.
 type search struct {
-	values []string // of the lines of the block that is read
+	values []string // of the block that is being read
 	found  *Culprit
 }
 

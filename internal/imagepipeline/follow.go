@@ -12,14 +12,14 @@ import (
 	"image-builder/internal/progress"
 )
 
-// Pace is the longest pause between two looks, unless somebody wants another one.
+// Pace is the default for the longest pause between two looks.
 const Pace = 5 * time.Second
 
 // longest is how long a build is watched at most.
 const longest = 24 * time.Hour
 
-// How many looks must find nothing new once a build has ended: the last lines of its log come late, and those of one
-// that failed say why.
+// How many looks must find nothing new after a build has ended: the last lines of its log come late, and those of a
+// failed build say why it failed.
 const (
 	quietLooks       = 2
 	quietLooksFailed = 5
@@ -31,10 +31,10 @@ type Follow struct {
 	Workflows Workflows
 	Logs      Logs
 	Group     string // the log group of the builds
-	// Report is told of workflows as stages, of their steps, and of each line of the log as output of the step at
-	// whose time it was written.
+	// Report receives workflows as stages, their steps, and each log line as output of the step that ran when it was
+	// written.
 	Report progress.Func
-	Line   func(Line) error // gets each line of the log, too; may be nil
+	Line   func(Line) error // also receives each line of the log; may be nil
 	Wait   patience.Pause
 	Pace   time.Duration // the longest pause between two looks
 }
@@ -44,11 +44,11 @@ type Build struct {
 	Image
 	Elapsed image.Duration `json:"elapsed"` // from the first workflow's start to the last one's end
 	Failed  *Step          `json:"failedStep,omitempty"`
-	Culprit *Culprit       `json:"culprit,omitempty"` // if its log tells
+	Culprit *Culprit       `json:"culprit,omitempty"` // if its log names one
 	Tail    []string       `json:"tail,omitempty"`    // the last lines of its log, if it failed
 }
 
-// DetachedError says that a build is not watched any more. It goes on, if it has not ended.
+// DetachedError says that a build is no longer watched. The build continues.
 type DetachedError struct {
 	Image Image
 	Err   error
@@ -77,7 +77,7 @@ func (e *FailedError) Error() string {
 // Output returns the last lines of its log; the log itself is on AWS.
 func (e *FailedError) Output() (log string, tail []string) { return "", e.Build.Tail }
 
-// Why says in a sentence why a build failed: in which step, Image Builder's reason, and which step of a document it was.
+// Why says in a sentence why a build failed: the workflow step, Image Builder's reason, and the document's step.
 func (b Build) Why() string {
 	var parts []string
 	reason := Brief(b.Reason)
@@ -98,14 +98,14 @@ func (b Build) Why() string {
 	return cmp.Or(strings.Join(parts, ": "), "Image Builder gives no reason")
 }
 
-// Run watches an image's build, from its first line on. It returns a *FailedError if the build failed or was cancelled,
-// and a *DetachedError if it could not be watched to its end.
+// Run watches an image's build from its first log line on. It returns a *FailedError if the build failed or was
+// cancelled, a *DetachedError if it could not watch to the end.
 func (f *Follow) Run(ctx context.Context, arn string) (Build, error) {
 	w := newWatch(f, arn)
 	defer f.Report.Stage("image " + w.image.Version)()
 	if err := f.watch(ctx, w); err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err() // and not what a call broke on
+			err = ctx.Err() // rather than the call that the interruption broke
 		}
 		return Build{Image: w.image}, &DetachedError{Image: w.image, Err: err}
 	}
@@ -118,9 +118,9 @@ func (f *Follow) Run(ctx context.Context, arn string) (Build, error) {
 	return build, nil
 }
 
-// watch looks again and again until the build has ended and nothing more comes.
+// watch looks at the build until it has ended and nothing more comes.
 func (f *Follow) watch(ctx context.Context, w *watch) error {
-	quiet := 0 // looks in a row that found nothing new, after the end
+	quiet := 0 // looks in a row without news, after the end
 	wait := patience.Wait{For: "build " + w.image.Version, Limit: longest, Pace: f.Pace, Pause: f.Wait, Report: f.Report}
 	return wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
 		fresh, err := w.look(ctx)

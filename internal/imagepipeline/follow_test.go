@@ -14,14 +14,14 @@ import (
 	"image-builder/internal/progress"
 )
 
-// followed follows the build in memory and tells what was reported, a line an event.
+// followed follows the build in memory and returns the reports, one event a line.
 func followed(ctx context.Context, m *memory, line func(imagepipeline.Line) error) (string, imagepipeline.Build, error) {
 	var told strings.Builder
 	f := &imagepipeline.Follow{
 		Images: m, Workflows: m, Logs: m, Group: "images", Line: line, Wait: m.Wait, Pace: imagepipeline.Pace,
 		Report: func(e progress.Event) {
 			if e.Kind == progress.StageDone && strings.HasPrefix(e.Stage, "image ") {
-				e.Elapsed = 0 // by the clock on the wall
+				e.Elapsed = 0 // real time
 			}
 			fmt.Fprintln(&told, e.Kind, e.Stage+stepName(e.Step), e.Status, e.Elapsed, e.Text)
 		},
@@ -84,7 +84,7 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// A step that failed is told last, with its lines before it: they may come late.
+// A failed step is reported last, after its lines, which may come late.
 func TestFollowFailed(t *testing.T) {
 	t.Parallel()
 	for name, late := range map[string]time.Duration{"lines at once": 0, "lines when all is over": 16 * time.Second} {
@@ -181,7 +181,7 @@ func TestFollowEndsOtherwise(t *testing.T) {
 	}
 }
 
-// Whichever question is not answered, nothing is told twice, and nothing is lost.
+// Whichever request fails, nothing is reported twice and nothing is lost.
 func TestFollowThroughFaults(t *testing.T) {
 	t.Parallel()
 	for lost := range 12 {
@@ -222,7 +222,7 @@ func TestFollowInterrupted(t *testing.T) {
 	if !errors.As(err, &detached) || !errors.Is(err, context.Canceled) || detached.Image.Version != "1.0.4/1" {
 		t.Errorf("got %v", err)
 	}
-	// What an interrupted call broke on is not why following ended.
+	// The call that an interruption broke is not the reason why following ended.
 	ctx, interrupt = context.WithCancel(t.Context())
 	_, _, err = followed(ctx, goingWell(), func(imagepipeline.Line) error { interrupt(); return errors.New("broken pipe") })
 	if !errors.Is(err, context.Canceled) {
@@ -230,7 +230,7 @@ func TestFollowInterrupted(t *testing.T) {
 	}
 }
 
-// Who may not read the log can follow all the same, unless it is the log that was wanted.
+// A user who may not read the log can still follow, unless they asked for the log.
 func TestFollowWithoutTheLog(t *testing.T) {
 	t.Parallel()
 	denied := []error{nil, nil, nil, nil, errors.New("denied")} // image, workflows, steps twice, lines
@@ -251,7 +251,7 @@ func TestFollowWithoutTheLog(t *testing.T) {
 	}
 }
 
-// Lines that come one by one after the end are waited for as long as they do.
+// As long as lines keep coming after the end, they are waited for.
 func TestFollowWaitsForTheLog(t *testing.T) {
 	t.Parallel()
 	m := goingWell()
@@ -275,7 +275,7 @@ func TestFollowWaitsForTheLog(t *testing.T) {
 	}
 }
 
-// Steps of a workflow that is over are not asked for again.
+// The steps of a finished workflow are not requested again.
 func TestFollowAsksNoMoreThanItMust(t *testing.T) {
 	t.Parallel()
 	m := goingWell()
@@ -288,7 +288,7 @@ func TestFollowAsksNoMoreThanItMust(t *testing.T) {
 	}
 }
 
-// Whoever prints the lines gets each once, in order, and can stop all.
+// The printer receives each line once, in order, and can stop everything.
 func TestFollowHandsOverLines(t *testing.T) {
 	t.Parallel()
 	var got []string

@@ -1,8 +1,8 @@
-// Package imagepipeline works with the stack's pipeline in EC2 Image Builder: it starts a build and follows it, tells
-// how pipeline, images and parameters stand, and reads the logs of builds.
+// Package imagepipeline works with the stack's pipeline in EC2 Image Builder: it starts a build and follows it,
+// reports the state of pipeline, images and parameters, and reads the logs of builds.
 //
-// It knows the service's nouns as plain values and asks through ports. It never changes a stack, never prints, and
-// never stops a build: one that nobody follows any more goes on.
+// It knows the service's nouns as plain values and calls AWS through ports. It never changes a stack, never prints,
+// and never stops a build: a build that is no longer followed continues.
 package imagepipeline
 
 import (
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Pipeline is an image pipeline as it stands.
+// Pipeline is the state of an image pipeline.
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ImagePipeline.html
 type Pipeline struct {
 	ARN     string `json:"arn"`
@@ -37,11 +37,11 @@ type Image struct {
 	AMI       string    `json:"ami,omitempty"` // the one in the pipeline's own region and account
 }
 
-// State is how far an image has come, in the service's words.
+// State is the progress of an image, in the service's words.
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ImageState.html
 type State string
 
-// The states that mean something of their own here.
+// The states that this program handles specially.
 const (
 	Available State = "AVAILABLE"
 	Failed    State = "FAILED"
@@ -81,7 +81,7 @@ type Step struct {
 	Finished time.Time  `json:"finished,omitzero"`
 }
 
-// StepStatus is how a step stands, in the service's words.
+// StepStatus is the state of a step, in the service's words.
 type StepStatus string
 
 // The statuses of a step.
@@ -97,26 +97,26 @@ const (
 // Line is one line of a log.
 type Line struct {
 	Time time.Time `json:"time"`
-	Text string    `json:"text"` // as the instance wrote it: hostile
+	Text string    `json:"text"` // as the instance wrote it: may be hostile
 }
 
-// Page is what a log stream holds after some place in it.
+// Page is the part of a log stream after some place.
 type Page struct {
 	Lines []Line
-	// Next is the place after the last line; where nothing follows yet, it is the place that was asked for.
+	// Next is the place after the last line; if no line follows yet, it is the requested place.
 	Next string
-	// Missing tells that the group or the stream is not there, or not yet.
+	// Missing means that the group or the stream does not exist, or not yet.
 	Missing bool
 }
 
-// VersionOf returns the version in an image's ARN, 1.0.4/1, which is also the name of its log stream.
+// VersionOf returns the version in an image's ARN, such as 1.0.4/1. It is also the name of the image's log stream.
 func VersionOf(arn string) string {
 	rest, build := path.Split(arn)
 	return path.Base(rest) + "/" + build
 }
 
-// Find returns the image that a person names by ARN, by version (1.0.4/1), or by version without the build (1.0.4: the
-// newest). An empty name means the newest. Images are in order, newest first.
+// Find returns the image with this ARN, this version (1.0.4/1), or this version without the build (1.0.4: the newest
+// build). An empty name means the newest image. Images must be in order, newest first.
 func Find(images []Image, name string) (Image, bool) {
 	for _, one := range images {
 		if name == "" || one.ARN == name || one.Version == name || strings.HasPrefix(one.Version, name+"/") {

@@ -11,7 +11,7 @@ type Log struct {
 	Group string
 }
 
-// Each hands over all lines of a stream in order, and returns how many there were. A stream that is not there has none.
+// Each passes all lines of a stream on, in order, and returns their number. A stream that does not exist has none.
 func (l *Log) Each(ctx context.Context, stream string, line func(Line) error) (int, error) {
 	count := 0
 	place := ""
@@ -35,7 +35,7 @@ func (l *Log) Each(ctx context.Context, stream string, line func(Line) error) (i
 	}
 }
 
-// Image hands over the lines of an image's build.
+// Image passes the lines of an image's build on.
 func (l *Log) Image(ctx context.Context, version string, line func(Line) error) (int, error) {
 	count, err := l.Each(ctx, version, line)
 	if err != nil || count > 0 {
@@ -48,8 +48,8 @@ func (l *Log) Image(ctx context.Context, version string, line func(Line) error) 
 	return l.Each(ctx, stream, line)
 }
 
-// streamOf returns the name of the stream of an image's build: its version, or what ends in it. The documentation says
-// what streams are called in the groups that Image Builder makes itself, and nothing of those that it is given.
+// streamOf returns the name of an image's log stream: its version, or a name that ends in the version. The
+// documentation names the streams of groups that Image Builder makes itself, but not those of groups it is given.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/monitor-cwlogs.html
 func streamOf(ctx context.Context, logs Logs, group, version string) (string, error) {
 	names, err := logs.Streams(ctx, group)
@@ -61,8 +61,8 @@ func streamOf(ctx context.Context, logs Logs, group, version string) (string, er
 	return version, err
 }
 
-// All hands over the lines of all streams, one stream after the other in the order of their names, which are days in
-// the log of a pipeline.
+// All passes the lines of all streams on, stream by stream in the order of their names. In a pipeline's log the names
+// are days.
 func (l *Log) All(ctx context.Context, line func(Line) error) (int, error) {
 	streams, err := l.Logs.Streams(ctx, l.Group)
 	if err != nil {

@@ -24,28 +24,28 @@ const (
 // midnight is when builds begin in these tests.
 func midnight() time.Time { return time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC) }
 
-// at is so many seconds past midnight.
+// at is the moment that many seconds past midnight.
 func at(seconds int) time.Time { return midnight().Add(time.Duration(seconds) * time.Second) }
 
-// memory is an account in memory whose time is told by waiting. It satisfies all ports.
+// memory is an account in memory. Its clock moves when a caller waits. It satisfies all ports.
 type memory struct {
 	now       time.Time
 	pipeline  imagepipeline.Pipeline
 	images    []imagepipeline.Image
-	states    map[int]imagepipeline.State // of the image that is built, by the second from which on it is so
+	states    map[int]imagepipeline.State // states of the image being built, by the second at which each begins
 	reason    string
 	workflows []imagepipeline.Workflow
 	steps     map[string][]imagepipeline.Step
 	lines     map[string][]imagepipeline.Line // by stream
-	late      time.Duration                   // how much later than written lines can be read
+	late      time.Duration                   // how much later than written a line can be read
 	pageSize  int
 	values    map[string]string
 	sources   map[string]string
-	faults    []error // what the next questions are answered with; nil: as they should be
+	faults    []error // errors for the next requests; nil: none
 	waits     int
 	asked     map[string]int  // how often the steps of a workflow were asked for
 	interrupt func(waits int) // called with each wait
-	tokens    []string        // with which builds were started
+	tokens    []string        // the tokens of started builds
 	events    []stack.Event   // newest first
 }
 
@@ -101,7 +101,7 @@ func (m *memory) Image(_ context.Context, arn string) (imagepipeline.Image, erro
 	return image, nil
 }
 
-// Workflows shows what has happened by now.
+// Workflows shows what has happened so far.
 func (m *memory) Workflows(context.Context, string) ([]imagepipeline.Workflow, error) {
 	var begun []imagepipeline.Workflow
 	for _, flow := range m.workflows {
@@ -140,7 +140,7 @@ func (m *memory) Steps(_ context.Context, workflow string) ([]imagepipeline.Step
 	return steps, m.fault()
 }
 
-// Lines reads on; a place is how many lines came before.
+// Lines counts places in lines.
 func (m *memory) Lines(_ context.Context, group, stream, place string) (imagepipeline.Page, error) {
 	lines := slices.DeleteFunc(slices.Clone(m.lines[stream]), func(l imagepipeline.Line) bool { return l.Time.Add(m.late).After(m.now) })
 	if group != "images" || len(lines) == 0 {
@@ -194,14 +194,14 @@ func (m *memory) Events(context.Context, string) iter.Seq2[stack.Event, error] {
 	}
 }
 
-// passing is a fault that may be over a moment later.
+// passing is an error that a retry gets past.
 type passing struct{ error }
 
 func (passing) Passing() bool { return true }
 
 func (p passing) Cause() string { return "cause: " + p.Error() }
 
-// goingWell is a build that takes 100 seconds and comes out well.
+// goingWell is a build that succeeds after 100 seconds.
 func goingWell() *memory {
 	return &memory{
 		now:    midnight(),

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// NewestFirst returns images in order; of those made at one moment, the one of the higher version is the newer.
+// NewestFirst sorts images; of those made at the same moment, the higher version is the newer.
 func NewestFirst(images []Image) []Image {
 	images = slices.Clone(images)
 	slices.SortFunc(images, func(a, b Image) int {
@@ -16,11 +16,11 @@ func NewestFirst(images []Image) []Image {
 	return images
 }
 
-// numbers are those of a version, 1.0.4/1.
+// numbers returns the numbers of a version, 1.0.4/1.
 func numbers(version string) []int {
 	var found []int
 	for _, part := range strings.FieldsFunc(version, func(r rune) bool { return r == '.' || r == '/' }) {
-		n, _ := strconv.Atoi(part) // what is no number comes first
+		n, _ := strconv.Atoi(part) // what is not a number comes first
 		found = append(found, n)
 	}
 	return found

@@ -16,11 +16,11 @@ type Output struct {
 	Pace       time.Duration // the pause between two readings
 }
 
-// outputPatience is how long the parameter is read at most: SSM writes one of the data type aws:ec2:image a while after
-// it has said yes.
+// outputPatience bounds the reading of the parameter: SSM writes one of data type aws:ec2:image only some time after
+// it accepted the write.
 const outputPatience = 25 * time.Second
 
-// Holds waits until a parameter holds an AMI, and returns what it holds in the end.
+// Holds waits until a parameter holds an AMI, and returns the parameter's last value.
 func (o *Output) Holds(ctx context.Context, name, ami string) (string, error) {
 	value := ""
 	wait := patience.Wait{For: "parameter " + name, Limit: outputPatience, Pace: o.Pace, Pause: o.Wait}
@@ -33,7 +33,7 @@ func (o *Output) Holds(ctx context.Context, name, ami string) (string, error) {
 		return patience.Answer{Done: value == ami, State: value}, err
 	})
 	if late := (*patience.LateError)(nil); errors.As(err, &late) {
-		err = nil // what it holds says enough
+		err = nil // the value says enough
 	}
 	return value, err
 }

@@ -14,15 +14,15 @@ type Start struct {
 	Images  Images
 	Starter Starter
 	Wait    patience.Pause
-	Pace    time.Duration // the pause before it is tried again
+	Pace    time.Duration // the pause before a retry
 }
 
-// startPatience is how long a build that was asked for is waited for, also by somebody who has lost patience: they
-// must learn whether it was started.
+// startPatience bounds the request for a build. An interruption does not end it: the user must learn whether the
+// build was started.
 const startPatience = time.Minute
 
-// UnderWayError says that a build was not started because others are under way: whichever ended last would name the
-// AMI, and that may be the older one.
+// UnderWayError says that no build was started because others are in progress: the one that ends last would name the
+// AMI, even if it is older.
 type UnderWayError struct{ Images []Image }
 
 func (e *UnderWayError) Error() string {
@@ -33,8 +33,8 @@ func (e *UnderWayError) Error() string {
 	return "start build: one is under way already: " + strings.Join(names, ", ")
 }
 
-// Run starts a build of a pipeline; beside others that are under way only if again is true. The token makes that one
-// build is started, however often it must be asked for.
+// Run starts a build of a pipeline; if others are in progress, only when again is true. The token makes retries one
+// build.
 func (s *Start) Run(ctx context.Context, pipeline, token string, again bool) (Image, error) {
 	if !again {
 		images, err := s.Images.Images(ctx, pipeline)
@@ -72,7 +72,8 @@ func underWay(images []Image) []Image {
 	return running
 }
 
-// interruptible is a pause that ends with ctx, whatever context it is given: the calls between go on without it.
+// interruptible is a pause that ends with ctx, whatever context the caller passes: the requests in between continue
+// without it.
 func interruptible(ctx context.Context, pause patience.Pause) patience.Pause {
 	return func(_ context.Context, d time.Duration) error { return pause(ctx, d) }
 }

@@ -57,7 +57,7 @@ func TestStart(t *testing.T) {
 	}
 }
 
-// Who interrupts a start that was sent learns all the same what was started.
+// A user who interrupts a start after it was sent still learns what was started.
 func TestStartIsNotLeftHalfway(t *testing.T) {
 	t.Parallel()
 	ctx, interrupt := context.WithCancel(t.Context())

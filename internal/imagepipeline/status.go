@@ -9,7 +9,7 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Look asks how a stack's pipeline, parameters and images stand.
+// Look reads the state of a stack's pipeline, parameters and images.
 type Look struct {
 	Images     Images
 	Workflows  Workflows
@@ -18,25 +18,25 @@ type Look struct {
 	Operations Operations
 }
 
-// Status is how everything of a stack stands.
+// Status is the state of everything that belongs to a stack.
 type Status struct {
 	Stack stack.Stack `json:"stack"`
-	// FirstFailure is why the stack is not as it should be, if its last operation failed.
+	// FirstFailure says why the stack's last operation failed, if it did.
 	FirstFailure *stack.Event `json:"firstFailure,omitempty"`
 	Pipeline     *Pipeline    `json:"pipeline"` // nil while the stack has none
-	// Failures counts the scheduled builds that failed in a row: the service's count or, of a pipeline that is disabled,
-	// what the images show, since the service forgets its count when a pipeline is changed.
+	// Failures counts the scheduled builds that failed in a row. It is the service's count, except for a disabled
+	// pipeline: the service resets its count when a pipeline changes, so the images are counted.
 	Failures int       `json:"failuresInARow"`
 	Base     Parameter `json:"base"`
 	Output   Parameter `json:"output"`
 	// Newest is the newest image that is available; nil if there is none.
 	Newest *Built `json:"newest"`
-	// NewerBase tells that the base parameter names another AMI than the one that the newest image was made from.
+	// NewerBase means that the base parameter names another AMI than the newest image was made from.
 	NewerBase bool `json:"newerBase"`
-	// Published tells that the output parameter names the newest image's AMI.
+	// Published means that the output parameter names the newest image's AMI.
 	Published bool    `json:"published"`
-	Images    []Built `json:"images"` // newest first; those under way and those that failed included
-	Total     int     `json:"total"`  // how many images there are
+	Images    []Built `json:"images"` // newest first; includes builds in progress and failed ones
+	Total     int     `json:"total"`  // the number of images in all
 	// Unread says what could not be read, and why.
 	Unread []string `json:"unread,omitempty"`
 }
@@ -45,7 +45,7 @@ type Status struct {
 type Parameter struct {
 	Name string `json:"name"`
 	AMI  string `json:"ami,omitempty"` // "" if it is missing or could not be read
-	// Missing tells that there is no such parameter.
+	// Missing means that the parameter does not exist.
 	Missing bool `json:"missing,omitempty"`
 }
 
@@ -54,11 +54,11 @@ type Built struct {
 	Image
 	Elapsed image.Duration `json:"elapsed"`        // from the first workflow's start to the last one's end; 0 if not known
 	Base    string         `json:"base,omitempty"` // the AMI it was made from; "" if not known
-	Why     string         `json:"why,omitempty"`  // its reason in brief, if it failed
+	Why     string         `json:"why,omitempty"`  // the reason in brief, if it failed
 }
 
-// Run looks at the last n images, and at all that they came from. What may not be read, or is not there yet, leaves a
-// gap in the status and no error.
+// Run looks at the last n images and everything that they came from. Anything that may not be read, or does not exist
+// yet, leaves a gap in the status and is not an error.
 func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 	s := Status{
 		Stack: of, Images: []Built{},
@@ -111,7 +111,7 @@ func (l *Look) failure(ctx context.Context, s *Status) {
 	}
 }
 
-// parameter reads what a parameter holds.
+// parameter reads the value of a parameter.
 func (l *Look) parameter(ctx context.Context, s *Status, p *Parameter) {
 	if p.Name == "" {
 		return
@@ -129,7 +129,7 @@ func (s *Status) unread(err error) {
 	}
 }
 
-// images adds the last n images and, if it is none of them, finds the newest that is available.
+// images adds the last n images. If none of them is available, it finds the newest available one.
 func (l *Look) images(ctx context.Context, s *Status, images []Image, n int) {
 	wanted := images[:min(n, len(images))]
 	newest := newestAvailable(images)
@@ -175,7 +175,7 @@ func (l *Look) built(ctx context.Context, s *Status, one Image, sources map[stri
 	return built
 }
 
-// newestAvailable returns the newest image that has an AMI to be used.
+// newestAvailable returns the newest image that is ready for use.
 func newestAvailable(images []Image) *Image {
 	for _, one := range images {
 		if one.State == Available && one.AMI != "" {
@@ -185,9 +185,8 @@ func newestAvailable(images []Image) *Image {
 	return nil
 }
 
-// failuresInARow counts the scheduled builds that failed since one was a success. Those started by hand do not count
-// when they fail.
-// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ImagePipeline.html
+// failuresInARow counts the scheduled builds that failed since the last success. Failures of builds started by hand
+// do not count. https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ImagePipeline.html
 func failuresInARow(images []Image) int {
 	failures := 0
 	for _, one := range images {

@@ -19,7 +19,7 @@ func deployed() stack.Stack {
 	}
 }
 
-// settled is an account with a pipeline that has built twice, failed once, and is building.
+// settled is an account whose pipeline has built twice, failed once, and is building.
 func settled() *memory {
 	m := goingWell()
 	m.now = at(1000)
@@ -167,7 +167,7 @@ func TestStatusOfEachImage(t *testing.T) {
 	}
 }
 
-// Without the pipeline or its images there is nothing to tell.
+// Without a pipeline or images there is nothing to report.
 func TestStatusNeedsThePipeline(t *testing.T) {
 	t.Parallel()
 	for _, answered := range []int{2, 3} {
@@ -181,7 +181,7 @@ func TestStatusNeedsThePipeline(t *testing.T) {
 	}
 }
 
-// inShort says what a status says.
+// inShort writes a status as one short line.
 func inShort(s imagepipeline.Status) string {
 	text := ""
 	for i, one := range s.Images {

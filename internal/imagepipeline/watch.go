@@ -11,19 +11,19 @@ import (
 	"image-builder/internal/progress"
 )
 
-// tailLines is how many last lines of a log are kept for whoever asks why a build failed.
+// tailLines is how many last lines of a log are kept to explain a failure.
 const tailLines = 20
 
-// watch is what is known of a build that is followed, and what was told of it.
+// watch is what is known about a followed build, and what was reported of it.
 type watch struct {
 	*Follow
 	image     Image
 	workflows []Workflow
 	steps     map[string][]Step // by workflow's ID
-	told      map[string]bool   // what was told, by a word and an ID
+	told      map[string]bool   // what was reported, by a word and an ID
 	stream    string            // of the log
 	place     string            // in the stream
-	mute      bool              // the log may not be read
+	mute      bool              // reading the log is not permitted
 	tail      []Line
 	search    search
 }
@@ -35,8 +35,8 @@ func newWatch(f *Follow, arn string) *watch {
 	}
 }
 
-// look asks how the build stands and tells what is new. It tells nothing if any question is not answered, so that
-// looking again loses nothing. It returns whether anything was new.
+// look reads the state of the build and reports what is new. It reports nothing if any request fails, so looking
+// again loses nothing. It returns whether anything was new.
 func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 	one, err := w.Images.Image(ctx, w.image.ARN)
 	if err != nil {
@@ -75,14 +75,14 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 	return w.tell(lines, false)
 }
 
-// readOn reads what the log holds after the place that was read last, and returns the place after that.
+// readOn reads the log from the last place on, and returns the place after it.
 func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 	var lines []Line
 	place := w.place
 	for !w.mute {
 		page, err := w.Logs.Lines(ctx, w.Group, w.stream, place)
 		if err != nil && w.Line == nil && ctx.Err() == nil && !patience.Passes(err) {
-			w.mute = true // whoever may not read logs can follow the steps all the same
+			w.mute = true // without permission for the logs, the steps can still be followed
 			w.Report.Report(progress.Event{Kind: progress.Note, Text: err.Error() + "; following without the log"})
 			break
 		}
@@ -105,15 +105,15 @@ func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 	return nil, w.place, nil
 }
 
-// moment is something to tell, and when it happened.
+// moment is something to report, and when it happened.
 type moment struct {
 	at    time.Time
 	event progress.Event
 	line  *Line
 }
 
-// tell reports what is new in the order in which it happened. What failed is told last, by the call that is final:
-// until then its last lines may still come.
+// tell reports what is new in the order in which it happened. It reports a failure only in the final call: until then
+// the last lines may still come.
 func (w *watch) tell(lines []Line, final bool) (news bool, err error) {
 	var moments []moment
 	for _, flow := range w.workflows {
@@ -143,7 +143,7 @@ func (w *watch) tell(lines []Line, final bool) (news bool, err error) {
 	return len(moments) > 0, nil
 }
 
-// begun are the beginnings of a workflow and its steps that were not told yet.
+// begun returns the starts of a workflow and its steps that were not reported yet.
 func (w *watch) begun(flow Workflow) []moment {
 	var moments []moment
 	if !flow.Started.IsZero() && w.first("begun", flow.ID) {
@@ -157,7 +157,7 @@ func (w *watch) begun(flow Workflow) []moment {
 	return moments
 }
 
-// ended are the ends that were not told yet.
+// ended returns the ends that were not reported yet.
 func (w *watch) ended(flow Workflow, final bool) []moment {
 	var moments []moment
 	failed := false
@@ -181,7 +181,7 @@ func (w *watch) ended(flow Workflow, final bool) []moment {
 	return moments
 }
 
-// outcomes are the ends of a step in the words of this program.
+// outcomes maps a step's status to this program's words.
 var outcomes = map[StepStatus]progress.Status{
 	StepCompleted: progress.Success, StepFailed: progress.Failed, StepSkipped: progress.Skipped, StepCancelled: "cancelled",
 }
@@ -196,7 +196,7 @@ func named(flow Workflow, step Step) *progress.Step {
 	}
 }
 
-// first reports whether something is told for the first time.
+// first reports whether something is reported for the first time.
 func (w *watch) first(word, id string) bool {
 	key := word + " " + id
 	if w.told[key] {
@@ -206,7 +206,7 @@ func (w *watch) first(word, id string) bool {
 	return true
 }
 
-// print tells a line, as output of the step at whose time it was written.
+// print reports a line as output of the step that ran when it was written.
 func (w *watch) print(line Line) error {
 	w.search.read(line.Text)
 	w.tail = append(w.tail, line)
@@ -234,7 +234,7 @@ func (w *watch) stepAt(at time.Time) *progress.Step {
 	return found
 }
 
-// conclude tells what was held back and sums the build up.
+// conclude reports what was held back and sums the build up.
 func (w *watch) conclude() Build {
 	build := Build{Image: w.image, Elapsed: image.Duration(span(w.workflows))}
 	_, _ = w.tell(nil, true) // without lines, nobody returns an error

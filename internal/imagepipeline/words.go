@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// What Image Builder wraps around the sentence that says why a build failed. None of it is documented; what is not
-// wrapped in any of these is left as it is.
+// Image Builder wraps the sentence that says why a build failed in these. None of them is documented; any other text
+// stays as it is.
 var (
 	workflowFailed  = regexp.MustCompile(`^(?:Image '[^']*' failed: )?Workflow Execution ID: '[^']*' failed with reason: `)
 	executionFailed = regexp.MustCompile(`^SSM execution '[^']*' failed.* with status = '(\w+)' in state = '(\w+)' and failure message = '(.*?)'*\.?$`)
 	componentARN    = regexp.MustCompile(`arn:aws[a-z-]*:imagebuilder:[a-z0-9-]+:[0-9]{12}:component/([a-z0-9_-]+)/([0-9.]+)/[0-9]+`)
 )
 
-// Brief takes from an image's or a step's reason what only machines need: "Document agent-linux-bootstrap 1.0.0
-// failed!" is left of a sentence with the IDs of a workflow and a component.
+// Brief removes what only machines need from the reason of an image or a step: of a sentence with the IDs of a
+// workflow and a component, it leaves "Document agent-linux-bootstrap 1.0.0 failed!".
 func Brief(reason string) string {
 	reason = strings.Join(strings.Fields(reason), " ")
 	reason = workflowFailed.ReplaceAllString(reason, "")
@@ -22,7 +22,7 @@ func Brief(reason string) string {
 	return componentARN.ReplaceAllString(reason, "$1 $2")
 }
 
-// advice is what to do about a reason that is known.
+// advice maps known reasons to the next action.
 var advice = []struct{ reason, next string }{
 	{
 		"SSM Agent verification failed",
@@ -34,7 +34,7 @@ var advice = []struct{ reason, next string }{
 	},
 }
 
-// Advice says what to do about the reason of a failure; "" where only the log can tell.
+// Advice returns the next action for the reason of a failure; "" where only the log can help.
 func Advice(reason string) string {
 	for _, one := range advice {
 		if strings.Contains(reason, one.reason) {

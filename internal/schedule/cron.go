@@ -28,7 +28,7 @@ type kind struct {
 	low     int
 	high    int
 	names   []string
-	special string // what else the field allows, of ? L W # /
+	special string // further characters that the field allows, of ? L W # /
 }
 
 var kinds = [6]kind{
@@ -42,7 +42,7 @@ var kinds = [6]kind{
 	{name: "year", low: 1970, high: 2199, special: "/"},
 }
 
-// token is one field as written, and where.
+// token is one field as written, and its position.
 type token struct {
 	text   string
 	offset int

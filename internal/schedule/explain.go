@@ -14,7 +14,7 @@ var nicknames = map[string]string{
 	"@yearly": "cron(0 0 1 1 ? *)", "@annually": "cron(0 0 1 1 ? *)",
 }
 
-// countError explains an expression that has not six fields.
+// countError explains an expression that does not have six fields.
 func countError(tokens []token, text string, offset int) error {
 	e := &Error{
 		Offset: offset, Length: len(text), Message: fmt.Sprintf("this has %d fields where Image Builder wants six", len(tokens)),
@@ -36,7 +36,7 @@ func countError(tokens []token, text string, offset int) error {
 	return e
 }
 
-// explainFive turns a crontab line into ours, if one expression can say it.
+// explainFive turns a crontab line into a six-field expression, if one can say the same.
 func explainFive(tokens []token) string {
 	day := tokens[2].text
 	week := tokens[4].text

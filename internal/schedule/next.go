@@ -57,7 +57,7 @@ func (c *cron) nextInDay(year int, month time.Month, day int, after time.Time) (
 	return time.Time{}, false
 }
 
-// instant is time.Date, but moves a time that the clock skips forward where time.Date may move it back.
+// instant is time.Date, except that it moves a time that the clock skips forward, where time.Date may move it back.
 func instant(year int, month time.Month, day, hour, minute int, zone *time.Location) time.Time {
 	at := time.Date(year, month, day, hour, minute, 0, 0, zone)
 	if missing := (hour*60 + minute) - (at.Hour()*60 + at.Minute()); missing > 0 && at.Day() == day {
@@ -116,7 +116,7 @@ func (c *cron) matchesWeekday(year int, month time.Month, day int) bool {
 	return false
 }
 
-// workday returns the Monday to Friday nearest to a day, never leaving its month.
+// workday returns the weekday (Monday to Friday) nearest to a day, in the same month.
 func workday(year int, month time.Month, day int) int {
 	switch time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Weekday() {
 	case time.Saturday:

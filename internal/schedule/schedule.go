@@ -22,8 +22,8 @@ type Schedule struct {
 
 // Error says which part of an expression is wrong.
 type Error struct {
-	Field string // "minute", "day of week"; empty when no single field is meant
-	// Offset and Length tell which bytes of the expression are meant.
+	Field string // "minute", "day of week"; empty if the error concerns no single field
+	// Offset and Length locate the fault in the expression, in bytes.
 	Offset, Length int
 	Message, Right string
 }
@@ -78,7 +78,7 @@ func Zone(name string) (*time.Location, error) {
 
 // Next returns the first time after the given one at which the schedule comes due; false if there is none.
 //
-// A time that the zone's clock skips comes due when the clock has jumped; one that it repeats comes due once.
+// A time that the zone's clock skips comes due when the clock has jumped; a time that occurs twice comes due once.
 func (s Schedule) Next(after time.Time) (time.Time, bool) {
 	if s.every > 0 {
 		return after.Add(s.every), true

@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// mostTimes is how many times of day, or days, are listed; a longer list says less than the expression.
+// mostTimes is the longest list of times or days that is written out; a longer one would say less than the
+// expression.
 const mostTimes = 4
 
-// Words says when the schedule comes due, without its zone: "every day at 00:00", "Monday to Friday at 06:30". It is ""
-// for an expression that is shorter than any sentence about it.
+// Words says when the schedule comes due, without its zone: "every day at 00:00", "Monday to Friday at 06:30". It
+// returns "" if the expression is shorter than any sentence about it.
 func (s Schedule) Words() string {
 	switch {
 	case s.every > 0:
@@ -44,7 +45,7 @@ func rateWords(every time.Duration) string {
 	return ""
 }
 
-// clockWords says at what time of a day.
+// clockWords says the times of day.
 func (c *cron) clockWords() string {
 	hours, minutes := c.hours.list(0, 23), c.minutes.list(0, 59)
 	if len(minutes) != 1 {
@@ -65,7 +66,7 @@ func (c *cron) clockWords() string {
 	return "at " + and(times)
 }
 
-// dayWords says on which days.
+// dayWords says the days.
 func (c *cron) dayWords() string {
 	if len(c.months.list(1, 12)) != 12 || len(c.years.list(0, 2199-1970)) != 2199-1970+1 {
 		return ""
