@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/progress"
 )
 
-// attempts runs the step until an attempt succeeds or there are no more.
+// attempts runs the step until an attempt succeeds or none is left.
 func (s *stepRun) attempts(ctx context.Context) error {
 	var err error
 	first := 1
@@ -43,7 +43,7 @@ func (s *stepRun) attempts(ctx context.Context) error {
 	return err
 }
 
-// attempt bounds all iterations of one attempt by the step's timeout.
+// attempt makes one attempt; the step's timeout bounds all its iterations together.
 func (s *stepRun) attempt(parent context.Context) error {
 	ctx := parent
 	if timeout := s.timeout(); timeout > 0 {
@@ -65,7 +65,7 @@ func (s *stepRun) attempt(parent context.Context) error {
 	return err
 }
 
-// timeout is 0 if there is none. Reboot and ExecuteDocument have none.
+// timeout is 0 for no limit. Reboot and ExecuteDocument have none.
 func (s *stepRun) timeout() time.Duration {
 	action := s.step.Action.Value
 	if s.step.Timeout < 0 || action == executeDocument || action == reboot || s.step.Timeout > 1<<31 {
@@ -134,7 +134,7 @@ func (s *stepRun) iterate(ctx context.Context) error {
 	return nil
 }
 
-// pause remembers how far the loop came, for after the reboot.
+// pause records how far the loop came, to continue after the reboot.
 func (s *stepRun) pause(joined map[string]*strings.Builder, n uint64, again bool) {
 	s.resumed = &interrupted{Iteration: n, Outputs: make(Outputs, len(joined)), Nested: s.resumed.nested()}
 	for name, text := range joined {
@@ -158,7 +158,7 @@ func join(joined map[string]*strings.Builder, out Outputs) {
 	}
 }
 
-// items are what a loop runs over, made one at a time: a for may count to two billion.
+// items yields what a loop runs over, one at a time: a for may count to two billion.
 type items struct {
 	count uint64
 	value func(n uint64) string
@@ -190,8 +190,8 @@ func (s *stepRun) items(ctx context.Context) (items, error) {
 	return items{uint64(len(texts)), func(n uint64) string { return texts[n] }}, nil
 }
 
-// act resolves the inputs and runs the action once. A module that yields outputs for a list of inputs is run for each
-// of them, so that a reference can name one by its index.
+// act resolves the inputs and runs the action once. A module that yields outputs for a list of inputs runs once for
+// each of them, so that a reference can name one by its index.
 func (s *stepRun) act(ctx context.Context, at *iteration) ([]Outputs, error) {
 	module := s.run.Modules[s.step.Action.Value]
 	schema := module.Schema()
@@ -227,7 +227,8 @@ func (s *stepRun) act(ctx context.Context, at *iteration) ([]Outputs, error) {
 	return outputs, nil
 }
 
-// resolve expands the references in the inputs and reads them by the schema again: values are known now.
+// resolve expands the references in the inputs and checks the inputs against the schema again, now that all values
+// are known.
 func (s *stepRun) resolve(ctx context.Context, schema Schema, at *iteration) ([]Inputs, error) {
 	step := *s.step
 	var err error
@@ -251,7 +252,7 @@ func (s *stepRun) resolve(ctx context.Context, schema Schema, at *iteration) ([]
 	return inputs, nil
 }
 
-// note tells the log and the person who watches what a step does other than it seems.
+// note tells the log and the user where a step does something other than it seems to.
 func (s *stepRun) note(text string) {
 	if s.step.DisableLogging {
 		return
@@ -260,7 +261,7 @@ func (s *stepRun) note(text string) {
 	s.sink.event(progress.Event{Kind: progress.Note, Step: s.name(), Text: text})
 }
 
-// call runs the module, its output going to the logs as it comes.
+// call runs the module and passes its output to the logs as it comes.
 func (s *stepRun) call(ctx context.Context, module Module, inputs []Inputs) (Outputs, error) {
 	stdout := &stream{mask: s.mask, line: func(line string, more bool) { s.output("stdout", "Stdout: ", line, more) }}
 	stderr := &stream{mask: s.mask, line: func(line string, more bool) { s.output("stderr", "Stderr: ", line, more) }, keep: tailKept}

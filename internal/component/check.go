@@ -9,7 +9,7 @@ import (
 	"image-builder/internal/finding"
 )
 
-// Modules are the action modules there are, by action name.
+// Modules maps action names to the action modules.
 type Modules map[string]Module
 
 func (m Modules) names() []string {
@@ -21,18 +21,18 @@ func (m Modules) names() []string {
 	return names
 }
 
-// Options say where a document is meant to run.
+// Options describe where a document will run.
 type Options struct {
-	// Platform is the one the document must run on. Empty: whichever its actions share.
+	// Platform is the platform that the document must run on. Empty: any that all its actions share.
 	Platform Platform
-	// Inline says that the document is passed as text in an API call or a template, which takes less.
+	// Inline says that the document is passed as text in an API call or a template, which has a lower size limit.
 	Inline bool
 	// Here says that the document runs on this machine: the service's size limit does not apply.
 	Here bool
 }
 
-// Check finds what can be known to be wrong without running: actions, their inputs, references, platforms, limits. It
-// repeats nothing that Parse found.
+// Check finds errors that need no run: in actions, their inputs, references, platforms, limits. It does not repeat
+// Parse's findings.
 func Check(doc *Document, modules Modules, options Options) finding.List {
 	if doc == nil {
 		return nil
@@ -52,7 +52,7 @@ func Check(doc *Document, modules Modules, options Options) finding.List {
 	return sortFindings(c.findings)
 }
 
-// Names of actions that the language itself treats differently.
+// Names of actions that the language treats specially.
 const (
 	executeDocument = "ExecuteDocument"
 	reboot          = "Reboot"
@@ -68,7 +68,7 @@ type checker struct {
 	loops     map[string]bool
 }
 
-// names gathers what references can name, besides steps.
+// names collects what references can name, besides steps.
 func (c *checker) names() {
 	c.variables = c.doc.variables()
 	c.loops = make(map[string]bool)
@@ -125,7 +125,7 @@ func (c *checker) step(step *Step) {
 	}
 }
 
-// fixed wants the settings that an action does not let a document change.
+// fixed reports settings that an action does not let a document change.
 func (c *checker) fixed(step *Step) {
 	given := step.timeoutGiven.At.Line > 0
 
@@ -152,7 +152,7 @@ func platformNames(platforms []Platform) string {
 	return strings.Join(names, ", ")
 }
 
-// platforms warns if no platform has all the actions: conditions may still choose among the steps.
+// platforms warns if no platform has all the actions. It is not an error: conditions may choose among the steps.
 func (c *checker) platforms() {
 	if c.options.Platform != "" {
 		return

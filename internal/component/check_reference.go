@@ -11,7 +11,7 @@ import (
 	"image-builder/internal/finding"
 )
 
-// coordinates addresses a step by the numbers of its phase and itself.
+// coordinates locate a step by the indexes of its phase and itself.
 type coordinates struct {
 	phase, step int
 }
@@ -41,7 +41,7 @@ func newIndex(doc *Document) index {
 
 func (x index) step(at coordinates) *Step { return x.doc.Phases[at.phase].Steps[at.step] }
 
-// references checks every reference of a step: in inputs, in the items of its loop, in its condition.
+// references checks every reference of a step: in inputs, in its loop's items, in its condition.
 func (c *checker) references(at coordinates) {
 	step := c.steps.step(at)
 	step.Inputs.Scalars(func(v *Value) { c.scalar(at, v, step.Loop) })
@@ -54,7 +54,7 @@ func (c *checker) references(at coordinates) {
 	}
 }
 
-// spot is a reference in a text; its place in the file is looked up only for a finding.
+// spot is a reference in a text; its place in the file is worked out only for a finding.
 type spot struct {
 	in  *Value
 	ref reference
@@ -64,7 +64,7 @@ func (c *checker) at(here spot) *Value {
 	return &Value{At: c.doc.Locate(here.in, here.ref.start), Length: utf8.RuneCountInString(here.in.Text[here.ref.start:here.ref.end])}
 }
 
-// scalar checks the references in one text. Loop is the loop whose index and value may be used there.
+// scalar checks the references in one text. Loop is the loop whose index and value the text may use.
 func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
 	c.unclosed(v)
 
@@ -78,7 +78,7 @@ func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
 		switch p.meaning {
 		case malformed:
 			if strings.Contains(v.Text[ref.start:ref.end], "\n") {
-				continue // the braces of a script or a table, not meant as a reference
+				continue // braces of a script or a table, not meant as a reference
 			}
 			c.fault(finding.BadReference, c.at(here), fmt.Sprintf("{{ %s }} is not a reference", cut(ref.body, 80)),
 				"write {{ Name }} or {{ phase.step.outputs.name }}; braces meant as text go into the value of a constant")
@@ -104,10 +104,12 @@ func (c *checker) scalar(at coordinates, v *Value, loop *Loop) {
 	}
 }
 
-// filtered is what another language would take for a value with a filter or a call whose arguments hold braces.
+// filtered matches what other template languages take for a value with a filter or a call, whose arguments may hold
+// braces.
 var filtered = regexp.MustCompile(`^\{\{[ \t]*[\w.\[\]-]+[ \t]*[|(][^\n{}]*\{[^\n{}]*\}[^\n{}]*\}\}`)
 
-// unclosed warns of a reference that lacks a brace, or holds one: awstoe takes it for text, its author hardly did.
+// unclosed warns of a reference that lacks a brace, or contains one: awstoe takes it for text, which its author
+// hardly meant.
 func (c *checker) unclosed(v *Value) {
 	for ref := range openings(v.Text) {
 		if whole := filtered.FindString(v.Text[ref.start:]); whole != "" {
@@ -191,7 +193,7 @@ func (c *checker) unknownStep(p parsed, here spot) {
 	c.fault(finding.UnknownStep, c.at(here), "there is no step "+p.prefix, right)
 }
 
-// part checks that the step has the input or output, and the element of the list.
+// part checks that the step has this input or output, and this element of the list.
 func (c *checker) part(p parsed, here spot, target *Step, schema Schema) {
 	known := schema.Outputs
 

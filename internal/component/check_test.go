@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the findings into the golden files instead of comparing")
 
-// TestFindings checks every document in testdata/check against the findings that stand below it, one a line.
+// TestFindings checks every document in testdata/check against the findings listed below it, one a line.
 func TestFindings(t *testing.T) {
 	t.Parallel()
 	archives, err := filepath.Glob("testdata/check/*.txtar")
@@ -57,7 +57,7 @@ func TestFindings(t *testing.T) {
 	}
 }
 
-// findings parses and checks a document whose name may start with the platform it must run on ("windows-…").
+// findings parses and checks a document. The start of its name may be the platform that it must run on ("windows-…").
 func findings(name string, text []byte) string {
 	doc, list := component.Parse(name, text)
 	options := component.Options{}
@@ -80,7 +80,7 @@ func findings(name string, text []byte) string {
 
 func modules() component.Modules { return action.All(action.Ports{}) }
 
-// TestGoldenFilesCoverEveryRule keeps the rules and their fixtures together.
+// TestGoldenFilesCoverEveryRule checks that each rule has a fixture.
 func TestGoldenFilesCoverEveryRule(t *testing.T) {
 	t.Parallel()
 	archives, _ := filepath.Glob("testdata/check/*.txtar")
@@ -103,7 +103,7 @@ func TestGoldenFilesCoverEveryRule(t *testing.T) {
 	}
 }
 
-// TestLinesAreTheFiles counts lines as editors do, also where YAML sees more of them.
+// TestLinesAreTheFiles counts lines as editors do, also where YAML counts more.
 func TestLinesAreTheFiles(t *testing.T) {
 	t.Parallel()
 	for name, separator := range map[string]string{

@@ -13,11 +13,11 @@ import (
 type Condition struct {
 	// Operator as the service documents it: stringLessThan also where the document writes stringlessThan.
 	Operator string
-	// Baseline is the operator's own argument, Tested what is compared with it (value or path).
+	// Baseline is the operator's own argument, Tested the value or path that is compared with it.
 	Baseline, Tested *Value
 	// Operands are the conditions of and, or, not.
 	Operands []*Condition
-	// Then and Else say what a step does: Execute, Skip or Abort.
+	// Then and Else say what the step does: Execute, Skip or Abort.
 	Then, Else string
 	At         finding.Position
 }
@@ -41,10 +41,10 @@ var operators = map[string]operand{
 	"and": takesConditions, "or": takesConditions, "not": takesConditions,
 }
 
-// secondKeys are what operators call their second argument.
+// secondKeys are the names of operators' second arguments.
 var secondKeys = map[operand]string{takesValue: "value", takesPath: "path"}
 
-// spellings are operators as the service's own examples spell them too.
+// spellings maps other spellings of operators, from the service's own examples.
 var spellings = map[string]string{"stringlessThan": "stringLessThan", "stringlessThanEquals": "stringLessThanEquals"}
 
 func operatorNames() []string {
@@ -56,7 +56,7 @@ func operatorNames() []string {
 	return names
 }
 
-// condition reads a condition; nil if it cannot be evaluated. Only the one at the top decides about the step.
+// condition reads a condition; nil if it cannot be evaluated. Only the outermost one decides about the step.
 func (p *report) condition(v *Value, top bool) *Condition {
 	if v.Shape == List && len(v.Items) == 1 {
 		v = v.Items[0]
@@ -179,7 +179,7 @@ func (p *report) operands(c *Condition, argument Entry) *Condition {
 	return c
 }
 
-// second reads value or path, whichever the operator takes.
+// second reads value or path, depending on the operator.
 func (p *report) second(c *Condition, v, key *Value) bool {
 	wanted := secondKeys[operators[c.Operator]]
 	for _, entry := range v.Entries {
@@ -210,7 +210,7 @@ func (p *report) second(c *Condition, v, key *Value) bool {
 	return true
 }
 
-// literals checks what is known of the arguments without running.
+// literals checks the arguments that are known without running.
 func (p *report) literals(c *Condition) {
 	switch {
 	case HasReference(c.Baseline.Text):

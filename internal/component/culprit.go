@@ -11,13 +11,13 @@ import (
 	"image-builder/internal/finding"
 )
 
-// culprit is what has to be mended, where the parser stumbled over its consequences.
+// culprit is the mistake itself, where the parser only noticed its consequences.
 type culprit struct {
 	line, column   int
 	message, right string
 }
 
-// culpritOf finds the place before a syntax error at which the fault was made, if it is one that people make.
+// culpritOf finds the mistake that led to a syntax error further down, if it is a common one.
 func culpritOf(lines []string, load *yaml.LoadError, at finding.Position) (culprit, bool) {
 	if load == nil {
 		return culprit{}, false
@@ -38,7 +38,7 @@ func culpritOf(lines []string, load *yaml.LoadError, at finding.Position) (culpr
 	return culprit{}, false
 }
 
-// oddSpace finds a no-break space, as copied from web pages, in the indentation of the line or the one before it.
+// oddSpace finds a no-break space, as copied from web pages, in the indentation of the line or of the one before.
 func oddSpace(lines []string, failed int) (culprit, bool) {
 	for n := max(1, failed-1); n <= min(failed, len(lines)); n++ {
 		text := lines[n-1]
@@ -58,16 +58,16 @@ func plainSpace(r rune) rune {
 }
 
 var (
-	// bareWord is a line that would be a key if it had its colon.
+	// bareWord matches a line that would be a key if it had its colon.
 	bareWord = regexp.MustCompile(`^\s*(?:-\s+)*[A-Za-z][\w-]*\s*(?:#.*)?$|^(?:<<<<<<<|=======|>>>>>>>)`)
-	// keyWithoutColon is a line that starts with a key of the language, but has no colon after it. Words of shell
-	// scripts are none with a value: if, for, and those that end a block.
+	// keyWithoutColon matches a line that starts with a key of the language, but has no colon after it. It excludes
+	// words of shell scripts: if, for, and those that end a block.
 	keyWithoutColon = regexp.MustCompile(`^\s*(?:-\s+)*(?:(?:phases|steps|inputs|commands|parameters|constants|loop|if|for|forEach)|` +
 		`(?:name|action|onFailure|timeoutSeconds|maxAttempts|schemaVersion|description|type|default|value|source|destination|path)\s+[^\s:=][^:=]*)$`)
 	shellWord = regexp.MustCompile(`^\s*(?:fi|done|esac|else|then|do|exit|return|true|false|wait|[A-Z]+)\s*$`)
 )
 
-// lostColon finds a key without its colon: YAML takes it for the first line of a text and stumbles over the next key.
+// lostColon finds a key without its colon: YAML takes it for the first line of a text and fails at the next key.
 func lostColon(lines []string, failed int) (culprit, bool) {
 	next := true
 	for n := min(failed, len(lines)) - 1; n > 0 && n > failed-200; n-- {
@@ -96,7 +96,7 @@ func lostColon(lines []string, failed int) (culprit, bool) {
 	return culprit{}, false
 }
 
-// lostDash finds the first entry of a list if it has no dash, but the entry on the failed line has.
+// lostDash finds the first entry of a list if it has no dash although the entry on the failed line has one.
 func lostDash(lines []string, failed int) (culprit, bool) {
 	dash := strings.Index(lines[failed-1], "- ")
 	if dash < 0 || strings.TrimSpace(lines[failed-1][:dash]) != "" {
@@ -121,7 +121,7 @@ func lostDash(lines []string, failed int) (culprit, bool) {
 	return culprit{first, column, fmt.Sprintf("this line is not a list entry, but line %d is", failed), "put - before it, or indent the list further"}, true
 }
 
-// lostComma finds the line of a map or list in brackets that lacks its comma, if the brackets are closed further on.
+// lostComma finds the line that lacks its comma in a map or list in brackets, if the brackets are closed further on.
 func lostComma(lines []string, load *yaml.LoadError) (culprit, bool) {
 	open := load.ContextMark
 	failed := load.Mark
@@ -138,7 +138,7 @@ func lostComma(lines []string, load *yaml.LoadError) (culprit, bool) {
 	return culprit{}, false
 }
 
-// balanced reports whether the bracket at a place is closed, with quoted texts left out.
+// balanced reports whether the bracket at a place is closed; it ignores quoted text.
 func balanced(lines []string, line, column int) bool {
 	var open []byte
 	quote := byte(0)

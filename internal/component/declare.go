@@ -143,7 +143,7 @@ func (v *Variable) allows(value string) bool {
 	return len(v.Allowed) == 0
 }
 
-// uniqueVariables wants names to be unique across parameters and constants together.
+// uniqueVariables requires unique names across parameters and constants.
 func (p *parser) uniqueVariables() {
 	first := make(map[string]Literal)
 	for _, list := range [][]Variable{p.doc.Parameters, p.doc.Constants} {

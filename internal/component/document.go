@@ -2,7 +2,7 @@ package component
 
 import "image-builder/internal/finding"
 
-// Document is a component document as it was written, with the place of everything in it.
+// Document is a component document as written, with the place of every value.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-use-documents.html
 type Document struct {
 	File                             string
@@ -11,21 +11,21 @@ type Document struct {
 	Phases                           []*Phase
 
 	source *source
-	// faults are the findings of Parse: a document with errors among them does not run.
+	// faults are the findings of Parse: a document with errors does not run.
 	faults finding.List
-	// looseNames and looseSteps say that a declaration or a step could not be read, so that a reference to something
-	// unknown may refer to it and is not reported separately.
+	// looseNames and looseSteps say that a declaration or a step could not be read. A reference to an unknown name
+	// may mean that one, so it is not reported.
 	looseNames, looseSteps bool
 }
 
 // Variable is a declared parameter or constant.
 type Variable struct {
 	Name, Type, Description Literal
-	// Value is the default of a parameter, the value of a constant; Given is true if there is one.
+	// Value is a parameter's default or a constant's value; Given is true if there is one.
 	Value    Literal
 	Given    bool
 	Constant bool
-	// Allowed holds the only values that the parameter takes; empty: any.
+	// Allowed lists the only values that the parameter takes; empty: any.
 	Allowed []Literal
 }
 
@@ -36,10 +36,11 @@ type Phase struct {
 	At    finding.Position
 }
 
-// OnFailure says what follows a step that failed after all its attempts.
+// OnFailure says what happens after a step failed in all its attempts.
 type OnFailure string
 
-// What can follow a failed step: nothing more runs; the rest runs and the run fails; the rest runs and the run succeeds.
+// After a failed step either nothing more runs; or the rest runs and the run fails; or the rest runs and the run
+// succeeds.
 const (
 	Abort    OnFailure = "Abort"
 	Continue OnFailure = "Continue"
@@ -52,7 +53,7 @@ type Step struct {
 	// Inputs is nil if the step has none.
 	Inputs    *Value
 	OnFailure OnFailure
-	// Timeout of an attempt in seconds; -1 means none. MaxAttempts counts the first one too.
+	// Timeout of an attempt in seconds; -1 means none. MaxAttempts includes the first attempt.
 	Timeout, MaxAttempts int
 	DisableLogging       bool
 	Loop                 *Loop
@@ -60,7 +61,7 @@ type Step struct {
 	At                   finding.Position
 
 	timeoutGiven, attemptsGiven Literal
-	// strayInputs says that inputs is absent, and that keys unknown to a step may be what belongs there.
+	// strayInputs says that inputs is missing, and that the step's unknown keys may belong below it.
 	strayInputs bool
 }
 
@@ -81,13 +82,13 @@ type For struct {
 	Start, End, UpdateBy int64
 }
 
-// Source returns the text that was parsed.
+// Source returns the parsed text.
 func (d *Document) Source() string { return d.source.text }
 
-// Locate returns the place in the file of the byte at offset of a scalar's text.
+// Locate returns the place in the file of the byte at an offset of a scalar's text.
 func (d *Document) Locate(v *Value, offset int) finding.Position { return d.source.locate(v, offset) }
 
-// Steps calls visit for every step in the order of the document.
+// Steps calls visit for every step in document order.
 func (d *Document) Steps(visit func(*Phase, *Step)) {
 	for _, phase := range d.Phases {
 		for _, step := range phase.Steps {

@@ -23,12 +23,12 @@ import (
 	"unicode/utf8"
 )
 
-// Holds evaluates a condition whose references are resolved, in the directory and with the PATH of the call.
+// Holds evaluates a condition whose references are resolved, with the call's directory and PATH.
 func (c *Condition) Holds(ctx context.Context, call *Call) (bool, error) {
 	return c.holds(ctx, surroundings{dir: call.Dir, env: call.Env})
 }
 
-// surroundings are what a condition sees of the machine.
+// surroundings are the parts of the machine that a condition sees.
 type surroundings struct {
 	dir string
 	env []string
@@ -77,7 +77,7 @@ func (a surroundings) path(p string) string {
 	return filepath.Join(a.dir, p)
 }
 
-// builtins are what `type` in bash finds without a file.
+// builtins are the names that `type` in bash finds without a file.
 var builtins = strings.Fields(`alias bg bind break builtin caller cd command compgen complete compopt continue declare dirs
 	disown echo enable eval exec exit export false fc fg getopts hash help history jobs kill let local logout mapfile popd
 	printf pushd pwd read readarray readonly return set shift shopt source suspend test times trap true type typeset ulimit
@@ -113,7 +113,7 @@ func executable(file string) bool {
 	return err == nil && !info.IsDir() && info.Mode()&0o111 != 0
 }
 
-// compare tests value against the baseline. Texts are compared without case, patterns with it.
+// compare compares a value with the baseline: texts ignoring case, patterns with case.
 func compare(operator, tested, baseline string) (bool, error) {
 	if operator == "patternMatches" {
 		pattern, err := compilePattern(baseline)
@@ -154,7 +154,8 @@ func compare(operator, tested, baseline string) (bool, error) {
 	return order == 0, nil
 }
 
-// compilePattern compiles a pattern of bounded size: Go's engine is linear in the text, times the size of the pattern.
+// compilePattern compiles a pattern of bounded size: matching takes time linear in the text, times the size of the
+// pattern.
 func compilePattern(text string) (*regexp.Regexp, error) {
 	if len(text) > 10_000 {
 		return nil, errors.New("compile pattern: longer than 10,000 characters")
@@ -179,7 +180,7 @@ func parseNumber(text string) (*big.Float, bool) {
 	return new(big.Float).SetPrec(512).SetString(text)
 }
 
-// hashEquals compares a file's checksum, without the case of its hex digits. A missing file has none.
+// hashEquals compares a file's checksum, ignoring the case of hex digits. A missing file has none.
 func hashEquals(ctx context.Context, operator, file, want string) (bool, error) {
 	sum := map[string]func() hash.Hash{
 		"fileMD5Equals": md5.New, "fileSHA1Equals": sha1.New, "fileSHA256Equals": sha256.New, "fileSHA512Equals": sha512.New,
@@ -217,7 +218,7 @@ func (r contextReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-// cut bounds a text to n bytes without splitting a rune.
+// cut shortens a text to n bytes without splitting a rune.
 func cut(text string, n int) string {
 	if len(text) <= n {
 		return text

@@ -18,11 +18,11 @@ import (
 	"image-builder/internal/progress"
 )
 
-// script is a module for tests: what it does stands in its input "do", a few words understood by play.
+// script is a module for tests: its input "do" says what it does, in a few words that play understands.
 type script struct {
 	mu   sync.Mutex
-	done []string       // what ran, in order
-	left map[string]int // how often "fail NAME n" and the like are still to happen
+	done []string       // steps that ran, in order
+	left map[string]int // how often "fail NAME n" and the like will still happen
 }
 
 func (s *script) Schema() component.Schema {
@@ -84,7 +84,7 @@ func (s *script) once(line string, n int) bool {
 	return s.left[line] >= 0
 }
 
-// steps writes a document: each argument is one step in flow style.
+// steps writes a document; each argument is one step in flow style.
 func steps(steps ...string) string {
 	var b strings.Builder
 	b.WriteString("schemaVersion: 1.0\nname: Test\nparameters: [{Par: {type: string, default: dflt, allowedValues: [dflt, other]}}, {Empty: {type: string}}]\n" +
@@ -339,7 +339,7 @@ func TestParameterPrecedence(t *testing.T) {
 	}
 }
 
-// values is a parameter store that answers with the name itself, in a way that would matter if it were expanded again.
+// values is a parameter store that returns the name itself, in a form that would change if it were expanded again.
 type values map[string]string
 
 func (v values) Parameter(_ context.Context, name string) (string, error) {
@@ -350,7 +350,7 @@ func (v values) Parameter(_ context.Context, name string) (string, error) {
 	return value, nil
 }
 
-// listener is an Observer that keeps everything.
+// listener is an Observer that keeps everything it receives.
 type listener struct {
 	lines []string
 	steps []component.StepResult

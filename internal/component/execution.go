@@ -10,7 +10,7 @@ import (
 	"image-builder/internal/s3uri"
 )
 
-// execution is a run under way: the documents of a Run, or the one that ExecuteDocument runs inside it.
+// execution is a run in progress: the documents of a Run, or the one that ExecuteDocument runs inside it.
 type execution struct {
 	run    *Run
 	now    func() time.Time
@@ -22,7 +22,7 @@ type execution struct {
 	result *Result
 	// chain holds the paths of the documents around this one, the outermost first.
 	chain []string
-	// saved is where to go on after a reboot; at the start, where to start.
+	// saved is where to continue after a reboot; at the beginning, where to start.
 	saved *state
 	kept  int // bytes of inputs and outputs that the result holds
 	stop  bool

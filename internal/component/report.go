@@ -8,13 +8,13 @@ import (
 	"image-builder/internal/finding"
 )
 
-// report gathers findings.
+// report collects findings.
 type report struct {
 	file     string
 	findings finding.List
 }
 
-// maxFindings bounds what one document can make us say.
+// maxFindings bounds the findings of one document.
 const maxFindings = 500
 
 func (p *report) add(f finding.Finding) {
@@ -29,7 +29,7 @@ func (p *report) errorAt(code finding.Code, at finding.Position, message, right 
 	p.add(finding.Finding{Code: code, Position: at, Message: message, Right: right})
 }
 
-// fault reports an error that stands at v.
+// fault reports an error at v.
 func (p *report) fault(code finding.Code, v *Value, message, right string) {
 	p.add(finding.Finding{Code: code, Position: v.At, Length: v.Length, Message: message, Right: right})
 }
@@ -39,7 +39,7 @@ func (p *report) warn(code finding.Code, v *Value, message, right string) {
 	p.add(finding.Finding{Code: code, Severity: finding.Warning, Position: v.At, Length: v.Length, Message: message, Right: right})
 }
 
-// place makes a Literal usable where a finding wants a value.
+// place turns a Literal into a value, for findings.
 func place(t Literal) *Value { return &Value{Shape: Scalar, Text: t.Value, At: t.At, Length: t.Length} }
 
 func sortFindings(list finding.List) finding.List {
@@ -49,7 +49,7 @@ func sortFindings(list finding.List) finding.List {
 	return list
 }
 
-// didYouMean is the advice for an unknown word: the nearest known one, else all of them.
+// didYouMean advises on an unknown word: it names the nearest known one, or else all of them.
 func didYouMean(word string, known []string) string {
 	if near := finding.Nearest(word, known); near != "" {
 		return "did you mean " + near + "?"

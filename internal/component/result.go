@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// Status is how a step, phase, document or run stands, as the log files spell it.
+// Status is the state of a step, phase, document or run, spelt as in the log files.
 type Status string
 
-// The states. NotRun is empty: nothing has happened yet, or never will. The ones that hold Ignored count as success.
+// The states. NotRun is empty: it did not run yet, or never will. States with Ignored in the name count as success.
 const (
 	NotRun                    Status = ""
 	Running                   Status = "running"
@@ -20,7 +20,7 @@ const (
 	Rebooting                 Status = "rebooting"
 )
 
-// Result is how a run went: what `awstoe run` prints and what its log files hold.
+// Result is the outcome of a run: what `awstoe run` prints and what its log files contain.
 type Result struct {
 	ExecutionID    string            `json:"executionId"`
 	Status         Status            `json:"status"`
@@ -33,11 +33,11 @@ type Result struct {
 	Documents      []*DocumentResult `json:"documents"`
 	// FirstFailure is the step that failed first; nil if none did.
 	FirstFailure *Failure `json:"firstFailure,omitempty"`
-	// Reboot is set when the run wants the machine rebooted, and the same run executed again afterwards.
+	// Reboot means that the machine must be rebooted and the same run executed again afterwards.
 	Reboot *Reboot `json:"-"`
 }
 
-// DocumentResult is how one document went.
+// DocumentResult is the outcome of a document.
 type DocumentResult struct {
 	Name           string         `json:"name"`
 	Path           string         `json:"filePath"`
@@ -49,7 +49,7 @@ type DocumentResult struct {
 	Phases         []*PhaseResult `json:"phases"`
 }
 
-// PhaseResult is how one phase went.
+// PhaseResult is the outcome of a phase.
 type PhaseResult struct {
 	Name           string        `json:"name"`
 	Selected       bool          `json:"isSelected"`
@@ -60,7 +60,7 @@ type PhaseResult struct {
 	Steps          []*StepResult `json:"steps"`
 }
 
-// StepResult is how one step went.
+// StepResult is the outcome of a step.
 type StepResult struct {
 	Name           string    `json:"name"`
 	Action         string    `json:"action"`
@@ -69,15 +69,15 @@ type StepResult struct {
 	Timeout        int       `json:"timeoutSeconds"` // -1: none
 	OnFailure      OnFailure `json:"onFailure"`
 	MaxAttempts    int       `json:"maxAttempts"`
-	Attempts       int       `json:"attempts"` // how many were made
+	Attempts       int       `json:"attempts"` // attempts made
 	Start          time.Time `json:"startTime"`
 	End            time.Time `json:"endTime"`
-	// Inputs and Outputs are JSON texts that hold a list of maps, secrets masked; empty if nothing is known of them.
+	// Inputs and Outputs are JSON lists of maps, secrets masked; empty if nothing is known about them.
 	Inputs  string `json:"inputs"`
 	Outputs string `json:"outputs"`
 	// Loop is the loop as JSON; nil without one.
 	Loop json.RawMessage `json:"loop,omitempty"`
-	// Nested is the record of the document that ExecuteDocument ran; let go like inputs.
+	// Nested is the record of the document that ExecuteDocument ran. It is dropped together with the inputs.
 	Nested *Result `json:"detailedOutput,omitempty"`
 }
 
@@ -88,11 +88,11 @@ type Failure struct {
 	Step     string `json:"step"`
 	Action   string `json:"action"`
 	Message  string `json:"errorMessage"`
-	// Stderr is the end of what the step wrote there, at most 4 KiB.
+	// Stderr is the end of the step's stderr, at most 4 KiB.
 	Stderr string `json:"stderr,omitempty"`
 }
 
-// Place addresses a step of a result by the numbers of its document, phase and itself.
+// Place locates a step of a result by the indexes of its document, phase and itself.
 type Place struct {
 	Document int `json:"document"`
 	Phase    int `json:"phase"`

@@ -15,12 +15,12 @@ import (
 
 // Run executes component documents on this machine, as `awstoe run` does.
 type Run struct {
-	// ID is the execution ID. A run that is resumed keeps the one it had.
+	// ID is the execution ID. A resumed run keeps its ID.
 	ID        string
 	Documents []Job
 	// Parameters are given to every document that declares them; a Job's own come first.
 	Parameters []Parameter
-	// Phases selects phases by name; empty: all. Their order is the document's.
+	// Phases selects phases by name; empty: all. They run in document order.
 	Phases  []string
 	Modules Modules
 	// Blocked names actions that must not run.
@@ -29,17 +29,17 @@ type Run struct {
 	Values Values
 	// Library opens documents for ExecuteDocument; nil: local files only.
 	Library Library
-	// Report receives steps and their output, masked; Observer what log files are made of. Both may be nil.
+	// Report receives steps and their output, masked. Observer receives what log files are made of. Both may be nil.
 	Report   progress.Func
 	Observer Observer
-	// Env is the environment of processes; WORKING_DIRECTORY is added unless it is there. Dir is their directory.
+	// Env is the environment of processes; WORKING_DIRECTORY is added if it is missing. Dir is their directory.
 	Env []string
 	Dir string
 	// StateDir holds the state of a run that waits for a reboot. Empty: a step that wants a reboot fails.
 	StateDir string
-	// Mask hides secrets that the caller knows of; nil: none. Looked-up parameters are masked in any case.
+	// Mask hides the caller's secrets; nil: none. Looked-up parameters are always masked.
 	Mask func(string) string
-	// Platform is the one to run on; empty: this machine's.
+	// Platform is the platform to run on; empty: this machine's.
 	Platform Platform
 	Now      func() time.Time
 }
@@ -47,12 +47,12 @@ type Run struct {
 // Job is a document to run.
 type Job struct {
 	Document *Document
-	// Path is how logs name it; empty: the document's file.
+	// Path is the document's name in logs; empty: its file.
 	Path       string
 	Parameters []Parameter
 }
 
-// Unusable is the error of a run whose documents have faults: nothing was run.
+// Unusable is the error for documents with faults: no step ran.
 type Unusable struct {
 	Path     string
 	Findings finding.List
@@ -67,11 +67,12 @@ func (u Unusable) Error() string {
 	return "check document " + u.Path + ": it cannot be read"
 }
 
-// Execute runs the documents one after another, each with its phases in order. All are checked before any step runs.
+// Execute runs the documents one after another, each with its phases in order. It checks all documents before any
+// step runs.
 //
-// A failed step is not an error; the result reports it. An error means that the run could not be carried out: documents
-// with faults (Unusable), a state directory of another run, or a context that ended. If the result has Reboot set, the
-// machine must be rebooted and the same run executed again with the same state directory.
+// A failed step is not an error; the result reports it. An error means that the run was impossible: documents with
+// faults (Unusable), a state directory of another run, or a context that ended. If the result has Reboot set, reboot
+// the machine and execute the same run again with the same state directory.
 func (r *Run) Execute(ctx context.Context) (Result, error) {
 	e, err := r.prepare()
 	if err != nil {
@@ -120,7 +121,7 @@ func (r *Run) prepare() (*execution, error) {
 	return e, nil
 }
 
-// plan checks the documents and fills the result with every step to come.
+// plan checks the documents and lists every step to come in the result.
 func (e *execution) plan(jobs []Job) error {
 	for _, job := range jobs {
 		if job.Path == "" {
@@ -173,8 +174,8 @@ func (r *Run) platform() Platform {
 	return Linux
 }
 
-// variables are the values of a document's parameters and constants. A parameter that has neither a default nor a
-// given value is empty, as awstoe renders it; noteUnmatched says so.
+// variables returns the values of a document's parameters and constants. A parameter that has neither a default nor a
+// given value is empty, as in awstoe; noteUnmatched says so.
 func (r *Run) variables(job Job) (map[string]string, error) {
 	given := make(map[string]string)
 	for _, list := range [][]Parameter{r.Parameters, job.Parameters} {
@@ -226,7 +227,7 @@ func (r *Run) selected(phase string) bool {
 	return len(r.Phases) == 0 || slices.Contains(r.Phases, phase)
 }
 
-// blank is the result of a document of which nothing has run.
+// blank is the result of a document that did not run yet.
 func (r *Run) blank(job Job) *DocumentResult {
 	document := &DocumentResult{Name: job.Document.Name.Value, Path: job.Path, Description: job.Document.Description.Value}
 	for _, phase := range job.Document.Phases {

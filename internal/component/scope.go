@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// maxText bounds every resolved text and every output that is kept, in bytes.
+// maxText bounds each resolved text and each kept output, in bytes.
 const maxText = 1 << 20
 
-// scope is what references in one document stand for while it runs.
+// scope resolves the references of one document while it runs.
 type scope struct {
 	steps     index
 	modules   Modules
 	variables map[string]string
 	values    Values
 	learn     func(secret string)
-	// outputs holds those of steps that a reference names, one per element of their inputs.
+	// outputs holds the outputs of steps that a reference names, one for each element of their inputs.
 	outputs map[string][]Outputs
 	wanted  map[string]bool
-	// inputs remembers resolved inputs that references named.
+	// inputs caches resolved inputs that references named.
 	inputs map[string]string
 }
 
@@ -59,7 +59,7 @@ func newScope(doc *Document, modules Modules, variables map[string]string) *scop
 	return s
 }
 
-// keep stores the outputs of a step, if any reference names them.
+// keep stores a step's outputs, if any reference names them.
 func (s *scope) keep(prefix string, outputs []Outputs) {
 	if !s.wanted[prefix] {
 		return
@@ -72,7 +72,7 @@ func (s *scope) keep(prefix string, outputs []Outputs) {
 	s.outputs[prefix] = outputs
 }
 
-// text expands the references in text once: what they stand for is not searched for references again.
+// text expands the references in a text once: it does not search their values for references again.
 func (s *scope) text(ctx context.Context, text string, at *iteration) (string, error) {
 	var expanded strings.Builder
 	done := 0
@@ -101,7 +101,7 @@ func (s *scope) text(ctx context.Context, text string, at *iteration) (string, e
 	return expanded.String(), nil
 }
 
-// lookUp returns what a reference stands for; not ok means that it stays as it is.
+// lookUp returns the value of a reference; not ok means that the reference stays in the text.
 func (s *scope) lookUp(ctx context.Context, p parsed, at *iteration) (value string, ok bool, err error) {
 	switch p.meaning {
 	case variableName:
@@ -136,7 +136,7 @@ func (s *scope) lookUp(ctx context.Context, p parsed, at *iteration) (value stri
 	return "", false, nil
 }
 
-// parameter looks a value up in the parameter store. Every one counts as a secret.
+// parameter reads a value from the parameter store. Each such value counts as a secret.
 func (s *scope) parameter(ctx context.Context, name string) (string, error) {
 	if s.values == nil {
 		return "", errors.New("look up parameter: no parameter store is configured")
@@ -153,7 +153,7 @@ func (s *scope) parameter(ctx context.Context, name string) (string, error) {
 	return value, nil
 }
 
-// chained returns an output or a resolved input of an earlier step. A step that was skipped, failed or was not selected
+// chained returns an output or a resolved input of an earlier step. A step that was skipped, failed or not selected
 // has empty outputs.
 func (s *scope) chained(ctx context.Context, p parsed) (string, error) {
 	if p.side == "inputs" {
@@ -231,7 +231,7 @@ func lines(v *Value) string {
 	return strings.Join(texts, "\n")
 }
 
-// value copies v with its references resolved; v itself if it has none.
+// value copies v with its references resolved; it returns v itself if there are none.
 func (s *scope) value(ctx context.Context, v *Value, at *iteration) (*Value, error) {
 	referring := false
 	v.Scalars(func(item *Value) { referring = referring || strings.Contains(item.Text, "{{") })

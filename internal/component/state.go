@@ -22,15 +22,15 @@ const (
 	maxReboots = 15
 )
 
-// state is what a run needs to go on after a reboot. It holds outputs that later steps refer to: the file is private
-// to its owner, exists only while a reboot is pending, and is removed when the run ends.
+// state is what a run needs to continue after a reboot. It contains outputs that later steps refer to, so its file is
+// private to its owner, exists only while a reboot is pending, and is removed when the run ends.
 type state struct {
 	Version     int       `json:"version"`
 	ExecutionID string    `json:"executionId"`
 	Digest      string    `json:"digest"` // of documents, phases and parameters
 	Start       time.Time `json:"startTime"`
 	Reboots     int       `json:"reboots"`
-	// Boot names the boot of the machine on which the run stopped; empty where the system does not tell.
+	// Boot identifies the machine's boot in which the run stopped; empty if the system does not say.
 	Boot string `json:"boot,omitempty"`
 	Next Place  `json:"next"`
 	// Interrupted says how far the step at Next had come; nil if it has not started.
@@ -40,7 +40,7 @@ type state struct {
 	Outputs []map[string][]Outputs `json:"outputs,omitempty"`
 }
 
-// interrupted is a step in the middle of which the machine is rebooted.
+// interrupted is a step that a reboot interrupted.
 type interrupted struct {
 	Attempt   int     `json:"attempt"`
 	Iteration uint64  `json:"iteration,omitempty"`
@@ -55,7 +55,7 @@ func (i *interrupted) nested() *state {
 	return i.Nested
 }
 
-// take returns how far the step at this place had come before the reboot; once.
+// take returns how far the step at this place had come before the reboot, once.
 func (s *state) take(at Place) *interrupted {
 	if s.Next != at {
 		return nil
@@ -65,7 +65,7 @@ func (s *state) take(at Place) *interrupted {
 	return taken
 }
 
-// Pending returns the execution ID of the run that waits in a state directory for a reboot; empty if there is none.
+// Pending returns the execution ID of the run in a state directory that waits for a reboot; empty if there is none.
 func Pending(dir string) (executionID string, err error) {
 	s, err := readState(dir)
 	if s == nil || err != nil {
@@ -91,7 +91,7 @@ func readState(dir string) (*state, error) {
 	return &s, nil
 }
 
-// recover takes up the run that waits in the state directory, if one does.
+// recover resumes the run that waits in the state directory, if there is one.
 func (e *execution) recover(dir string) error {
 	digest, err := e.digest()
 	if err != nil {
@@ -118,7 +118,7 @@ func (e *execution) recover(dir string) error {
 	return nil
 }
 
-// resume goes on where a state says.
+// resume continues from a state.
 func (e *execution) resume(s *state) error {
 	if len(s.Outputs) != len(e.scopes) || len(s.Result.Documents) != len(e.jobs) {
 		return errors.New("resume run: the state does not fit the documents: remove the state directory to start from scratch")
@@ -155,7 +155,7 @@ func (e *execution) noteReboot(before string) {
 	}
 }
 
-// bootID names the current boot of this machine; empty where the system does not tell.
+// bootID identifies the machine's current boot; empty if the system does not say.
 // https://www.kernel.org/doc/html/latest/admin-guide/sysctl/kernel.html#random
 func bootID() string {
 	text, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -165,7 +165,7 @@ func bootID() string {
 	return strings.TrimSpace(string(text))
 }
 
-// digest tells runs apart: the same documents, phases and parameters go on, others do not.
+// digest identifies a run: only a run of the same documents, phases and parameters may continue it.
 func (e *execution) digest() (string, error) {
 	hash := sha256.New()
 	encoder := json.NewEncoder(hash)
@@ -181,7 +181,7 @@ func (e *execution) digest() (string, error) {
 	return hex.EncodeToString(hash.Sum(nil)), nil
 }
 
-// interrupt ends the walk because a step wants a reboot, and notes where to go on.
+// interrupt ends the walk because a step wants a reboot, and records where to continue.
 func (s *stepRun) interrupt(reboot Reboot) error {
 	e := s.execution
 	if err := e.mayReboot(); err != nil {
@@ -215,7 +215,7 @@ func (s *stepRun) interrupt(reboot Reboot) error {
 	return errReboot
 }
 
-// mayReboot says why the run cannot be interrupted here, if it cannot.
+// mayReboot says why a reboot is impossible here; nil if it is possible.
 func (e *execution) mayReboot() error {
 	if e.run.StateDir == "" {
 		return errors.New("reboot: there is no state directory to go on from")
@@ -226,7 +226,7 @@ func (e *execution) mayReboot() error {
 	return nil
 }
 
-// snapshot is the state as it is now, for the file or for the state of the document around this one.
+// snapshot is the current state, for the file or for the state of the enclosing document.
 func (e *execution) snapshot() *state {
 	e.saved.Result = e.result
 	e.saved.Boot = bootID()
@@ -237,7 +237,7 @@ func (e *execution) snapshot() *state {
 	return e.saved
 }
 
-// settle writes the state down if a reboot follows, and removes it otherwise.
+// settle writes the state if a reboot follows, and removes it otherwise.
 func (e *execution) settle(dir string) error {
 	switch {
 	case dir == "":
@@ -251,7 +251,7 @@ func (e *execution) settle(dir string) error {
 	return nil
 }
 
-// write replaces the state file whole.
+// write replaces the state file atomically.
 func (s *state) write(dir string) (err error) {
 	defer func() {
 		if err != nil {

@@ -11,10 +11,11 @@ import (
 	"image-builder/internal/progress"
 )
 
-// keepAtMost is how many bytes of inputs and outputs a result holds in all, if no observer writes them down.
+// keepAtMost bounds the inputs and outputs that a result keeps in all, in bytes, if there is no observer to write
+// them down.
 const keepAtMost = 8 << 20
 
-// stepRun is one step on its way: what its attempts share.
+// stepRun is a step in progress: what its attempts share.
 type stepRun struct {
 	*execution
 	at     Place
@@ -22,16 +23,16 @@ type stepRun struct {
 	scope  *scope
 	result *StepResult
 	named  progress.Step
-	stderr string // the end of it, masked
-	// resumed says that the step was interrupted by a reboot: its condition was evaluated before.
+	stderr string // the end of stderr, masked
+	// resumed says that a reboot interrupted the step: its condition was already evaluated.
 	resumed *interrupted
 	nested  *Result
 	inputs  []Inputs
 	outputs []Outputs
 }
 
-// step runs one step, whatever comes of it. It returns an error only if the run cannot go on here: errReboot, or the
-// end of the context.
+// step runs one step. It returns an error only if the run cannot continue here: errReboot, or the end of the context.
+// A failed step is in the result.
 func (e *execution) step(ctx context.Context, at Place) error {
 	phase := e.jobs[at.Document].Document.Phases[at.Phase]
 	s := &stepRun{
@@ -66,7 +67,7 @@ func (s *stepRun) name() *progress.Step {
 	return &name
 }
 
-// errSkip is the outcome of a condition that says so.
+// errSkip is the outcome of a condition that skips the step.
 var errSkip = errors.New("skipped: the condition is false")
 
 // perform evaluates the condition, then makes the attempts.
@@ -105,7 +106,7 @@ func (s *stepRun) decide(ctx context.Context) error {
 	return nil
 }
 
-// end settles the step's status and what it means for the rest.
+// end settles the step's status and its consequences for the rest.
 func (s *stepRun) end(err error) {
 	s.result.End = s.now()
 	status := progress.Success
@@ -141,7 +142,7 @@ func (s *stepRun) end(err error) {
 	s.sink.event(progress.Event{Kind: progress.StepDone, Step: s.name(), Status: status, Elapsed: s.result.End.Sub(s.result.Start), Text: text})
 }
 
-// failed remembers the first failure that counts, for the log and the caller.
+// failed records the first failure that counts, for the log and the caller.
 func (s *stepRun) failed(message string, status progress.Status) {
 	s.sink.console("Step " + s.step.Name.Value + " failed: " + message)
 	if status != progress.Failed || s.execution.result.FirstFailure != nil {
@@ -158,7 +159,7 @@ func (s *stepRun) failed(message string, status progress.Status) {
 	s.execution.result.FirstFailure = f
 }
 
-// record hands the step to the observer, then lets its inputs and outputs go.
+// record passes the step to the observer, then drops its inputs and outputs.
 func (s *stepRun) record() error {
 	if s.result.Status == Success || s.step.Loop != nil {
 		s.scope.keep(s.named.Phase+"."+s.named.Name, s.outputs)
@@ -188,7 +189,7 @@ func (s *stepRun) record() error {
 	return nil
 }
 
-// encode writes a list of maps as the log files hold it: JSON in one line, empty if there is nothing.
+// encode writes a list of maps as in the log files: JSON on one line, empty if there is nothing.
 func encode[T any](list []T) string {
 	if len(list) == 0 {
 		return ""

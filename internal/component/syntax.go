@@ -11,7 +11,7 @@ import (
 	"image-builder/internal/finding"
 )
 
-// syntax turns an error of the YAML library into a finding at the line a person has to change.
+// syntax turns the YAML library's error into a finding at the line that needs the change.
 func (r *reader) syntax(text []byte, err error) {
 	at := finding.Position{File: r.file, Line: 1, Column: 1}
 	message := err.Error()
@@ -51,7 +51,7 @@ func (r *reader) syntax(text []byte, err error) {
 	r.errorAt(finding.Syntax, at, "YAML: "+message, syntaxAdvice(line(text, at.Line), message))
 }
 
-// opened reports whether the fault is where something was opened, not where its end was missed.
+// opened reports whether the fault is at the opening of a construct, not where its end was missed.
 func opened(err *yaml.LoadError) bool {
 	if err.ContextMark.Line == 0 || err.ContextMark.Line == err.Mark.Line {
 		return false
@@ -64,7 +64,7 @@ func opened(err *yaml.LoadError) bool {
 	return false
 }
 
-// badByte finds what the reader refuses: bytes that are not UTF-8, and control characters.
+// badByte finds what the YAML reader refuses: bytes that are not UTF-8, and control characters.
 func badByte(text []byte) (line, column int, found bool) {
 	line = 1
 	column = 1

@@ -9,8 +9,8 @@ import (
 	"image-builder/internal/progress"
 )
 
-// noteUnmatched tells the log and the person who watches what was given and names nothing, and what was not given
-// although a document needs it. The run goes on: awstoe accepts all of it in silence.
+// noteUnmatched tells the log and the user which given names match nothing, and which required values were not given.
+// The run continues: awstoe accepts all of this silently.
 func (e *execution) noteUnmatched() {
 	notes := e.run.unmatchedPhases(e.jobs)
 	notes = append(notes, e.run.unmatchedParameters(e.jobs)...)
@@ -21,7 +21,7 @@ func (e *execution) noteUnmatched() {
 }
 
 // unmatchedPhases names the selected phases that no document has. The service runs its own phases of every document,
-// whether the document has them or not, so one of these is worth a word only if nothing is left to run.
+// whether the document has them or not, so those are noted only if nothing is left to run.
 func (r *Run) unmatchedPhases(jobs []Job) []string {
 	var phases []string
 	for _, job := range jobs {
@@ -66,7 +66,7 @@ func (r *Run) unmatchedParameters(jobs []Job) []string {
 	return notes
 }
 
-// untaken says that a value is given to nothing: to a name that is not declared, or to a constant.
+// untaken describes a value that has no effect: its name is not declared, or belongs to a constant.
 func untaken(name, path string, declared map[string]Variable) []string {
 	v, found := declared[name]
 

@@ -8,8 +8,8 @@ import (
 	"image-builder/internal/progress"
 )
 
-// TestUnmatched wants a note about everything that names nothing, about a parameter without a value, and about a run
-// that goes on although nothing was rebooted.
+// TestUnmatched expects a note about each name that matches nothing, about a parameter without a value, and about a
+// run that continues although nothing was rebooted.
 func TestUnmatched(t *testing.T) {
 	t.Parallel()
 	var notes []string

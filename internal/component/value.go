@@ -26,7 +26,7 @@ func (s Shape) String() string {
 type Value struct {
 	Shape Shape
 	Text  string
-	// At is where the value starts, Length how many runes it is long on that line (0: not known).
+	// At is where the value starts; Length is its runes on that line (0: unknown).
 	At     finding.Position
 	Length int
 	// Style is '|', '>', '"', '\'' or 0 for a plain scalar.
@@ -53,7 +53,7 @@ func (v *Value) Get(key string) *Value {
 	return nil
 }
 
-// Scalars calls visit for every scalar value in v, keys excepted, in the order of the file.
+// Scalars calls visit for every scalar value in v, except keys, in file order.
 func (v *Value) Scalars(visit func(*Value)) {
 	if v == nil {
 		return
@@ -72,7 +72,7 @@ func (v *Value) Scalars(visit func(*Value)) {
 	}
 }
 
-// Literal is a scalar of the document with its place. The zero Literal was not given.
+// Literal is a scalar of the document with its place. The zero Literal means not given.
 type Literal struct {
 	Value  string
 	At     finding.Position
@@ -97,7 +97,7 @@ func newSource(text []byte) *source {
 	return s
 }
 
-// locate returns the place in the file of the byte at offset in a scalar's text.
+// locate returns the place in the file of the byte at an offset of a scalar's text.
 func (s *source) locate(v *Value, offset int) finding.Position {
 	if v.Style == '|' {
 		return s.locateLiteral(v, offset)
@@ -113,7 +113,7 @@ func (s *source) locate(v *Value, offset int) finding.Position {
 	return v.At
 }
 
-// locateLiteral counts lines: a literal block keeps every line of the file, less the indentation.
+// locateLiteral counts lines: a literal block keeps every line of the file, without the indentation.
 func (s *source) locateLiteral(v *Value, offset int) finding.Position {
 	before := v.Text[:offset]
 	start := strings.LastIndexByte(before, '\n') + 1
@@ -171,8 +171,8 @@ func byteColumn(line string, column int) int {
 	return len(line)
 }
 
-// snippetAt is the text at offset that surely stands on one line of the file: a reference, or what follows up to a
-// break.
+// snippetAt is the part of the text at an offset that is certainly on one line of the file: a reference, or the text
+// up to a break.
 func snippetAt(text string, offset int) string {
 	rest := text[offset:]
 	if strings.HasPrefix(rest, "{{") {

@@ -13,7 +13,7 @@ import (
 	"image-builder/internal/finding"
 )
 
-// Bounds on what is read at all, far above anything a person writes; the service's own limits are findings.
+// Bounds on any input, far above anything that people write; the service's own limits are findings.
 const (
 	maxSize     = 1 << 20 // bytes of a document
 	maxDepth    = 100     // maps and lists inside one another
@@ -26,11 +26,11 @@ type reader struct {
 	report
 	values, bytes int
 	tooMuch       bool
-	// lines maps YAML's lines to those of the file, where they differ; nil where they do not.
+	// lines maps YAML's line numbers to the file's, where they differ; nil where they do not.
 	lines []int
 }
 
-// readYAML reads the one YAML document in text. The value is nil if there is none to be had.
+// readYAML reads the first YAML document in text. The value is nil if there is none.
 func readYAML(file string, text []byte) (*Value, finding.List) {
 	r := &reader{report: report{file: file}, lines: fileLines(string(text))}
 	if len(text) > maxSize {
@@ -58,7 +58,7 @@ func readYAML(file string, text []byte) (*Value, finding.List) {
 	return value, r.findings
 }
 
-// decode returns the root node of the first document, nil if there is none. More documents are a finding.
+// decode returns the root node of the first document; nil if there is none. Further documents are a finding.
 func (r *reader) decode(text []byte) (root *yaml.Node, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -98,7 +98,7 @@ func (r *reader) position(n *yaml.Node) finding.Position {
 	return finding.Position{File: r.file, Line: r.line(n.Line), Column: n.Column}
 }
 
-// line is the line of the file that YAML counts as its nth.
+// line returns the file's line number for YAML's nth line.
 func (r *reader) line(n int) int {
 	if n < 1 || len(r.lines) == 0 {
 		return n
@@ -106,8 +106,8 @@ func (r *reader) line(n int) int {
 	return r.lines[min(n, len(r.lines))-1]
 }
 
-// fileLines maps YAML's lines to the file's. YAML also ends a line at a carriage return alone and at Unicode's line
-// breaks, which editors show inside a line.
+// fileLines maps YAML's line numbers to the file's. YAML also ends a line at a lone carriage return and at Unicode's
+// line breaks, which editors show inside a line.
 func fileLines(text string) []int {
 	plain := strings.ReplaceAll(text, "\r\n", "\n")
 	if !strings.ContainsAny(plain, "\r\u0085\u2028\u2029") {
@@ -129,7 +129,7 @@ func fileLines(text string) []int {
 	return lines
 }
 
-// value converts a node. It gives up, with one finding, where the bounds are passed.
+// value converts a node. At the first exceeded bound it gives up with one finding.
 func (r *reader) value(n *yaml.Node, depth int) *Value {
 	r.values++
 	r.bytes += len(n.Value)
@@ -215,7 +215,7 @@ func (r *reader) mapping(n *yaml.Node, depth int) *Value {
 	return v
 }
 
-// duplicates reports the keys that a map has twice. Several are one fault: a list entry that lost its dash.
+// duplicates reports keys that a map has twice. Several of them are one fault: a list entry that lost its dash.
 func (r *reader) duplicates(keys []*Value, first map[string]int) {
 	if len(keys) == 0 {
 		return
@@ -227,7 +227,7 @@ func (r *reader) duplicates(keys []*Value, first map[string]int) {
 	r.fault(finding.DuplicateKey, keys[0], fmt.Sprintf("%q is given twice (first on line %d)", keys[0].Text, first[keys[0].Text]), right)
 }
 
-// merge adds the keys of `<<: *other` that the map does not give itself.
+// merge adds the keys of `<<: *other` that the map does not have itself.
 func (r *reader) merge(into, from *Value, seen map[string]int) {
 	if from.Shape == List {
 		for _, item := range from.Items {

@@ -1,9 +1,9 @@
 // Package action holds the action modules of component documents: what the steps of a document can do.
 //
 // Each module is one component.Module: its schema, complete enough to check a document without running it, and its
-// action on this very machine. A module knows nothing of phases, loops, retries or references: package component
-// resolves those and calls it. Modules print nothing; output and remarks go through component.Call. The package
-// reaches AWS only through ports, and never reboots the machine itself: it returns a component.Reboot.
+// action on this machine. A module knows nothing of phases, loops, retries or references: package component resolves
+// those and calls it. Modules print nothing; output and remarks go through component.Call. The package reaches AWS
+// only through ports, and never reboots the machine itself: it returns a component.Reboot.
 //
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-action-modules.html
 package action
@@ -16,14 +16,14 @@ import (
 	"image-builder/internal/component"
 )
 
-// Ports are what modules need from outside. The zero value is enough to check documents and to run every module
-// but those that move objects.
+// Ports are the modules' connections to the outside. The zero value is enough to check documents and to run every
+// module except those that move objects.
 type Ports struct {
 	// Objects is where S3Download and S3Upload read and write.
 	Objects Objects
-	// TempDir is where scripts are written while they run; empty: the operating system's directory for that.
+	// TempDir is where scripts are written while they run; empty: the operating system's default.
 	TempDir string
-	// Wait waits before WebDownload tries again; nil: for as long as it says.
+	// Wait waits before WebDownload retries; nil: a real pause.
 	Wait func(ctx context.Context, d time.Duration) error
 }
 
@@ -63,8 +63,8 @@ func (m module) Run(ctx context.Context, call *component.Call) (component.Output
 	return m.run(ctx, call)
 }
 
-// each makes the action of a module without outputs that treats its elements one after another, up to the first
-// that fails. What was done until then stays, as on the service.
+// each makes the action of a module without outputs that handles its elements one after another, up to the first
+// failure. As on the service, earlier elements stay done.
 func each(do func(ctx context.Context, call *component.Call, in component.Inputs) error) runFunc {
 	return func(ctx context.Context, call *component.Call) (component.Outputs, error) {
 		for i, in := range call.Inputs {
@@ -79,7 +79,7 @@ func each(do func(ctx context.Context, call *component.Call, in component.Inputs
 	}
 }
 
-// element says which element of inputs an error is about, if there are several.
+// element says which element of several inputs an error is about.
 func element(call *component.Call, i int, err error) error {
 	if len(call.Inputs) < 2 {
 		return err

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// errChecksum says that a file is not the one that was meant.
+// errChecksum says that a file is not the expected one.
 var errChecksum = errors.New("the checksum does not match")
 
 func algorithms() []string { return []string{"MD5", "SHA1", "SHA256", "SHA512"} }

@@ -13,8 +13,7 @@ import (
 	"image-builder/internal/progress"
 )
 
-// TestEmptyChecksumIsNoted downloads with a checksum that a parameter resolves to nothing: the run says that nothing
-// is verified.
+// TestEmptyChecksumIsNoted downloads with a checksum whose parameter is empty: the run says that nothing is verified.
 func TestEmptyChecksumIsNoted(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("tool")) }))

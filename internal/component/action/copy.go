@@ -14,7 +14,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// transferSchema is what copying and moving, of files and folders, have in common.
+// transferSchema is the schema that copying and moving, of files and folders, share.
 func transferSchema(action string, check func(component.Inputs) error) component.Schema {
 	return component.Schema{
 		Action: action, Platforms: anywhere, List: true,
@@ -31,7 +31,7 @@ func patternToFile(in component.Inputs) bool {
 	return strings.Contains(name, "*") && !component.HasReference(source) && !component.HasReference(to) && !isFolder(to)
 }
 
-// oneFile warns where a pattern may match more files than its destination can take. AWS's own example of MoveFile
+// oneFile warns where a pattern may match several files but the destination takes one. AWS's own example of MoveFile
 // has such a destination, so it is not an error.
 func oneFile(in component.Inputs) error {
 	if !patternToFile(in) {
@@ -59,7 +59,7 @@ func copyFolder() component.Module {
 	return module{transferSchema("CopyFolder", folderOnly), transfer(wantFolder, copyTree)}
 }
 
-// transfer makes the action that brings every source that matches to its destination with do.
+// transfer makes the action that applies do to every matching source and its destination.
 func transfer(want func(string) error, do func(ctx context.Context, from, to string) error) runFunc {
 	return each(func(ctx context.Context, call *component.Call, in component.Inputs) error {
 		source := strings.TrimRight(in.Text("source"), "/")
@@ -68,7 +68,7 @@ func transfer(want func(string) error, do func(ctx context.Context, from, to str
 			return err
 		}
 		if strings.Contains(source, "*") {
-			// A pattern means what is of the right kind.
+			// A pattern skips matches of the wrong kind.
 			paths = slices.DeleteFunc(paths, func(from string) bool { return want(from) != nil })
 		}
 		if to := in.Text("destination"); len(paths) > 1 && !isFolder(to) {
@@ -91,7 +91,7 @@ func transfer(want func(string) error, do func(ctx context.Context, from, to str
 	})
 }
 
-// landing is where a source goes: a destination that ends in a separator keeps its name.
+// landing returns the path for a source: in a destination that ends in a separator, the source keeps its name.
 func landing(call *component.Call, in component.Inputs, from string) string {
 	to := in.Text("destination")
 	if isFolder(to) {
@@ -113,7 +113,7 @@ func bring(ctx context.Context, from, to string, overwrite bool, do func(ctx con
 	return do(ctx, from, to)
 }
 
-// within reports whether to is from or lies in it, links resolved.
+// within reports whether to is from or lies in it, after resolving links.
 func within(from, to string) bool {
 	if real, err := filepath.EvalSymlinks(from); err == nil {
 		from = real
@@ -145,7 +145,7 @@ func copyOne(ctx context.Context, from, to string) (err error) {
 	return os.Chmod(to, info.Mode().Perm())
 }
 
-// copyTree merges a folder into another: files that are in both are replaced, others stay.
+// copyTree merges a folder into another: files in both are replaced, others stay.
 func copyTree(ctx context.Context, from, to string) error {
 	if err := copyDir(from, to); err != nil {
 		return err
@@ -163,7 +163,7 @@ func copyTree(ctx context.Context, from, to string) error {
 	})
 }
 
-// resolved is path with its links followed, as below walks it.
+// resolved is a path with its links followed.
 func resolved(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
@@ -192,7 +192,7 @@ func copyEntry(ctx context.Context, entry fs.DirEntry, from, to string) error {
 	return copyOne(ctx, from, to)
 }
 
-// copyDir makes the folder to with the permissions of from, unless it is there.
+// copyDir makes the folder to with the permissions of from, unless it exists.
 func copyDir(from, to string) error {
 	info, err := os.Stat(from)
 	if err != nil {
@@ -212,7 +212,7 @@ func moveFolder() component.Module {
 	return module{transferSchema("MoveFolder", folderOnly), transfer(wantFolder, move(copyTree))}
 }
 
-// move renames where the filesystem can, else copies and deletes. A folder that is there is merged into.
+// move renames if the filesystem can, else copies and deletes. It merges into an existing folder.
 func move(copying func(ctx context.Context, from, to string) error) func(ctx context.Context, from, to string) error {
 	return func(ctx context.Context, from, to string) error {
 		err := os.Rename(from, to)

@@ -10,8 +10,8 @@ import (
 	"image-builder/internal/component"
 )
 
-// deleteFile deletes a file, or all that match "*" in a folder. A missing file is not a failure: what the document
-// wants is so.
+// deleteFile deletes a file, or all that match "*" in a folder. A missing file is a success: the document's wish is
+// fulfilled.
 func deleteFile() component.Module {
 	return module{
 		component.Schema{
@@ -47,7 +47,7 @@ func deleteFile() component.Module {
 	}
 }
 
-// deleteFolder deletes a folder; with force also what is in it.
+// deleteFolder deletes a folder; with force also its contents.
 func deleteFolder() component.Module {
 	return module{
 		component.Schema{

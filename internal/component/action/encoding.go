@@ -20,8 +20,8 @@ func encodingField() component.Field {
 	}}
 }
 
-// encodingOf returns the encoding of a name, as encodingField lists them. Without -BE it is little-endian, and no
-// byte-order mark is written; one that is read is dropped.
+// encodingOf returns the encoding of a name, as encodingField lists them. Without -BE it is little-endian. It writes
+// no byte-order mark and drops one that it reads.
 func encodingOf(name string) encoding.Encoding {
 	switch strings.ToLower(strings.ReplaceAll(name, "-", "")) {
 	case "utf16", "utf16le":

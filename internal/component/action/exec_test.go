@@ -19,7 +19,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// console collects what a module prints and says.
+// console collects a module's output and remarks.
 type console struct {
 	mu             sync.Mutex
 	stdout, stderr bytes.Buffer
@@ -38,7 +38,7 @@ func (w writer) Write(text []byte) (int, error) {
 	return w.to.Write(text)
 }
 
-// newCall makes a call as package component does: defaults filled in.
+// newCall makes a call as package component does, with defaults filled in.
 func newCall(t *testing.T, m component.Module, inputs ...component.Inputs) (*component.Call, *console) {
 	t.Helper()
 	for _, in := range inputs {
@@ -140,8 +140,8 @@ func TestExecuteBashWithoutBash(t *testing.T) {
 	}
 }
 
-// TestTimeoutKillsTheWholeTree starts processes that leave the group, the session and their parent, all of which
-// hold the write end of a pipe: reading its end means that every one of them is gone.
+// TestTimeoutKillsTheWholeTree starts processes that leave the group, the session and their parent, all of which hold
+// the write end of a pipe: end of file at its read end means that all of them are gone.
 func TestTimeoutKillsTheWholeTree(t *testing.T) {
 	t.Parallel()
 	for name, command := range map[string]string{
@@ -220,7 +220,7 @@ func TestBackgroundProcessDoesNotHoldTheStep(t *testing.T) {
 	}
 }
 
-// counter counts without keeping.
+// counter counts bytes and drops them.
 type counter struct{ bytes int }
 
 func (c *counter) Write(text []byte) (int, error) {

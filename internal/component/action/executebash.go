@@ -11,8 +11,8 @@ import (
 	"image-builder/internal/component"
 )
 
-// executeBash writes all commands into one script and runs it with bash, without -e: what the last command
-// returns decides.
+// executeBash writes all commands into one script and runs it with bash, without -e: the last command's status
+// decides.
 func executeBash(temp string) component.Module {
 	return module{
 		component.Schema{
@@ -31,7 +31,7 @@ func executeBash(temp string) component.Module {
 	}
 }
 
-// runScript runs the commands from a file that only their user can read, and which is gone afterwards.
+// runScript runs the commands from a file that only their user can read, and removes it afterwards.
 func runScript(ctx context.Context, call *component.Call, bash, temp string) (out component.Outputs, err error) {
 	file, err := os.CreateTemp(temp, "AWSTOE*.sh")
 	if err != nil {

@@ -43,7 +43,7 @@ func notEmpty(text string) error {
 	return nil
 }
 
-// lastStar checks a path in which "*" may stand, but only after the last separator.
+// lastStar checks a path that may contain "*", but only after the last separator.
 func lastStar(path string) error {
 	if dir, _ := split(strings.TrimRight(path, `/\`)); strings.Contains(dir, "*") {
 		return component.Fault{Message: `"*" stands before the last separator`, Right: `use "*" in the last part of the path only`}

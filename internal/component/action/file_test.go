@@ -40,7 +40,7 @@ func (want tree) write(t *testing.T, dir string) {
 	}
 }
 
-// read describes dir; folders only if they are empty.
+// read describes dir; it lists folders only if they are empty.
 func read(t *testing.T, dir string) tree {
 	t.Helper()
 	got := tree{}

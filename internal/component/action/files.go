@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// appendFile adds text to a file that is there.
+// appendFile adds text to an existing file.
 func appendFile() component.Module {
 	return module{
 		component.Schema{
@@ -29,7 +29,7 @@ func appendFile() component.Module {
 	}
 }
 
-// createFile writes a new file, or over one that is there.
+// createFile writes a file, replacing an existing one.
 func createFile() component.Module {
 	return module{
 		component.Schema{
@@ -60,8 +60,8 @@ func createFile() component.Module {
 	}
 }
 
-// private makes a new file that only its owner can read before there is anything in it to read, when the document
-// asks for permissions of its own.
+// private makes a new file that only its owner can read, before any content is in it, when the document asks for
+// permissions of its own.
 func private(path string, in component.Inputs) error {
 	if in.Text("permissions") == "" || exists(path) {
 		return nil
@@ -73,7 +73,7 @@ func private(path string, in component.Inputs) error {
 	return file.Close()
 }
 
-// writeFile writes to a file that is opened with flags.
+// writeFile opens a file with flags and writes to it.
 func writeFile(path string, flags int, content []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|flags, 0o666)
 	if err != nil {
@@ -83,7 +83,7 @@ func writeFile(path string, flags int, content []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// readFile puts the text of a file into its output.
+// readFile puts a file's text into its output.
 func readFile() component.Module {
 	return module{
 		component.Schema{
@@ -109,7 +109,7 @@ func readFile() component.Module {
 	}
 }
 
-// readText reads a text file of at most captured bytes: that is what outputs can hold.
+// readText reads a text file of at most captured bytes, the limit of outputs.
 func readText(path, encoding string) (string, error) {
 	if err := wantFile(path); err != nil {
 		return "", err
@@ -158,7 +158,7 @@ func setFileEncoding() component.Module {
 	}
 }
 
-// listFiles lists the files of a folder, as paths with commas between them, in lexical order.
+// listFiles lists the files of a folder, as comma-separated paths in lexical order.
 func listFiles() component.Module {
 	return module{
 		component.Schema{

@@ -10,7 +10,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// createFolder makes a folder and its parents. One that is there keeps what is in it.
+// createFolder makes a folder and its parents. An existing folder keeps its contents.
 func createFolder() component.Module {
 	return module{
 		component.Schema{
@@ -57,12 +57,12 @@ func createSymlink() component.Module {
 	}
 }
 
-// makeRoom removes a symbolic link that is in the way, if force says so; nothing else.
+// makeRoom removes a symbolic link at the path, if force is set; it removes nothing else.
 func makeRoom(path string, force bool) error {
 	info, err := os.Lstat(path)
 	switch {
 	case err != nil:
-		return nil // there is nothing; if something else is wrong, making the link says so
+		return nil // nothing is there; for any other problem, making the link reports it
 	case info.Mode()&fs.ModeSymlink == 0:
 		return fmt.Errorf("create link: %s exists and is not a symbolic link", path)
 	case !force:

@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// land writes a file that is seen wholly or not at all: beside its place first, then renamed. Missing folders are
-// made. A file that is there keeps its owner and permissions, and a symbolic link is written through.
+// land writes a file that readers see completely or not at all: first beside its place, then renamed. It makes
+// missing folders. An existing file keeps its owner and permissions, and land writes through a symbolic link.
 func land(ctx context.Context, path string, write func(io.Writer) error) (err error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -66,13 +66,13 @@ func like(file *os.File, path string) error {
 	return file.Chmod(info.Mode())
 }
 
-// exists reports whether there is anything at path, a dangling symbolic link included.
+// exists reports whether there is anything at path, including a dangling symbolic link.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil
 }
 
-// copying is a write function for land.
+// copying is land's write function for copies.
 func copying(from io.Reader) func(io.Writer) error {
 	return func(to io.Writer) error {
 		_, err := io.Copy(to, from)

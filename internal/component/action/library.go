@@ -11,14 +11,14 @@ import (
 	"image-builder/internal/s3uri"
 )
 
-// largestDocument is how many bytes a document may have to be read at all: far more than the service takes, see
+// largestDocument is the largest document that is read at all, in bytes: far more than the service takes, see
 // component.Check.
 const largestDocument = 1 << 20
 
 // Library opens documents by the names that `run` and ExecuteDocument take. It is a component.Library.
 type Library struct{ Objects Objects }
 
-// Document reads a local file or an s3:// URL, of which bucketOwner, if not empty, must own the bucket.
+// Document reads a local file or an s3:// URL. If bucketOwner is not empty, it must own the bucket.
 func (l Library) Document(ctx context.Context, location, bucketOwner string) (text []byte, err error) {
 	var body io.ReadCloser
 	switch {

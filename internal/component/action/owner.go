@@ -12,10 +12,10 @@ import (
 	"image-builder/internal/component"
 )
 
-// keep, as a user or group ID, leaves it as it is: chown(2).
+// keep, as a user or group ID, leaves the ID unchanged: chown(2).
 const keep = -1
 
-// ids finds the user and group that an element names, by name or ID. Without a group it is the user's own.
+// ids finds an element's user and group, by name or ID. Without a group it is the user's own.
 func ids(owner, group string) (uid, gid int, err error) {
 	uid = keep
 	gid = keep
@@ -50,7 +50,7 @@ func userIDs(name string) (uid, gid int, err error) {
 
 	if err != nil {
 		if uid, numeric := strconv.Atoi(name); numeric == nil {
-			return uid, keep, nil // chown(1) takes an ID without a name as well
+			return uid, keep, nil // chown(1) also takes an ID that has no name
 		}
 		return keep, keep, fmt.Errorf("find user %s in /etc/passwd: not found: create it in an earlier step", name)
 	}
@@ -88,7 +88,7 @@ func setFolderOwner() component.Module {
 	}
 }
 
-// setOwner follows a symbolic link at path to its target; links further down are changed themselves.
+// setOwner follows a symbolic link at path to its target; of links further down it changes the link itself.
 func setOwner(call *component.Call, in component.Inputs, want func(string) error, recursive bool) error {
 	path := absolute(call, in.Text("path"))
 	if err := want(path); err != nil {
@@ -105,7 +105,7 @@ func setOwner(call *component.Call, in component.Inputs, want func(string) error
 	return below(path, func(path string, _ fs.DirEntry) error { return os.Lchown(path, uid, gid) })
 }
 
-// below calls do for everything under a folder but the folder itself.
+// below calls do for everything in a folder, not for the folder itself.
 func below(folder string, do func(path string, entry fs.DirEntry) error) error {
 	folder, err := filepath.EvalSymlinks(folder)
 	if err != nil {
@@ -119,7 +119,7 @@ func below(folder string, do func(path string, entry fs.DirEntry) error) error {
 	})
 }
 
-// wantFile demands a file at path, through a symbolic link if need be.
+// wantFile requires a file at path, possibly behind a symbolic link.
 func wantFile(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -131,7 +131,7 @@ func wantFile(path string) error {
 	return nil
 }
 
-// wantFolder demands a folder at path, through a symbolic link if need be.
+// wantFolder requires a folder at path, possibly behind a symbolic link.
 func wantFolder(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// absolute returns path as it is seen from the call's directory. A separator at its end is lost.
+// absolute resolves path against the call's directory. It drops a separator at the end.
 func absolute(call *component.Call, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -17,7 +17,7 @@ func absolute(call *component.Call, path string) string {
 	return filepath.Join(call.Dir, path)
 }
 
-// isFolder reports whether a path ends in a separator, of either platform: documents are checked on any.
+// isFolder reports whether a path ends in a separator of either platform: documents for both are checked here.
 func isFolder(path string) bool {
 	return strings.HasSuffix(path, "/") || strings.HasSuffix(path, `\`)
 }
@@ -28,8 +28,8 @@ func split(path string) (dir, name string) {
 	return path[:at], path[at:]
 }
 
-// matching returns the entries of a folder whose path matches pattern, in which "*" may stand after the last
-// separator; a pattern without "*" yields itself, whether it exists or not.
+// matching returns the entries of a folder whose path matches pattern, which may contain "*" after the last
+// separator; without "*" it returns the pattern itself, even if no such file exists.
 func matching(call *component.Call, pattern string) ([]string, error) {
 	dir, name := filepath.Split(pattern)
 	if !strings.Contains(name, "*") {
@@ -51,7 +51,7 @@ func matching(call *component.Call, pattern string) ([]string, error) {
 	return paths, nil
 }
 
-// wildcard reports whether name matches pattern; "*" stands for any text, nothing else is special.
+// wildcard reports whether name matches pattern; "*" stands for any text, and no other character is special.
 func wildcard(pattern, name string) bool {
 	parts := strings.Split(pattern, "*")
 	if len(parts) == 1 {

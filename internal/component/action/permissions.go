@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// permissionsField is the input that holds octal digits as they were written: 0755 and 755 are the same.
+// permissionsField is the input for octal digits as written: 0755 and 755 are the same.
 func permissionsField(required bool) component.Field {
 	return component.Field{Name: "permissions", Required: required, Check: func(text string) error {
 		_, err := octal(text)
@@ -36,8 +36,8 @@ func octal(text string) (fs.FileMode, error) {
 	return mode, nil
 }
 
-// created sets owner and permissions of what CreateFile and CreateFolder made or found. Permissions are subject to
-// the umask, as the page of the modules says; without any, what was there keeps its own.
+// created sets owner and permissions of a file or folder that CreateFile or CreateFolder made or found. As the
+// modules' page says, the umask applies; without permissions in the document, an existing one keeps its own.
 func created(path string, in component.Inputs) error {
 	if text := in.Text("permissions"); text != "" {
 		mode, err := octal(text)
@@ -98,7 +98,7 @@ func setFolderPermissions() component.Module {
 	}
 }
 
-// setPermissions sets the very permissions, as chmod does; symbolic links below path are left alone.
+// setPermissions sets exactly these mode bits, as chmod does; it skips symbolic links below path.
 func setPermissions(call *component.Call, in component.Inputs, want func(string) error, recursive bool) error {
 	path := absolute(call, in.Text("path"))
 	if err := want(path); err != nil {

@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	// linger is how long a finished process's output is awaited while something that it started in the background
+	// linger is how long to wait for a finished process's output while something that it started in the background
 	// still holds the pipe. `exec > >(tee log)` needs some of it.
 	linger = 3 * time.Second
 	// rebootStatus is the exit status by which a script asks for a reboot.
 	// https://docs.aws.amazon.com/systems-manager/latest/userguide/send-commands-reboot.html
 	rebootStatus = 194
-	// marker is the environment variable by which the processes of a step are known, wherever they went.
+	// marker is the environment variable that identifies the processes of a step, wherever they went.
 	marker = "IMAGE_BUILDER_STEP"
 )
 
-// execute runs a program to its end and returns the beginning of its standard output, see captured. If ctx ends
-// first, the program and all that it started are killed. What a program leaves running in the background stays.
+// execute runs a program to its end and returns the beginning of its standard output (see captured). If ctx ends
+// first, it kills the program and everything that the program started. Background processes survive a normal end.
 func execute(ctx context.Context, call *component.Call, program string, args ...string) (string, error) {
 	mark := marker + "=" + rand.Text()
 	cmd := exec.CommandContext(ctx, program, args...)

@@ -11,8 +11,8 @@ import (
 	"syscall"
 )
 
-// killTree kills a process group and every process that came from it but left it: those that carry the mark in
-// their environment, and their children. It looks again until none is left, for they may fork meanwhile.
+// killTree kills a process group and every process that left the group: those with the marker in their environment,
+// and their children. It looks again until none is left, because they may fork meanwhile.
 func killTree(group int, mark string) error {
 	for range 100 {
 		strays := strays(group, mark)
@@ -40,7 +40,7 @@ func strays(group int, mark string) map[int]bool {
 	found := map[int]bool{}
 	parents := map[int]int{}
 
-	dirs, _ := filepath.Glob("/proc/[0-9]*") // none without /proc: then the group is all that can be found
+	dirs, _ := filepath.Glob("/proc/[0-9]*") // without /proc only the group can be found
 	for _, dir := range dirs {
 		pid, _ := strconv.Atoi(filepath.Base(dir))
 		parent, ofGroup, alive := status(dir)
@@ -73,7 +73,7 @@ func status(dir string) (parent, group int, alive bool) {
 	if err != nil {
 		return 0, 0, false
 	}
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // the name may hold anything
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:])) // the name may contain any character
 	if len(fields) < 3 || fields[0] == "Z" || fields[0] == "X" {
 		return 0, 0, false
 	}

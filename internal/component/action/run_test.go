@@ -17,9 +17,9 @@ import (
 	"image-builder/internal/progress"
 )
 
-// TestDocuments runs the documents of testdata/run with every module, and compares what happened with the file
-// "want". The comment of an archive may hold lines "phases: A,B" and "parameter: NAME=VALUE". A run that asks for a
-// reboot is executed again. Set UPDATE=1 to rewrite "want".
+// TestDocuments runs the documents of testdata/run with every module, and compares the outcome with the file "want".
+// The archive's comment may contain lines "phases: A,B" and "parameter: NAME=VALUE". A run that asks for a reboot is
+// executed again. Set UPDATE=1 to rewrite "want".
 func TestDocuments(t *testing.T) {
 	t.Parallel()
 	archives, err := filepath.Glob("testdata/run/*.txtar")
@@ -55,7 +55,7 @@ func TestDocuments(t *testing.T) {
 	}
 }
 
-// happened runs the documents of an archive, in the order of their names, in a directory of their own.
+// happened runs an archive's documents, in the order of their names, in a directory of their own.
 func happened(t *testing.T, archive *txtar.Archive) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -106,7 +106,7 @@ func (p parameters) Parameter(_ context.Context, name string) (string, error) {
 	return "", fmt.Errorf("get parameter %s: there is none", name)
 }
 
-// trace executes a run, again after each reboot, and tells what happened.
+// trace executes a run, again after each reboot, and returns its events.
 func trace(t *testing.T, run *component.Run) string {
 	t.Helper()
 	var told strings.Builder

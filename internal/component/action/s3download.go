@@ -13,11 +13,11 @@ import (
 	"image-builder/internal/component"
 )
 
-// mostObjects is how many objects one prefix download may have.
+// mostObjects is the limit on objects in one prefix download.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-action-modules.html#action-modules-s3download
 const mostObjects = 1000
 
-// s3Download downloads an object, or everything under a prefix that ends in "/*" with its structure.
+// s3Download downloads an object, or everything under a prefix that ends in "/*", keeping its structure.
 func s3Download(objects Objects) component.Module {
 	return module{
 		component.Schema{
@@ -48,8 +48,8 @@ func s3Download(objects Objects) component.Module {
 	}
 }
 
-// documented warns of what AWS's page does not describe: it knows one object with a file name as its destination, and
-// a prefix that ends in "/*".
+// documented warns of uses that AWS's page does not describe: it describes one object with a file name as its
+// destination, and a prefix that ends in "/*".
 func documented(in component.Inputs) error {
 	source := in.Text("source")
 	to := in.Text("destination")
@@ -70,7 +70,7 @@ func documented(in component.Inputs) error {
 	return nil
 }
 
-// withoutReferences leaves out what is known only when the step runs.
+// withoutReferences removes the parts that are known only when the step runs.
 func withoutReferences(text string) string {
 	for {
 		before, rest, found := strings.Cut(text, "{{")
@@ -113,7 +113,7 @@ func (d download) prefix(ctx context.Context, prefix string) error {
 	return nil
 }
 
-// under downloads key to its place, given by its name, under the destination folder.
+// under downloads key to its place below the destination folder, given by its name.
 func (d download) under(ctx context.Context, key, name string) error {
 	folder := absolute(d.call, d.in.Text("destination"))
 	if name == "" || strings.HasSuffix(key, "/") { // consoles make such objects to show a folder

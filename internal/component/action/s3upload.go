@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// s3Upload uploads a file, or the files that match "*"; with recurse, what lies in folders that match as well.
+// s3Upload uploads a file, or the files that match "*"; with recurse, also the contents of matching folders.
 func s3Upload(objects Objects) component.Module {
 	return module{
 		component.Schema{
@@ -56,7 +56,7 @@ type upload struct {
 	bucket  string
 }
 
-// sources are the files to upload, by the name that each gets under a prefix.
+// sources lists the files to upload, by the name of each under the prefix.
 type sources struct {
 	all  map[string]string
 	many bool
@@ -93,7 +93,7 @@ func (u upload) files() (sources, error) {
 	return found, nil
 }
 
-// folder adds what lies in a folder, if recurse asks for it.
+// folder adds a folder's contents, if recurse is set.
 func (s *sources) folder(dir string, recurse bool) error {
 	if !recurse {
 		return nil

@@ -9,8 +9,8 @@ import (
 	"image-builder/internal/component/action"
 )
 
-// TestSchemas checks one step for each case. What must be found is written as it is printed, at least a part of it;
-// nothing means that the step is right.
+// TestSchemas checks one step for each case. The expected finding is written as it is printed, or a part of it; an
+// empty one means that the step is right.
 func TestSchemas(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ name, step, found string }{
@@ -138,7 +138,7 @@ func TestModules(t *testing.T) {
 	}
 }
 
-// TestWindowsModulesSayWhereTheyRun runs them here.
+// TestWindowsModulesSayWhereTheyRun runs them on this platform.
 func TestWindowsModulesSayWhereTheyRun(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"ExecutePowerShell", "InstallMSI", "UninstallMSI", "SetRegistry"} {

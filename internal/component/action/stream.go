@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// captured is how many bytes of a step's standard output later steps can refer to.
+// captured is how much of a step's standard output later steps can refer to, in bytes.
 const captured = 1 << 20
 
-// stream passes what a process writes on to a sink as it comes, and keeps its beginning.
+// stream passes a process's output on to a sink as it comes, and keeps its beginning.
 type stream struct {
 	in, out *os.File // the ends of a pipe; the process writes to in
 	keep    int      // bytes
@@ -22,7 +22,7 @@ type stream struct {
 	mu   sync.Mutex
 	sink io.Writer // nil once the reader has gone
 	head bytes.Buffer
-	more bool // there was more than head holds
+	more bool // there was more than head can hold
 	done chan struct{}
 }
 
@@ -34,12 +34,12 @@ func newStream(sink io.Writer, keep int) (*stream, error) {
 	return &stream{in: in, out: out, sink: sink, keep: keep, done: make(chan struct{})}, nil
 }
 
-// abandon gives up a stream that was not started.
+// abandon closes a stream that was not started.
 func (s *stream) abandon() error { return errors.Join(s.in.Close(), s.out.Close()) }
 
-// start passes on from now until the last process that holds the pipe is gone.
+// start passes output on until the last process that holds the pipe is gone.
 func (s *stream) start() {
-	_ = s.in.Close() // the process has its own
+	_ = s.in.Close() // the process has its own copy
 	go func() {
 		defer close(s.done)
 		defer s.out.Close()
@@ -81,8 +81,8 @@ func (s *stream) wait(ctx context.Context, deadline <-chan time.Time) bool {
 	return false
 }
 
-// detach stops passing on and returns what was kept, without the newline at its end. Reading goes on, so that a
-// background process does not die of a broken pipe.
+// detach stops passing on and returns the kept output, without the newline at its end. It continues to read, so that
+// a background process does not die of a broken pipe.
 func (s *stream) detach() (text string, whole bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// newBucket makes a bucket with objects whose content is their key.
+// newBucket makes a bucket whose objects contain their own keys.
 func newBucket(t *testing.T, keys ...string) (Objects, string) {
 	t.Helper()
 	objects := &aws.S3{Session: &aws.Session{}}
@@ -170,7 +170,7 @@ func TestS3Upload(t *testing.T) {
 	}
 }
 
-// web is a server that misbehaves by path.
+// web is a server whose misbehaviour depends on the path.
 type web struct{ requests atomic.Int32 }
 
 func (s *web) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -288,7 +288,7 @@ func TestWebDownloadCertificates(t *testing.T) {
 	t.Parallel()
 	site := &web{}
 	server := httptest.NewUnstartedServer(site)
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // a refused handshake is what the test wants
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // the test expects the refused handshake
 	server.StartTLS()
 	defer server.Close()
 

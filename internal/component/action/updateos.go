@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// updateOS brings installed packages up to date with the package manager that the system has.
+// updateOS updates installed packages with the system's package manager.
 func updateOS() component.Module {
 	return module{
 		component.Schema{
@@ -60,8 +60,8 @@ func updateYUM(ctx context.Context, call *component.Call, program string, includ
 	return manage(ctx, call, program, append(args, wanted...)...)
 }
 
-// updateAPT upgrades what can be without removing anything, kernels that come as new packages included. Settings
-// that were changed here stay. A run of unattended-upgrades is waited for.
+// updateAPT upgrades everything that needs no removal, including kernels that come as new packages. Changed
+// configuration files stay. It waits for a run of unattended-upgrades.
 func updateAPT(ctx context.Context, call *component.Call, include, exclude []string) error {
 	own := *call
 	own.Env = append(slices.Clone(call.Env), "DEBIAN_FRONTEND=noninteractive")
@@ -94,8 +94,8 @@ func updateAPT(ctx context.Context, call *component.Call, include, exclude []str
 	return upgradeOnly(ctx, &own, options, packages)
 }
 
-// upgradeOnly upgrades the packages that are named. Naming them makes apt-get take them for wanted by hand: those that
-// were installed because others need them are marked so again, else autoremove would never remove them.
+// upgradeOnly upgrades the named packages. Naming a package makes apt-get mark it as manually installed, so packages
+// that were installed as dependencies are marked automatic again; otherwise autoremove would never remove them.
 func upgradeOnly(ctx context.Context, call *component.Call, options, packages []string) error {
 	needed, err := ask(ctx, call, "apt-mark", append([]string{"showauto"}, packages...)...)
 	if err != nil {
@@ -111,8 +111,8 @@ func upgradeOnly(ctx context.Context, call *component.Call, options, packages []
 	return nil
 }
 
-// upgradable lists the installed packages that have an update, as a simulation of apt-get tells:
-// "Inst NAME [OLD] (NEW …)".
+// upgradable lists the installed packages that have an update, from a simulation of apt-get: "Inst NAME [OLD] (NEW
+// …)".
 func upgradable(ctx context.Context, call *component.Call) ([]string, error) {
 	plan, err := ask(ctx, call, "apt-get", "-s", "--with-new-pkgs", "upgrade")
 	if err != nil {
@@ -129,7 +129,7 @@ func upgradable(ctx context.Context, call *component.Call) ([]string, error) {
 	return names, nil
 }
 
-// ask runs the package manager for what it prints.
+// ask runs the package manager and returns its output.
 func ask(ctx context.Context, call *component.Call, name string, args ...string) (string, error) {
 	var answer strings.Builder
 	own := *call
@@ -156,7 +156,7 @@ func without(names, excluded []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return slices.Contains(excluded, name) })
 }
 
-// commas splits a list that has commas between its entries.
+// commas splits a comma-separated list.
 func commas(text string) []string {
 	var entries []string
 	for entry := range strings.SplitSeq(text, ",") {

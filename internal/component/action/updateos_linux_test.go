@@ -22,7 +22,7 @@ import (
 	"image-builder/internal/disk"
 )
 
-// chroot is the variable by which the test's own program is told to work in a tree, see insideDebian.
+// chroot is the environment variable that tells the test's own program to work in a tree, see insideDebian.
 const chroot = "TEST_CHROOT"
 
 // TestUpdateOS runs the module in a real Debian, against a repository that the test makes there: version 1 of three
@@ -75,7 +75,7 @@ include none: a=1 b=1 c=1, manual c
 	}
 }
 
-// insideDebian is the other half of TestUpdateOS: it makes the tree its root and tells what each case did.
+// insideDebian is the other half of TestUpdateOS: it makes the tree its root and reports what each case did.
 func insideDebian(root string) (err error) {
 	if err := errors.Join(
 		unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""),
@@ -123,7 +123,7 @@ func insideDebian(root string) (err error) {
 	return nil
 }
 
-// shell runs a script. What it prints on stdout is the test's answer unless it is a package manager's chatter.
+// shell runs a script. Its stdout goes to the test's answer, except chatter of the package manager.
 func shell(script string) error {
 	cmd := exec.Command("bash", "-c", script)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

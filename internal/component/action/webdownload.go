@@ -17,7 +17,7 @@ import (
 
 const (
 	webAttempts = 5
-	webBackoff  = time.Second // before the second attempt, doubled for each one after it
+	webBackoff  = time.Second // before the second attempt; each later pause is twice the one before
 )
 
 // webDownload downloads files over HTTP and HTTPS.
@@ -53,7 +53,8 @@ func webDownload(wait func(context.Context, time.Duration) error) component.Modu
 	}
 }
 
-// verifiable warns where a download looks verified and is not: a checksum is compared only where it has its algorithm.
+// verifiable warns where a download looks verified but is not: a checksum is compared only together with its
+// algorithm.
 func verifiable(in component.Inputs) error {
 	checksum := strings.TrimSpace(in.Text("checksum"))
 	algorithm := in.Text("algorithm")
@@ -78,7 +79,7 @@ func verifiable(in component.Inputs) error {
 	return nil
 }
 
-// algorithmOf guesses the algorithm of a checksum by its length; SHA256 where no algorithm has this length.
+// algorithmOf guesses a checksum's algorithm from its length; SHA256 if none has this length.
 func algorithmOf(checksum string) string {
 	for _, name := range algorithms() {
 		if len(checksum) == 2*newHash(name).Size() {
@@ -145,7 +146,7 @@ func (f fetch) destination() (string, error) {
 	return absolute(f.call, to+name), nil
 }
 
-// verified reports whether there is a checksum to verify: it takes both inputs.
+// verified reports whether a checksum is verified: that takes both inputs.
 func (f fetch) verified() bool {
 	return strings.TrimSpace(f.in.Text("checksum")) != "" && f.in.Text("algorithm") != ""
 }
@@ -191,7 +192,7 @@ func (s statusError) Error() string {
 	return fmt.Sprintf("the server answers %d %s", int(s), http.StatusText(int(s)))
 }
 
-// worthRetrying reports whether another attempt may end better.
+// worthRetrying reports whether another attempt may succeed.
 func worthRetrying(ctx context.Context, err error) bool {
 	var status statusError
 	switch {
@@ -203,7 +204,7 @@ func worthRetrying(ctx context.Context, err error) bool {
 	return true
 }
 
-// trust says what to do about a certificate that is not trusted.
+// trust says what to do about an untrusted certificate.
 func trust(err error) error {
 	if errors.As(err, new(*tls.CertificateVerificationError)) {
 		return fmt.Errorf("%w: install ca-certificates, or set ignoreCertificateErrors and a checksum", err)

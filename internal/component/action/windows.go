@@ -10,7 +10,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// elsewhere is the action of a module for Windows: on any other platform there is nothing to run it with.
+// elsewhere is the action of a module for Windows on any other platform: it fails and says so.
 func elsewhere(action string) runFunc {
 	return func(context.Context, *component.Call) (component.Outputs, error) {
 		return nil, fmt.Errorf("run %s: it runs on Windows, this is %s", action, runtime.GOOS)
@@ -64,7 +64,7 @@ func logOptions(text string) error {
 	return nil
 }
 
-// msiProperties refuses the properties that the module sets itself.
+// msiProperties refuses properties that the module sets itself.
 func msiProperties(in component.Inputs) error {
 	properties, _ := in["properties"].(map[string]string)
 	for name, value := range properties {

@@ -9,7 +9,7 @@ import (
 	"image-builder/internal/component"
 )
 
-// The shapes of detailedoutput.json. Lists that are empty here are written piece by piece: see nest.
+// The shapes of detailedoutput.json. Lists that are empty here are written one by one: see nest.
 type detailedRun struct {
 	ExecutionID    string             `json:"executionId"`
 	Status         string             `json:"status"`
@@ -156,7 +156,7 @@ func (l *Log) chaining(w *bufio.Writer, r *component.Result) error {
 	return err
 }
 
-// nest writes an object: the fields of its head, then a list whose items each writes.
+// nest writes an object: its head's fields, then a list whose items are written one by one.
 func nest(w *bufio.Writer, depth int, head any, list string, n int, each func(int) error) error {
 	text, err := indented(head, depth)
 	if err != nil {
@@ -178,7 +178,7 @@ func nest(w *bufio.Writer, depth int, head any, list string, n int, each func(in
 	return err
 }
 
-// array writes a list whose items, indented once more than depth, each writes.
+// array writes a list whose items are written one by one, indented one level below depth.
 func array(w *bufio.Writer, depth, n int, each func(int) error) error {
 	if n == 0 {
 		_, err := w.WriteString("[]")

@@ -1,10 +1,10 @@
-// Package logfolder keeps the log folder of a run as awstoe leaves it: a copy of each document, console.log,
+// Package logfolder writes the log folder of a run as awstoe leaves it: a copy of each document, console.log,
 // application.log, detailedoutput.json and chaining.json.
 //
-// A Log observes a run and writes while it happens: console lines at once or within a second, the two JSON files as
-// often as costs little, and wholly at the end. What steps read and printed is kept on disk, so that memory does not
-// grow with the run. The package never decides anything about a run and never sees a secret: what it is given is
-// masked already.
+// A Log observes a run and writes while it happens: console lines within a second, the two JSON files as often as
+// they cost little, and completely at the end. The inputs and outputs of steps are kept on disk, so memory does not
+// grow with the run. The package never decides anything about a run and never sees a secret: its input is already
+// masked.
 //
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-use-documents.html#document-logging
 package logfolder
@@ -37,21 +37,21 @@ type Log struct {
 	details *bufio.Writer
 	flushed time.Time
 	spool   *spool
-	due     time.Time // when the JSON files are written next
+	due     time.Time // time of the next write of the JSON files
 }
 
-// stale is how old, at most, a console line is before it is in its file, and the least between two writings of the
-// JSON files.
+// stale is the longest that a console line waits for its file, and the shortest time between two writes of the JSON
+// files.
 const stale = time.Second
 
-// stampFormat is how lines begin: RFC 3339 with nanoseconds.
+// stampFormat is the timestamp at the start of a line: RFC 3339 with nanoseconds.
 const stampFormat = "2006-01-02T15:04:05.000000000Z "
 
-// share bounds the time spent on writing the JSON files while steps run: one part in so many.
+// share bounds the time spent on the JSON files while steps run, to one part in so many.
 const share = 50
 
-// Open makes the folder TOE_<time>_UTC-0_<execution ID> in parent and copies the documents into it. If parent has the
-// folder of this execution already, from before a reboot, that one is continued.
+// Open makes the folder TOE_<time>_UTC-0_<execution ID> in parent and copies the documents into it. If parent has a
+// folder of this execution from before a reboot, it continues that one.
 func Open(parent, executionID string, documents []Document, now func() time.Time) (*Log, error) {
 	dir, err := folder(parent, executionID, now())
 	if err != nil {
@@ -102,7 +102,7 @@ func (l *Log) Planned(result *component.Result) error {
 	return l.write(result)
 }
 
-// Stepped notes what a step was given and what came of it.
+// Stepped records a step's inputs and outcome.
 func (l *Log) Stepped(result *component.Result, at component.Place) error {
 	step := result.Step(at)
 	l.debug("Executor: step %s ended after %d attempts: %s", step.Name, step.Attempts, step.Status)

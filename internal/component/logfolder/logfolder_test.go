@@ -50,7 +50,7 @@ func open(t *testing.T, parent string) *Log {
 	return l
 }
 
-// TestFolder compares all files of a run with what awstoe writes for one like it.
+// TestFolder compares all files of a run with those that awstoe writes for a similar run.
 func TestFolder(t *testing.T) {
 	t.Parallel()
 	l := open(t, t.TempDir())
@@ -75,7 +75,7 @@ func TestFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	one.Inputs = ""
-	one.Outputs = "" // the run lets them go
+	one.Outputs = "" // the run drops them
 	two.Nested = &component.Result{ExecutionID: "inner"}
 	two.Status = component.Failed
 
@@ -106,7 +106,7 @@ func TestFolder(t *testing.T) {
 	}
 }
 
-// TestAfterReboot continues the folder: what the run no longer knows of the steps before is taken from the files.
+// TestAfterReboot continues the folder: it takes from the files what the run no longer knows about earlier steps.
 func TestAfterReboot(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()
@@ -151,7 +151,7 @@ func TestAfterReboot(t *testing.T) {
 	}
 }
 
-// TestWritingIsBounded has many steps in no time at all: the JSON files are written at the start and at the end.
+// TestWritingIsBounded runs many steps in no time: the JSON files are written at the start and at the end only.
 func TestWritingIsBounded(t *testing.T) {
 	t.Parallel()
 	l := open(t, t.TempDir())

@@ -15,11 +15,11 @@ import (
 	"image-builder/internal/component"
 )
 
-// spool keeps what each step that has ended looks like in the JSON files, in a file without a name.
+// spool keeps the JSON of each ended step, in a file without a name.
 type spool struct {
 	file *os.File
 	end  int64
-	kept map[component.Place][2]span // in detailedoutput.json, in chaining.json
+	kept map[component.Place][2]span // in detailedoutput.json and chaining.json
 }
 
 // span is a piece of the spool, in bytes.
@@ -30,13 +30,13 @@ func newSpool(dir string) (*spool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make spool: %w", err)
 	}
-	if err := os.Remove(file.Name()); err != nil { // it lives as long as it is open
+	if err := os.Remove(file.Name()); err != nil { // kept open: the file has no name
 		return nil, errors.Join(err, file.Close())
 	}
 	return &spool{file: file, kept: map[component.Place][2]span{}}, nil
 }
 
-// add keeps a step as it is now.
+// add stores a step's current JSON.
 func (s *spool) add(at component.Place, step *component.StepResult) error {
 	var spans [2]span
 	for i, shape := range []any{detailedStep(step), chainedStep(step)} {
@@ -55,7 +55,8 @@ func (s *spool) add(at component.Place, step *component.StepResult) error {
 	return nil
 }
 
-// write writes a step: as it was kept, else as it is now. File is 0 for detailedoutput.json, 1 for chaining.json.
+// write writes a step: its stored JSON, or else its current one. File is 0 for detailedoutput.json, 1 for
+// chaining.json.
 func (s *spool) write(w io.Writer, file int, at component.Place, step *component.StepResult) error {
 	if spans, ok := s.kept[at]; ok {
 		_, err := io.Copy(w, io.NewSectionReader(s.file, spans[file].offset, spans[file].length))
@@ -76,8 +77,8 @@ func (s *spool) write(w io.Writer, file int, at component.Place, step *component
 	return err
 }
 
-// recover takes over the steps that ended before a reboot from the folder's detailedoutput.json: the result no longer
-// has their inputs and outputs.
+// recover reads the steps that ended before a reboot from the folder's detailedoutput.json: the result no longer has
+// their inputs and outputs.
 func (s *spool) recover(dir string, result *component.Result) error {
 	text, err := os.ReadFile(filepath.Join(dir, "detailedoutput.json"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -111,7 +112,7 @@ func (s *spool) recover(dir string, result *component.Result) error {
 	return nil
 }
 
-// find returns the step at a place that may not be in the result.
+// find returns the step at a place that may be missing from the result.
 func find(result *component.Result, at component.Place) *component.StepResult {
 	if at.Document >= len(result.Documents) || at.Phase >= len(result.Documents[at.Document].Phases) ||
 		at.Step >= len(result.Documents[at.Document].Phases[at.Phase].Steps) {
@@ -122,7 +123,7 @@ func find(result *component.Result, at component.Place) *component.StepResult {
 
 const tab = "    "
 
-// stepDepth is how deep a step lies in each file.
+// stepDepth is the depth of a step in each file.
 var stepDepth = [2]int{6, 5}
 
 func indented(v any, depth int) ([]byte, error) {
@@ -137,7 +138,7 @@ func indented(v any, depth int) ([]byte, error) {
 	return bytes.TrimSuffix(text.Bytes(), []byte{'\n'}), nil
 }
 
-// stamp is a time as the files have it: RFC 3339, whole seconds; empty for none.
+// stamp is a time as in the files: RFC 3339, whole seconds; empty for none.
 func stamp(t time.Time) string {
 	if t.IsZero() {
 		return ""
