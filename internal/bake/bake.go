@@ -1,9 +1,9 @@
-// Package bake is the build stage: a base disk, component documents and secrets in, a sealed disk out.
+// Package bake is the build stage: it turns a base disk, component documents and secrets into a sealed disk.
 //
 // It clones the base, brings up a sandbox.Machine on the clone, runs the documents in it and seals the result: free
-// space discarded, filesystem checked, every byte that is not a hole searched for every secret, disk read-only. The
-// documents run inside through the very binary that runs outside, shared with the machine, so that nothing of ours
-// stays on the disk. The package never decides what is baked (recipe), never makes anything visible (local) and
+// space discarded, filesystem checked, every byte that is not a hole searched for every secret, disk read-only.
+// Inside, the documents are run by the same binary that runs outside, shared with the machine, so that nothing of
+// ours stays on the disk. The package never decides what is baked (recipe), never makes anything visible (local) and
 // prints nothing.
 package bake
 
@@ -23,29 +23,29 @@ import (
 	"image-builder/internal/secret"
 )
 
-// Definition is one bake, every name in it resolved.
+// Definition is one bake, with every name resolved.
 type Definition struct {
 	ID           string // of the image to be
 	Name         string
 	Base         image.Base
 	RecipeDigest string
-	Documents    []Document // in the order in which they run
+	Documents    []Document // in execution order
 	// Script is the bootstrap script that the bootstrap document downloads from ScriptURL; nil without one.
 	Script  []byte
 	Buckets map[string]string // bucket name → local directory that stands for it
-	// Secrets are the files that scripts find in /tmp/secrets while the bake runs.
+	// Secrets are the files in /tmp/secrets while the bake runs.
 	Secrets []secret.Secret
-	// Credentials are values in Env that, like the secrets, must reach neither log nor disk.
+	// Credentials are values in Env that, like the secrets, must not reach the log or the disk.
 	Credentials []secret.Secret
-	// Env is what the documents and scripts find in their environment, credentials included: NAME=value.
+	// Env is the environment of documents and scripts, including credentials: NAME=value.
 	Env       []string
 	DiskSize  int64 // bytes; 0 leaves the base's size
 	AllowLeak []string
 	Parameter string
 	Timeout   time.Duration // of the whole bake
-	// KeepFailed asks for the disk as it stood when a step failed.
+	// KeepFailed asks for the disk in its state when a step failed.
 	KeepFailed bool
-	// Dir is a private directory for everything temporary, and for the finished disk until it is published.
+	// Dir is a private directory for everything temporary, and for the finished disk until it is committed.
 	Dir string
 	// Logs is the directory of the step logs.
 	Logs string
@@ -60,7 +60,7 @@ type Document struct {
 	Parameters []component.Parameter
 }
 
-// Bake holds what a bake needs from outside.
+// Bake holds a bake's connections to the outside.
 type Bake struct {
 	// Start brings a disk up.
 	Start func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error)
@@ -70,10 +70,10 @@ type Bake struct {
 	Now    func() time.Time
 }
 
-// Run bakes. The image it returns lies at Definition.Dir/disk.raw and is not visible to anyone yet.
+// Run bakes. The resulting image lies at Definition.Dir/disk.raw and is not visible yet.
 //
-// A step that fails yields a StepError, a secret found on the disk a LeakError. With KeepFailed, the image is
-// returned together with a StepError, its Failed field set; after any other error the image is empty.
+// A failed step yields a StepError, a secret found on the disk a LeakError. With KeepFailed, the image is returned
+// together with a StepError, its Failed field set; after any other error the image is empty.
 func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	unbounded := ctx
 	if d.Timeout > 0 {
@@ -110,8 +110,8 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	return img, errors.Join(failed, err)
 }
 
-// keeps reports whether the disk of a bake that failed is wanted. After an interruption it is not: whoever interrupts
-// does not want to wait for the disk to be searched.
+// keeps reports whether the disk of a failed bake is wanted. After an interruption it is not: the user does not want
+// to wait for the search of the disk.
 func (d Definition) keeps(failed error) bool {
 	return d.KeepFailed && isStepError(failed) && !errors.Is(failed, context.Canceled)
 }

@@ -17,20 +17,20 @@ import (
 	"image-builder/internal/secret"
 )
 
-// Where things are inside a machine. /run and /tmp never reach the disk.
+// Paths inside a machine. /run and /tmp never reach the disk.
 const (
 	inside        = "/run/image-builder"
 	insideSecrets = "/tmp/secrets"
 	// localBucket stands for this machine's files in s3:// URLs: ScriptURL.
 	localBucket = "local"
-	// ScriptURL is where the bootstrap document finds the script that lies on this machine.
+	// ScriptURL is where the bootstrap document finds a local script.
 	ScriptURL = "s3://" + localBucket + "/bootstrap"
 )
 
 const (
-	// memorySize bounds secrets and documents together, in bytes. Memory is taken only as used.
+	// memorySize bounds secrets and documents together, in bytes. Only used memory is taken.
 	memorySize = 128 << 20
-	// rebootLimit is how often one bake may ask for a reboot, as the SSM agent's default on an instance.
+	// rebootLimit is how often one bake may ask for a reboot: the SSM agent's default on an instance.
 	rebootLimit = 15
 	rebootAsked = 194
 	stopTimeout = time.Minute
@@ -68,7 +68,7 @@ func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err 
 	return journal.close(d.ofDisk(err))
 }
 
-// ofDisk puts the base's name in the place of our copy's path, which is gone when the error is read.
+// ofDisk replaces our copy's path by the base's name: the copy is gone when the error is read.
 func (d Definition) ofDisk(err error) error {
 	if unusable := (*disk.Unusable)(nil); errors.As(err, &unusable) && unusable.Path == d.disk() {
 		unusable.Path = d.Base.Name
@@ -109,8 +109,8 @@ func (b Bake) execute(ctx context.Context, machine sandbox.Machine, d Definition
 	return fmt.Errorf("reboot sandbox: the documents asked for more than %d reboots: a step that exits with %d must stop doing so once its work is done", rebootLimit, rebootAsked)
 }
 
-// noResult is why a run that ended with status 0 is not a success: the shell of the image starts the documents, and
-// one that does nothing ends like that, too.
+// noResult says why a run with status 0 is not a success: the image's own shell starts the documents, and a shell
+// that does nothing also exits with 0.
 const noResult = "its /bin/sh ended with status 0, but the documents were not run to their end"
 
 func arguments(d Definition) []string {
@@ -126,7 +126,7 @@ func arguments(d Definition) []string {
 	return args
 }
 
-// shares lists the directories of this machine that the sandbox sees. Only the secrets and the state are writable.
+// shares lists this machine's directories that the sandbox sees. Only the secrets and the state are writable.
 func (b Bake) shares(d Definition) []sandbox.Share {
 	memory := func(name string) string { return filepath.Join(d.Dir, "memory", name) }
 	shares := []sandbox.Share{

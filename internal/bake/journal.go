@@ -14,21 +14,21 @@ import (
 	"image-builder/internal/secret"
 )
 
-// maxLine bounds one event of the machine, in bytes. A long line that a step prints comes in pieces far shorter.
+// maxLine bounds one event of the machine, in bytes. A step's long line comes in pieces far shorter than that.
 const maxLine = 1 << 20
 
-// journal receives the events of `component run --stream`, line by line: it masks the secrets, writes each step's log,
-// passes the events on and remembers how the steps ended. It is the machine's standard output.
+// journal receives the events of `component run --stream`, line by line: it masks the secrets, writes each step's
+// log, passes the events on and remembers how the steps ended. It is the machine's standard output.
 type journal struct {
 	dir     string
 	secrets *secret.Set
 	report  progress.Func
 	line    []byte // the beginning of a line that has not ended yet
-	// overlong says that line became too long and is passed over to its end.
+	// overlong says that line became too long and is skipped to its end.
 	overlong bool
 	steps    []*stepLog
 	stderr   *tail
-	// result is the status in the result of the current run: "" before that comes.
+	// result is the status in the current run's result; "" until it arrives.
 	result  progress.Status
 	failure string // the failure message in the run's result
 }
@@ -40,7 +40,7 @@ func newJournal(dir string, secrets *secret.Set, report progress.Func) (*journal
 	return &journal{dir: dir, secrets: secrets, report: report, stderr: &tail{mask: secrets.Mask}}, nil
 }
 
-// Write takes the stream apart into lines. It never fails: a log that cannot be written must not end a bake.
+// Write splits the stream into lines. It never fails: a log that cannot be written must not end a bake.
 func (j *journal) Write(p []byte) (int, error) {
 	rest := p
 	for len(rest) > 0 {
@@ -58,7 +58,7 @@ func (j *journal) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// whole takes the line that has ended.
+// whole handles a complete line.
 func (j *journal) whole() {
 	if j.overlong { // not ours, and a part of it could be a part of a secret
 		j.stderr.add(overlongLine)
@@ -102,10 +102,10 @@ func (j *journal) event(line []byte) {
 	j.report.Report(event)
 }
 
-// restart forgets how an earlier run ended: after a reboot there is another one.
+// restart forgets the end of an earlier run: after a reboot there is another one.
 func (j *journal) restart() { j.result = "" }
 
-// succeeded reports whether the run said at its end that the documents had run, none of their steps failing.
+// succeeded reports whether the run said at its end that the documents ran and that none of their steps failed.
 func (j *journal) succeeded() bool { return j.result != "" && j.result != progress.Failed }
 
 func (j *journal) follow(event progress.Event) {
@@ -117,8 +117,8 @@ func (j *journal) follow(event progress.Event) {
 	}
 }
 
-// of returns the log of a step, opening it when the step is first heard of. A step that runs again after a reboot,
-// or another time round a loop, goes on in its log.
+// of returns the log of a step, and opens it at the step's first event. A step that runs again after a reboot, or in
+// another iteration of a loop, continues its log.
 func (j *journal) of(step progress.Step) *stepLog {
 	for _, log := range j.steps {
 		if log.step.Document == step.Document && log.step.Phase == step.Phase && log.step.Name == step.Name {
@@ -130,7 +130,7 @@ func (j *journal) of(step progress.Step) *stepLog {
 	return log
 }
 
-// close ends the logs and explains err, the error of the run, by the step that failed first.
+// close closes the logs and explains err, the error of the run, by the step that failed first.
 func (j *journal) close(err error) ([]image.Step, error) {
 	steps := make([]image.Step, 0, len(j.steps))
 	var first *stepLog
@@ -186,7 +186,7 @@ func (e *StepError) Class() fault.Class {
 	return fault.Failed
 }
 
-// Hint is that of the cause; without one it says where to look.
+// Hint is the cause's; without one it says where to look.
 func (e *StepError) Hint() string {
 	if hint := fault.HintOf(e.Cause); hint != "" || e.Step.Log == "" {
 		return hint

@@ -124,7 +124,7 @@ func TestJournalTellsWhyNothingRan(t *testing.T) {
 	}
 }
 
-// Only the run itself says that it succeeded; what an earlier run said, before a reboot, does not count.
+// Only the run itself says that it succeeded; a run before a reboot does not count.
 func TestJournalKnowsWhetherTheRunSucceeded(t *testing.T) {
 	t.Parallel()
 	for stdout, want := range map[string]bool{

@@ -13,7 +13,7 @@ import (
 	"image-builder/internal/image"
 )
 
-// seal proves the stopped disk sound and free of secrets and makes it read-only.
+// seal checks that the stopped disk is sound and free of secrets, and makes it read-only.
 func (b Bake) seal(ctx context.Context, d Definition) (*image.Search, error) {
 	defer b.Report.Stage("seal")()
 	var search *image.Search
@@ -25,7 +25,7 @@ func (b Bake) seal(ctx context.Context, d Definition) (*image.Search, error) {
 		return nil, fmt.Errorf("seal disk: %w", err)
 	}
 
-	// Mirrors of private repositories may be in it: only root reads it, unless root decides otherwise.
+	// The disk may hold mirrors of private repositories, so only root can read it unless root decides otherwise.
 	if err := os.Chmod(d.disk(), 0o400); err != nil {
 		return nil, fmt.Errorf("make disk read-only: %w", err)
 	}
@@ -45,10 +45,10 @@ func isSystem(tree *os.Root) error {
 // Class is that of secrets found.
 func (e *LeakError) Class() fault.Class { return fault.SecretFound }
 
-// Hint is empty: where the secrets are is what helps.
+// Hint is empty: the list of places is the help.
 func (e *LeakError) Hint() string { return "" }
 
-// sizes returns the length of the disk and how much of it is not holes, both in bytes.
+// sizes returns the disk's length and how much of it is data, both in bytes.
 func sizes(path string) (size, data int64, err error) {
 	info, err := os.Stat(path)
 	if err != nil {

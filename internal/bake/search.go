@@ -40,7 +40,7 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(leaks) > 0 || found.More { // what was not looked at may be anything
+	if len(leaks) > 0 || found.More { // the rest of the disk may hold anything
 		return nil, &LeakError{Leaks: leaks, Places: len(found.Hits), More: found.More}
 	}
 
@@ -54,8 +54,8 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	return proof, nil
 }
 
-// ofBase returns the parts of the disk that are still the base's own blocks. Their bytes need not be read again: what
-// they hold, the base held already.
+// ofBase returns the parts of the disk that are still the base's own blocks. They need not be read again: the base
+// already held their contents.
 func (d Definition) ofBase(file *os.File) ([]secret.Range, error) {
 	base, err := os.Open(d.Base.Disk)
 	if err != nil {
@@ -72,7 +72,7 @@ func (d Definition) ofBase(file *os.File) ([]secret.Range, error) {
 	return known, err
 }
 
-// leaks drops the hits that the base already held and those in files that may hold a secret.
+// leaks drops hits that the base already held, and hits in files that may hold a secret.
 func (b Bake) leaks(ctx context.Context, d Definition, patterns *secret.Search, hits []secret.Hit) ([]Leak, error) {
 	if len(hits) == 0 {
 		return nil, nil
@@ -103,7 +103,8 @@ func (b Bake) leaks(ctx context.Context, d Definition, patterns *secret.Search, 
 	return leaks, nil
 }
 
-// leaksAt returns a hit once for each file that holds it and may not. A file may hold it if one of its names is allowed.
+// leaksAt returns a hit once for each file that holds it and may not. A file may hold it if one of its names is
+// allowed.
 func leaksAt(hit secret.Hit, places []disk.Place, allowed []string) []Leak {
 	if len(places) == 0 {
 		return []Leak{{Secret: hit.Secret, Form: hit.Form, Offset: hit.Offset}}
@@ -124,7 +125,7 @@ func leaksAt(hit secret.Hit, places []disk.Place, allowed []string) []Leak {
 // Leak is a secret found on the disk. It never holds the secret itself.
 type Leak struct {
 	Secret string `json:"secret"` // its name
-	Form   string `json:"form"`   // in which form it was found
+	Form   string `json:"form"`   // the form of the secret that was found
 	Offset int64  `json:"offset"` // bytes from the start of the disk
 	File   string `json:"file"`   // the file that holds it; "" in free space or metadata
 	// Links are further names of that file (hard links).
@@ -148,13 +149,14 @@ func (l Leak) String() string {
 	return fmt.Sprintf("%s (%s) in %s at byte %d (byte %d of the disk)", l.Secret, l.Form, file, l.FileOffset, l.Offset)
 }
 
-// LeakError says that the disk holds secrets; the disk is thrown away.
+// LeakError says that the disk holds secrets; the disk is deleted.
 type LeakError struct {
-	// Leaks are the places that may not hold a secret. With More, there may be none among those that were looked at.
+	// Leaks are the places with secrets that no allow-leak covers. With More set it may be empty: all places looked
+	// at were allowed.
 	Leaks []Leak
-	// Places is how many places were looked at.
+	// Places is the number of places looked at.
 	Places int
-	// More says that the search ended with them: the rest of the disk was not looked at.
+	// More says that the search stopped there: the rest of the disk was not looked at.
 	More bool
 }
 

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// searched makes an ext4 disk that holds what fill writes, and searches it for the token as the seal of a bake does.
+// searched makes an ext4 disk filled by fill, and searches it for the token as the seal of a bake does.
 func searched(t *testing.T, allowed []string, fill func(tree string)) (*image.Search, error) {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -76,7 +76,8 @@ func put(t *testing.T, name, text string) {
 	}
 }
 
-// A disk full of secrets is a leak like any other: it has a place, and no allowed file excuses what was not looked at.
+// A disk full of secrets is a leak like any other: it has a place, and an allowed file does not excuse what was not
+// looked at.
 func TestDiskFullOfSecretsIsALeak(t *testing.T) {
 	t.Parallel()
 	for name, allowed := range map[string][]string{"": nil, "allowed": {"/everywhere"}} {

@@ -19,16 +19,16 @@ const (
 	tailLines = 20
 	// shownLine is how many bytes of a line the screen and an error show. The log has the whole line.
 	shownLine = 4 << 10
-	// logLimit is how many bytes the log of one step may have. The disk is shared with the images.
+	// logLimit bounds the log of one step, in bytes. It shares the disk with the images.
 	logLimit = 64 << 20
 )
 
-// tail keeps the last lines that were written to it.
+// tail keeps the last lines written to it.
 type tail struct {
 	mask  func(string) string
 	last  []string
-	begun string // a line whose end has not come yet
-	// overlong says that begun became too long and the rest of that line is passed over.
+	begun string // a line that has not ended yet
+	// overlong says that begun became too long and the rest of that line is skipped.
 	overlong bool
 }
 
@@ -79,16 +79,16 @@ func (t *tail) String() string {
 	return strings.Join(t.last, "\n")
 }
 
-// stepLog is the log of one step: a file with all of its output, and its last lines at hand.
+// stepLog is the log of one step: a file with all of its output, and its last lines in memory.
 type stepLog struct {
 	tail
 	step  image.Step // its Log is empty until there is something to log
 	path  string
 	file  *os.File // nil while closed
 	limit int64    // bytes that the file may have
-	// size is how long the file is; omitted, how much of the output is not in it. Both in bytes.
+	// size is the file's length; omitted is how much output it lacks. Both in bytes.
 	size, omitted int64
-	open          string               // the stream whose line has begun in the file; "" at the beginning of a line
+	open          string               // the stream whose line is open in the file; "" at the beginning of a line
 	long          map[string]*longLine // stream → a line that comes in pieces
 }
 
@@ -113,8 +113,8 @@ func newStepLog(dir string, number int, step progress.Step) *stepLog {
 	return &stepLog{step: image.Step{Step: step}, path: path, limit: logLimit, long: map[string]*longLine{}}
 }
 
-// output takes a line of a step, or a piece of one, and masks it before anything cuts it. It returns what to show once
-// the line is whole.
+// output masks a step's line, or a piece of one, before anything cuts it. It returns the text to show once the line
+// is complete.
 func (l *stepLog) output(event progress.Event, secrets *secret.Set) (shown string, whole bool) {
 	line := l.long[event.Stream]
 	if line == nil && !event.More {
@@ -144,8 +144,8 @@ func (l *stepLog) output(event progress.Event, secrets *secret.Set) (shown strin
 	return line.begin, true
 }
 
-// write appends to the file, up to the limit. A line of another stream that comes between the pieces of a line begins a
-// line of its own.
+// write appends to the file, up to the limit. Between the pieces of a line, another stream's line starts on a line of
+// its own.
 func (l *stepLog) write(stream, text string, end bool) {
 	if l.open != "" && l.open != stream {
 		text = "\n" + text
@@ -180,7 +180,7 @@ func (l *stepLog) append(text string) {
 	}
 }
 
-// close closes the file; the step may go on after a reboot, or in another iteration of a loop.
+// close closes the file; the step may continue after a reboot, or in another iteration of a loop.
 func (l *stepLog) close() {
 	if l.file != nil {
 		_ = l.file.Close()
@@ -188,8 +188,8 @@ func (l *stepLog) close() {
 	}
 }
 
-// finish ends the log. It writes what was held back of lines without an end, and, if the file does not have all of the
-// output, the last lines.
+// finish ends the log. It writes the held parts of unfinished lines and, if the file does not have all of the output,
+// the last lines.
 func (l *stepLog) finish() {
 	for _, stream := range slices.Sorted(maps.Keys(l.long)) {
 		line := l.long[stream]
@@ -205,7 +205,7 @@ func (l *stepLog) finish() {
 	l.close()
 }
 
-// shorten cuts a masked text to what is shown of a line.
+// shorten cuts a masked text to the shown length of a line.
 func shorten(text string) string {
 	if len(text) <= shownLine {
 		return text

@@ -13,8 +13,8 @@ func piece(step *progress.Step, stream, text string, more bool) progress.Event {
 	return progress.Event{Kind: progress.StepOutput, Step: step, Stream: stream, Text: text, More: more}
 }
 
-// A secret is masked in log, screen and error wherever it stands in a line, also where the line comes in pieces, and
-// where the screen shows no more of it.
+// A secret is masked in log, screen and error anywhere in a line, also where the line comes in pieces, and beyond
+// what the screen shows.
 func TestLongLinesAreWholeAndMasked(t *testing.T) {
 	t.Parallel()
 	for _, before := range []int{0, shownLine - len(token), shownLine - 5, shownLine - 1, shownLine, 64<<10 - 7} {
@@ -88,7 +88,7 @@ func TestLogHasALimit(t *testing.T) {
 	}
 }
 
-// What the machine itself prints is not shown in part: a part of a line can be a part of a secret.
+// Output of the machine itself is not shown in parts: a part of a line can be a part of a secret.
 func TestOverlongForeignLinesAreLeftOut(t *testing.T) {
 	t.Parallel()
 	j, _ := testJournal(t)

@@ -14,8 +14,8 @@ import (
 	"image-builder/internal/snapshot"
 )
 
-// SourceTag is the tag by which the account's copy of a snapshot is found again; its value is the ID of the snapshot that
-// was copied.
+// SourceTag is the tag on the account's copy of a snapshot, to find the copy again; its value is the ID of the
+// original.
 const SourceTag = "image-builder:source-snapshot"
 
 // Account is the AWS account whose AMIs are pulled.
@@ -25,20 +25,21 @@ type Account struct {
 	Reader snapshot.Reader
 	// Parameters are the account's.
 	Parameters Parameters
-	// Partial is a directory, on the filesystem of the bases, for disks that are not complete yet. A download that was cut
-	// off continues there.
+	// Partial is a directory, on the filesystem of the bases, for incomplete disks. An interrupted download continues
+	// there.
 	Partial string
 
 	Pace   snapshot.Pace
 	Bounds snapshot.Bounds
 }
 
-// copying bounds the copy of a snapshot into the account: EC2 takes minutes for a few GiB, and more where it is busy.
+// copying bounds the copy of a snapshot into the account: EC2 takes minutes for a few GiB, and longer when it is
+// busy.
 const copying = 2 * time.Hour
 
-// AMI lays down the root disk of an AMI, without an instance. A snapshot that is not the account's own is copied into it
-// first, because the EBS direct APIs read no others; the copy is found again by its tag. Bases that were pulled from AMIs
-// before may be given: where one resembles the AMI, only what differs is transferred.
+// AMI lays down the root disk of an AMI, without an instance. It first copies another account's snapshot into this
+// account, because the EBS direct APIs read no others; it finds the copy again by its tag. Given bases that came from
+// AMIs, it transfers only what differs from the most similar one.
 func (m Maker) AMI(ctx context.Context, account Account, id string, earlier []image.Base) (image.Base, error) {
 	ami, err := account.AMIs.AMI(ctx, id)
 	if err == nil {
@@ -93,7 +94,7 @@ func (m Maker) pullAMI(ctx context.Context, account Account, ami image.AMI, earl
 	return made, disk.Check(ctx, made.Disk)
 }
 
-// ownSnapshot returns the account's own snapshot of an AMI's root device, and copies the snapshot if it is another's.
+// ownSnapshot returns this account's snapshot of an AMI's root device; it copies another account's snapshot.
 func (m Maker) ownSnapshot(ctx context.Context, account Account, ami image.AMI) (string, error) {
 	own, err := account.Copies.OwnSnapshot(ctx, ami.Snapshot)
 	if err != nil || own {
@@ -138,7 +139,7 @@ func (m Maker) copied(ctx context.Context, account Account, id string) error {
 	})
 }
 
-// amisOf returns the bases that AMIs were pulled into.
+// amisOf returns the bases that were pulled from AMIs.
 func amisOf(bases []image.Base) []image.Base {
 	return slices.DeleteFunc(slices.Clone(bases), func(b image.Base) bool { return b.AMI == nil || !strings.HasPrefix(b.Snapshot, "snap-") })
 }

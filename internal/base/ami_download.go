@@ -72,11 +72,12 @@ func (m Maker) downloadAMI(ctx context.Context, account Account, own, work strin
 	return errors.Join(file.Sync(), digests.Sync())
 }
 
-// clonedFrom is a file that names the snapshot whose disk a download began as; empty if it began with an empty disk.
+// clonedFrom is a file that names the snapshot whose disk the download started with; empty if it started with an
+// empty disk.
 const clonedFrom = "cloned-from"
 
-// begin makes the directory that a download works in, as a whole or not at all: with a clone of the base that resembles
-// the snapshot most, or with an empty disk of so many bytes. A download that has begun stays as it is.
+// begin makes the directory of a download, atomically: with a clone of the most similar base, or with an empty disk
+// of this many bytes. It leaves a started download as it is.
 func begin(ctx context.Context, dir, work, own string, size int64, earlier []image.Base) error {
 	if _, err := os.Stat(work); err == nil {
 		return nil
@@ -119,7 +120,7 @@ func cloneBase(ctx context.Context, dir string, base image.Base) error {
 	return err
 }
 
-// newest returns the base that was pulled last of those with a disk of this size.
+// newest returns the most recently pulled base with a disk of this size.
 func newest(bases []image.Base, own string, size int64) *image.Base {
 	var found *image.Base
 	for i, candidate := range bases {

@@ -19,13 +19,13 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// The variables that make this program pull an AMI into a data directory, instead of testing.
+// The variables that make this program pull an AMI into a data directory instead of running tests.
 const (
 	pullVariable = "BASE_TEST_PULL"
 	dataVariable = "BASE_TEST_DATA"
 )
 
-// TestPullForAnother is not a test: it pulls for TestKilledPullContinues.
+// TestPullForAnother is not a test: it is the process that TestKilledPullContinues kills.
 func TestPullForAnother(t *testing.T) {
 	id := os.Getenv(pullVariable)
 	if id == "" {
@@ -43,7 +43,7 @@ func TestPullForAnother(t *testing.T) {
 	fmt.Println("pulled", made.Disk)
 }
 
-// Killed at any call of a pull and run again, it ends with the same disk; the snapshot is copied once.
+// A pull that is killed at any call and run again ends with the same disk; the snapshot is copied once.
 func TestKilledPullContinues(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
@@ -73,8 +73,8 @@ func TestKilledPullContinues(t *testing.T) {
 	}
 }
 
-// pullIn pulls in a process of its own, which the call with a number kills. It returns the path of the disk; "" if the
-// process was killed.
+// pullIn pulls in a process of its own, which the call with this number kills. It returns the path of the disk; "" if
+// the process was killed.
 func (c *cloud) pullIn(t *testing.T, id, data string, at int) string {
 	t.Helper()
 	command := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPullForAnother$", "-test.v")
@@ -106,7 +106,7 @@ func (c *cloud) pullIn(t *testing.T, id, data string, at int) string {
 	return ""
 }
 
-// accountOf lets a resolver pull AMIs of the account of a session.
+// accountOf lets a resolver pull AMIs of a session's account.
 func accountOf(r Resolver, store *local.Store, session *aws.Session) Resolver {
 	machines := &aws.EC2{Session: session}
 	bounds := snapshot.DefaultBounds

@@ -21,7 +21,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// cloud is an account with a resolver whose AMIs are there.
+// cloud is an account with a resolver for its AMIs.
 type cloud struct {
 	*testbed.Cloud
 	Resolver
@@ -38,7 +38,7 @@ func newCloud(tb testing.TB) *cloud {
 	return &cloud{account, accountOf(r, store, session)}
 }
 
-// addAMI makes a public AMI of Buildkite's of a disk.
+// addAMI makes a public AMI, owned by Buildkite, of a disk.
 func (c *cloud) addAMI(tb testing.TB, path string, ami ec2.AMI) string {
 	tb.Helper()
 	file, err := os.Open(path)
@@ -148,7 +148,7 @@ func TestAMIsOfEveryLayoutBecomeBases(t *testing.T) {
 	}
 }
 
-// A parameter of the account that names a newer AMI is noticed, and of the newer one only what differs is transferred.
+// A parameter that names a newer AMI is noticed, and only what differs is transferred.
 func TestNewerAMIOfAParameterBringsWhatDiffers(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
@@ -182,7 +182,7 @@ func TestAMIsThatAreNotPulled(t *testing.T) {
 	}
 }
 
-// same compares two disks, where either holds data; one may be longer.
+// same compares two disks wherever either holds data; one may be longer.
 func same(tb testing.TB, want, got string) {
 	tb.Helper()
 	a, err := os.Open(want)

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// aptArguments returns the end of mmdebstrap's command line: the suite, the tree, and where packages come from. If
-// this machine gets the suite from somewhere itself, the build gets it from there too, by the same proxy.
+// aptArguments returns the end of mmdebstrap's command line: the suite, the tree, and the sources. If this machine
+// has sources for the suite, the build uses the same ones, with the same proxy.
 func (m Maker) aptArguments(ctx context.Context, d Distribution, v vendor) ([]string, error) {
 	args := []string{d.Suite, m.path("tree")}
 	keyringErr := v.checkKeyring()
@@ -47,7 +47,7 @@ func (m Maker) aptArguments(ctx context.Context, d Distribution, v vendor) ([]st
 	return append([]string{"--aptopt=" + config, `--customize-hook=rm -f "$1/etc/apt/apt.conf.d/99mmdebstrap"`}, args...), nil
 }
 
-// hostSources returns the lines of this machine's apt sources that belong to a suite; none if it has none.
+// hostSources returns the lines of this machine's apt sources for a suite; none if it has none.
 func hostSources(ctx context.Context, suite string) []string {
 	out, err := exec.CommandContext(ctx, "apt-get", "indextargets", "--no-release-info",
 		"--format", "$(CREATED_BY)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)|$(SIGNED_BY)").Output()
@@ -76,7 +76,7 @@ func hostSources(ctx context.Context, suite string) []string {
 	return lines
 }
 
-// explainArchive puts before the error of a failed mmdebstrap what is wrong with the archive, and what to do.
+// explainArchive adds to the error of a failed mmdebstrap what is wrong with the archive, and what to do.
 func explainArchive(err error, v vendor) error {
 	text := err.Error()
 	has := func(signs ...string) bool {
@@ -94,8 +94,8 @@ func explainArchive(err error, v vendor) error {
 	return err
 }
 
-// hasUser reports whether an address holds a user name, and so perhaps a password, which must get neither into a command
-// line nor into a base.
+// hasUser reports whether an address contains a user name, and so perhaps a password, which must not reach a command
+// line or a base.
 func hasUser(address string) bool {
 	parsed, err := url.Parse(address)
 	return err != nil || parsed.User != nil
@@ -106,8 +106,8 @@ func belongs(release, suite string) bool {
 	return slices.Contains([]string{suite, suite + "-updates", suite + "-security", suite + "/updates"}, release)
 }
 
-// hostOptions returns those of this machine's apt options that say how to reach an archive: proxies, certificates,
-// and whether its dates are to be believed.
+// hostOptions returns this machine's apt options about reaching an archive: proxies, certificates, and whether to
+// trust its dates.
 func hostOptions(ctx context.Context) string {
 	out, err := exec.CommandContext(ctx, "apt-config", "dump", "Acquire").Output()
 	if err != nil {

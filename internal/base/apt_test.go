@@ -60,7 +60,7 @@ func TestBuildRefusesWhatItCannotBuild(t *testing.T) {
 	}
 }
 
-// Real mmdebstrap and apt meet archives that cannot serve a build.
+// Real mmdebstrap and apt try archives that cannot serve a build.
 func TestArchivesThatCannotServe(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -1,10 +1,10 @@
 // Package base gets the disks that bakes start from: a Debian built here, a raw or qcow2 file, an https download, an
 // AMI.
 //
-// Whatever it gets it lays down as one raw, sparse, read-only disk file in a directory that its caller owns, together
-// with an image.Base that says what the disk is: architecture, operating system, firmware, sizes, SHA-256. It never
-// changes a base that exists, never runs a program from a pulled disk, and keeps no record of its own: that is the
-// catalog's.
+// It writes each as one raw, sparse, read-only disk file into a directory that its caller owns, together with an
+// image.Base that describes the disk: architecture, operating system, firmware, sizes, SHA-256. It never changes an
+// existing base, never runs a program from a pulled disk, and keeps no records of its own: that is the catalog's
+// task.
 package base
 
 import (
@@ -28,19 +28,19 @@ const diskFile = "disk.raw"
 
 // Maker makes bases in a directory.
 type Maker struct {
-	// Dir is a private directory that its owner removes, also after this process was killed. On success it holds the
-	// base's disk.raw and nothing else, except that of an AMI's disk it holds the digests too.
+	// Dir is a private directory that its owner removes, even after this process was killed. On success it holds only
+	// the base's disk.raw, and for an AMI's disk its digests.
 	Dir      string
 	Progress progress.Func
 	Now      func() time.Time
 
-	// transport lends its trust to downloads; nil: the system's.
+	// transport lets downloads trust a certificate; nil: the system's certificates.
 	transport *http.Transport
 }
 
 func (m Maker) path(name string) string { return filepath.Join(m.Dir, name) }
 
-// finish describes the disk that was made, and makes it read-only.
+// finish describes the finished disk, and makes it read-only.
 func (m Maker) finish(ctx context.Context, name, origin string) (image.Base, error) {
 	path := m.path(diskFile)
 	base, err := describe(ctx, path)
@@ -61,8 +61,8 @@ func (m Maker) finish(ctx context.Context, name, origin string) (image.Base, err
 	return base, nil
 }
 
-// digest hashes the whole file, holes included, and reports how far it is. Holes are not read: their zeroes would only
-// push what is useful out of memory.
+// digest hashes the whole file, including holes, and reports its progress. It does not read holes: their zeroes would
+// only evict useful pages from memory.
 func (m Maker) digest(ctx context.Context, path string) (string, error) {
 	defer m.Progress.Stage("checksum")()
 	f, err := os.Open(path)
@@ -103,7 +103,7 @@ func (m Maker) digest(ctx context.Context, path string) (string, error) {
 	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// zeroes reads as a hole does.
+// zeroes reads like a hole.
 type zeroes struct{}
 
 func (zeroes) Read(p []byte) (int, error) {
@@ -111,7 +111,7 @@ func (zeroes) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// bytes returns a function that reports how many of total bytes a stage has done, at most ten times a second.
+// bytes returns a function that reports a stage's progress in bytes, at most ten times a second.
 func (m Maker) bytes(stage string, total int64) func(done int64) {
 	last := time.Time{}
 	return func(done int64) {
@@ -122,7 +122,7 @@ func (m Maker) bytes(stage string, total int64) func(done int64) {
 	}
 }
 
-// reader counts what is read, and stops when its context does.
+// reader counts the bytes read, and stops when its context ends.
 type reader struct {
 	ctx   context.Context
 	r     io.Reader
@@ -140,7 +140,7 @@ func (r *reader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// describe says what the disk at path is: everything but where it came from.
+// describe describes the disk at path, except where it came from.
 func describe(ctx context.Context, path string) (image.Base, error) {
 	root, err := disk.Root(path)
 	if err != nil {

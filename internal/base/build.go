@@ -17,21 +17,21 @@ import (
 	"image-builder/internal/image"
 )
 
-// DefaultSize is the size of a disk built here, in bytes. It is sparse: what is free takes no room.
+// DefaultSize is the size of a built disk, in bytes. The disk is sparse: free space takes no room.
 const DefaultSize = 3 << 30
 
-// minSize is what the partitions before the root, and an ext4 that holds a system, need.
+// minSize is enough for the partitions before the root, and for an ext4 that holds a system.
 const minSize = 1 << 30
 
 //go:embed customize.sh
 var customize string
 
-// contents are the packages of a base besides the kernel and the boot loader.
+// contents are a base's packages besides the kernel and the boot loader.
 const contents = "systemd-sysv,systemd-resolved,libpam-systemd,dbus,udev,kmod,iproute2,iputils-ping,netbase," +
 	"openssh-client,openssh-server,git,git-lfs,ca-certificates,curl,wget,jq,sudo,unzip,zip,xz-utils,pigz,gnupg,less," +
 	"procps,lsof,python3,cloud-init,cloud-guest-utils,e2fsprogs,fdisk,nvme-cli,tzdata,rsync"
 
-// ext4Config fixes what mke2fs makes, whatever this machine's own configuration says: only what the GRUB and the
+// ext4Config fixes mke2fs's features, whatever this machine's own configuration says, to those that GRUB and the
 // kernel of every supported release can read.
 const ext4Config = `[defaults]
 base_features = sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr
@@ -44,11 +44,11 @@ ext4 = {
 }
 `
 
-// Distribution says what to build.
+// Distribution is a distribution to build.
 type Distribution struct {
 	image.Distribution
 
-	Mirror string // URL of an archive; "": this machine's own for the suite, else mmdebstrap's default
+	Mirror string // URL of an archive; "": this machine's sources for the suite, else mmdebstrap's default
 	Size   int64  // bytes; 0: DefaultSize
 }
 
@@ -183,10 +183,10 @@ func (m Maker) makeDisk(ctx context.Context, d Distribution, id identity, p plat
 	return err
 }
 
-// BuildDigest names what a build yields: it changes when anything changes that Build puts into the disk, apart from
-// the packages that the archive has on the day. Hexadecimal.
+// BuildDigest identifies what a build yields. It changes with everything that Build puts into the disk, except the
+// archive's current packages. Hexadecimal.
 func BuildDigest(d Distribution) string {
-	v, _ := vendorOf(d.Vendor) // what cannot be built has a digest too
+	v, _ := vendorOf(d.Vendor) // an impossible build has a digest too
 	sum := sha256.New()
 	fmt.Fprintln(sum, customize, contents+v.packages+v.kernel+v.hook, ext4Config, d.Suite, d.Mirror, d.Size, biosStart, espStart, rootStart, rest)
 	return hex.EncodeToString(sum.Sum(nil)[:8])

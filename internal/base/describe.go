@@ -17,8 +17,8 @@ import (
 	"image-builder/internal/image"
 )
 
-// Architecture reads which machine the programs of a tree are for. The tree may be hostile: paths and links cannot
-// leave it, and only an ELF header is parsed.
+// Architecture returns the architecture of a tree's programs. The tree may be hostile: paths and links cannot leave
+// it, and only an ELF header is parsed.
 func Architecture(tree *os.Root) (image.Arch, error) {
 	for _, path := range []string{"usr/lib/systemd/systemd", "lib/systemd/systemd", "usr/bin/env", "bin/sh", "usr/bin/bash"} {
 		machine, err := machineOf(tree, path)
@@ -50,8 +50,8 @@ func machineOf(tree *os.Root, path string) (elf.Machine, error) {
 	return program.Machine, nil
 }
 
-// openRegular opens a regular file of the tree. Links are followed inside it; an absolute one is taken to start at
-// the tree's root.
+// openRegular opens a regular file of the tree. It follows links inside the tree; an absolute link starts at the
+// tree's root.
 func openRegular(tree *os.Root, path string) (*os.File, error) {
 	if target, err := tree.Readlink(path); err == nil && strings.HasPrefix(target, "/") {
 		path = strings.TrimLeft(target, "/")
@@ -97,7 +97,7 @@ func systemName(tree *os.Root) string {
 	return "unknown"
 }
 
-// printable drops what could play tricks on a terminal, and what is too long for a table.
+// printable drops characters that could act on a terminal, and cuts the text to fit into a table.
 func printable(text string) string {
 	kept := strings.Map(func(r rune) rune {
 		if r < ' ' || r > '~' {
@@ -108,8 +108,8 @@ func printable(text string) string {
 	return kept[:min(len(kept), 80)]
 }
 
-// firmware says what can start the disk at path: an ESP with the removable-media loader means UEFI, boot code in the
-// first sector of a disk with a place for its second stage means BIOS.
+// firmware says what can start the disk at path: an ESP with the removable-media loader means UEFI; boot code in the
+// first sector, on a disk with a place for its second stage, means BIOS.
 func firmware(path string) ([]image.Firmware, error) {
 	list, err := disk.Partitions(path)
 	if err != nil {
@@ -141,7 +141,7 @@ func firmware(path string) ([]image.Firmware, error) {
 
 // hasLoader looks for /EFI/BOOT in a FAT partition.
 func hasLoader(f *os.File, p disk.Partition) (found bool) {
-	// the FAT library was not written for hostile disks: a panic of its means that there is no loader
+	// the FAT library was not written for hostile disks: if it panics, there is no loader
 	defer func() {
 		if recover() != nil {
 			found = false
@@ -171,8 +171,8 @@ func hasLoader(f *os.File, p disk.Partition) (found bool) {
 	return false
 }
 
-// hasBootCode reports whether the first sector begins with x86 code: a short or near jump, as every loader's does, or
-// anything but zeroes.
+// hasBootCode reports whether the first sector starts with x86 code: a short or near jump, as in every loader, or
+// anything except zeroes.
 func hasBootCode(f *os.File) bool {
 	sector := make([]byte, 440)
 	if _, err := f.ReadAt(sector, 0); err != nil {

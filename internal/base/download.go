@@ -16,9 +16,9 @@ import (
 )
 
 const (
-	// maxDownload bounds what is fetched, in bytes.
+	// maxDownload bounds a download, in bytes.
 	maxDownload = 256 << 30
-	// downloadTimeout bounds a download: 256 GiB at 10 MB/s, and a server that trickles for ever.
+	// downloadTimeout bounds a download: enough for 256 GiB at 10 MB/s, and an end for a server that trickles.
 	downloadTimeout = 8 * time.Hour
 	// answerTimeout bounds the wait for the first byte of an answer.
 	answerTimeout = time.Minute
@@ -42,8 +42,8 @@ func parseURL(location string) (*url.URL, string, error) {
 	return parsed, sum, nil
 }
 
-// download fetches a URL into the file at path and checks its SHA-256 before anybody reads it. It returns the URL
-// without what may be secret in it.
+// download fetches a URL into the file at path and checks its SHA-256 before anything reads it. It returns the URL
+// without its secret parts.
 func (m Maker) download(ctx context.Context, location, path string) (string, error) {
 	defer m.Progress.Stage("download")()
 	from, sum, err := parseURL(location)
@@ -71,7 +71,7 @@ func (m Maker) download(ctx context.Context, location, path string) (string, err
 	return origin, nil
 }
 
-// get starts the download. Redirects lead to https only.
+// get starts the download. It follows redirects to https only.
 func (m Maker) get(ctx context.Context, from *url.URL) (*http.Response, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.ResponseHeaderTimeout = answerTimeout
@@ -93,7 +93,7 @@ func (m Maker) get(ctx context.Context, from *url.URL) (*http.Response, error) {
 	response, err := client.Do(request)
 	if err != nil {
 		if wrapped := (*url.Error)(nil); errors.As(err, &wrapped) {
-			err = wrapped.Err // the wrapper shows the URL with its query
+			err = wrapped.Err // the wrapping error would show the URL with its query
 		}
 		return nil, fmt.Errorf("download %s: %w", publicURL(from), err)
 	}

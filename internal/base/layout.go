@@ -13,17 +13,17 @@ import (
 	"github.com/google/uuid"
 )
 
-// How a disk built here is divided, in bytes. The root is the last partition, so that it can grow.
+// The division of a built disk, in bytes. The root is the last partition, so that it can grow.
 const (
 	mib       = 1 << 20
 	biosStart = 1 * mib
 	espStart  = 2 * mib
 	rootStart = 36 * mib
-	// rest is what the backup GPT needs at the end, rounded up to the alignment of the root's end.
+	// rest is the backup GPT's space at the end, rounded up to the alignment of the root's end.
 	rest = 1 * mib
 )
 
-// identity names a built disk's parts. It follows from the suite, so that building twice gives the same names.
+// identity names the parts of a built disk. It follows from the suite, so that building twice gives the same names.
 type identity struct {
 	disk, bios, esp, root, filesystem uuid.UUID
 }
@@ -126,7 +126,7 @@ func installUEFI(path, boot string, p platform) (err error) {
 	return errors.Join(out.Close(), esp.Close())
 }
 
-// Where GRUB's first two stages keep the addresses of what they load.
+// Where GRUB's first two stages keep the addresses that they load from.
 // https://www.gnu.org/software/grub/manual/grub/html_node/Images.html
 const (
 	bootKernelSector = 0x5c  // boot.img: 8 bytes, the sector of core.img

@@ -7,7 +7,7 @@ import (
 	"image-builder/internal/snapshot"
 )
 
-// Catalog knows the bases and images that are there. Satisfied by local.Store.
+// Catalog lists the existing bases and images. Satisfied by local.Store.
 type Catalog interface {
 	Bases(ctx context.Context) ([]image.Base, error)
 	Images(ctx context.Context) ([]image.Image, error)
@@ -15,7 +15,7 @@ type Catalog interface {
 
 // Parameters reads parameters of this machine. Satisfied by local.Store.
 type Parameters interface {
-	// Parameter returns the value of the parameter called name.
+	// Parameter returns the value of a parameter by name.
 	Parameter(ctx context.Context, name string) (string, error)
 }
 
@@ -23,7 +23,7 @@ type Parameters interface {
 type Run interface {
 	// CommitBase keeps the directory's disk.raw as a base and returns it with its new path.
 	CommitBase(ctx context.Context, made image.Base) (image.Base, error)
-	// Close removes what was not published.
+	// Close removes what was not committed.
 	Close() error
 }
 
@@ -35,14 +35,14 @@ type AMIs interface {
 	Region(ctx context.Context) (string, error)
 }
 
-// Copies brings snapshots of others into the account. Satisfied by aws.EC2.
+// Copies copies snapshots into the account. Satisfied by aws.EC2.
 type Copies interface {
-	// OwnSnapshot reports whether a snapshot is the account's own.
+	// OwnSnapshot reports whether a snapshot belongs to the account.
 	OwnSnapshot(ctx context.Context, id string) (bool, error)
 	// OwnSnapshots returns the account's snapshots that have a tag with this value, pending or completed.
 	OwnSnapshots(ctx context.Context, tag, value string) ([]snapshot.Snapshot, error)
-	// CopySnapshot begins a copy, and returns its ID. The region is the source's; "" is the region where one is.
+	// CopySnapshot starts a copy, and returns its ID. The region is the source's; "" is the session's region.
 	CopySnapshot(ctx context.Context, id, region, description string, tags map[string]string) (string, error)
-	// Snapshot returns a snapshot; snapshot.ErrNotFound if it is not there, or not visible yet.
+	// Snapshot returns a snapshot; snapshot.ErrNotFound if it does not exist, or is not visible yet.
 	Snapshot(ctx context.Context, id string) (snapshot.Snapshot, error)
 }

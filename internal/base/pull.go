@@ -18,13 +18,12 @@ import (
 type Source struct {
 	// Location is a path, or an https URL that ends in #sha256= and the file's SHA-256.
 	Location string
-	// Name is what recipes call the base.
+	// Name is the base's name in recipes.
 	Name string
 }
 
-// Pull lays down a disk that exists elsewhere: a raw or qcow2 file, here or behind an https URL, with a GPT, an MBR or
-// one filesystem over the whole disk. Blocks of zeroes become holes. The disk must hold an ext4 or xfs root that is
-// consistent.
+// Pull lays down an existing disk: a raw or qcow2 file, local or behind an https URL, with a GPT, an MBR or one
+// filesystem over the whole disk. Blocks of zeroes become holes. The disk must hold a consistent ext4 or xfs root.
 func (m Maker) Pull(ctx context.Context, s Source) (image.Base, error) {
 	origin, err := m.fetch(ctx, s.Location)
 	var made image.Base
@@ -43,7 +42,7 @@ func (m Maker) Pull(ctx context.Context, s Source) (image.Base, error) {
 	return made, nil
 }
 
-// named puts the name that the user gave a disk in the place of the path of our copy.
+// named replaces the path of our copy by the name that the user gave the disk.
 func named(err error, path, location string) error {
 	if unusable := (*disk.Unusable)(nil); errors.As(err, &unusable) && unusable.Path == path {
 		unusable.Path, _, _ = strings.Cut(location, "?")
@@ -51,7 +50,7 @@ func named(err error, path, location string) error {
 	return err
 }
 
-// fetch lays the raw disk at disk.raw and says where it came from.
+// fetch writes the raw disk to disk.raw and says where it came from.
 func (m Maker) fetch(ctx context.Context, location string) (string, error) {
 	if isURL(location) {
 		part := m.path("download")
@@ -70,8 +69,8 @@ func (m Maker) fetch(ctx context.Context, location string) (string, error) {
 	return origin, m.convert(ctx, location)
 }
 
-// originOf names a file and the state it is in: its absolute path, size and time of change. A file whose origin is
-// the same is not read again.
+// originOf identifies a file and its state: its absolute path, size and modification time. A file of the same origin
+// is not read again.
 func originOf(path string) (string, error) {
 	absolute, err := filepath.Abs(path)
 	if err != nil {
@@ -88,7 +87,7 @@ func originOf(path string) (string, error) {
 	return fmt.Sprintf("%s (%d bytes, changed %s)", absolute, info.Size(), info.ModTime().UTC().Format("2006-01-02T15:04:05.000000000Z")), nil
 }
 
-// convert makes disk.raw of a file of any format that is known.
+// convert makes disk.raw of a file in any known format.
 func (m Maker) convert(ctx context.Context, path string) error {
 	format, err := formatOf(path)
 	if err != nil {
@@ -105,8 +104,9 @@ func (m Maker) convert(ctx context.Context, path string) error {
 	return &disk.Unusable{Path: path, Reason: fmt.Sprintf("it is a %s file, not a disk: decompress or convert it first, to raw or qcow2", format)}
 }
 
-// formatOf tells a file's format by its first bytes, never by its name: what a raw disk's owner can write into its
-// first sector must not make it another format later on, so the answer is passed on wherever the file is read.
+// formatOf detects a file's format by its first bytes, never by its name. A raw disk's owner could later write
+// another format's signature into its first sector, so every reader gets the format passed on instead of guessing
+// again.
 func formatOf(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -131,7 +131,7 @@ func formatOf(path string) (string, error) {
 	return "raw", nil
 }
 
-// copyRaw copies a raw disk, its blocks of zeroes left out.
+// copyRaw copies a raw disk, without its blocks of zeroes.
 func (m Maker) copyRaw(ctx context.Context, path string) (err error) {
 	defer m.Progress.Stage("copy disk")()
 	in, err := os.Open(path)
@@ -172,7 +172,7 @@ type sparse struct {
 	at   int64
 }
 
-// zeroBlock is the size in which zeroes are looked for, and every common filesystem's block size.
+// zeroBlock is the granularity of the search for zeroes: the block size of every common filesystem.
 const zeroBlock = 4096
 
 func newSparse(path string) (*sparse, error) {
@@ -201,7 +201,7 @@ func (s *sparse) Write(p []byte) (int, error) {
 	return written, nil
 }
 
-// Close gives the file its length, holes at the end included.
+// Close sets the file's length, including holes at the end.
 func (s *sparse) Close() error { return errors.Join(s.file.Truncate(s.at), s.file.Close()) }
 
 func removeIf(path string) error {

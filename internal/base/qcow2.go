@@ -17,10 +17,10 @@ import (
 // https://gitlab.com/qemu-project/qemu/-/blob/master/docs/interop/qcow2.rst
 const readableFeatures = 1<<0 | 1<<3 | 1<<4
 
-// maxVirtual bounds the disk that a qcow2 file may claim to be, in bytes: 16 TiB, the largest EBS volume of its kind.
+// maxVirtual bounds the size that a qcow2 file may claim for its disk, in bytes: 16 TiB, the largest gp3 volume.
 const maxVirtual = 16 << 40
 
-// convertQcow2 turns a qcow2 file that stands alone into disk.raw.
+// convertQcow2 turns a self-contained qcow2 file into disk.raw.
 func (m Maker) convertQcow2(ctx context.Context, path string) error {
 	defer m.Progress.Stage("convert qcow2")()
 	if err := standsAlone(path); err != nil {
@@ -43,8 +43,8 @@ func (m Maker) convertQcow2(ctx context.Context, path string) error {
 	return nil
 }
 
-// standsAlone refuses a qcow2 file that makes its reader open other files, as one from a stranger could to have this
-// machine's own files copied into a disk, or that is encrypted or damaged.
+// standsAlone refuses a qcow2 file that refers to other files, because a stranger's file could copy this machine's
+// own files into a disk. It also refuses encrypted and damaged files.
 func standsAlone(path string) error {
 	f, err := os.Open(path)
 	if err != nil {

@@ -19,18 +19,19 @@ import (
 	"image-builder/internal/progress"
 )
 
-// Resolver turns what a recipe calls its base into a disk that can be cloned, making it if it is not there yet.
+// Resolver turns a recipe's base reference into a disk that can be cloned; it makes the disk if it does not exist
+// yet.
 type Resolver struct {
 	Catalog    Catalog
 	Parameters Parameters
-	// NewRun makes the private directory, whose path it returns too, in which a base is made.
+	// NewRun makes the private directory in which a base is made, and returns its path too.
 	NewRun func(ctx context.Context) (Run, string, error)
-	// Lock is a file that one process at a time holds while it makes a base, so that several bakes that need the same
-	// one make it once.
+	// Lock is a file that one process at a time holds while it makes a base, so that concurrent bakes make the same
+	// base once.
 	Lock     string
 	Progress progress.Func
 	Now      func() time.Time
-	// Account is where AMIs come from; nil: AMIs are not usable.
+	// Account provides AMIs; nil: AMIs cannot be used.
 	Account *Account
 }
 
@@ -98,7 +99,7 @@ func (u *Unresolved) Hint() string { return fault.HintOf(u.Err) }
 // Unwrap returns the reason.
 func (u *Unresolved) Unwrap() error { return u.Err }
 
-// errAbsent is why a name cannot be made into a base.
+// errAbsent says why a name cannot be made into a base.
 var errAbsent = errors.New("there is no base or image of this name: image-builder base list shows what there is; " +
 	"write debian:bookworm, a path to a .raw or .qcow2 file, or https://…#sha256=…")
 
@@ -126,8 +127,7 @@ func (r Resolver) resolve(ctx context.Context, reference string) (image.Base, er
 	return r.Make(ctx, wanted.make)
 }
 
-// wanted is what a reference means: a name, the origin that a stored base of the name must have to be up to date, and
-// how to make it.
+// wanted is what a reference asks for: a name, the origin of an up-to-date base of that name, and how to make it.
 type wanted struct {
 	name, origin string
 	make         func(context.Context, Maker) (image.Base, error)
@@ -175,8 +175,8 @@ func (r Resolver) pullAMI(id string) func(context.Context, Maker) (image.Base, e
 	}
 }
 
-// PulledName is what a base pulled from a location is called if nobody gives it another name: the absolute path, or
-// the URL without what may be secret in it.
+// PulledName is the default name of a base pulled from a location: the absolute path, or the URL without its secret
+// parts.
 func PulledName(location string) (string, error) {
 	if !isURL(location) {
 		path, err := filepath.Abs(location)
@@ -194,7 +194,7 @@ func PulledName(location string) (string, error) {
 	return publicURL(from) + "#sha256=" + sum, nil
 }
 
-// find looks for what is wanted among bases and images.
+// find looks for a wanted base among bases and images.
 func (r Resolver) find(ctx context.Context, w wanted) (image.Base, bool, error) {
 	bases, err := r.Catalog.Bases(ctx)
 	if err != nil {
@@ -226,7 +226,7 @@ func (r Resolver) find(ctx context.Context, w wanted) (image.Base, bool, error) 
 	return base, err == nil, err
 }
 
-// fromImage makes an image the base of another. Its SHA256 is empty: an image is known by its ID.
+// fromImage makes an image the base of another. Its SHA256 is empty: an image is identified by its ID.
 func fromImage(img image.Image) (image.Base, error) {
 	root, err := disk.Root(img.Disk)
 	return image.Base{
@@ -235,7 +235,7 @@ func fromImage(img image.Image) (image.Base, error) {
 	}, err
 }
 
-// Make has a base made in a run of its own and publishes it.
+// Make makes a base in a run of its own and commits it.
 func (r Resolver) Make(ctx context.Context, create func(context.Context, Maker) (image.Base, error)) (made image.Base, err error) {
 	run, dir, err := r.NewRun(ctx)
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"image-builder/internal/progress"
 )
 
-// run runs a program to its end, as a step; it and its children are killed when ctx ends or this process dies. Its
-// output is reported line by line, and its last lines are part of the error.
+// run runs a program to its end, as a step. The program and its children are killed when ctx ends or this process
+// dies. Its output is reported line by line, and its last lines are part of the error.
 func (m Maker) run(ctx context.Context, env []string, program string, args ...string) error {
 	step := progress.Step{Document: "base", Phase: "build", Name: program, Iteration: -1}
 	if program == "unshare" {
@@ -50,7 +50,7 @@ func (m Maker) start(ctx context.Context, step *progress.Step, env []string, pro
 
 	go func() { tail <- m.relay(in, step) }()
 	err := cmd.Run()
-	_ = out.Close() // of a pipe in memory: always nil
+	_ = out.Close() // of an in-memory pipe: always nil
 	lines := <-tail
 
 	if ctx.Err() != nil {
@@ -85,8 +85,8 @@ func (m Maker) relay(in io.Reader, step *progress.Step) []string {
 	return last
 }
 
-// withoutNoise returns a line of a program as people should see it; "" if they need not. mmdebstrap marks what it
-// is doing as I:, and warns that apt does not change to its own user _apt: Maker's directory is private, so it cannot.
+// withoutNoise returns a program's line as people should see it; "" to hide it. mmdebstrap marks progress as I:, and
+// warns that apt does not change to its own user _apt: it cannot, because Maker's directory is private.
 func withoutNoise(line string) string {
 	if strings.HasPrefix(line, "W:") && strings.Contains(line, "user _apt") {
 		return ""

@@ -7,7 +7,7 @@ import (
 	"image-builder/internal/disk"
 )
 
-// vendor is what differs between the distributions that are built.
+// vendor holds the differences between the distributions that can be built.
 type vendor struct {
 	components string // of the archive, separated by blanks
 	packages   string // besides contents, each followed by a comma

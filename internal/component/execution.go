@@ -31,7 +31,7 @@ type execution struct {
 // errReboot ends the walk through the documents when the machine has to be rebooted first.
 var errReboot = errors.New("reboot")
 
-// documents runs everything from where the state says. It returns errReboot's state in the result, not as an error.
+// documents runs everything from the saved state on. A wanted reboot is in the result, not an error.
 func (e *execution) documents(ctx context.Context) error {
 	for d := range e.jobs {
 		if d < e.saved.Next.Document || e.stop {
@@ -77,7 +77,7 @@ func (e *execution) document(ctx context.Context, d int) error {
 	return nil
 }
 
-// halted is the status of what the end of the walk leaves unfinished.
+// halted is the status of everything unfinished at the end of the walk.
 func halted(err error) Status {
 	if errors.Is(err, errReboot) {
 		return Rebooting
@@ -152,7 +152,7 @@ func (e *execution) finish() {
 	e.sink.console("TOE has completed execution with failure - Execution failed!")
 }
 
-// failureContext writes what failed first, as the service quotes it.
+// failureContext writes the first failure as the service quotes it.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/image-failure-context.html
 func (e *execution) failureContext() {
 	f := e.result.FirstFailure
@@ -174,7 +174,7 @@ func (e *execution) failureContext() {
 	}
 }
 
-// path is how a document is told apart in the chain of nested ones.
+// path identifies a document in a chain of nested ones.
 func (e *execution) path(location string) string {
 	if filepath.IsAbs(location) || s3uri.Is(location) || e.run.Dir == "" {
 		return location

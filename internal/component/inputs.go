@@ -14,14 +14,14 @@ import (
 // decoder reads a step's inputs by the schema of its module.
 type decoder struct {
 	report
-	// final says that references were resolved: braces are text like any other.
+	// final says that references are resolved: remaining braces are plain text.
 	final bool
 }
 
-// Fault is an error of Schema.Check or Field.Check that says where it belongs and how bad it is. Any other error stands
-// at the whole element or value, and is an error.
+// Fault is an error of Schema.Check or Field.Check with a place and a severity. Any other error concerns the whole
+// element or value, and is an error.
 type Fault struct {
-	// Field is the input that is wrong; empty: all of them together.
+	// Field is the wrong input; empty: all of them together.
 	Field   string
 	Warning bool
 	Message string
@@ -31,7 +31,7 @@ type Fault struct {
 
 func (f Fault) Error() string { return f.Message }
 
-// inputs reads every element of a step's inputs. Elements that have faults are left out.
+// inputs reads every element of a step's inputs. It leaves out elements with faults.
 func (d *decoder) inputs(schema Schema, step *Step) []Inputs {
 	var decoded []Inputs
 	for _, element := range d.elements(schema, step) {
@@ -49,7 +49,7 @@ func (d *decoder) inputs(schema Schema, step *Step) []Inputs {
 	return decoded
 }
 
-// elements returns the maps that inputs consists of, whichever way it is written.
+// elements returns the maps that inputs consists of, in either notation.
 func (d *decoder) elements(schema Schema, step *Step) []*Value {
 	v := step.Inputs
 	switch {
@@ -128,7 +128,7 @@ func (d *decoder) element(schema Schema, v *Value) Inputs {
 
 	before := len(d.findings)
 	keys := d.keys(v, schema.Action, finding.UnknownInput, names)
-	// An unknown input is most likely the missing one by a wrong name: one fault, not two.
+	// An unknown input is most likely the missing one under a wrong name: one fault, not two.
 	excused := len(d.findings) - before
 
 	in := make(Inputs, len(schema.Fields))
@@ -228,7 +228,7 @@ func (d *decoder) scalar(field Field, v *Value) (any, bool) {
 	return v.Text, true
 }
 
-// literal applies the field's own rules to a text that is known.
+// literal applies the field's own rules to a known text.
 func (d *decoder) literal(field Field, v *Value) {
 	if len(field.OneOf) > 0 && !slices.ContainsFunc(field.OneOf, func(one string) bool { return strings.EqualFold(one, v.Text) }) {
 		d.fault(finding.InputValue, v, fmt.Sprintf("%s is %q", field.Name, v.Text), didYouMean(v.Text, field.OneOf))
@@ -246,13 +246,13 @@ func (d *decoder) literal(field Field, v *Value) {
 	d.rule(err, v, v)
 }
 
-// excused reports whether a text is wrong only because of its placeholders.
+// excused reports whether only placeholders make a text wrong.
 func excused(field Field, text string) bool {
 	at := placeholder.FindStringIndex(text)
 	return at[0] == 0 || field.Check(placeholder.ReplaceAllString(text, "0")) == nil || field.Check(placeholder.ReplaceAllString(text, "0/0")) == nil
 }
 
-// placeholder is what samples and templates leave to fill in: <BUCKET>, ${bucket}.
+// placeholder matches what samples and templates leave to fill in: <BUCKET>, ${bucket}.
 var placeholder = regexp.MustCompile(`<[^<>]+>|\$\{[^{}]*\}`)
 
 // rule reports an error of a module's own check, at the field it names.

@@ -7,8 +7,8 @@ import (
 	"image-builder/internal/finding"
 )
 
-// keys returns the entries of a map by key. An unknown key is a fault; if it is a known one misspelt, or the only one
-// beside the only required key that is missing, it stands for that one, so that nothing else is reported because of it.
+// keys returns the entries of a map by key. An unknown key is a fault. If it resembles a known key, or is the only
+// one besides the only missing required key, it counts as that key, so that one mistake has one finding.
 func (p *report) keys(v *Value, where string, code finding.Code, known []string, required ...string) map[string]Entry {
 	entries := make(map[string]Entry, len(v.Entries))
 	var unknown []Entry

@@ -13,7 +13,7 @@ import (
 	"image-builder/internal/progress"
 )
 
-// shell wraps text into the one command of a document.
+// shell makes a document whose only command is text.
 func shell(command string) string {
 	return "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: a\n        action: ExecuteBash\n        inputs:\n          commands:\n            - |\n" +
 		"              " + strings.ReplaceAll(command, "\n", "\n              ") + "\n"
@@ -64,7 +64,7 @@ func TestSizes(t *testing.T) {
 	}
 }
 
-// TestHostileTexts keeps time and findings bounded for a document that is nothing but references, names or keys.
+// TestHostileTexts checks that time and findings stay bounded for a document full of references, names or keys.
 func TestHostileTexts(t *testing.T) {
 	t.Parallel()
 	many := func(format string) string {
@@ -98,7 +98,7 @@ func TestHostileTexts(t *testing.T) {
 	}
 }
 
-// TestFlood lets a step write 64 MiB in one line: events and log lines stay short, and nothing is lost.
+// TestFlood lets a step write 64 MiB on one line: events and log lines stay short, and nothing is lost.
 func TestFlood(t *testing.T) {
 	t.Parallel()
 	const size = 64 << 20
@@ -150,7 +150,8 @@ func (c *counter) Console(line string) {
 	c.longest = max(c.longest, len(line))
 }
 
-// TestEndlessLoop stops loops of two billion iterations and of all there can be at their timeout, outputs bounded.
+// TestEndlessLoop stops loops of two billion iterations, and of the largest number of iterations, at their timeout,
+// with bounded outputs.
 func TestEndlessLoop(t *testing.T) {
 	t.Parallel()
 	for name, bounds := range map[string]string{

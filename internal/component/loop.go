@@ -139,7 +139,7 @@ func (p *parser) delimited(loop *Loop, entry Entry) {
 	}
 }
 
-// count is how many times a for loop runs its step; one less where the number of all would not fit.
+// count is how many times a for loop runs its step. If that number does not fit, it is one less.
 func (f For) count() uint64 {
 	if f.UpdateBy == 0 || (f.Start < f.End && f.UpdateBy < 0) || (f.Start > f.End && f.UpdateBy > 0) {
 		return 0

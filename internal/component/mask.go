@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// shortestSecret is how many bytes a looked-up value must have to be masked: shorter ones would garble every line.
+// shortestSecret is the fewest bytes of a looked-up value that is masked: shorter ones would garble every line.
 const shortestSecret = 4
 
 // masker replaces secrets in what people read. It is safe for use by several goroutines.
@@ -57,7 +57,8 @@ func (m *masker) mask(text string) string {
 	return text
 }
 
-// boundary returns a place in text, at or before end, at which it can be cut: no secret lies across it, and no character.
+// boundary returns a place in text, at or before end, where the text can be cut without splitting a secret or a
+// character.
 func (m *masker) boundary(text []byte, end int) int {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -82,7 +83,7 @@ func (m *masker) boundary(text []byte, end int) int {
 	return end
 }
 
-// inputs masks the texts of inputs for the log files. Texts that a document leaves out are empty there, as in awstoe's.
+// inputs masks the texts of inputs for the log files. As in awstoe's, inputs that the document leaves out are empty.
 func (m *masker) inputs(list []Inputs, schema Schema) []map[string]any {
 	masked := make([]map[string]any, len(list))
 	for i, in := range list {
@@ -167,8 +168,8 @@ func (m *masker) outputs(list []Outputs) []Outputs {
 	return masked
 }
 
-// maskEnd hides the beginning of a secret at the end of a masked text whose original has so many bytes that it was cut:
-// later steps need an output as it is, so it cannot be masked before.
+// maskEnd hides the beginning of a secret at the end of a masked text whose original was cut at that many bytes:
+// later steps need the output unchanged, so it cannot be masked earlier.
 func (m *masker) maskEnd(masked string, length int) string {
 	if length < maxText-utf8.UTFMax {
 		return masked

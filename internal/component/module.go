@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Module is one action module of the component language: what a step's `action` names. Package action holds them.
+// Module is an action module of the component language: what a step's `action` names. Package action holds them.
 type Module interface {
-	// Schema states what the module accepts, so that a document can be checked without running it.
+	// Schema describes the accepted inputs, so that a document can be checked without running it.
 	Schema() Schema
-	// Run performs the action. Inputs were checked against the schema, references resolved, defaults filled in.
-	// An action that wants the machine rebooted returns a Reboot.
+	// Run performs the action. Its inputs were checked against the schema, with references resolved and defaults
+	// filled in. An action that needs a reboot returns a Reboot.
 	Run(ctx context.Context, call *Call) (Outputs, error)
 }
 
-// Schema states what a module accepts and yields.
+// Schema describes a module's inputs and outputs.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-action-modules.html
 type Schema struct {
 	Action    string
@@ -27,8 +27,8 @@ type Schema struct {
 	// Bare says that inputs may be left out.
 	Bare   bool
 	Fields []Field
-	// Check holds the rules between the fields of one element ("exactly one of commands and file"); may be nil.
-	// A value that holds a reference reads as its text, braces included: see HasReference.
+	// Check holds the rules between the fields of one element ("exactly one of commands and file"); may be nil. A
+	// value with a reference reads as its text, including the braces: see HasReference.
 	Check   func(Inputs) error
 	Outputs []string
 }
@@ -65,10 +65,10 @@ type Field struct {
 	Required bool
 	Default  string
 	OneOf    []string // the only values allowed, compared without case
-	// Schemes are what a URL may begin with ("s3://"). They are checked as far as the text before the first reference
-	// goes, so that a value that holds references is checked too. Empty: this is not a URL.
+	// Schemes are the possible beginnings of a URL ("s3://"). They are checked up to the first reference, so that
+	// values with references are checked too. Empty: this is not a URL.
 	Schemes []string
-	// Check says what is wrong with a literal value; it is not called on a value that holds a reference. May be nil.
+	// Check says what is wrong with a literal value; it is not called for a value with a reference. May be nil.
 	Check func(text string) error
 }
 
@@ -122,9 +122,9 @@ type Call struct {
 	Inputs []Inputs
 	// Env is the environment of every process that the module starts.
 	Env []string
-	// Dir is the current directory of every process, and what relative paths are relative to.
+	// Dir is the current directory of every process; relative paths start there.
 	Dir string
-	// Stdout and Stderr receive the output of processes as it comes; it ends up in the logs.
+	// Stdout and Stderr receive the output of processes as it comes, for the logs.
 	Stdout, Stderr io.Writer
 	// Log writes one line to console.log.
 	Log func(format string, args ...any)
@@ -146,7 +146,7 @@ type Parameter struct {
 	Value string `json:"value"`
 }
 
-// Reboot is the error by which an action asks for the machine to be rebooted.
+// Reboot is the error of an action that asks for a reboot of the machine.
 type Reboot struct {
 	// Again says that the same step runs again afterwards; otherwise the next one does.
 	Again bool

@@ -12,7 +12,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// maxNesting is how many documents may be inside one another, the outermost included.
+// maxNesting is the deepest nesting of documents, including the outermost.
 const maxNesting = 4
 
 // runNested runs another document inside this step (ExecuteDocument). Its parameters are its own.
@@ -48,7 +48,7 @@ func (s *stepRun) runNested(ctx context.Context, nested Nested) (Outputs, error)
 	return child.result.outputs(), err
 }
 
-// child prepares the execution of a nested document, or takes it up after a reboot.
+// child prepares the execution of a nested document, or resumes it after a reboot.
 func (s *stepRun) child(ctx context.Context, nested Nested, location string, chain []string) (*execution, error) {
 	text, err := s.open(ctx, nested, location)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *stepRun) open(ctx context.Context, nested Nested, location string) ([]b
 	return io.ReadAll(io.LimitReader(file, maxSize+1))
 }
 
-// outputs are what ExecuteDocument yields.
+// outputs returns ExecuteDocument's outputs.
 func (r *Result) outputs() Outputs {
 	return Outputs{
 		"executedStepCount": strconv.Itoa(r.Executed), "failedStepCount": strconv.Itoa(r.Failed),

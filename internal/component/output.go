@@ -10,12 +10,12 @@ import (
 
 const (
 	longestPiece = 64 << 10 // bytes; a longer line is passed on in pieces
-	longestText  = 64 << 10 // bytes of a message in a progress event: the receiver masks it before it shows less
+	longestText  = 64 << 10 // bytes of a message in a progress event: the receiver masks it before it shows less of it
 	tailSize     = 4 << 10  // bytes of stderr that a failure quotes
 	tailKept     = tailSize + longestPiece
 )
 
-// sink takes the lines of a run to the reader, masked, one at a time.
+// sink passes the lines of a run to the reader, masked, one at a time.
 type sink struct {
 	mu       sync.Mutex
 	mask     *masker
@@ -54,14 +54,14 @@ func (s *sink) event(e progress.Event) {
 	s.report(e)
 }
 
-// stream passes the output of a process on line by line, a long line in pieces. It holds at most two pieces. It is safe
+// stream passes a process's output on line by line, a long line in pieces. It holds at most two pieces. It is safe
 // for several goroutines.
 type stream struct {
 	mu   sync.Mutex
 	mask *masker                      // says where a line may be cut
-	line func(text string, more bool) // more: the line goes on
+	line func(text string, more bool) // more: the line continues
 	held []byte
-	tail []byte // the end of everything written, if it is kept
+	tail []byte // the end of all output, if it is kept
 	keep int
 }
 
@@ -92,11 +92,11 @@ func (s *stream) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// pass passes on the beginning of a long line. It is cut where no secret lies: what is held is long enough to see.
+// pass passes the beginning of a long line on. It cuts where no secret lies: the held part is long enough to tell.
 func (s *stream) pass() {
 	for len(s.held) >= 2*longestPiece {
 		end := s.mask.boundary(s.held, longestPiece)
-		if end == 0 { // nothing but a secret, again and again
+		if end == 0 { // only secrets, over and over
 			end = longestPiece
 		}
 		s.line(string(s.held[:end]), true)
@@ -118,7 +118,7 @@ func (s *stream) flush() {
 	}
 }
 
-// end returns the last bytes that were written, masked and only then cut to what a failure quotes.
+// end returns the last bytes of the output. It masks them before it cuts them to the length that a failure quotes.
 func (s *stream) end() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// A secret is masked wherever it stands in a line, also where the line is cut into pieces.
+// A secret is masked anywhere in a line, also where the line is cut into pieces.
 func TestLongLinesAreMaskedBeforeTheyAreCut(t *testing.T) {
 	t.Parallel()
 	const secret = "looked-up-secret-value"
@@ -54,7 +54,7 @@ func TestQuotedEndIsMaskedBeforeItIsCut(t *testing.T) {
 	}
 }
 
-// An output that was cut, so that memory stays small, does not end with the beginning of a secret in the log.
+// An output that was cut to save memory does not end with the beginning of a secret in the log.
 func TestCutOutputsEndMasked(t *testing.T) {
 	t.Parallel()
 	const secret = "looked-up-secret-value"

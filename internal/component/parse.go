@@ -8,9 +8,9 @@ import (
 	"image-builder/internal/finding"
 )
 
-// Parse reads a component document: its syntax and its form, nothing that depends on action modules (see Check).
-// File only names the document in findings. The document is nil if the text cannot be read as one at all; otherwise it
-// holds whatever could be read, so that Check can go on.
+// Parse reads a component document: its syntax and its form, but nothing that depends on action modules (see Check).
+// File only names the document in findings. The document is nil if the text is unreadable as a whole; otherwise it
+// holds whatever was readable, so that Check can continue.
 func Parse(file string, text []byte) (*Document, finding.List) {
 	root, findings := readYAML(file, text)
 	if root == nil {
@@ -18,7 +18,7 @@ func Parse(file string, text []byte) (*Document, finding.List) {
 	}
 	p := &parser{report: report{file: file, findings: findings}}
 	p.doc = &Document{File: file, source: newSource(text)}
-	// What was given twice hides something: a step, a name.
+	// A second definition hides the first: a step, a name.
 	twice := slices.ContainsFunc(findings, func(f finding.Finding) bool { return f.Code == finding.DuplicateKey })
 	p.doc.looseNames = twice
 	p.doc.looseSteps = twice
@@ -46,14 +46,14 @@ var (
 	stepKeys     = []string{"name", "action", "inputs", "timeoutSeconds", "onFailure", "maxAttempts", "loop", "if", "disableLogging"}
 )
 
-// AMIPhases are the phases that Image Builder runs when it makes an AMI, in their order.
+// AMIPhases are the phases that Image Builder runs for an AMI, in order.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-use-documents.html
 var AMIPhases = []string{"build", "validate", "test"}
 
 // ServicePhases are all phases that Image Builder runs; the last only when it makes a container image.
 var ServicePhases = append(slices.Clone(AMIPhases), "container-host-test")
 
-// text reads a scalar; anything else is a fault, nothing at all is an empty text.
+// text reads a scalar; anything else is a fault, and a missing value is an empty text.
 func (p *report) text(entry Entry, what string) (Literal, bool) {
 	v := entry.Value
 	switch {
@@ -135,7 +135,7 @@ func (p *parser) phases(root *Value, entry Entry) {
 	p.knownPhase(len(p.findings) > before)
 }
 
-// knownPhase wants one phase that the service runs, unless the names of phases are in doubt already.
+// knownPhase requires one phase that the service runs, unless the phases' names are in doubt already.
 func (p *parser) knownPhase(doubtful bool) {
 	var names []string
 	for _, phase := range p.doc.Phases {
@@ -211,7 +211,7 @@ func (p *parser) steps(phase *Phase, list *Value) {
 	}
 }
 
-// unique reports the second of two equal names. What it was meant to be is not known: references may mean it.
+// unique reports the second of two equal names. Its intended name is unknown, so references may mean it.
 func (p *parser) unique(kind string, second, first Literal) (again bool) {
 	again = second.Value != "" && second.Value == first.Value
 	if again {
@@ -221,7 +221,7 @@ func (p *parser) unique(kind string, second, first Literal) (again bool) {
 	return again
 }
 
-// name reads the required name of a phase or step. Names may hold anything, but a dot or braces defeat references.
+// name reads the required name of a phase or step. Any text is a name, but references cannot express a dot or braces.
 func (p *parser) name(v *Value, entry Entry, what string) Literal {
 	if entry.Key == nil {
 		p.errorAt(finding.MissingKey, v.At, what+" has no name", "add name")

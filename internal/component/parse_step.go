@@ -36,8 +36,8 @@ func (p *parser) step(v *Value) *Step {
 	return step
 }
 
-// stray finds inputs that stand beside the keys of a step instead of below inputs: one fault, whatever their number. It
-// returns the step without them.
+// stray finds inputs that are written beside the keys of a step instead of below inputs: one fault, whatever their
+// number. It returns the step without them.
 func (p *parser) stray(v *Value) (*Value, bool) {
 	for _, entry := range v.Entries {
 		key := entry.Key.Text
@@ -111,7 +111,7 @@ func (p *parser) settings(step *Step, keys map[string]Entry) {
 	}
 }
 
-// number reads an integer. Quoted digits are understood, with a warning.
+// number reads an integer. It accepts quoted digits with a warning.
 func (p *parser) number(entry Entry, what, right string) (int, Literal, bool) {
 	text, ok := p.text(entry, what)
 	if !ok || entry.Value.Shape == Null {

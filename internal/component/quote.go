@@ -11,8 +11,8 @@ var (
 	keyLine     = regexp.MustCompile(`^\s*(?:-\s+)?[A-Za-z][\w-]*:(?:\s|$)`)
 )
 
-// unclosedQuote finds the quote that was forgotten when a syntax error shows up on a later line: a value that opens one,
-// and that swallows lines with keys of their own up to the next quote.
+// unclosedQuote finds a forgotten quote when a syntax error shows up on a later line: a value that opens a quote and
+// swallows lines with keys up to the next quote.
 func unclosedQuote(lines []string, failed int) (line, column int, found bool) {
 	for i := min(failed, len(lines)) - 2; i >= 0 && i > failed-200; i-- {
 		open := quotedValue.FindStringSubmatchIndex(lines[i])

@@ -12,7 +12,7 @@ type reference struct {
 	body       string // trimmed
 }
 
-// references yields the references in text from left to right: {{, no braces, }}. Whatever else holds braces is text.
+// references yields the references in text from left to right: {{, no braces, }}. Any other braces are text.
 func references(text string) iter.Seq[reference] {
 	return func(yield func(reference) bool) {
 		from := 0
@@ -71,7 +71,7 @@ func openings(text string) iter.Seq[reference] {
 
 func inReference(r rune) bool { return r == '.' || r == '[' || r == ']' || isWord(string(r)) }
 
-// HasReference reports whether text holds a reference, so that its value is known only when the step runs.
+// HasReference reports whether text contains a reference, so that its value is known only when the step runs.
 func HasReference(text string) bool {
 	for range references(text) {
 		return true
@@ -79,12 +79,12 @@ func HasReference(text string) bool {
 	return false
 }
 
-// meaning is what kind of thing a reference names.
+// meaning is the kind of thing that a reference names.
 type meaning int
 
 const (
 	malformed      meaning = iota
-	plainText              // left as it stands
+	plainText              // left in the text
 	variableName           // Name
 	parameterOf            // aws:ssm:/name
 	parameterNamed         // aws:ssm:resolve(x)
@@ -99,7 +99,7 @@ type parsed struct {
 	name string
 	// inner is x of resolve(x).
 	inner *parsed
-	// prefix is phase.step, side is inputs or outputs, key what follows; for a loop key is index or value.
+	// prefix is phase.step, side is inputs or outputs, key is the rest; for a loop, key is index or value.
 	prefix, side, key string
 	index             int // -1: none
 }
@@ -152,7 +152,8 @@ func parseParameter(name string) parsed {
 	return parsed{meaning: parameterNamed, inner: &of}
 }
 
-// parseChained reads phase.step.outputs[0].name. Step names may hold dots, so the last inputs or outputs counts.
+// parseChained reads phase.step.outputs[0].name. Step names may contain dots, so the last "inputs" or "outputs"
+// counts.
 func parseChained(body string) (parsed, bool) {
 	last := strings.LastIndexByte(body, '.')
 	if last < 0 {

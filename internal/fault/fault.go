@@ -1,4 +1,4 @@
-// Package fault is what an error says to the outside: which class of failure it is, and what to do next.
+// Package fault is what an error says to the outside: its class of failure, and what to do next.
 //
 // An error that knows this implements Fault; errors that wrap it need not. The command line asks ClassOf for the exit
 // status and HintOf for the advice. The package never prints, and it knows no other package's errors.
@@ -49,7 +49,7 @@ var Classes = []struct {
 // Fault is an error with a class and a next action.
 type Fault interface {
 	error
-	// Class is Done where the class is that of a wrapped error.
+	// Class is Done if the class is that of a wrapped error.
 	Class() Class
 	// Hint says what to do next, as a command or an instruction; it may be empty. Error may end with it, after ": ".
 	Hint() string
@@ -68,8 +68,8 @@ func (f *fault) Class() Class  { return f.class }
 func (f *fault) Hint() string  { return f.hint }
 func (f *fault) Unwrap() error { return f.error }
 
-// ClassOf returns the class of an error: the outermost one that is known. There are two exceptions: an interruption is one
-// whatever it broke, and a secret that was found is never hidden by another failure.
+// ClassOf returns the class of an error: the outermost known one. There are two exceptions: an interruption always
+// counts as one, and a found secret takes precedence over every other failure.
 func ClassOf(err error) Class {
 	if err == nil {
 		return Done
@@ -95,7 +95,7 @@ func ClassOf(err error) Class {
 	return classOfSystem(err)
 }
 
-// classOfSystem returns the class of the errors of Go and the kernel.
+// classOfSystem returns the class of errors of Go and the kernel.
 func classOfSystem(err error) Class {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -125,12 +125,12 @@ func Text(err error) string {
 	return text
 }
 
-// faults yields the faults among an error and those that it wraps, the outer ones first.
+// faults yields the faults among an error and the errors it wraps, the outer ones first.
 func faults(err error) iter.Seq[Fault] {
 	return func(yield func(Fault) bool) { walk(err, yield) }
 }
 
-// walk reports whether the walk goes on.
+// walk reports whether to continue.
 func walk(err error, yield func(Fault) bool) bool {
 	if f, ok := err.(Fault); ok && !yield(f) { //nolint:errorlint // each error of the tree is visited
 		return false

@@ -1,6 +1,6 @@
 package finding
 
-// The rules of what runs, but bites in a bake (IB4xx).
+// The rules about things that run, but go wrong in a bake (IB4xx).
 const (
 	ShellSyntax   Code = "IB400"
 	HiddenFailure Code = "IB401"

@@ -1,7 +1,7 @@
 package finding
 
-// The rules of recipes and flags that are to become a stack (IB7xx). Only a deployment breaks them: the same recipe may
-// bake on a machine of one's own.
+// The rules of recipes and flags for a stack (IB7xx). Only a deploy checks them: the same recipe may still bake
+// locally.
 const (
 	StackName     Code = "IB700"
 	StackBase     Code = "IB701"

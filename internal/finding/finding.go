@@ -1,7 +1,7 @@
 // Package finding says what is wrong with a file that a person wrote: which rule, where, and what would be right.
 //
-// It is the one currency of every check in the project (component documents, recipes, CloudFormation templates). It
-// only carries and prints findings; it never decides what is right and never reads a file.
+// Every check in the project returns findings (component documents, recipes, CloudFormation templates). The package
+// only carries and prints them; it never decides what is right and never reads a file.
 package finding
 
 import (
@@ -10,10 +10,10 @@ import (
 	"image-builder/internal/fault"
 )
 
-// Severity distinguishes findings that make the file unusable from warnings.
+// Severity separates errors, which make the file unusable, from warnings.
 type Severity int
 
-// A Warning bites later, or only in some places; an Error is wrong everywhere.
+// A Warning causes trouble later, or only in some places; an Error is wrong everywhere.
 const (
 	Error Severity = iota
 	Warning
@@ -51,7 +51,7 @@ type Finding struct {
 	Code     Code     `json:"code"`
 	Severity Severity `json:"-"`
 	Position
-	// Length is how many runes from Column on are meant; 0 means not known.
+	// Length is how many runes from Column on are wrong; 0 means not known.
 	Length int `json:"length,omitempty"`
 	// Message states what is wrong.
 	Message string `json:"message"`
@@ -59,7 +59,7 @@ type Finding struct {
 	Right string `json:"right,omitempty"`
 }
 
-// Error makes a finding usable where Go wants an error: one line, position first.
+// Error makes a finding a Go error: one line, position first.
 func (f Finding) Error() string {
 	text := fmt.Sprintf("%s: %s (%s)", f.Position, f.Message, f.Code)
 	if f.Right != "" {

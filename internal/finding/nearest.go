@@ -6,7 +6,7 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// Nearest returns the candidate that a misspelt word most likely meant; "" if none is near.
+// Nearest returns the candidate that a misspelt word most likely means; "" if none is near.
 func Nearest(word string, candidates []string) string {
 	// Two edits are a swap of neighbours; words of three letters are too short for two.
 	best := ""

@@ -12,10 +12,10 @@ import (
 	"github.com/mattn/go-runewidth"
 )
 
-// Sources returns the text of a file that findings are about; nil if it is not known.
+// Sources returns the text of a file; nil if it is not known.
 type Sources func(file string) []byte
 
-// widest is how many cells of a source line are shown; minified files have lines without end.
+// widest is how many cells of a source line are shown; minified files have very long lines.
 const widest = 140
 
 // WriteText prints findings for people: place, message, the source line with a caret, and what would be right.
@@ -55,7 +55,7 @@ func sourceLine(sources Sources, at Position) (string, bool) {
 	}
 }
 
-// writeExcerpt prints the line, and below it a caret under each rune that is meant.
+// writeExcerpt prints the line, and below it a caret under each wrong rune.
 func writeExcerpt(out io.Writer, f Finding, line string) {
 	runes := []rune(line)
 	column := min(max(f.Column, 1), len(runes)+1)
@@ -92,7 +92,7 @@ func writeExcerpt(out io.Writer, f Finding, line string) {
 	}
 }
 
-// clip returns the first rune to show so that the column is seen.
+// clip returns the first rune to show so that the column is visible.
 func clip(runes []rune, column int) int {
 	if len(runes) <= widest || column < widest/2 {
 		return 0
@@ -100,7 +100,7 @@ func clip(runes []rune, column int) int {
 	return column - widest/2
 }
 
-// cell is what a rune looks like in a terminal and how many columns it takes. Tabs stay tabs, so that carets line up.
+// cell is how a rune looks in a terminal and how many columns it takes. Tabs stay tabs, so that carets line up.
 func cell(r rune) (string, int) {
 	switch {
 	case r == '\t':

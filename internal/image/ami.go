@@ -8,8 +8,7 @@ import (
 // Buildkite is the account that owns the AMIs of the Elastic CI Stack.
 const Buildkite = "172840064832"
 
-// AMI is an image as EC2 has it.
-// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html
+// AMI is an AMI as EC2 describes it. https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html
 type AMI struct {
 	ID         string    `json:"id"`
 	Name       string    `json:"name"`
@@ -53,12 +52,12 @@ type Device struct {
 	Volume   Volume `json:"volume,omitzero"`
 }
 
-// Published is an AMI that was made of an image.
+// Published is an AMI that was made from an image.
 type Published struct {
 	Region   string    `json:"region"`
 	AMI      string    `json:"ami"`
 	Snapshot string    `json:"snapshot"`
-	Parent   string    `json:"parent,omitempty"` // snapshot that it differs from
+	Parent   string    `json:"parent,omitempty"` // its parent, from which it differs
 	Name     string    `json:"name"`
 	Blocks   int64     `json:"blocks"` // of 512 KiB that differ from the parent
 	Created  time.Time `json:"created"`
@@ -66,6 +65,6 @@ type Published struct {
 
 var amiID = regexp.MustCompile(`^ami-([0-9a-f]{8}|[0-9a-f]{17})$`)
 
-// IsAMI reports whether a text has the form of an AMI's ID.
+// IsAMI reports whether a text has the form of an AMI ID.
 // https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resource-ids.html
 func IsAMI(text string) bool { return amiID.MatchString(text) }

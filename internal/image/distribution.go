@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Distribution is a release of a Linux distribution that a base can be built of.
+// Distribution is a release of a Linux distribution from which a base can be built.
 type Distribution struct {
 	Vendor string // debian or ubuntu
 	Suite  string // the archive's name of the release: bookworm, noble
@@ -19,9 +19,8 @@ func (d Distribution) String() string { return d.Vendor + ":" + d.Suite }
 // Vendors are the distributions that can be built.
 func Vendors() []string { return []string{"debian", "ubuntu"} }
 
-// Suites returns the releases of a vendor that this program knows, the one to suggest first. An archive may have others: a suite
-// that is not listed is not wrong for that.
-// https://www.debian.org/releases/ https://wiki.ubuntu.com/Releases
+// Suites returns a vendor's releases that this program knows, the recommended one first. An archive may have others,
+// so a suite outside the list can still be right. https://www.debian.org/releases/ https://wiki.ubuntu.com/Releases
 func Suites(vendor string) []string {
 	return map[string][]string{
 		"debian": {"bookworm", "sid", "forky", "trixie", "bullseye", "testing", "stable", "unstable", "oldstable", "oldoldstable", "buster"},
@@ -31,8 +30,8 @@ func Suites(vendor string) []string {
 
 var suiteName = regexp.MustCompile(`^[a-z][a-z0-9-]{1,30}$`)
 
-// ParseDistribution reads VENDOR:SUITE. It returns false if the text begins with no vendor of Vendors, and an error,
-// which tells what to write, if the suite cannot be the name of one.
+// ParseDistribution reads VENDOR:SUITE. It returns false if the text does not start with one of Vendors, and an
+// error, which says what to write, if the suite cannot be a suite's name.
 func ParseDistribution(text string) (Distribution, bool, error) {
 	vendor, suite, _ := strings.Cut(text, ":")
 	if !slices.Contains(Vendors(), vendor) || !strings.Contains(text, ":") {

@@ -23,7 +23,7 @@ const (
 	ARM64  Arch = "arm64"
 )
 
-// HostArch is this machine's architecture; "" if EC2 has no machine like it.
+// HostArch is this machine's architecture; "" if EC2 has no such machines.
 func HostArch() Arch {
 	return map[string]Arch{"amd64": X86_64, "arm64": ARM64}[runtime.GOARCH]
 }
@@ -37,9 +37,9 @@ const (
 	BIOS Firmware = "bios"
 )
 
-// Base is a disk that bakes start from. It is immutable and shared by any number of bakes at once.
+// Base is a disk that bakes start from. It never changes, and any number of bakes may use it at once.
 type Base struct {
-	Name   string `json:"name"`   // how a recipe names it: debian:bookworm, or the name it was pulled under
+	Name   string `json:"name"`   // its name in recipes: debian:bookworm, or the name it was pulled under
 	Origin string `json:"origin"` // where it came from: mmdebstrap bookworm, a path, an https URL
 	SHA256 string `json:"sha256"` // of the whole disk as stored, hex
 	Arch   Arch   `json:"arch"`
@@ -59,7 +59,7 @@ type Base struct {
 	Region string `json:"region,omitempty"`
 }
 
-// Image is what a bake yields: a bootable raw disk and the record of how it came to be.
+// Image is the result of a bake: a bootable raw disk and the record of how it was made.
 type Image struct {
 	ID           string     `json:"id"`
 	Name         string     `json:"name"` // the recipe's
@@ -77,9 +77,9 @@ type Image struct {
 	Steps        []Step     `json:"steps"`
 	// Searched says what the secret search covered; nil if the bake had no secrets.
 	Searched *Search `json:"searched,omitempty"`
-	// Failed says why, for a disk that was kept although its bake failed.
+	// Failed says why the bake failed, for a disk that was kept all the same.
 	Failed string `json:"failed,omitempty"`
-	// Published are the AMIs that were made of it.
+	// Published are the AMIs made from it.
 	Published []Published `json:"published,omitempty"`
 }
 
@@ -95,8 +95,8 @@ type Step struct {
 // Search is the proof that a disk holds no secret.
 type Search struct {
 	Patterns int `json:"patterns"`
-	// Bytes is the data that was read: all of the disk's, but for the Shared bytes in blocks that are still the base's
-	// own. What those hold, the base held, and is no leak.
+	// Bytes is the data that was read: all of the disk's except the Shared bytes in blocks that are still the base's
+	// own. The base already held their contents, so they are not leaks.
 	Bytes   int64    `json:"bytes"`
 	Shared  int64    `json:"shared"`
 	Allowed []string `json:"allowed,omitempty"`
@@ -121,7 +121,7 @@ func (d *Duration) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// NewID returns a fresh image ID in the shape of an AMI's: "img-" and 17 hexadecimal digits.
+// NewID returns a new image ID in the shape of an AMI's: "img-" and 17 hexadecimal digits.
 func NewID() string {
 	var b [9]byte
 	rand.Read(b[:])

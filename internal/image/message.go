@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// NewImage is the message that announces an image by its ID, to the byte: what subscribers parse must not change.
+// NewImage is the message that announces an image by its ID. It must never change by a byte: subscribers parse it.
 func NewImage(id string) (string, error) {
 	quoted, err := json.Marshal(id)
 	if err != nil {

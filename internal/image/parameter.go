@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Parameter is an SSM parameter, as far as it may name an image.
+// Parameter is an SSM parameter, with the properties that matter for naming an image.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_Parameter.html
 type Parameter struct {
 	Name     string `json:"name"`
@@ -24,12 +24,12 @@ const (
 
 var parameterName = regexp.MustCompile(`^/?[a-zA-Z0-9_.\-/]+$`)
 
-// NameError says why SSM does not take the name of a parameter, and what to write instead.
+// NameError says why SSM refuses the name of a parameter, and what to write instead.
 type NameError struct{ Message, Right string }
 
 func (e *NameError) Error() string { return e.Message + ": " + e.Right }
 
-// CheckParameterName says whether a parameter can have the name. The error is a *NameError.
+// CheckParameterName checks the name of an existing parameter. The error is a *NameError.
 func CheckParameterName(name string) error {
 	const right = "write a name like /buildkite/agent-ami"
 	switch {
@@ -45,7 +45,7 @@ func CheckParameterName(name string) error {
 	return nil
 }
 
-// CheckNewParameterName says whether an account can make a parameter of the name. The error is a *NameError.
+// CheckNewParameterName checks a name under which an account may create a parameter. The error is a *NameError.
 func CheckNewParameterName(name string) error {
 	if err := CheckParameterName(name); err != nil {
 		return err

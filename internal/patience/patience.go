@@ -49,17 +49,17 @@ const missesAllowed = 10
 // quiet is how long nothing changes before a wait is reported; then twice as long, and so on.
 const quiet = time.Minute
 
-// Answer is what one call learns about what is waited for.
+// Answer is what one call learns about the wait.
 type Answer struct {
 	Done    bool   // it has come
 	Changed bool   // something is new since the last call
-	State   string // how it stands, for people; may be empty
+	State   string // the current state, for people; may be empty
 }
 
-// LateError says that what was waited for did not come within the limit. It is a context.DeadlineExceeded.
+// LateError says that a wait reached its limit. It is a context.DeadlineExceeded.
 type LateError struct {
 	For   string
-	State string // the last that is known; may be empty
+	State string // the last known state; may be empty
 	Limit time.Duration
 }
 
@@ -113,7 +113,7 @@ type course struct {
 	state    string
 }
 
-// step asks once. A passing error is no error yet.
+// step asks once. A passing error does not end the wait.
 func (c *course) step(ctx context.Context, ask func(context.Context) (Answer, error)) (done bool, err error) {
 	asking, stop := context.WithTimeout(ctx, c.Limit-c.spent)
 	defer stop()
@@ -127,7 +127,7 @@ func (c *course) step(ctx context.Context, ask func(context.Context) (Answer, er
 		c.note(answer)
 		return answer.Done, nil
 	case ctx.Err() != nil:
-		return false, fmt.Errorf("wait for %s: %w", c.For, ctx.Err()) // and not what a call broke on
+		return false, fmt.Errorf("wait for %s: %w", c.For, ctx.Err()) // rather than the error of the call that it interrupted
 	case asking.Err() != nil:
 		return false, c.late()
 	}
@@ -135,7 +135,7 @@ func (c *course) step(ctx context.Context, ask func(context.Context) (Answer, er
 	return false, c.miss(err)
 }
 
-// note keeps how things stand, and reports a silence that has become long.
+// note keeps the current state, and reports a long silence.
 func (c *course) note(answer Answer) {
 	c.state = answer.State
 	if answer.Changed {
@@ -157,7 +157,7 @@ func (c *course) note(answer Answer) {
 	c.nextNote *= 2
 }
 
-// miss reports the first of the calls in a row that must be repeated. It returns the error that ends the wait.
+// miss reports the first of several failed calls in a row. It returns the error that ends the wait.
 func (c *course) miss(err error) error {
 	c.misses++
 	cause, passes := causeOf(err)

@@ -14,14 +14,14 @@ import (
 	"image-builder/internal/progress"
 )
 
-// throttled is an error that passes.
+// throttled is a passing error.
 type throttled struct{}
 
 func (throttled) Error() string { return "look: throttled: wait a minute" }
 func (throttled) Passing() bool { return true }
 func (throttled) Cause() string { return "look: throttled" }
 
-// trial is a wait whose pauses and notes are kept.
+// trial is a wait that records its pauses and notes.
 type trial struct {
 	pauses []time.Duration
 	notes  []string
@@ -98,7 +98,7 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// A call that never returns by itself ends with the limit.
+// A call that never returns ends with the limit.
 func TestLateWithinACall(t *testing.T) {
 	t.Parallel()
 	tr := &trial{}
@@ -141,7 +141,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// An interruption is why a wait ended, whatever a call broke on.
+// An interruption is the reason a wait ended, whatever error the interrupted call returned.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	for name, broken := range map[string]any{"while it paused": pending, "while it asked": errors.New("broken pipe")} {

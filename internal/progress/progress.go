@@ -6,7 +6,7 @@ package progress
 
 import "time"
 
-// Kind is what an event tells.
+// Kind says what an event reports.
 type Kind string
 
 // The kinds of events.
@@ -17,7 +17,7 @@ const (
 	StepOutput   Kind = "step-output"   // Step, Stream, Text: one line, without its newline
 	StepDone     Kind = "step-done"     // Step, Status, Elapsed, Text: why, if it failed
 	Bytes        Kind = "bytes"         // Stage, Done, Total (0 if not known); over a network also Rate, Retries, Left
-	Note         Kind = "note"          // Text: something a person should know
+	Note         Kind = "note"          // Text: something the user should know
 )
 
 // Step names a step of a component document.
@@ -50,7 +50,7 @@ type Event struct {
 	Step   *Step  `json:"step,omitempty"`
 	Stream string `json:"stream,omitempty"` // "stdout" or "stderr"
 	Text   string `json:"text,omitempty"`
-	// More says that Text is a piece of a long line, which goes on in the next event of this step and stream.
+	// More says that Text is a piece of a long line, which continues in the next event of this step and stream.
 	More    bool          `json:"more,omitempty"`
 	Status  Status        `json:"status,omitempty"`
 	Elapsed time.Duration `json:"elapsed,omitempty"` // nanoseconds
@@ -64,7 +64,7 @@ type Event struct {
 // Func receives events, one at a time. A nil Func is silent through Report.
 type Func func(Event)
 
-// Report sends e to f, if anybody watches.
+// Report sends e to f, if there is one.
 func (f Func) Report(e Event) {
 	if f != nil {
 		f(e)

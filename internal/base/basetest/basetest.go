@@ -1,6 +1,6 @@
 // Package basetest gives tests a real Debian base, built once on a machine and shared by all tests of all packages.
 //
-// It holds no disk of its own and fakes nothing: what it returns is what `base build` makes.
+// It holds no disk of its own and fakes nothing: it returns what `base build` makes.
 package basetest
 
 import (
@@ -19,8 +19,8 @@ import (
 )
 
 // Debian returns a base of Debian bookworm with a disk of 3 GiB, of which about 0.5 GiB is data. The first call on a
-// machine builds it, which takes about a minute; it is kept under the user's cache directory until what it is built
-// from changes. The disk is read-only and shared: clone it. Without root the test is skipped.
+// machine builds it, which takes about a minute, and keeps it under the user's cache directory until its ingredients
+// change. The disk is read-only and shared: clone it. Without root the test is skipped.
 func Debian(tb testing.TB) image.Base {
 	tb.Helper()
 	if os.Geteuid() != 0 {
@@ -47,7 +47,7 @@ func Debian(tb testing.TB) image.Base {
 	return build(tb, wanted, home)
 }
 
-// lock waits until no other process builds, and returns the function that lets the next one.
+// lock waits until no other process builds, and returns the unlock function.
 func lock(tb testing.TB, path string) func() {
 	tb.Helper()
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -83,7 +83,7 @@ func read(home string) (image.Base, error) {
 	return found, err
 }
 
-// build builds beside home and moves the result there when it is whole.
+// build builds beside home and moves the finished result there.
 func build(tb testing.TB, wanted base.Distribution, home string) image.Base {
 	tb.Helper()
 	work := home + ".part"

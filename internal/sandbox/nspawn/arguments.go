@@ -9,7 +9,7 @@ import (
 )
 
 // launch runs on this machine as the first process of a pid and mount namespace of its own: it enters the control
-// groups, offers itself to the kernel when memory runs out, and hides nspawn's bookkeeping from this machine; then it
+// groups, volunteers for the kernel's out-of-memory killer, and hides nspawn's bookkeeping from this machine; then it
 // becomes nspawn.
 const launch = `set -e
 echo 500 >/proc/self/oom_score_adj
@@ -19,7 +19,7 @@ while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs"; shift; done
 shift
 exec "$@"`
 
-// arguments is what the launching process is called with; resolver is where in the image resolvers are read from.
+// arguments are the launching process's arguments; resolver is the file in the image that lists resolvers.
 func (m *Machine) arguments(console, resolver string) []string {
 	args := []string{"--mount", "--mount-proc", "--propagation", "slave", "--", m.programs.shell, "-c", launch, "launch"}
 	args = append(args, m.groups...)
@@ -62,7 +62,7 @@ func bind(source, target string, readOnly bool, options string) string {
 	return option + colon.Replace(source) + ":" + colon.Replace(target) + options
 }
 
-// checkShares keeps shares off the disk: what they are mounted on must be in memory.
+// checkShares keeps shares off the disk: their mount points must be in memory.
 func checkShares(shares []sandbox.Share) error {
 	for _, share := range shares {
 		target := path.Clean(share.Target)

@@ -7,7 +7,7 @@ import (
 	"image-builder/internal/sandbox/sandboxtest"
 )
 
-// BenchmarkTrue is a whole life: start, run true, stop.
+// BenchmarkTrue measures a whole life: start, run true, stop.
 func BenchmarkTrue(b *testing.B) {
 	disk := sandboxtest.Disk(b, nil)
 

@@ -13,19 +13,19 @@ import (
 // commandPath is where the machine's shell finds what to run.
 const commandPath = "/run/.machine-command"
 
-// inherited is what nspawn and the shell put into the environment on their own.
+// inherited are the variables that nspawn and the shell set on their own.
 const inherited = "container container_uuid container_host_id container_host_version_id container_host_build_id " +
 	"container_host_variant_id NOTIFY_SOCKET CREDENTIALS_DIRECTORY HOME LOGNAME USER TERM LANG PATH PWD OLDPWD SHLVL"
 
-// searchPath is where a command without a slash is looked for if its own environment has no PATH.
+// searchPath is the PATH for finding a command whose own environment has none.
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 var variable = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// script is the command as POSIX shell text, to be read from commandPath in memory: so neither the environment nor the
-// arguments show in any argv of this machine's. It is one compound command: the shell has read it all when it empties
-// the file, which is also how one knows that nspawn got that far. The shell stays, so that a command killed by signal N
-// ends with status 128+N, as in any script.
+// script is the command as POSIX shell text, read from commandPath in memory, so that neither its environment nor its
+// arguments show in any argv of this machine. It is one compound command: the shell has read it all when it empties
+// the file, which also shows that nspawn got that far. The shell stays, so that a command killed by signal N ends
+// with status 128+N, as in any script.
 func script(command sandbox.Command) (string, error) {
 	if len(command.Args) == 0 {
 		return "", errors.New("no command given")
@@ -53,7 +53,7 @@ func script(command sandbox.Command) (string, error) {
 	return b.String(), nil
 }
 
-// quote makes one word of the shell's of any text.
+// quote turns any text into one shell word.
 func quote(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
 
 // write puts the command into the machine's memory.

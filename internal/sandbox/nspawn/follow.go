@@ -12,7 +12,7 @@ import (
 const maxLinks = 40
 
 // follow resolves name in root as a process in the image would: absolute links start at the image's root, and nothing
-// leads out of it. What does not exist stays as it is written. The answer has no links in it.
+// leads out of it. It keeps the part of a path that does not exist. The result contains no links.
 func follow(root *os.Root, name string) (string, error) {
 	done := "."
 	todo := strings.Split(name, "/")

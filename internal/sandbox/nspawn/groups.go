@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// groupPrefix starts the name of every control group of ours; the process id of its owner and a random part follow.
+// groupPrefix starts the name of each of our control groups; its owner's process ID and a random part follow.
 const groupPrefix = "image-builder-"
 
 // maxTasks keeps a fork bomb in the image from using up this machine's process table.
 const maxTasks = "16384"
 
-// createGroups makes one control group per hierarchy, below the one that this process is in. The container sees its
-// own as the root of the hierarchy, so what it does there concerns itself alone.
+// createGroups makes one control group per hierarchy, below this process's own. The container sees its group as the
+// root of the hierarchy, so its changes concern only itself.
 func createGroups(name string) (groups []string, err error) {
 	defer func() {
 		if err != nil {
@@ -51,7 +51,7 @@ func createGroups(name string) (groups []string, err error) {
 	return groups, nil
 }
 
-// adjust fills in what a version 1 cpuset needs before a process can enter it, and limits tasks where that is possible.
+// adjust sets what a version 1 cpuset needs before a process can enter it, and limits tasks where that is possible.
 func adjust(parent, group string) error {
 	err := os.WriteFile(filepath.Join(group, "pids.max"), []byte(maxTasks), 0)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
@@ -77,7 +77,7 @@ func adjust(parent, group string) error {
 	return nil
 }
 
-// ownGroups lists the directories of the control groups that this process is in, one per mounted hierarchy.
+// ownGroups lists the directories of this process's control groups, one per mounted hierarchy.
 func ownGroups() ([]string, error) {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
@@ -103,7 +103,7 @@ func ownGroups() ([]string, error) {
 	return groups, nil
 }
 
-// hierarchy is where a hierarchy of control groups is mounted, and which group is on top there.
+// hierarchy is the mount point of a hierarchy of control groups, and the group at its top.
 type hierarchy struct{ dir, root string }
 
 // hierarchies finds the mounted ones by their controllers, as /proc/self/cgroup names them ("" is version 2).
@@ -136,7 +136,7 @@ func hierarchies() (map[string]hierarchy, error) {
 	return found, nil
 }
 
-// controllers picks the controllers of a version 1 hierarchy out of its mount options.
+// controllers picks a version 1 hierarchy's controllers out of its mount options.
 func controllers(options string) string {
 	var names []string
 	for option := range strings.SplitSeq(options, ",") {
@@ -150,19 +150,20 @@ func controllers(options string) string {
 	return strings.Join(names, ",")
 }
 
-// sweep removes the groups of processes that were killed before they could.
+// sweep removes the groups that killed processes left.
 func sweep(parent string) {
 	old, _ := filepath.Glob(filepath.Join(parent, groupPrefix+"*"))
 	for _, group := range old {
 		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(group), groupPrefix), "-")
 		pid, err := strconv.Atoi(owner)
 		if err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
-			_ = removeGroup(group) // the next one gets it
+			_ = removeGroup(group) // the next sweep gets it
 		}
 	}
 }
 
-// removeGroups waits a moment where needed: a group is busy until the kernel is done with its last process.
+// removeGroups removes groups and waits a moment where needed: a group is busy until the kernel is done with its last
+// process.
 func removeGroups(ctx context.Context, groups []string) error {
 	var errs []error
 	for _, group := range groups {
@@ -178,7 +179,7 @@ func removeGroups(ctx context.Context, groups []string) error {
 	return errors.Join(errs...)
 }
 
-// removeGroup removes a group and those that were made in it, innermost first.
+// removeGroup removes a group and those made in it, innermost first.
 func removeGroup(group string) error {
 	var all []string
 	err := filepath.WalkDir(group, func(path string, entry fs.DirEntry, err error) error {

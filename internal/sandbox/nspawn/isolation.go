@@ -12,29 +12,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// isolation is how the container's root is kept from being this machine's.
+// isolation is how the container's root is kept from being this machine's root.
 type isolation int
 
 const (
-	// mapped: a user namespace with users of its own, files mapped back by idmapped mounts. Root in the container is
-	// nobody here: it may mount, but what it mounts of the kernel's (proc, sysfs) takes no orders from it.
+	// mapped: a user namespace with users of its own, and idmapped mounts that map files back. The container's root
+	// has no rights on this machine: it may mount, but mounts of kernel filesystems (proc, sysfs) refuse its writes.
 	mapped isolation = iota
 	// same: a user namespace with this machine's user IDs, for filesystems that cannot be idmapped (a tmpfs before
-	// Linux 6.3, an overlay). Root could mount proc and change the kernel's settings by being user 0, so it may not
-	// mount. What is left: it gets that right back in a user namespace of its own making, if it means harm.
+	// Linux 6.3, an overlay). Root could mount proc and change the kernel's settings as user 0, so it may not mount.
+	// One gap remains: in a user namespace of its own making it gets that right back.
 	same
 	// nested: no user namespace, see Config.Nesting.
 	nested
 )
 
-// firstID is the user and group on this machine that is root in a mapped container; the container has as many from
-// there on. They are above what a system gives out, and leave room for the subordinate IDs that images use.
+// firstID is the user and group on this machine that is root in a mapped container; the container has as many IDs
+// from there on. They are above those that a system assigns, and leave room for the subordinate IDs that images use.
 const firstID = 1 << 30
 
 // choice decides on the isolation; a test forces one.
 type choice func(ctx context.Context, nesting bool, paths []string) (isolation, error)
 
-// chooseIsolation takes the strictest way that every filesystem shown to the container allows.
+// chooseIsolation takes the strictest isolation that every filesystem shown to the container allows.
 func chooseIsolation(ctx context.Context, nesting bool, paths []string) (isolation, error) {
 	if nesting {
 		return nested, nil
@@ -58,7 +58,7 @@ func chooseIsolation(ctx context.Context, nesting bool, paths []string) (isolati
 	return mapped, nil
 }
 
-// userNamespace makes one, held open by nothing but the file.
+// userNamespace makes a user namespace that only the returned file keeps alive.
 func userNamespace(ctx context.Context) (*os.File, error) {
 	ids := []syscall.SysProcIDMap{{ContainerID: 0, HostID: firstID, Size: firstID}}
 	// a traced process stops before its program begins, so it is there to be looked at, however short it is
@@ -72,7 +72,7 @@ func userNamespace(ctx context.Context) (*os.File, error) {
 
 	users, err := os.Open("/proc/" + strconv.Itoa(holder.Process.Pid) + "/ns/user")
 	err = errors.Join(err, holder.Process.Kill())
-	_ = holder.Wait() // it says that it was killed
+	_ = holder.Wait() // it was killed, as intended
 	return users, err
 }
 
@@ -115,7 +115,7 @@ func (i isolation) shareOption() string {
 	return ""
 }
 
-// root is the container's root, as a user and group here.
+// root is the container's root, as a user and group on this machine.
 func (i isolation) root() int {
 	if i == mapped {
 		return firstID

@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memory is what a machine keeps in memory: its /run and /tmp, the command it is to run and the resolver's file. It
-// outlives a command, as it does on a real machine, and is a tmpfs that only root can enter and, where the kernel can
-// (6.4), that is never swapped out.
+// memory is a machine's state in memory: its /run and /tmp, the command to run and the resolver's file. It outlives a
+// command, as on a real machine. It is a tmpfs that only root can enter and that, where the kernel can (6.4), is
+// never swapped out.
 type memory struct {
 	dir   string
 	owner int // user and group of what the container sees
@@ -34,7 +34,7 @@ func mountMemory(dir string) (*memory, error) {
 	return &memory{dir: dir}, nil
 }
 
-// fill makes the directories that become /run and /tmp, and copies the resolver's file as it is now.
+// fill makes the directories that become /run and /tmp, and copies the resolver's current file.
 func (m *memory) fill() error {
 	for dir, mode := range map[string]os.FileMode{m.run(): 0o755, m.host(): 0o755, m.tmp(): 0o777 | os.ModeSticky} {
 		if err := errors.Join(os.Mkdir(dir, 0o700), os.Chmod(dir, mode), m.give(dir)); err != nil {
@@ -44,7 +44,7 @@ func (m *memory) fill() error {
 
 	resolver, err := os.ReadFile("/etc/resolv.conf")
 	if errors.Is(err, os.ErrNotExist) {
-		return nil // the command gets what the image has, as this machine gets by without
+		return nil // the command gets the image's file, since this machine has none
 	}
 	if err != nil {
 		return fmt.Errorf("read resolver: %w", err)
@@ -53,10 +53,10 @@ func (m *memory) fill() error {
 	return errors.Join(os.WriteFile(m.resolver(), resolver, 0o644), m.give(m.resolver()))
 }
 
-// give hands a file to the container's root.
+// give makes the container's root a file's owner.
 func (m *memory) give(path string) error { return os.Lchown(path, m.owner, m.owner) }
 
-// clear starts afresh: a new mount, so that nothing of what was there can stay.
+// clear makes a new mount, so that nothing of the old one can stay.
 func (m *memory) clear() error {
 	if err := m.close(); err != nil {
 		return err
@@ -67,9 +67,9 @@ func (m *memory) clear() error {
 	return m.fill()
 }
 
-// close forgets it all. Closing it again does nothing.
+// close drops it all. Calling it again does nothing.
 func (m *memory) close() error {
-	// nobody looks any more, or the machine's processes would have to be gone first
+	// the processes may still be ending, so the mount is detached lazily
 	err := unix.Unmount(m.dir, unix.UMOUNT_NOFOLLOW)
 	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("unmount %s: %w", m.dir, err)
@@ -80,7 +80,7 @@ func (m *memory) close() error {
 	return nil
 }
 
-// resolves reports whether this machine has a resolver's file to give.
+// resolves reports whether this machine has a resolver's file to share.
 func (m *memory) resolves() bool {
 	_, err := os.Lstat(m.resolver())
 	return err == nil

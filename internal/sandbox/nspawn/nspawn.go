@@ -1,13 +1,13 @@
 // Package nspawn is a sandbox.Machine as a systemd-nspawn container on the mounted root of a raw disk.
 //
 // The command sees the disk as /, this machine's network and resolver, and /tmp, /run and /dev in memory. It is root
-// over the disk but nobody on this machine: a user namespace takes away what root could do to the kernel, its settings
-// and its devices (see isolation for kernels that cannot map a filesystem's users, and Config.Nesting). It shares this
-// machine's network, so it reaches what listens on loopback and on abstract sockets.
+// on the disk but without rights on this machine: a user namespace takes away root's power over the kernel, its
+// settings and its devices (see isolation for kernels that cannot map a filesystem's users, and Config.Nesting). It
+// shares this machine's network, so it reaches servers on loopback and on abstract sockets.
 //
-// The package never writes to the disk on its own account: what it puts there so that something can be mounted over
-// it is removed again, and the image's symbolic links are resolved inside the image. It knows nothing of component
-// documents and never looks at what a command does.
+// The package never writes to the disk on its own account: it removes mount points that it had to create, and
+// resolves the image's symbolic links inside the image. It knows nothing of component documents and never looks at
+// what a command does.
 //
 // Written from systemd-nspawn(1), systemd 252; it needs 252 or later.
 package nspawn
@@ -28,20 +28,20 @@ import (
 	"image-builder/internal/sandbox"
 )
 
-// stopTimeout bounds Stop, whatever became of its caller's context.
+// stopTimeout bounds Stop, whatever happened to its caller's context.
 const stopTimeout = 2 * time.Minute
 
 // Config says which disk to bring up, and how.
 type Config struct {
 	Disk string // a raw disk file; it is written to
-	// WorkDir is a directory of the caller's that nobody else uses or may enter; Stop leaves it as empty as it was.
+	// WorkDir is a directory for this Machine alone; Stop leaves it empty.
 	WorkDir string
 	Shares  []sandbox.Share
-	// Hostname is what the command sees as the machine's name; empty: localhost, which every image can resolve.
+	// Hostname is the machine's name as the command sees it; empty: localhost, which every image can resolve.
 	Hostname string
-	// Nesting runs the command without a user namespace, because a container daemon needs the real root to write
-	// the attributes that it will look for after the boot (trusted.overlay.*). A command can then reach this
-	// machine's kernel settings and devices if it tries: only for recipes whose author may be root here.
+	// Nesting runs the command without a user namespace, because a container daemon needs the real root to write the
+	// attributes that it will look for after the boot (trusted.overlay.*). A command can then reach this machine's
+	// kernel settings and devices if it tries: only for recipes whose author may be root here.
 	Nesting bool
 }
 
@@ -58,8 +58,8 @@ type Machine struct {
 	stopped   bool
 }
 
-// Start mounts the disk and gets everything ready for Run; no process of the machine runs yet. A Machine that it
-// returns must be stopped; after an error nothing is left.
+// Start mounts the disk and prepares everything for Run; no process of the machine runs yet. The caller must stop the
+// returned Machine; after an error nothing is left.
 func Start(ctx context.Context, config Config) (*Machine, error) {
 	return start(ctx, config, chooseIsolation)
 }
@@ -106,7 +106,7 @@ func start(ctx context.Context, config Config, choose choice) (m *Machine, err e
 	return m, m.memory.fill()
 }
 
-// shown lists what the container gets to see of this machine.
+// shown lists the filesystems that the container sees.
 func (m *Machine) shown() []string {
 	paths := []string{m.Root(), m.memory.dir}
 	for _, share := range m.config.Shares {
@@ -115,7 +115,7 @@ func (m *Machine) shown() []string {
 	return paths
 }
 
-// machineName is unique, and names this process so that what a killed one left behind can be told from what is in use.
+// machineName is unique, and contains this process's ID, so that leftovers of a killed process can be recognised.
 func machineName() string {
 	return groupPrefix + strconv.Itoa(os.Getpid()) + "-" + rand.Text()[:8]
 }

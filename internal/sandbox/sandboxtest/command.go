@@ -89,7 +89,7 @@ func hiddenEnvironment(t *testing.T, start Start) {
 	must(t, <-done)
 }
 
-// daemonize starts a process that nobody waits for, then says so.
+// daemonize starts a background process, then says so.
 const daemonize = `setsid sh -c 'setsid sh -c "while :; do sleep 0.05; : MARK; done" & :' & touch /run/here/ready; `
 
 func cancel(t *testing.T, start Start) {
@@ -122,7 +122,7 @@ func cancel(t *testing.T, start Start) {
 	}
 }
 
-// cancelledForGood is what Ctrl-C is: the command ends, then the machine stops. up sees to it that nothing is left.
+// cancelledForGood is a Ctrl-C: the command ends, then the machine stops. up checks that nothing is left.
 func cancelledForGood(t *testing.T, start Start) {
 	t.Helper()
 	dir, share := shareDirectory(t)

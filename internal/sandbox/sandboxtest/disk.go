@@ -20,7 +20,7 @@ func programs() []string {
 }
 
 // Disk makes a small raw disk, one ext4 filesystem, of this machine's own shell and core utilities. change, if not
-// nil, gets the tree before it becomes a disk.
+// nil, may edit the tree first.
 func Disk(tb testing.TB, change func(tree string)) string {
 	tb.Helper()
 	tree := tb.TempDir()

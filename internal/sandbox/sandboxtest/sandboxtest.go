@@ -91,7 +91,7 @@ func shareDirectory(t *testing.T) (string, sandbox.Share) {
 	return dir, sandbox.Share{Source: dir, Target: "/run/here"}
 }
 
-// await waits until a file is there.
+// await waits until a file exists.
 func await(t *testing.T, path string) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(5 * time.Millisecond) {
@@ -104,7 +104,7 @@ func await(t *testing.T, path string) {
 	}
 }
 
-// processes lists the command lines on this machine that hold text.
+// processes lists this machine's command lines that contain text.
 func processes(t *testing.T, text string) []string {
 	t.Helper()
 	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
