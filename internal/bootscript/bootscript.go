@@ -1,12 +1,11 @@
-// Package bootscript reads the shell scripts that an instance runs when it boots, and finds where they would break:
-// a variable that a script expands under `set -u` although nothing has set it, and a script that is not in the image.
+// Package bootscript reads the shell scripts that an instance runs when it boots, and finds where they would break: a
+// variable that a script expands under `set -u` although nothing has set it, and a script that is not in the image.
 //
 // It follows the scripts in order, as bash would: assignments, read, functions, sourced files, conditions and the
-// scripts of the image that a script calls. A condition that the known values decide is decided; of any other, both
-// branches are followed. It never runs anything, and it never reports a variable that a command it does not know may
-// have set.
+// scripts of the image that a script calls. It decides conditions from known values and follows both branches of any
+// other. It never runs anything, and it never reports a variable that an unknown command may have set.
 //
-// What it cannot see: values that commands print, `eval`, names that are computed, and what a trap does.
+// What it cannot see: values that commands print, `eval`, computed names, and the effects of a trap.
 package bootscript
 
 import (
@@ -36,7 +35,7 @@ type Problem struct {
 	Line     int    `json:"line"`   // from 1
 	Variable string `json:"variable,omitempty"`
 	Callee   string `json:"callee,omitempty"` // the missing or unreadable script
-	// Certain reports whether every boot comes by this line; otherwise a setting or a command decides.
+	// Certain reports whether every boot reaches this line; otherwise a setting or a command decides.
 	Certain bool `json:"certain"`
 }
 
@@ -44,16 +43,17 @@ type Problem struct {
 type Boot struct {
 	// Files is the image's tree, without a leading slash. Links are resolved beneath it (os.Root does).
 	Files fs.FS
-	// Known are parameters of the stack whose values are known, by the placeholder that stands for them in the text.
-	// A placeholder without a value may stand for any text.
+	// Known are the known stack parameters, by their placeholder in the text. A placeholder without a value may stand
+	// for any text.
 	Known map[string]string
 }
 
 // most bounds the size of a script, in bytes.
 const most = 1 << 20
 
-// Run follows one script of the user data and returns the problems in the order in which a boot meets them. Each
-// variable and each script is reported once, at its first place. The error says why bash cannot parse the script itself.
+// Run follows one script of the user data and returns the problems in the order in which a boot meets them. It
+// reports each variable and each script once, at its first place. The error says why bash cannot parse the script
+// itself.
 func (b Boot) Run(name, text string) ([]Problem, error) {
 	r := &run{boot: b, script: name, vars: variables{}, functions: map[string]*syntax.Stmt{}, certain: true, found: &[]Problem{}}
 	for _, variable := range []string{"PATH", "HOME", "TERM", "LANG", "USER", "LOGNAME", "SHELL"} {
@@ -80,10 +80,10 @@ type run struct {
 	script    string
 	vars      variables
 	functions map[string]*syntax.Stmt
-	locals    []map[string]value // what local variables hid, per function
+	locals    []map[string]value // the values that local variables hide, per function
 	nounset   bool
-	open      bool // a command that cannot be followed may have set any variable
-	certain   bool // every boot comes by here
+	open      bool // an unknown command may have set any variable
+	certain   bool // every boot reaches this point
 	depth     int
 	found     *[]Problem
 }
@@ -102,12 +102,12 @@ func (r *run) start(text string) {
 	}
 }
 
-// isCluster reports whether word is a cluster of one-letter options that holds this letter.
+// isCluster reports whether word is a cluster of one-letter options that contains this letter.
 func isCluster(word string, letter byte) bool {
 	return len(word) > 1 && word[0] == '-' && word[1] != '-' && strings.IndexByte(word[1:], letter) >= 0
 }
 
-// report adds a problem unless its variable or script was reported before.
+// report adds a problem, once for each variable or script.
 func (r *run) report(p Problem) {
 	same := func(q Problem) bool { return q.Kind == p.Kind && q.Variable == p.Variable && q.Callee == p.Callee }
 	if i := slices.IndexFunc(*r.found, same); i >= 0 {
@@ -134,7 +134,7 @@ func (r *run) use(name string, line uint) value {
 	return value{presence: present, known: true}
 }
 
-// call follows a script of the image that a script runs, with the exported variables.
+// call follows an image's script that another script runs, with the exported variables.
 func (r *run) call(name string, line uint, extra variables) {
 	text, err := r.read(name)
 	if errors.Is(err, fs.ErrNotExist) && r.depth == 0 {
@@ -159,10 +159,10 @@ func (r *run) call(name string, line uint, extra variables) {
 	child.statements(file.Stmts)
 }
 
-// deepest bounds calls within calls.
+// deepest bounds the nesting of calls.
 const deepest = 20
 
-// source follows a file in this very shell.
+// source follows a file in the same shell.
 func (r *run) source(name string) {
 	text, err := r.read(name)
 	if err != nil || r.depth > deepest {

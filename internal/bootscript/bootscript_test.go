@@ -11,8 +11,8 @@ import (
 	"image-builder/internal/bootscript"
 )
 
-// Each script runs under set -u with nothing set but P, which may be any text. Want lists the variables that break it;
-// one that only some boots meet has a question mark.
+// Each script runs under set -u with only P set, to any text. Want lists the variables that break it; a question mark
+// means that only some boots reach them.
 func TestUnsetVariables(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ script, want string }{

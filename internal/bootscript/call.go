@@ -8,13 +8,13 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// set assigns a variable; one that is exported stays so.
+// set assigns a variable; an exported variable stays exported.
 func (r *run) set(name string, v value) {
 	v.exported = v.exported || r.vars[name].exported
 	r.vars[name] = v
 }
 
-// assign follows NAME=value and returns what it assigns.
+// assign follows NAME=value and returns the assigned value.
 func (r *run) assign(a *syntax.Assign) value {
 	text, known := r.word(a.Value)
 	if a.Array != nil {
@@ -42,7 +42,7 @@ func (r *run) declare(c *syntax.DeclClause) {
 		if a.Name == nil {
 			text, known := r.word(a.Value)
 			exports = exports || isCluster(text, 'x')
-			r.open = r.open || (!known && !strings.HasPrefix(text, "-")) // a name that is computed
+			r.open = r.open || (!known && !strings.HasPrefix(text, "-")) // a computed name
 			continue
 		}
 		r.declareOne(a, c.Variant.Value == "local", exports)
@@ -145,7 +145,7 @@ func (r *run) invoke(words []string, c *syntax.CallExpr, assigned variables) (tr
 	return unknown, goesOn
 }
 
-// script0 follows a script of the image, called by its path or by a shell.
+// script0 follows a script of the image that is called by its path or by a shell.
 func (r *run) script0(words []string, line uint, assigned variables) {
 	if base := path.Base(words[0]); (base == "bash" || base == "sh" || base == "sudo" || base == "env") && len(words) > 1 {
 		rest := slices.DeleteFunc(slices.Clone(words[1:]), func(w string) bool { return strings.HasPrefix(w, "-") })
@@ -158,7 +158,7 @@ func (r *run) script0(words []string, line uint, assigned variables) {
 	}
 }
 
-// function follows the body of a function, and forgets its local variables.
+// function follows the body of a function, and drops its local variables.
 func (r *run) function(body *syntax.Stmt, assigned variables) end {
 	if r.depth > deepest {
 		r.open = true
@@ -208,7 +208,7 @@ func (r *run) unset(names []string) {
 	}
 }
 
-// input follows the commands that assign the variables that their arguments name.
+// input follows commands that assign the variables named by their arguments.
 func (r *run) input(name string, words []string) {
 	set := func(variable string) {
 		if syntax.ValidName(variable) {
@@ -235,7 +235,7 @@ func (r *run) input(name string, words []string) {
 	}
 }
 
-// oldTest decides [ … ] where it compares texts.
+// oldTest decides [ … ] if it compares texts.
 func (r *run) oldTest(words []string) truth {
 	if n := len(words); n > 0 && words[n-1] == "]" {
 		words = words[:n-1]

@@ -23,7 +23,7 @@ func (t truth) not() truth {
 	return unknown
 }
 
-// or joins what is known of the patterns of one case: before the first of them, nothing is.
+// or combines the results of a case's patterns; before the first pattern there is no result.
 func (t truth) or(other truth) truth {
 	if t == yes || other == yes {
 		return yes
@@ -111,7 +111,7 @@ func (r *run) binaryTest(x *syntax.BinaryTest) truth {
 	return unknown
 }
 
-// shortCircuit follows && or ||: the left side ends it when it has the given result.
+// shortCircuit follows && or ||: the left side ends it if it has the given result.
 func (r *run) shortCircuit(x *syntax.BinaryTest, ends truth) truth {
 	left := r.test(x.X)
 	if left == ends {
@@ -187,7 +187,7 @@ func matchPattern(text string, known bool, pattern *syntax.Word) truth {
 	return truthOf(fixed == text)
 }
 
-// fixedText is the text of parts that hold no expansion.
+// fixedText is the text of parts without expansions.
 func fixedText(parts []syntax.WordPart) (string, bool) {
 	text := ""
 	for _, part := range parts {

@@ -55,7 +55,7 @@ func (r *run) part(part syntax.WordPart) (string, bool) {
 	return "", false
 }
 
-// literal is a text of the script; it is not known where a parameter of the stack stands in it.
+// literal is a text of the script; it is unknown where it contains a parameter of the stack.
 func (r *run) literal(text string) (string, bool) {
 	for placeholder, known := range r.boot.Known {
 		text = strings.ReplaceAll(text, placeholder, known)
@@ -76,7 +76,7 @@ func (r *run) parameter(p *syntax.ParamExp) (string, bool) {
 	if p.Index != nil {
 		return r.element(p, name)
 	}
-	if p.Names != 0 { // ${!prefix@}: the names that are set
+	if p.Names != 0 { // ${!prefix@}: the names of set variables
 		return "", false
 	}
 
@@ -95,7 +95,7 @@ func (r *run) parameter(p *syntax.ParamExp) (string, bool) {
 	return v.text, v.known
 }
 
-// element expands an element of an array, or all of them: those of an array that is not set are no error in bash.
+// element expands an element of an array, or all of them: all elements of an unset array are not an error in bash.
 func (r *run) element(p *syntax.ParamExp, name string) (string, bool) {
 	if word, ok := p.Index.(*syntax.Word); ok && (word.Lit() == "@" || word.Lit() == "*") {
 		r.rest(p)
@@ -109,7 +109,7 @@ func (r *run) element(p *syntax.ParamExp, name string) (string, bool) {
 	return "", false
 }
 
-// rest expands what stands within the braces behind the name.
+// rest expands the text in the braces after the name.
 func (r *run) rest(p *syntax.ParamExp) {
 	if p.Slice != nil {
 		r.arithmetic(p.Slice.Offset)
@@ -135,7 +135,7 @@ func takesDefault(op syntax.ParExpOperator) bool {
 	return false
 }
 
-// withDefault expands the forms that bear a variable that is not set; done is false for any other form.
+// withDefault expands the forms that allow an unset variable; done is false for any other form.
 func (r *run) withDefault(p *syntax.ParamExp, name string) (text string, known, done bool) {
 	if p.Exp.Op == syntax.ErrorUnset || p.Exp.Op == syntax.ErrorUnsetOrNull {
 		return "", false, r.mustBeSet(p, name)
@@ -160,7 +160,7 @@ func (r *run) withDefault(p *syntax.ParamExp, name string) (text string, known, 
 	return text, known, true
 }
 
-// mustBeSet is ${NAME:?text}, which ends the script by itself.
+// mustBeSet is ${NAME:?text}, which itself ends the script.
 func (r *run) mustBeSet(p *syntax.ParamExp, name string) bool {
 	if r.vars[name].presence == absent && !r.open && !shellSets(name) {
 		r.report(Problem{Kind: Unset, Script: r.script, Line: int(p.Pos().Line()), Variable: name, Certain: r.certain})
@@ -168,7 +168,7 @@ func (r *run) mustBeSet(p *syntax.ParamExp, name string) bool {
 	return true
 }
 
-// stands reports whether the variable's own value stands, and not its default.
+// stands reports whether the variable's own value is used rather than its default.
 func (r *run) stands(name string, op syntax.ParExpOperator) truth {
 	v := r.vars[name]
 	if r.open || shellSets(name) || v.presence == maybe {
@@ -186,7 +186,7 @@ func (r *run) stands(name string, op syntax.ParExpOperator) truth {
 	return yes
 }
 
-// one expands the first text if the condition holds, the second if it does not, and both where that is not known.
+// one expands the first text if the condition holds, the second if it does not, and both if that is unknown.
 func (r *run) one(condition truth, first, second func() (string, bool)) (string, bool) {
 	switch condition {
 	case yes:

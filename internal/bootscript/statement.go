@@ -23,7 +23,7 @@ func (r *run) statements(list []*syntax.Stmt) end {
 	return goesOn
 }
 
-// statement follows one statement, and returns whether it succeeds where that is known.
+// statement follows one statement, and returns whether it succeeds if that is known.
 func (r *run) statement(s *syntax.Stmt) (truth, end) {
 	for _, redirect := range s.Redirs {
 		r.redirect(redirect)
@@ -103,7 +103,7 @@ func (r *run) command(command syntax.Command) (truth, end) {
 	return unknown, goesOn
 }
 
-// apart follows what runs in a shell of its own, whose assignments are lost.
+// apart follows what runs in a subshell, whose assignments are lost.
 func (r *run) apart(follow func()) {
 	vars := r.vars
 	nounset := r.nounset
@@ -117,7 +117,8 @@ func (r *run) apart(follow func()) {
 	r.locals = locals
 }
 
-// either follows a branch that may run; what it assigned is known to be set only if the other branch assigned it, too.
+// either follows a branch that may run; a variable that it assigns is surely set only if the other branch assigns it
+// too.
 func (r *run) either(branches ...func() end) end {
 	before := r.vars
 	certain := r.certain
@@ -200,7 +201,7 @@ func (r *run) binary(c *syntax.BinaryCmd) (truth, end) {
 	if ended != goesOn {
 		return left, ended
 	}
-	goOn := yes // the result of the left side after which the right side runs
+	goOn := yes // the left side's result that makes the right side run
 
 	if c.Op == syntax.OrStmt {
 		goOn = no
@@ -233,7 +234,7 @@ func (r *run) whileClause(c *syntax.WhileClause) end {
 	case no:
 		return goesOn
 	case yes:
-		r.statements(c.Do) // at least once; how often is not known
+		r.statements(c.Do) // at least once; the number is unknown
 		return goesOn
 	}
 

@@ -10,7 +10,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// presence says whether a variable is set where the script stands.
+// presence says whether a variable is set at this point of the script.
 type presence int
 
 const (
@@ -19,7 +19,7 @@ const (
 	present                 // on every path
 )
 
-// value is what is known of a variable.
+// value is what is known about a variable.
 type value struct {
 	presence presence
 	exported bool
@@ -27,10 +27,11 @@ type value struct {
 	text     string
 }
 
-// variables are those of one shell. One that is not in the map is absent.
+// variables are a shell's variables. A missing one is absent.
 type variables map[string]value
 
-// exported are the variables that a called script sees: the exported ones and those that stand before the call.
+// exported returns the variables that a called script sees: the exported ones and those assigned in front of the
+// call.
 func (v variables) exported(extra variables) variables {
 	child := variables{}
 	for name, value := range v {

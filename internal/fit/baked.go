@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// Where an Elastic CI Stack's AMI keeps what a bake adds.
+// Where an Elastic CI Stack's AMI keeps the things that a bake adds.
 const (
 	mirrors = "var/lib/buildkite-agent/git-mirrors"
 	docker  = "var/lib/docker"
 )
 
-// baked warns of what was baked but will not be seen under the stack's settings.
+// baked warns of baked content that the stack's settings hide.
 func baked(tree fs.FS, s stack) []Break {
 	var warnings []Break
 	hasMirrors := slices.ContainsFunc(entries(tree, mirrors), fs.DirEntry.IsDir)
@@ -63,7 +63,7 @@ func entries(tree fs.FS, name string) []fs.DirEntry {
 	return list
 }
 
-// hasImages reports whether a data root of Docker holds an image.
+// hasImages reports whether a Docker data root contains an image.
 func hasImages(tree fs.FS, root string) bool {
 	return len(entries(tree, root+"/image/overlay2/imagedb/content/sha256")) > 0
 }
@@ -80,17 +80,17 @@ func hasRemapped(tree fs.FS) bool {
 	return false
 }
 
-// agentMajor is the major version of the agent that the boot scripts of a release are written for.
+// agentMajor is the major version of the agent that the boot scripts of a release expect.
 var agentMajor = map[string]string{"v5": "v3", "v6": "v3", "v7": "v4"}
 
-// agent compares the agent in the image with the one that the template's release is made for. The module path in the
-// binary's build information tells its major version; nothing is executed.
+// agent compares the image's agent with the one that the template's release expects. It reads the major version from
+// the module path in the binary's build information, and executes nothing.
 func agent(tree fs.FS, s stack) []Break {
 	release := s.setting("BuildkiteAgentRelease")
 	major, _, _ := strings.Cut(s.template.Version, ".")
 	wanted := agentMajor[major]
 	if release == "" || release == "edge" || release == "oldstable" || wanted == "" {
-		return nil // those are downloaded at boot
+		return nil // edge agents are downloaded at boot
 	}
 
 	name := "usr/bin/buildkite-agent-" + release
@@ -105,7 +105,7 @@ func agent(tree fs.FS, s stack) []Break {
 	}}
 }
 
-// goModule is the path of the main module of a Go binary.
+// goModule is the path of a Go binary's main module.
 func goModule(tree fs.FS, name string) (string, error) {
 	file, err := tree.Open(name)
 	if err != nil {

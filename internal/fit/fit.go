@@ -1,9 +1,11 @@
-// Package fit is the stage that reports whether an image fits the Elastic CI Stack that is to use it: whether the boot
-// scripts of the image find every variable that the stack's template hands them, and whether what was baked is still
-// there under the stack's settings. It reads the image's tree and the template; it runs nothing and changes nothing.
+// Package fit is the stage that reports whether an image fits the Elastic CI Stack that is to use it: whether the
+// boot scripts of the image get every variable that they need from the stack's template, and whether the baked
+// content is usable under the stack's settings. It reads the image's tree and the template; it runs nothing and
+// changes nothing.
 //
-// Why it matters: the boot script runs under `set -u`. A variable that a newer template no longer sets ends it, the
-// instance terminates, and the Auto Scaling group starts the next one. CloudFormation's events say nothing of it.
+// Why it matters: the boot script runs under `set -u`. A variable that a newer template no longer sets ends the
+// script, the instance terminates, and the Auto Scaling group starts the next one. CloudFormation's events do not
+// mention it.
 package fit
 
 import (
@@ -15,33 +17,33 @@ import (
 	"image-builder/internal/image"
 )
 
-// Verdict says how an image and a stack go together.
+// Verdict says whether an image and a stack fit together.
 type Verdict struct {
 	Stack    string  `json:"stack"` // version of the template, "" where it does not say
 	Fits     bool    `json:"fits"`  // no breaks
 	Breaks   []Break `json:"breaks"`
-	Warnings []Break `json:"warnings"` // the image works, but not as it was meant to
+	Warnings []Break `json:"warnings"` // the image works, but not as intended
 }
 
-// Image is what a check reads of an image.
+// Image is the part of an image that a check reads.
 type Image struct {
-	Tree fs.FS      // the file system of its root; links must not lead out of it (os.Root sees to that)
+	Tree fs.FS      // the root file system; links must not lead out of it (os.Root ensures that)
 	Arch image.Arch // "" where it is not known
 	Size int64      // of its disk, in bytes; 0 where it is not known
 }
 
-// Break is one reason why an image does not fit.
+// Break is a reason why an image does not fit.
 type Break struct {
-	Name string `json:"name"` // of the check
-	Text string `json:"text"` // what is wrong, where, and what follows
+	Name string `json:"name"` // the check's name
+	Text string `json:"text"` // what is wrong, where, and the consequence
 	Next string `json:"next"` // what to do
 }
 
 // Check compares an image with a template.
 //
-// Settings are the values of the stack's parameters that are known, by name. Those of a live stack are; of a template
-// alone none is, and a boot script must then work with any. The checks beside the boot scripts take the template's
-// defaults for what is not known.
+// Settings are the known values of the stack's parameters, by name: all of them for a live stack, none for a
+// template, whose boot scripts must then work with any value. The other checks use the template's defaults for
+// unknown values.
 func Check(img Image, template Template, settings map[string]string) (Verdict, error) {
 	verdict := Verdict{Stack: template.Version, Breaks: []Break{}, Warnings: []Break{}}
 	problems, err := boot(img.Tree, template, settings)
@@ -82,7 +84,7 @@ func boot(tree fs.FS, template Template, settings map[string]string) ([]bootscri
 	return problems, nil
 }
 
-// consequence is what a user sees.
+// consequence is the effect that a user sees.
 const consequence = "the instances will terminate in a loop, with nothing in the CloudFormation events to explain it"
 
 func explain(p bootscript.Problem, version string) Break {
@@ -118,7 +120,7 @@ func explain(p bootscript.Problem, version string) Break {
 	}
 }
 
-// base says which base to take instead.
+// base says which base to use instead.
 func base(version string) string {
 	if strings.HasPrefix(version, "v") {
 		return fmt.Sprintf("bake from Buildkite's AMI of the same release: image-builder base resolve --release %s; or deploy the stack with the template of the release that this image was made from", version)

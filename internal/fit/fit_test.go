@@ -115,7 +115,7 @@ func TestVariableThatTheTemplateNoLongerSets(t *testing.T) {
 	}
 }
 
-// A setting that is known decides a condition; one that is not leaves both branches.
+// A known setting decides a condition; an unknown one leaves both branches.
 func TestSettingsDecideConditions(t *testing.T) {
 	t.Parallel()
 	img := fit.Image{Tree: tree(`[[ "$QUEUE" == special ]] && echo $TOKEN` + "\n")}
@@ -141,7 +141,7 @@ func TestBootScriptThatIsNotThere(t *testing.T) {
 	}
 }
 
-// An image holds whatever its maker put there: a link out of the tree is not followed.
+// An image may hold anything: a link that leads out of the tree is not followed.
 func TestLinksDoNotLeadOutOfTheImage(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

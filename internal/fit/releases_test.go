@@ -64,7 +64,7 @@ func TestReleases(t *testing.T) {
 	}
 }
 
-// bootScripts are the scripts that a release's AMI has in /usr/local/bin.
+// bootScripts are the scripts in /usr/local/bin of a release's AMI.
 func bootScripts(t *testing.T, checkout, tag string) fstest.MapFS {
 	t.Helper()
 	tree := fstest.MapFS{}

@@ -12,13 +12,13 @@ import (
 	"image-builder/internal/image"
 )
 
-// stack is a template with the settings that are known.
+// stack is a template with the known settings.
 type stack struct {
 	template Template
 	settings map[string]string
 }
 
-// setting is a parameter's value, else the template's default; "" for a parameter that the template does not have.
+// setting is a parameter's value, or the template's default; "" for a parameter that the template does not have.
 func (s stack) setting(name string) string {
 	if value, known := s.settings[name]; known {
 		return value
@@ -29,7 +29,7 @@ func (s stack) setting(name string) string {
 // gib is a GiB in bytes, the unit of EBS volume sizes.
 const gib = 1 << 30
 
-// machine compares what the image needs of an instance with what the stack starts.
+// machine compares the image's needs with the instances that the stack starts.
 func machine(img Image, s stack) []Break {
 	var breaks []Break
 	first, _, _ := strings.Cut(s.setting("InstanceTypes"), ",")
@@ -52,7 +52,7 @@ func machine(img Image, s stack) []Break {
 	return append(breaks, rootDevice(img.Tree, s)...)
 }
 
-// graviton matches the families with an AWS processor: a1, and a "g" behind the generation.
+// graviton matches the families with an AWS processor: a1, and those with a "g" after the generation.
 var graviton = regexp.MustCompile(`^(a1|[a-z]+[0-9]+g[a-z]*)\.`)
 
 func archOf(instanceType string) image.Arch {
@@ -62,13 +62,13 @@ func archOf(instanceType string) image.Arch {
 	return image.X86_64
 }
 
-// distributions are the values of LinuxDistribution, with the ID in os-release and the root device of their AMIs.
+// distributions maps the values of LinuxDistribution to the ID in os-release and the root device of their AMIs.
 var distributions = map[string]struct{ id, device string }{
 	"amazonlinux2023": {"amzn", "/dev/xvda"},
 	"ubuntu2404":      {"ubuntu", "/dev/sda1"},
 }
 
-// rootDevice compares the image's distribution with the one whose root device the stack maps. With another device the
+// rootDevice compares the image's distribution with the one whose root device the stack uses. With another device the
 // instance gets a second, empty volume, and a root volume of the snapshot's size.
 func rootDevice(tree fs.FS, s stack) []Break {
 	wanted, known := distributions[s.setting("LinuxDistribution")]

@@ -12,9 +12,9 @@ import (
 
 // Template is what an Elastic CI Stack's template says about the machines that it starts.
 type Template struct {
-	Version string   // as its description tells, "" for a checkout's
+	Version string   // from its description; "" for a checkout's
 	Scripts []string // the shell scripts of the Linux user data, in order
-	// Defaults are the template's parameters with their default values; one without a default has "".
+	// Defaults maps the template's parameters to their default values; "" for a parameter without one.
 	Defaults map[string]string
 }
 
@@ -58,7 +58,7 @@ func version(description *yaml.Node) string {
 	return ""
 }
 
-// scripts are the shell parts of user data, which a template writes as texts below Fn::Base64, Fn::If and Fn::Sub.
+// scripts are the shell parts of the user data, texts below Fn::Base64, Fn::If and Fn::Sub.
 func scripts(userData *yaml.Node) []string {
 	var found []string
 	walk(userData, func(node *yaml.Node) {
@@ -86,7 +86,7 @@ func parts(text string) []string {
 	return found
 }
 
-// fill puts a placeholder for each ${Name} of Fn::Sub; ${!Name} is the shell's own ${Name}. A "%v" is the
+// fill replaces each ${Name} of Fn::Sub with a placeholder; ${!Name} is the shell's own ${Name}. "%v" stands for the
 // version that a release fills in.
 func fill(text string) string {
 	var filled strings.Builder
@@ -130,7 +130,7 @@ func walk(node *yaml.Node, visit func(*yaml.Node)) {
 	}
 }
 
-// at returns the value of a key of a map, nil if there is none.
+// at returns the value of a map's key; nil if there is none.
 func at(node *yaml.Node, key string) *yaml.Node {
 	var found *yaml.Node
 	pairs(node, func(name string, value *yaml.Node) {

@@ -121,8 +121,8 @@ func (e docExample) wrap(t *testing.T) string {
 	return ""
 }
 
-// TestDocumentation executes the documentation: every rule is there under its title, each bad example yields its code
-// and nothing is found in the good ones.
+// TestDocumentation runs the documentation: every rule has a section under its title, each bad example yields its
+// code and the good ones yield no finding.
 func TestDocumentation(t *testing.T) {
 	t.Parallel()
 	sections := readDocs(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestRealisticDocuments holds documents of the kinds that people write: nothing may be found in them.
+// TestRealisticDocuments checks documents of the kinds that people write: they must yield no finding.
 func TestRealisticDocuments(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/documents/*")
@@ -36,7 +36,7 @@ func TestRealisticDocuments(t *testing.T) {
 	}
 }
 
-// TestRecipeBringsItsFiles checks what a recipe names along with it.
+// TestRecipeBringsItsFiles checks the files that a recipe names along with it.
 func TestRecipeBringsItsFiles(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -69,7 +69,7 @@ func TestRecipeBringsItsFiles(t *testing.T) {
 	}
 }
 
-// TestEmptyFile finds one fault in a file without content, and says of others that they cannot be checked.
+// TestEmptyFile finds one fault in a file without content, and says that the other files cannot be checked.
 func TestEmptyFile(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"", " \n", "# nothing yet\n", "---\n# nothing\n...\n", "\xef\xbb\xbf"} {

@@ -9,12 +9,12 @@ import (
 	"image-builder/internal/finding"
 )
 
-// whole is what a hazard may look at besides the script: the whole file, for what is undone or used elsewhere.
+// whole is what a hazard may look at besides the script: the whole file, to see what it undoes or uses elsewhere.
 type whole struct {
 	text string
-	// tmpfs and userns say that the text holds these words anywhere.
+	// tmpfs and userns say that the text contains these words anywhere.
 	tmpfs, userns bool
-	// fetchesSecrets says that the file itself brings secrets to /tmp/secrets, by other means than this program's.
+	// fetchesSecrets says that the file itself brings secrets to /tmp/secrets, without this program.
 	fetchesSecrets bool
 }
 
@@ -22,7 +22,7 @@ func newWhole(text string) whole {
 	return whole{text: text, tmpfs: strings.Contains(text, "tmpfs"), userns: strings.Contains(text, "userns")}
 }
 
-// hazards looks for everything that bites in a bake in one script.
+// hazards looks for everything in a script that runs but goes wrong in a bake.
 func hazards(sh *shell, w whole) finding.List {
 	var found finding.List
 	if sh.invalid != nil {
@@ -47,7 +47,7 @@ func syntaxHazard(sh *shell) finding.List {
 	return finding.List{warning(finding.ShellSyntax, at, "bash cannot read this: "+sh.invalid.text, "check the script with `bash -n`")}
 }
 
-// secretText is what a script says that handles a secret: where it comes from, or the variable that holds it.
+// secretText is the text in a script that handles a secret: its path, or the variable that holds it.
 var secretText = regexp.MustCompile(`/tmp/secrets|get-secret-value|--with-decryption|aws:ssm:|docker login|` +
 	`(?i:\$\{?[a-z_]*(passw(or)?d|passphrase|api_?key|private_?key|secret|token)|\b[a-z_]*(passw(or)?d|passphrase|api_?key|private_?key|secret|token)=)`)
 
@@ -88,7 +88,7 @@ func lostFiles(sh *shell, w whole) finding.List {
 	return nil
 }
 
-// made lists what the script writes: redirections, copies, downloads, clones.
+// made lists the files that the script writes: redirections, copies, downloads, clones.
 func (sh *shell) made() []target {
 	made := slices.Clone(sh.writes)
 	for _, c := range sh.calls {
@@ -143,7 +143,7 @@ var (
 	secretPath = regexp.MustCompile(`(?i)(^|/)(id_(rsa|ed25519|ecdsa|dsa)|\.netrc|\.npmrc|\.git-credentials|git-credentials|credentials|private_ssh_key)$|` +
 		`(secret|password|passwd|token|api_?key|private_?key)[^/]*$|\.(pem|key|p12|pfx)$`)
 	publicPath = regexp.MustCompile(`(?i)\.pub$|(cert|ca|chain|bundle|public)[^/]*\.(pem|key)$|gpg[^/]*\.key$|rpm-gpg|keyrings?/`)
-	somewhere  = regexp.MustCompile(`^\$[^/]*$`) // a variable: it may well be in memory
+	somewhere  = regexp.MustCompile(`^\$[^/]*$`) // a variable may well point into memory
 	inMemory   = regexp.MustCompile(`^(/dev/shm|/run|/dev)(/|$)`)
 )
 
@@ -151,7 +151,7 @@ func isSecret(path string) bool {
 	return !strings.HasPrefix(path, "/etc/passwd") && secretPath.MatchString(path) && !publicPath.MatchString(path)
 }
 
-// secretFiles warns of secrets that stay: deleted from a disk, or copied out of memory onto one.
+// secretFiles warns of secrets that stay on the disk: deleted from it, or copied from memory onto it.
 func secretFiles(sh *shell, w whole) finding.List {
 	var found finding.List
 	for _, c := range sh.calls {

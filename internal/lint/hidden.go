@@ -9,13 +9,13 @@ import (
 	"image-builder/internal/finding"
 )
 
-// hidden is the search for the first command whose failure would go unnoticed.
+// hidden searches for the first command whose failure would go unnoticed.
 type hidden struct {
 	stopped bool // -e is on, or an ERR trap is set, from here
 	found   *call
 }
 
-// hiddenFailure warns where a command's status is lost: bash goes on without -e, and only the last status counts.
+// hiddenFailure warns where a command's status is lost: without -e bash continues, and only the last status counts.
 func hiddenFailure(sh *shell) (finding.Finding, bool) {
 	if sh.file == nil || (!sh.script.commands && shebangStops(sh.script.text)) {
 		return finding.Finding{}, false
@@ -38,7 +38,7 @@ func hiddenFailure(sh *shell) (finding.Finding, bool) {
 	return f, true
 }
 
-// shebangStops reports whether the #! line asks for -e.
+// shebangStops reports whether the #! line sets -e.
 func shebangStops(text string) bool {
 	line, _, _ := strings.Cut(text, "\n")
 	if !strings.HasPrefix(line, "#!") {
@@ -109,7 +109,7 @@ func (h *hidden) call(node *syntax.CallExpr, last bool) {
 	}
 }
 
-// stops reports whether from here on a failure ends the script.
+// stops reports whether a failure after this statement ends the script.
 func stops(c call) bool {
 	switch c.name {
 	case "set":

@@ -10,8 +10,8 @@ import (
 	"image-builder/internal/finding"
 )
 
-// ignore is a `# lint:ignore CODE… reason` comment. It covers the warnings of its own line, of the next one that is no
-// comment, of the whole step that one of the two begins, and of the whole file when nothing but comments precedes it.
+// ignore is a `# lint:ignore CODE… reason` comment. It covers the warnings of its own line, of the next line that is
+// not a comment, of the whole step that starts on one of the two, and of the whole file if only comments precede it.
 type ignore struct {
 	at       finding.Position
 	codes    []finding.Code
@@ -24,7 +24,7 @@ var (
 	codeWord      = regexp.MustCompile(`^IB[0-9]{3}$`)
 )
 
-// silence takes out the warnings that a comment names, and adds one for each comment that names none of them.
+// silence removes the warnings that a comment names, and adds a warning for each comment that matches none.
 func silence(file, text string, steps []int, found finding.List) finding.List {
 	if !strings.Contains(text, "lint:ignore") {
 		return found

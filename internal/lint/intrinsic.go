@@ -6,7 +6,7 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// filler stands for what only a deployment knows. Digits are the text that most places of a document take.
+// filler stands for values that only a deployment knows. Digits are valid in most places of a document.
 const filler = '1'
 
 // textOf returns the text of Data, as far as it can be known: a text, Fn::Sub or Fn::Join; nil for anything else.
@@ -88,7 +88,7 @@ func substituted(s *span) *span {
 		start = end
 	}
 	for _, m := range substitutions.FindAllStringSubmatchIndex(text, -1) {
-		if m[2] != m[3] { // a literal: only the ! goes
+		if m[2] != m[3] { // a literal: only the ! is dropped
 			copyTo(m[2])
 			start, rune0 = m[3], rune0+1
 			continue

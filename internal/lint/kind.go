@@ -11,7 +11,7 @@ import (
 // Kind is what a file is.
 type Kind int
 
-// The kinds of files that can be checked.
+// The kinds of files that lint checks.
 const (
 	Unknown Kind = iota
 	Document
@@ -24,10 +24,10 @@ func (k Kind) String() string {
 	return [...]string{"unknown", "document", "recipe", "template", "script"}[k]
 }
 
-// listedPhases tells a document with a mistaken `version` from CodeBuild's files, whose phases are a map.
+// listedPhases separates a document with a mistaken `version` from CodeBuild's files, whose phases are a map.
 var listedPhases = regexp.MustCompile(`(?m)^"?phases"?:[ \t]*(?:#.*)?\r?\n(?:[ \t]*(?:#.*)?\r?\n)*[ \t]*-[ \t]`)
 
-// KindOf tells what a file is, from its first line and the keys at its top. A file need not be well-formed.
+// KindOf detects a file's kind from its first line and its top-level keys. The file may be malformed.
 func KindOf(path string, text []byte) Kind {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	if recipe.IsScript(path, text) {
@@ -52,8 +52,8 @@ func KindOf(path string, text []byte) Kind {
 	return Unknown
 }
 
-// Certain reports whether a file found in a directory is surely of its kind: many unrelated files have a key
-// called packages, phases or Resources.
+// Certain reports whether a file found in a directory is surely of its kind: many unrelated files have a key called
+// packages, phases or Resources.
 func Certain(kind Kind, text []byte) bool {
 	keys := topKeys(text)
 	switch kind {
@@ -99,8 +99,8 @@ func topKeys(text []byte) map[string]bool {
 	return keys
 }
 
-// flowKeys returns the keys at depth one of a map in braces, quoted as in JSON or not. It forgives everything: the parser
-// complains later.
+// flowKeys returns the keys at depth one of a map in braces, quoted as in JSON or not. It accepts anything: the
+// parser reports errors later.
 func flowKeys(text string) map[string]bool {
 	keys := map[string]bool{}
 	depth := 0
@@ -131,7 +131,7 @@ func flowKeys(text string) map[string]bool {
 	return keys
 }
 
-// blank reports whether a file holds nothing but comments and separators.
+// blank reports whether a file has only comments and separators.
 func blank(text []byte) bool {
 	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) {
 		line = bytes.TrimSpace(line)

@@ -1,7 +1,7 @@
 // Package lint checks recipes, component documents, CloudFormation templates and scripts without running anything.
 //
-// It adds to the rules of the language, which package component knows, what it can tell about the scripts inside: what
-// runs, but bites in a bake. It never runs a file, never follows a URL and prints nothing.
+// Package component knows the rules of the language; lint adds checks of the scripts inside: commands that run, but
+// go wrong in a bake. It never runs a file, never follows a URL and prints nothing.
 package lint
 
 import (
@@ -20,22 +20,22 @@ import (
 type Linter struct {
 	// Modules are the action modules that documents may name.
 	Modules component.Modules
-	// Platform is the one that documents must work on; empty: any.
+	// Platform is the platform that documents must work on; empty: any.
 	Platform component.Platform
 }
 
-// Result is what one file turned out to be, and what is wrong with it.
+// Result is a file's kind, and what is wrong with it.
 type Result struct {
 	Kind     Kind
 	Findings finding.List
-	// Text is what was read, for printing the lines that findings are about.
+	// Text is the file's text, for printing the lines with findings.
 	Text []byte
 }
 
-// ErrKind says that a file is nothing that could be checked.
+// ErrKind says that a file is of no kind that lint checks.
 var ErrKind = errors.New("this is not a recipe, component document, CloudFormation template or script")
 
-// File checks a file. The error says that it cannot be read, or wraps ErrKind.
+// File checks a file. The error says that the file is unreadable, or wraps ErrKind.
 func (l *Linter) File(path string) (Result, error) {
 	text, err := Read(path)
 	if err != nil {
@@ -62,7 +62,7 @@ func Read(path string) ([]byte, error) {
 	return text, nil
 }
 
-// Text checks what was read from a file already; the path names it in findings and tells what it may refer to.
+// Text checks a file's text. The path names it in findings and is the base for relative paths in it.
 func (l *Linter) Text(path string, text []byte) (Result, error) {
 	result := Result{Kind: KindOf(path, text), Text: text}
 	switch result.Kind {
@@ -94,7 +94,7 @@ func (l *Linter) document(file string, text []byte) finding.List {
 	return sorted(silence(file, string(text), steps, found))
 }
 
-// check is everything about a document but the comments that silence.
+// check makes all checks of a document, before ignore comments apply.
 func (l *Linter) check(file string, text []byte, platform component.Platform) (*component.Document, finding.List) {
 	doc, found := component.Parse(file, text)
 	if doc == nil {
@@ -137,18 +137,18 @@ func (l *Linter) script(file, text string) finding.List {
 	return sorted(silence(file, text, nil, hazards(sh, newWhole(text))))
 }
 
-// recipe checks a recipe and the local script and documents that it names.
+// recipe checks a recipe, and the local script and documents that it names.
 func (l *Linter) recipe(file string, text []byte) finding.List {
 	r, found := recipe.Parse(file, text)
 	for i := range found {
 		if found[i].Code == finding.RecipeFile && found[i].Position == r.At("secrets", 0) {
-			found[i].Severity = finding.Warning // secrets are seldom where recipes are checked; a bake insists on them
+			found[i].Severity = finding.Warning // lint often runs where the secrets are absent; a bake requires them
 		}
 	}
 	return append(sorted(silence(file, string(text), nil, found)), l.Named(r)...)
 }
 
-// Named checks the script and the documents on this machine that a recipe names, and the parameters it gives them.
+// Named checks the local script and documents that a recipe names, and their parameters.
 func (l *Linter) Named(r *recipe.Recipe) finding.List {
 	var found finding.List
 
@@ -180,7 +180,7 @@ func unreadable(at finding.Position, err error, right string) finding.Finding {
 	return finding.Finding{Code: finding.RecipeFile, Position: at, Message: err.Error(), Right: right}
 }
 
-// parameters compares the values that a recipe gives with the parameters that a document declares.
+// parameters compares a recipe's parameter values with the parameters that the document declares.
 func parameters(c recipe.Component, text []byte) finding.List {
 	doc, _ := component.Parse(c.Document, text)
 	if doc == nil {
@@ -223,7 +223,7 @@ func parameters(c recipe.Component, text []byte) finding.List {
 
 func local(reference string) bool { return reference != "" && !strings.Contains(reference, "://") }
 
-// isShell tells a shell script from one in another language, by its #! line.
+// isShell separates shell scripts from scripts in other languages, by the #! line.
 func isShell(text string) bool {
 	line, _, _ := strings.Cut(text[:min(len(text), 200)], "\n")
 	words := strings.Fields(strings.TrimPrefix(line, "#!"))

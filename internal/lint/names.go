@@ -9,8 +9,8 @@ import (
 	"image-builder/internal/finding"
 )
 
-// almostPhases warns of a phase that the service never runs and whose name looks like a slip. A document may have such
-// phases: `component run` runs them.
+// almostPhases warns of a phase that the service never runs and whose name looks like a typo. Such phases are allowed
+// in a document: `component run` runs them.
 func almostPhases(doc *component.Document) finding.List {
 	var found finding.List
 	for _, phase := range doc.Phases {
@@ -27,10 +27,10 @@ func almostPhases(doc *component.Document) finding.List {
 	return found
 }
 
-// brokenURL is a URL whose slashes are not two, whatever follows.
+// brokenURL matches a URL whose scheme is not followed by exactly two slashes.
 var brokenURL = regexp.MustCompile(`^(?i:(s3|https?):/?(?:[^/\s:]|$)|(s3|https?)//)`)
 
-// brokenURLs finds URLs that are broken before the first reference in them, where the module's own check cannot look.
+// brokenURLs finds broken URLs in the text before the first reference, where the module's own check cannot look.
 func brokenURLs(doc *component.Document, known finding.List) finding.List {
 	var found finding.List
 	doc.Steps(func(_ *component.Phase, step *component.Step) {

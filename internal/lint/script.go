@@ -8,10 +8,11 @@ import (
 	"image-builder/internal/finding"
 )
 
-// script is shell text and where each byte of it stands in a file.
+// script is shell text, and the place of each of its bytes in a file.
 type script struct {
 	text string
-	// commands says that awstoe runs it as `bash FILE`, so that a #! line is a comment; otherwise it is a file of its own.
+	// commands says that awstoe runs it as `bash FILE`, so that a #! line is a comment; otherwise it is a file of its
+	// own.
 	commands bool
 	place    func(offset int) finding.Position
 }
@@ -22,7 +23,8 @@ type piece struct {
 	value *component.Value
 }
 
-// stepScript returns what ExecuteBash makes of a step's commands: all entries, one after another, in one file.
+// stepScript returns the script that ExecuteBash makes of a step's commands: all entries, one after another, in one
+// file.
 func stepScript(doc *component.Document, step *component.Step) (script, bool) {
 	commands := step.Inputs.Get("commands")
 	if step.Action.Value != "ExecuteBash" || commands == nil {
@@ -63,7 +65,8 @@ func fileScript(file, text string) script {
 	return script{text: text, place: place}
 }
 
-// withoutReferences puts a word of the same length in place of every {{ reference }}: a value that the shell never sees.
+// withoutReferences replaces every {{ reference }} with a word of the same length: the shell never sees the reference
+// itself.
 func withoutReferences(text string) string {
 	if !strings.Contains(text, "{{") {
 		return text

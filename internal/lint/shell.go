@@ -7,7 +7,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// call is a command as far as it can be known without running it: words that only the shell knows read "$".
+// call is a command as far as it is known without running it: words that only the shell knows read "$".
 type call struct {
 	name   string
 	args   []string
@@ -26,7 +26,7 @@ type shell struct {
 	invalid *fault
 }
 
-// fault is why bash cannot read a script.
+// fault is the reason why bash cannot parse a script.
 type fault struct {
 	text   string
 	offset int
@@ -50,7 +50,7 @@ type target struct {
 	offset int
 }
 
-// read parses a script and gathers what the hazards are about.
+// read parses a script and collects what the hazards need.
 func (l *Linter) read(s script) *shell {
 	sh := &shell{script: s, setsAt: -1, tracing: -1}
 	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
@@ -167,7 +167,7 @@ func isAssignment(word string) bool {
 	return found && syntax.ValidName(name)
 }
 
-// wordText is a word's text; what only the shell knows reads "$".
+// wordText is a word's text; a word that only the shell knows reads "$".
 func wordText(word *syntax.Word) string {
 	var text strings.Builder
 	for _, part := range word.Parts {
@@ -198,7 +198,7 @@ func writePart(text *strings.Builder, part syntax.WordPart) {
 	}
 }
 
-// traces reports whether a call makes bash print what it runs.
+// traces reports whether a call makes bash print the commands it runs.
 func traces(c call) bool {
 	if c.name != "set" && c.name != "bash" && c.name != "sh" {
 		return false
@@ -216,7 +216,7 @@ func traces(c call) bool {
 	return false
 }
 
-// isFlag reports whether arg is a cluster of one-letter options with this one among them.
+// isFlag reports whether arg is a cluster of one-letter options that contains this letter.
 func isFlag(arg string, letter byte) bool {
 	return len(arg) > 1 && arg[0] == '-' && arg[1] != '-' && strings.IndexByte(arg[1:], letter) >= 0
 }

@@ -9,11 +9,11 @@ import (
 // place is a line and column of a file, from 1; columns in runes.
 type place struct{ line, column int }
 
-// span is text taken out of a file, and the place of each of its runes there.
+// span is text taken out of a file, with the place of each of its runes in the file.
 type span struct {
 	runes  []rune
 	places []place
-	// filled marks runes that stand for something that only a deployment knows.
+	// filled marks runes that stand for something only a deployment knows.
 	filled []bool
 }
 
@@ -23,7 +23,7 @@ func (s *span) add(r rune, at place, filled bool) {
 	s.filled = append(s.filled, filled)
 }
 
-// at returns where the rune at a line and column of the span's own text stands in the file.
+// at returns the place in the file of the rune at a line and column of the span's own text.
 func (s *span) at(line, column int) place {
 	row := 1
 	for i, r := range s.runes {
@@ -44,7 +44,7 @@ func (s *span) at(line, column int) place {
 	return s.places[len(s.places)-1]
 }
 
-// touchesFill reports whether any of length runes from a line and column on stand for something unknown.
+// touchesFill reports whether any of length runes from a line and column on stands for something unknown.
 func (s *span) touchesFill(line, column, length int) bool {
 	row := 1
 	for i, r := range s.runes {
@@ -62,7 +62,7 @@ func (s *span) touchesFill(line, column, length int) bool {
 	return false
 }
 
-// scalarSpan finds the place of every rune of a scalar, by reading its source again beside its value.
+// scalarSpan finds the place of every rune of a scalar by reading the scalar's source again, in step with its value.
 func scalarSpan(lines [][]rune, node *yaml.Node) *span {
 	s := &span{}
 	c := &cursor{lines: lines, line: node.Line, column: node.Column}
@@ -102,7 +102,7 @@ func (c *cursor) rest() []rune {
 	return row[c.column-1:]
 }
 
-// startBlock moves to the first line of a block scalar; its indentation is that of the first line that is not blank.
+// startBlock moves to the first line of a block scalar; the first line that is not blank sets its indentation.
 func (c *cursor) startBlock() {
 	c.line++
 	for i := c.line; i <= len(c.lines); i++ {
@@ -127,7 +127,7 @@ func (c *cursor) startQuoted() {
 	}
 }
 
-// next returns the place of r, the next rune of the value, and moves behind it.
+// next returns the place of r, the next rune of the value, and moves past it.
 func (c *cursor) next(r rune, style yaml.Style) place {
 	rest := c.rest()
 	at := place{c.line, c.column}
@@ -156,7 +156,7 @@ func (c *cursor) literal(r rune) {
 	c.column++
 }
 
-// folded passes a line break that became a blank or, with blank lines after it, as many breaks.
+// folded skips a line break that became a blank or, with blank lines after it, several breaks.
 func (c *cursor) folded(r rune) place {
 	if rest := c.rest(); len(rest) > 0 && (rest[0] == r || (r != ' ' && r != '\n')) {
 		c.column++
@@ -175,7 +175,7 @@ func (c *cursor) folded(r rune) place {
 	return at
 }
 
-// escape passes a backslash sequence of a double-quoted scalar.
+// escape skips a backslash sequence of a double-quoted scalar.
 func (c *cursor) escape(r rune) place {
 	at := place{c.line, c.column}
 	rest := c.rest()

@@ -20,7 +20,7 @@ import (
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-imagebuilder-component.html
 const maxInline = 16000
 
-// template is a CloudFormation template under check.
+// template is a CloudFormation template being checked.
 type template struct {
 	linter *Linter
 	file   string
@@ -42,7 +42,7 @@ func (l *Linter) template(file string, text []byte) finding.List {
 	return sorted(silence(file, string(text), t.steps, t.found))
 }
 
-// withoutTabs makes JSON that is indented with tabs readable as YAML; columns stay.
+// withoutTabs makes tab-indented JSON readable as YAML; columns stay.
 func withoutTabs(text []byte) []byte {
 	if trimmed := bytes.TrimSpace(text); len(trimmed) == 0 || trimmed[0] != '{' || !bytes.Contains(text, []byte("\t")) {
 		return text
@@ -62,7 +62,8 @@ func (t *template) syntax(err error) {
 	t.found = append(t.found, f)
 }
 
-// resources visits the resources that are ours. Macros and transforms may add anything: what is not a map is passed.
+// resources visits the resources that lint knows. Macros and transforms may add anything, so it skips whatever is not
+// a map.
 func (t *template) resources(resources *yaml.Node) {
 	for i := 0; resources != nil && resources.Kind == yaml.MappingNode && i+1 < len(resources.Content); i += 2 {
 		key := resources.Content[i]
@@ -175,7 +176,7 @@ func (t *template) limit(data *yaml.Node, text *span) {
 	}
 }
 
-// embedded checks the document inside and moves its findings to where they stand in the template.
+// embedded checks the embedded document and moves its findings to their places in the template.
 func (t *template) embedded(text *span, platform *yaml.Node) {
 	on := t.linter.Platform
 	if platform != nil {

@@ -14,7 +14,7 @@ import (
 
 // Digest is the SHA-256 (hex) over what the recipe asks for and the contents of every script and document it names.
 //
-// It is the same wherever the recipe lies, and says nothing about secrets: neither their values nor where they are.
+// It does not depend on the recipe's directory. It does not cover secrets: neither their values nor their location.
 func (r *Recipe) Digest() (string, error) {
 	covered := map[string]any{}
 	for _, f := range fields() {
@@ -39,7 +39,7 @@ func (r *Recipe) Digest() (string, error) {
 
 func digestScript(r *Recipe) (any, error) { return contentOf(r.Bootstrap) }
 
-// digestBase leaves the directory of a disk out.
+// digestBase drops the directory of a disk's path.
 func digestBase(r *Recipe) (any, error) {
 	if isPath(r.Base) && !scheme.MatchString(r.Base) {
 		return filepath.Base(r.Base), nil
@@ -65,7 +65,7 @@ func digestDocuments(r *Recipe) (any, error) {
 	return documents, nil
 }
 
-// contentOf stands for a script or document: the digest of a local file, else its URL.
+// contentOf stands for a script or document: a local file's digest, or else the URL.
 func contentOf(reference string) (string, error) {
 	if reference == "" || scheme.MatchString(reference) {
 		return reference, nil

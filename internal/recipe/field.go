@@ -9,24 +9,24 @@ import (
 	"image-builder/internal/schedule"
 )
 
-// field is one field of a recipe, and the flag of the same name. Its row in fields says everything that is known of it:
-// a new field is a new row, and what it means is for the stages to say.
+// field is one field of a recipe, and the flag of the same name. Its row in fields is the only place that describes
+// it: a new field is a new row. What it means is the stages' task.
 type field struct {
 	name    string
 	example string
 	flag    string // the flag's placeholder
 	help    string // the flag's help text
-	value   string // what the documentation says may be given
-	absent  string // and what holds without it
-	// identifies says that a file with this key is a recipe, and not some other file of YAML.
+	value   string // the documentation's description of allowed values
+	absent  string // and the default
+	// identifies says that a file with this key is a recipe and not some other YAML file.
 	identifies bool
 	// check returns the text to keep, or what is wrong with it.
 	check func(v value) (string, *fault)
-	// set takes one value, append one more; the text has been checked. Exactly one of them is there.
+	// set takes one value, append one more; both receive checked text. A field has exactly one of them.
 	set    func(r *Recipe, text string)
 	append func(r *Recipe, text string)
 	clear  func(r *Recipe)
-	// digest is what the recipe's digest covers; nil leaves the field out of it.
+	// digest is the part that the recipe's digest covers; nil leaves the field out of it.
 	digest func(r *Recipe) (any, error)
 }
 
@@ -52,7 +52,7 @@ func texts(f field, at func(*Recipe) *[]string) field {
 type fault struct {
 	code           finding.Code
 	message, right string
-	offset, length int // of the part that is meant, in bytes; length 0 means all
+	offset, length int // of the wrong part, in bytes; length 0 means the whole value
 }
 
 func fieldNamed(name string) (field, bool) {
@@ -64,7 +64,7 @@ func fieldNamed(name string) (field, bool) {
 	return field{}, false
 }
 
-// Identifying are the keys that make a file of YAML a recipe.
+// Identifying lists the keys that identify a YAML file as a recipe.
 func Identifying() []string {
 	var names []string
 	for _, f := range fields() {
@@ -143,7 +143,7 @@ func (v value) part(offset, length int) value {
 	return v
 }
 
-// path resolves a relative path against the directory of what named it.
+// path resolves a relative path against the directory of the file that contains it.
 func (v value) path() string {
 	if filepath.IsAbs(v.text) || v.dir == "" || v.dir == "." {
 		return filepath.Clean(v.text)
@@ -151,7 +151,7 @@ func (v value) path() string {
 	return filepath.Join(v.dir, v.text)
 }
 
-// checkCollision finds repositories whose mirrors would have the same directory.
+// checkCollision finds repositories whose mirrors would share a directory.
 func (b *builder) checkCollision(v value) {
 	for i, other := range b.recipe.GitMirrors {
 		if MirrorName(other) != MirrorName(v.text) {

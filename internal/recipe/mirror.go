@@ -6,6 +6,6 @@ import "regexp"
 var notAlphanumeric = regexp.MustCompile("[[:^alnum:]]")
 
 // MirrorName returns the name of the directory in which the Buildkite agent looks for the mirror of a repository.
-// Every rune that is not an ASCII letter or digit becomes '-', nothing else changes: the URL must be the pipeline's to
-// the letter, and URLs that differ only in punctuation share a directory.
+// Every rune that is not an ASCII letter or digit becomes '-', and nothing else changes. So the URL must match the
+// pipeline's exactly, and URLs that differ only in punctuation share a directory.
 func MirrorName(url string) string { return notAlphanumeric.ReplaceAllString(url, "-") }

@@ -8,8 +8,8 @@ import (
 	"image-builder/internal/finding"
 )
 
-// Override is what the command line says of fields, by field name: one text, or the entries of a list. An empty list
-// empties the field.
+// Override is the command line's values, by field name: one text, or the entries of a list. An empty list empties the
+// field.
 type Override map[string][]string
 
 // Flags are the command line's flags of all fields; a command embeds them, as NewFlags returns them.
@@ -43,7 +43,7 @@ func (f Flags) Override() Override {
 	return given
 }
 
-// flag is what was given for one flag: each time that it was, a text.
+// flag collects the texts given for one flag, one for each use.
 type flag struct {
 	given bool
 	texts []string
@@ -58,8 +58,8 @@ func (f *flag) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Override replaces fields by flags; a list replaces the whole list, and an empty text empties the field. Findings name
-// the flag in place of a file.
+// Override replaces fields by flags; a list replaces the whole list, and an empty text empties the field. Findings
+// name the flag instead of a file.
 func (r *Recipe) Override(flags Override) finding.List {
 	b := builder{recipe: r}
 	for _, f := range fields() {
@@ -87,7 +87,7 @@ func (b *builder) override(f field, text string) {
 	}
 }
 
-// splitList takes a list apart at its commas. A comma behind a backslash belongs to an entry.
+// splitList splits a list at its commas. A comma after a backslash belongs to the entry.
 func splitList(text string) []string {
 	items := strings.Split(strings.ReplaceAll(text, `\,`, "\x00"), ",")
 	for i, item := range items {

@@ -14,15 +14,15 @@ import (
 	"image-builder/internal/finding"
 )
 
-// value is a piece of text that a user wrote, and where it stands.
+// value is a piece of text that a user wrote, and its place.
 type value struct {
 	text   string
 	at     finding.Position
 	length int
-	dir    string // what a relative path is relative to
+	dir    string // the base of a relative path
 }
 
-// builder fills a recipe and collects what is wrong.
+// builder fills a recipe and collects findings.
 type builder struct {
 	recipe *Recipe
 	dir    string
@@ -213,7 +213,7 @@ var (
 	nowhereInError = regexp.MustCompile(`^.* at <unknown position>: `)
 )
 
-// syntaxError takes the place out of the YAML library's error.
+// syntaxError removes the place from the YAML library's error.
 func syntaxError(err error) (finding.Position, string) {
 	var wrong *yaml.LoadError
 	if errors.As(err, &wrong) {

@@ -1,7 +1,7 @@
-// Package recipe is the definition of a bake: what a recipe file, a bare script or flags say is to be baked.
+// Package recipe is the definition of a bake: what a recipe file, a bare script or flags ask for.
 //
-// It reads and checks the definition, and resolves its relative paths against the recipe's directory. It never reads a
-// secret, never fetches anything and never looks into a base: whether those exist elsewhere is for the stages to find out.
+// It reads and checks the definition, and resolves its relative paths against the recipe's directory. It never reads
+// a secret, never fetches anything and never looks into a base: the stages find out whether those exist.
 package recipe
 
 import (
@@ -20,10 +20,10 @@ import (
 	"image-builder/internal/schedule"
 )
 
-// MaxFile is the size in bytes beyond which a file is not a recipe, script or document.
+// MaxFile is the largest recipe, script or document, in bytes.
 const MaxFile = 1 << 20
 
-// Recipe says what to bake. Paths in it are relative to the working directory, or absolute.
+// Recipe says what to bake. Its paths are relative to the working directory, or absolute.
 type Recipe struct {
 	File         string // as given to Load; "" for flags alone
 	Name         string
@@ -51,7 +51,7 @@ type Component struct {
 	At         finding.Position
 }
 
-// At returns where a field, or the index-th entry of a list, was given; the file alone if it was not.
+// At returns the place where a field, or the index-th entry of a list, was given; the file alone if it was not.
 func (r *Recipe) At(field string, index int) finding.Position {
 	if places := r.positions[field]; index < len(places) {
 		return places[index]
@@ -59,8 +59,8 @@ func (r *Recipe) At(field string, index int) finding.Position {
 	return finding.Position{File: r.File}
 }
 
-// Load reads a recipe file, or a script, which is a recipe that only says bootstrap. An empty path yields an empty
-// recipe, to be filled by Override. The recipe is nil if the file cannot be read.
+// Load reads a recipe file, or a script, which stands for a recipe with only a bootstrap. An empty path yields an
+// empty recipe, for Override to fill. The recipe is nil if the file is unreadable.
 func Load(path string) (*Recipe, finding.List) {
 	if path == "" {
 		return empty(""), nil
@@ -76,8 +76,8 @@ func Load(path string) (*Recipe, finding.List) {
 	return Parse(path, text)
 }
 
-// read reads no more of a file than shows that it is too long. A named pipe without a writer is empty: to wait for
-// a writer could not be interrupted.
+// read reads a file, up to one byte more than the limit. A named pipe without a writer counts as empty: waiting for a
+// writer could not be interrupted.
 func read(path string) ([]byte, error) {
 	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -87,7 +87,7 @@ func read(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, MaxFile+1))
 }
 
-// Parse is Load for text that was read already; path tells the directory and the name.
+// Parse is Load for text that is already read; path gives the directory and the name.
 func Parse(path string, text []byte) (*Recipe, finding.List) {
 	if IsScript(path, text) {
 		r := empty(path)
@@ -103,12 +103,12 @@ func Parse(path string, text []byte) (*Recipe, finding.List) {
 	return b.recipe, b.found
 }
 
-// IsScript tells a script from a recipe file: by its first line, or by its name.
+// IsScript separates scripts from recipe files, by the first line or the name.
 func IsScript(path string, text []byte) bool {
 	return bytes.HasPrefix(text, []byte("#!")) || strings.HasSuffix(path, ".sh")
 }
 
-// Complete says what a bake needs and the recipe, flags included, does not give.
+// Complete reports what a bake needs and neither the recipe nor the flags give.
 func (r *Recipe) Complete() finding.List {
 	if r.Base != "" {
 		return nil
@@ -135,7 +135,7 @@ func nameFrom(path string) string {
 	return name[:min(len(name), 128)]
 }
 
-// cause is an I/O error without the path that the sentence names already.
+// cause is an I/O error without the path, which the sentence already names.
 func cause(err error) string {
 	if inner, ok := err.(interface{ Unwrap() error }); ok && inner.Unwrap() != nil {
 		return fmt.Sprint(inner.Unwrap())

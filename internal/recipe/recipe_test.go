@@ -16,7 +16,7 @@ import (
 	"image-builder/internal/finding"
 )
 
-// folder writes files into a fresh directory.
+// folder writes files into a new directory.
 func folder(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -296,7 +296,7 @@ func FuzzRecipe(f *testing.F) {
 	})
 }
 
-// A pipe without a writer must not be waited for; of an endless file only the beginning is read.
+// Reading does not wait for a pipe without a writer, and reads only the beginning of an endless file.
 func TestLoadOddFiles(t *testing.T) {
 	t.Parallel()
 	pipe := filepath.Join(t.TempDir(), "pipe")

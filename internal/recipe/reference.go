@@ -57,7 +57,8 @@ func checkBase(v value) (string, *fault) {
 	return "", wrong
 }
 
-// checkDistribution takes a suite that is known, and one that resembles none: an archive may have suites of its own.
+// checkDistribution accepts a known suite, and an unknown one that resembles none: an archive may have suites of its
+// own.
 func checkDistribution(text string) (string, *fault) {
 	d, _, err := image.ParseDistribution(text)
 	if wrong := (*image.NameError)(nil); errors.As(err, &wrong) {
@@ -75,7 +76,7 @@ func checkDistribution(text string) (string, *fault) {
 	}
 }
 
-// isPath tells a path from a name.
+// isPath separates paths from names.
 func isPath(text string) bool {
 	return strings.Contains(text, "/") || slices.Contains([]string{".raw", ".qcow2", ".img"}, filepath.Ext(text))
 }
@@ -118,7 +119,7 @@ func parameterFault(code finding.Code, name string) *fault {
 func checkScript(v value) (string, *fault)   { return checkSource(v, "a script") }
 func checkDocument(v value) (string, *fault) { return checkSource(v, "a component document") }
 
-// checkSource takes a local file or an s3:// URL.
+// checkSource accepts a local file or an s3:// URL.
 func checkSource(v value, what string) (string, *fault) {
 	found := scheme.FindStringSubmatch(v.text)
 	if found == nil {
@@ -184,7 +185,7 @@ func checkSecrets(v value) (string, *fault) {
 	return checkFile(v, true)
 }
 
-// checkFile takes a path to something that exists.
+// checkFile accepts a path to an existing file.
 func checkFile(v value, folder bool) (string, *fault) {
 	path := v.path()
 	info, err := os.Stat(path)
@@ -224,7 +225,7 @@ func nearestFile(path, otherwise string) string {
 	return otherwise
 }
 
-// checkGit takes what git clone takes. https://git-scm.com/docs/git-clone#_git_urls
+// checkGit accepts the URLs that git clone accepts. https://git-scm.com/docs/git-clone#_git_urls
 func checkGit(v value) (string, *fault) {
 	text := v.text
 	wrong := &fault{

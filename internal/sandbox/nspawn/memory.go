@@ -69,7 +69,7 @@ func (m *memory) clear() error {
 
 // close drops it all. Calling it again does nothing.
 func (m *memory) close() error {
-	// the processes may still be ending, so the mount is detached lazily
+	// by now every process of the machine is gone, so nothing keeps the mount busy
 	err := unix.Unmount(m.dir, unix.UMOUNT_NOFOLLOW)
 	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("unmount %s: %w", m.dir, err)
