@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Whatever a script does, the bake ends, says what happened, and the host is as it was.
+// Whatever a script does, the bake ends, says what happened, and leaves the host as it was.
 func TestScriptsThatMisbehave(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
@@ -50,8 +50,8 @@ func TestScriptsThatMisbehave(t *testing.T) {
 	t.Cleanup(b.checkHostClean)
 }
 
-// A data directory without room for the disk is told before anything is left in it; one that fills up while the script
-// runs fails the bake, also if the script never noticed.
+// A data directory without room for the disk is reported before anything is left in it. One that fills up while the
+// script runs fails the bake, even if the script never noticed.
 func TestFullDataDirectory(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

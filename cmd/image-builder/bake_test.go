@@ -206,7 +206,7 @@ func TestBakeThatLeaksKeepsNothing(t *testing.T) {
 	b.checkHostClean()
 }
 
-// A bake that is killed leaves the previous image current, and nothing that the next command does not clear.
+// A killed bake leaves the previous image current, and nothing that the next command does not clear.
 func TestKillAtAnyMoment(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)

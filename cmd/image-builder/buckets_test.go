@@ -20,7 +20,7 @@ var bucketContent = map[string]string{
 	"secrets/deep/key": "key_0a1b2c3d4e5f6071\n",
 }
 
-// A directory can stand for a bucket, for the recipe and for the documents alike.
+// A directory can stand for a bucket, both for the recipe and for the documents.
 func TestBucketsThatAreDirectories(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
@@ -45,7 +45,8 @@ func TestBucketsThatAreDirectories(t *testing.T) {
 	}
 }
 
-// The same through the S3 protocol, with the credentials of this machine: they reach the sandbox, no log and no disk.
+// The same works through the S3 protocol, with this machine's credentials: they reach the sandbox, but no log and no
+// disk.
 func TestBucketsOfS3(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
@@ -103,7 +104,7 @@ phases:
 	}
 }
 
-// A step that asks for a reboot finds the disk as it left it and memory empty, and the run goes on where it was.
+// A step that asks for a reboot finds the disk as it left it and memory empty, and the run continues where it was.
 func TestRebootInABake(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)

@@ -17,7 +17,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// ownStack is a stack of ours in little: what start, status and logs read of it, and one resource.
+// ownStack is a small stack of ours: what start, status and logs read of it, and one resource.
 const ownStack = `Description: 'image-builder: bakes AMIs in a test'
 Parameters:
   BaseAmiParameter: {Type: String, Default: /buildkite/base-ami}
@@ -74,14 +74,14 @@ func buildVerbs() map[string]verb {
 				cloud.ImageBuilder.Finish(arn)
 			}
 		},
-		// await-state VERSION STATE: waits until an image has come so far
+		// await-state VERSION STATE: waits until an image has reached a state
 		"await-state": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			patiently(ts, func() bool {
 				return slices.ContainsFunc(cloud.ImageBuilder.Images(), func(i imagebuilder.Image) bool { return i.Version == args[0] && i.Status == args[1] })
 			})
 		},
-		// await-calls SERVICE OPERATION N: waits until so many more were made
+		// await-calls SERVICE OPERATION N: waits for this many more calls
 		"await-calls": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 3)
 			n, err := strconv.Atoi(args[2])
@@ -89,7 +89,7 @@ func buildVerbs() map[string]verb {
 			until := cloud.Calls(args[0], args[1]) + n
 			patiently(ts, func() bool { return cloud.Calls(args[0], args[1]) >= until })
 		},
-		// cancel VERSION: somebody cancels a build
+		// cancel VERSION: another user cancels a build
 		"cancel": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			_, err := cloud.Do("imagebuilder", "CancelImageCreation", wire.Values{
@@ -97,14 +97,14 @@ func buildVerbs() map[string]verb {
 			})
 			ts.Check(err)
 		},
-		// images N: so many were begun
+		// images N: this many builds were started
 		"images": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			if n := fmt.Sprint(len(cloud.ImageBuilder.Images())); n != args[0] {
 				ts.Fatalf("%s images were begun, not %s", n, args[0])
 			}
 		},
-		// put-parameter NAME VALUE: somebody writes a parameter; new-ami: the ID of an AMI that is made for it
+		// put-parameter NAME VALUE: another user writes a parameter; new-ami: the ID of an AMI that is made for it
 		"put-parameter": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			value := args[1]
@@ -118,7 +118,7 @@ func buildVerbs() map[string]verb {
 			arity(ts, args, 1, 1)
 			cloud.SSM.Remove(args[0])
 		},
-		// print-parameter NAME: prints what it holds
+		// print-parameter NAME: prints its value
 		"print-parameter": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			_, err := fmt.Fprintln(ts.Stdout(), cloud.SSM.Value(args[0]))
@@ -149,7 +149,7 @@ func buildVerbs() map[string]verb {
 	}
 }
 
-// patiently waits for what another process brings about.
+// patiently waits for another process to bring about a state.
 func patiently(ts *testscript.TestScript, come func() bool) {
 	for range 2000 {
 		if come() {
@@ -160,7 +160,7 @@ func patiently(ts *testscript.TestScript, come func() bool) {
 	ts.Fatalf("it did not come about in 20 s")
 }
 
-// script reads what a build is to do.
+// script reads what a build will do.
 func script(ts *testscript.TestScript, args []string) imagebuilder.Script {
 	s := imagebuilder.Script{Polls: map[string]int{}}
 	for _, arg := range args {

@@ -14,10 +14,10 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// foreignTemplate is somebody else's.
+// foreignTemplate is the template of a stack that this program did not make.
 const foreignTemplate = "Description: not ours\nResources: {Topic: {Type: 'AWS::SNS::Topic'}}\n"
 
-// prepared gives an account what the scripts' recipe names.
+// prepared gives an account everything that the scripts' recipe names.
 func prepared(cloud *testbed.Cloud) {
 	ami := cloud.EC2.AddAMI(ec2.AMI{Name: "buildkite-stack-linux-x86_64"})
 	cloud.SSM.Put(ssm.Parameter{Name: "/buildkite/base-ami", Type: "String", Value: ami})
@@ -25,14 +25,14 @@ func prepared(cloud *testbed.Cloud) {
 
 func deployVerbs() map[string]verb {
 	return map[string]verb{
-		// foreign NAME: somebody makes a stack of that name
+		// foreign NAME: another tool makes a stack of that name
 		"foreign": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			_, err := cloud.Do("cloudformation", "CreateStack", wire.Values{"StackName": args[0], "TemplateBody": foreignTemplate})
 			ts.Check(err)
 			ts.Check(settle(cloud, args[0]))
 		},
-		// review NAME: somebody makes a change set for a stack that is not there
+		// review NAME: another user makes a change set for a stack that does not exist
 		"review": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			_, err := cloud.Do("cloudformation", "CreateChangeSet", wire.Values{
@@ -40,23 +40,23 @@ func deployVerbs() map[string]verb {
 			})
 			ts.Check(err)
 		},
-		// settle NAME: what is under way comes to its end
+		// settle NAME: the stack's operation ends
 		"settle": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			ts.Check(settle(cloud, args[0]))
 		},
-		// begin-delete NAME: somebody begins to delete a stack
+		// begin-delete NAME: another user starts to delete a stack
 		"begin-delete": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			_, err := cloud.Do("cloudformation", "DeleteStack", wire.Values{"StackName": args[0]})
 			ts.Check(err)
 		},
-		// finish-build VERSION: a build comes to its end
+		// finish-build VERSION: a build ends
 		"finish-build": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			cloud.ImageBuilder.Finish(versioned(ts, cloud, args[0]))
 		},
-		// protect NAME true|false: somebody says whether a stack may be deleted
+		// protect NAME true|false: another user sets a stack's termination protection
 		"protect": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			_, err := cloud.Do("cloudformation", "UpdateTerminationProtection", wire.Values{
@@ -64,7 +64,7 @@ func deployVerbs() map[string]verb {
 			})
 			ts.Check(err)
 		},
-		// status NAME STATUS: a stack stands so; absent: there is none
+		// status NAME STATUS: a stack has this status; absent: it does not exist
 		"status": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			status := "absent"
@@ -83,7 +83,7 @@ func deployVerbs() map[string]verb {
 				ts.Fatalf("parameter %s of stack %s is %q, not %q", args[1], args[0], got, args[2])
 			}
 		},
-		// change-sets NAME N: a stack has so many that were not executed
+		// change-sets NAME N: a stack has this many change sets that were not executed
 		"change-sets": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			out, err := cloud.Do("cloudformation", "ListChangeSets", wire.Values{"StackName": args[0]})
@@ -100,7 +100,7 @@ func deployVerbs() map[string]verb {
 				ts.Fatalf("stack %s has %d change sets, not %s", args[0], waiting, args[1])
 			}
 		},
-		// fail-resource|fail-deletion|fail-rollback LOGICAL-ID REASON: happens to the resource next time
+		// fail-resource|fail-deletion|fail-rollback LOGICAL-ID REASON: the next operation on the resource fails
 		"fail-resource": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			cloud.CloudFormation.FailResource(args[0], args[1], 1)
@@ -113,7 +113,7 @@ func deployVerbs() map[string]verb {
 			arity(ts, args, 2, 2)
 			cloud.CloudFormation.FailRollback(args[0], args[1], 1)
 		},
-		// stack-pages N: stacks, events and changes come in pages of N; 0: as many at once as the service gives
+		// stack-pages N: stacks, events and changes come in pages of N; 0: as many as the service returns
 		"stack-pages": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			n, err := strconv.Atoi(args[0])
@@ -125,14 +125,14 @@ func deployVerbs() map[string]verb {
 			arity(ts, args, 2, 2)
 			ts.Check(cloud.S3.CreateBucket(args[0], args[1]))
 		},
-		// no-bucket NAME: there is no bucket of that name
+		// no-bucket NAME: the bucket does not exist
 		"no-bucket": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			if _, err := cloud.S3.Keys(args[0]); err == nil {
 				ts.Fatalf("there is a bucket %s", args[0])
 			}
 		},
-		// await NAME STATUS: waits until a stack stands so, or in a status that ends so, without taking it any further
+		// await NAME STATUS: waits until a stack has this status, or one that ends so, without taking it any further
 		"await": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
 			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
@@ -148,7 +148,7 @@ func deployVerbs() map[string]verb {
 	}
 }
 
-// settle lets what is under way on a stack come to its end.
+// settle lets a stack's operation come to its end.
 func settle(cloud *testbed.Cloud, name string) error {
 	if _, there := cloud.CloudFormation.Finish(name); !there {
 		return fmt.Errorf("settle stack %s: it is not there", name)

@@ -19,24 +19,24 @@ import (
 
 func preflightVerbs() map[string]verb {
 	return map[string]verb{
-		// ami ID [KEY=VALUE…]: there is an AMI; keys are name, owner, arch, root, size (GiB), state, age (days)
+		// ami ID [KEY=VALUE…]: the AMI exists; keys are name, owner, arch, root, size (GiB), state, age (days)
 		"ami": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 8)
 			cloud.EC2.AddAMI(amiOf(ts, args[0], pairs(ts, args[1:])))
 		},
-		// ssm NAME VALUE [TYPE [DATATYPE]]: a parameter is set, whatever it was
+		// ssm NAME VALUE [TYPE [DATATYPE]]: sets a parameter
 		"ssm": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 4)
 			args = append(args, "", "")
 			cloud.SSM.Remove(args[0])
 			cloud.SSM.Put(ssm.Parameter{Name: args[0], Value: args[1], Type: args[2], DataType: args[3]})
 		},
-		// no-ssm NAME: there is no such parameter
+		// no-ssm NAME: the parameter does not exist
 		"no-ssm": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
 			cloud.SSM.Remove(args[0])
 		},
-		// ssm-is NAME VALUE [DATATYPE]: a parameter holds this
+		// ssm-is NAME VALUE [DATATYPE]: a parameter has this value
 		"ssm-is": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 3)
 			p, _ := cloud.SSM.Parameter(args[0])
@@ -44,7 +44,7 @@ func preflightVerbs() map[string]verb {
 				ts.Fatalf("%s holds %q (%s), not %q", args[0], p.Value, p.DataType, args[1:])
 			}
 		},
-		// subnet ID TARGET [public]: there is a subnet whose default route leads there; local: it has none
+		// subnet ID TARGET [public]: the subnet exists, and its default route leads there; local: it has none
 		"subnet": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 3)
 			vpc := strings.Replace(args[0], "subnet-", "vpc-", 1)

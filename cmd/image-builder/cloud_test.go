@@ -17,8 +17,8 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// TestCloud runs what a user would type against an AWS account of its own: testdata/cloud/*.txtar. The command "cloud"
-// of the scripts sets that account up and looks at it.
+// TestCloud runs what a user would type against an AWS account of its own: testdata/cloud/*.txtar. The scripts'
+// command "cloud" sets that account up and inspects it.
 func TestCloud(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -52,10 +52,10 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 // cloudKey is the key under which a script has its cloud.
 type cloudKey struct{}
 
-// verb is what a script can do to its cloud, or see in it. A failed verb ends the script.
+// verb is an action of a script on its cloud. A failed verb ends the script.
 type verb func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string)
 
-// verbs are those of every area; its file says what they do.
+// verbs are the verbs of every area; each area's file describes its own.
 func verbs() map[string]verb {
 	all := map[string]verb{}
 	for _, more := range []map[string]verb{generalVerbs(), deployVerbs(), buildVerbs(), preflightVerbs()} {
@@ -77,7 +77,7 @@ func runVerb(ts *testscript.TestScript, neg bool, args []string) {
 
 func generalVerbs() map[string]verb {
 	return map[string]verb{
-		// fail SERVICE OPERATION throttled|expired|cut|cut-late|CODE [TIMES]: the next calls are refused so
+		// fail SERVICE OPERATION throttled|expired|cut|cut-late|CODE [TIMES]: the next calls fail in this way
 		"fail": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 4)
 			times := 1
@@ -97,7 +97,7 @@ func generalVerbs() map[string]verb {
 
 			cloud.Fail(args[0], args[1], fault, times)
 		},
-		// calls SERVICE OPERATION N: so many were made
+		// calls SERVICE OPERATION N: this many calls were made
 		"calls": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 3)
 			if n := strconv.Itoa(cloud.Calls(args[0], args[1])); n != args[2] {

@@ -16,7 +16,7 @@ import (
 	"image-builder/internal/testbed/gitserver"
 )
 
-// TestReadyMadeComponents bakes everything that a recipe offers without a script, and looks into the image.
+// TestReadyMadeComponents bakes everything that a recipe offers without a script, and inspects the image.
 func TestReadyMadeComponents(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)

@@ -8,8 +8,8 @@ import (
 	"image-builder/internal/base/basetest"
 )
 
-// A secret that a script wrote and deleted again must be gone from the image, whatever the file system: no file listing
-// would show it, and the search of the disk would.
+// A secret that a script wrote and deleted again must be gone from the image on every file system: no file listing
+// would show it, but the search of the disk would.
 func TestDeletedSecretsAreNotInTheImage(t *testing.T) {
 	t.Parallel()
 	for name, base := range map[string]func(b builder) string{
@@ -36,7 +36,7 @@ func TestDeletedSecretsAreNotInTheImage(t *testing.T) {
 func wholeDiskXFS(b builder) string {
 	b.t.Helper()
 	disk := filepath.Join(b.t.TempDir(), "xfs.raw")
-	// One shell in a mount namespace of its own: what it mounts is gone with it.
+	// One shell in a mount namespace of its own: its mounts go with it.
 	script := `set -e
 truncate -s 2G "$2"; mkfs.xfs -q "$2"
 mkdir -p "$3/from" "$3/to"

@@ -10,8 +10,8 @@ import (
 	"image-builder/internal/sandbox/sandboxtest"
 )
 
-// A base that cannot run a step yields no image, whatever its shell claims, and the error says that the base is at
-// fault (exit status 4) and what to do.
+// A base that cannot run a step yields no image, even if its shell claims success. The error blames the base (exit
+// status 4) and says what to do.
 func TestBasesThatCannotRunAStep(t *testing.T) {
 	t.Parallel()
 	link := func(name, target string) func(string) {
@@ -59,7 +59,7 @@ func replaced(name, text string) func(tree string) {
 	}
 }
 
-// The disk of a step that a timeout ended is kept if that was asked for, and says that it is of a bake that failed.
+// --keep-failed keeps the disk of a step that a timeout ended, marked as a failed bake's.
 func TestKeepFailedAfterATimeout(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)

@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/testbed/programtest"
 )
 
-// Reading what nobody writes cannot be interrupted; Ctrl-C ends it all the same, if not at once.
+// A read from a pipe without a writer cannot be interrupted at once; Ctrl-C still ends it.
 func TestCtrlCWhileReading(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -12,7 +12,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	// What cannot be interrupted, like reading from a terminal, ends with a second Ctrl-C.
+	// A second Ctrl-C ends what cannot be interrupted, such as reading from a terminal.
 	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
 	code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

@@ -14,8 +14,8 @@ import (
 	"image-builder/internal/image"
 )
 
-// Unnamed returns the directories of disks that were committed once and that no row of the database names, sorted:
-// the database was lost, or is older than they are. Nothing removes them; Adopt takes them back.
+// Unnamed returns the directories of committed disks that no row of the database names, sorted: the database was
+// lost, or is older than they are. Nothing removes them; Adopt takes them back.
 func (s *Store) Unnamed(ctx context.Context) ([]string, error) {
 	var found []string
 	for _, part := range []string{imagesDir, basesDir} {
@@ -38,8 +38,8 @@ func (s *Store) Unnamed(ctx context.Context) ([]string, error) {
 	return found, nil
 }
 
-// Adopt records every disk that Unnamed returns, by the record beside it, and returns the names: an image's ID, a
-// base's name. Images come in the order of their bakes. Parameters and events are not made again. The error names
+// Adopt records every disk that Unnamed returns, from the record beside it, and returns the names: an image's ID, a
+// base's name. Images come in the order of their bakes. It does not restore parameters and events. The error names
 // disks without a usable record; the others are adopted all the same.
 func (s *Store) Adopt(ctx context.Context) ([]string, error) {
 	dirs, err := s.Unnamed(ctx)
@@ -91,7 +91,7 @@ func (s *Store) adoptImage(ctx context.Context, img image.Image) error {
 	return s.transact(ctx, func(tx *sql.Tx) error { return insertImage(ctx, tx, img, record) })
 }
 
-// adoptBase keeps a base that has taken the name meanwhile: it is the newer one.
+// adoptBase leaves a base alone that took the name meanwhile: it is newer.
 func (s *Store) adoptBase(ctx context.Context, dir string) (string, error) {
 	base, err := readBeside[image.Base](dir)
 	if err != nil {

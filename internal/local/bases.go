@@ -23,7 +23,7 @@ func (s *Store) Bases(ctx context.Context) ([]image.Base, error) {
 	return query(ctx, s.db, s.scanBase, "SELECT record FROM bases ORDER BY name")
 }
 
-// Base finds a base by name; if there is none, the error is a MissingError.
+// Base finds a base by name; the error is a MissingError if there is none.
 func (s *Store) Base(ctx context.Context, name string) (image.Base, error) {
 	found, err := query(ctx, s.db, s.scanBase, "SELECT record FROM bases WHERE name = ?", name)
 	if err == nil && len(found) == 0 {
@@ -35,8 +35,8 @@ func (s *Store) Base(ctx context.Context, name string) (image.Base, error) {
 	return found[0], nil
 }
 
-// CommitBase makes the run's disk.raw a base: it moves to bases/<sha256>, where equal disks are kept once, and the
-// base's name means it from then on. The base that comes back has its new path.
+// CommitBase makes the run's disk.raw a base. The disk moves to bases/<sha256>, where equal disks are kept once, and
+// the base's name now refers to it. The returned base has its new path.
 func (r *Run) CommitBase(ctx context.Context, base image.Base) (image.Base, error) {
 	if !sha256Hex.MatchString(base.SHA256) {
 		return base, fmt.Errorf("commit base %s: %q is not a SHA-256 in hexadecimal digits", base.Name, base.SHA256)
@@ -67,7 +67,7 @@ func (r *Run) CommitBase(ctx context.Context, base image.Base) (image.Base, erro
 	return base, explain(r.store.dir, settle(home))
 }
 
-// AddBase gives a disk that lies in bases/<sha256> a name, taking the name from the base that had it.
+// AddBase gives a disk in bases/<sha256> a name, taking the name from the base that had it.
 func (s *Store) AddBase(ctx context.Context, base image.Base) error {
 	home := filepath.Dir(base.Disk)
 	lock, err := waitLockAs(ctx, home, unix.LOCK_SH)
@@ -82,7 +82,7 @@ func (s *Store) AddBase(ctx context.Context, base image.Base) error {
 }
 
 // recordBase is called with a lock on the base's directory, so that no other process removes it meanwhile. The disk
-// that had the name goes when no other name means it and no bake holds it.
+// that had the name before is removed if no other name refers to it and no bake holds it.
 func (s *Store) recordBase(ctx context.Context, base image.Base) error {
 	if err := checkDisk(base.Disk, filepath.Join(s.dir, basesDir, base.SHA256)); err != nil {
 		return err
@@ -135,8 +135,8 @@ func (s *Store) countNames(ctx context.Context, sha string) (int, error) {
 	return count, nil
 }
 
-// RemoveBase removes a base, and its disk if no other name means it. Images baked from it stay. If a bake uses the
-// disk, the error is a BusyError and nothing changes.
+// RemoveBase removes a base, and its disk if no other name refers to it. Images baked from it stay. If a bake uses
+// the disk, the error is a BusyError and nothing changes.
 func (s *Store) RemoveBase(ctx context.Context, name string) (err error) {
 	base, err := s.Base(ctx, name)
 	if err != nil {
@@ -175,7 +175,8 @@ func (s *Store) scanBase(row scanner) (image.Base, error) {
 	return base, nil
 }
 
-// hasRow reports whether a row names the directory. It is asked under the directory's lock, where the answer stays.
+// hasRow reports whether a row names the directory. Call it with the directory's lock held, so that the answer cannot
+// change.
 func (s *Store) hasRow(ctx context.Context, part, name string) (bool, error) {
 	statement := "SELECT 1 FROM images WHERE id = ?"
 	if part == basesDir {

@@ -10,15 +10,16 @@ import (
 	"syscall"
 )
 
-// Beside each disk lies its record, so that a lost database loses no image. Its name says how far a commit or a
-// removal came: an uncommitted record without a row is what a killed process left, and is removed with its disk. A
-// record under its final name was committed; if its row is missing, the database was lost and the disk is kept.
+// Beside each disk lies its record, so that a lost database loses no image. The record's file name shows the progress
+// of a commit or a removal. An uncommitted record without a row is what a killed process left, and is removed with
+// its disk. A record under its final name was committed: if its row is missing, the database was lost and the disk is
+// kept.
 const (
 	recordFile      = "record.json"
 	uncommittedFile = "record.json.uncommitted"
 )
 
-// writeBeside puts a record into a directory that is not committed yet.
+// writeBeside writes a record into a directory that is not committed yet.
 func writeBeside(dir string, record any) error {
 	text, err := json.Marshal(record)
 	if err != nil {
@@ -30,7 +31,7 @@ func writeBeside(dir string, record any) error {
 	return nil
 }
 
-// settle gives the record its final name, after the row was committed. A record that has it already is left alone.
+// settle gives the record its final name, after the row was committed. It leaves a record alone that has it already.
 func settle(dir string) error {
 	err := os.Rename(filepath.Join(dir, uncommittedFile), filepath.Join(dir, recordFile))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -39,8 +40,8 @@ func settle(dir string) error {
 	return nil
 }
 
-// unsettle marks a directory whose row is about to go. A disk without a record gets an empty one. Neither needs room
-// on most file systems; where one does and the disk is full, the removal goes on without the mark.
+// unsettle marks a directory whose row is about to be deleted. A disk without a record gets an empty one. Neither
+// needs room on most file systems; if it does and the disk is full, the removal continues without the mark.
 func unsettle(dir string) error {
 	mark := filepath.Join(dir, uncommittedFile)
 	err := os.Rename(filepath.Join(dir, recordFile), mark)

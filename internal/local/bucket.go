@@ -17,8 +17,8 @@ import (
 // link that leads out of it is an error.
 type Buckets map[string]string
 
-// Get opens the file of a key. The caller closes it. One that is not there is a fs.ErrNotExist. The owner of a bucket
-// means nothing here.
+// Get opens the file of a key. The caller closes it. The error is an fs.ErrNotExist if there is no such file. The
+// bucket's owner is ignored.
 func (b Buckets) Get(_ context.Context, bucket, key, _ string) (body io.ReadCloser, err error) {
 	err = b.in(bucket, func(root *os.Root) error {
 		if !fs.ValidPath(key) {
@@ -31,7 +31,7 @@ func (b Buckets) Get(_ context.Context, bucket, key, _ string) (body io.ReadClos
 
 		info, err := file.Stat()
 		if err == nil && !info.Mode().IsRegular() {
-			err = fs.ErrNotExist // a folder is no object
+			err = fs.ErrNotExist // a folder is not an object
 		}
 
 		if err != nil {
@@ -74,7 +74,7 @@ func (b Buckets) List(ctx context.Context, bucket, prefix, _ string, limit int) 
 	return keys[:min(len(keys), limit)], nil
 }
 
-// start is the deepest directory that holds everything with the prefix.
+// start is the deepest directory that contains everything with the prefix.
 func start(prefix string) string {
 	if dir := path.Dir(prefix + "x"); fs.ValidPath(dir) {
 		return dir
@@ -82,7 +82,7 @@ func start(prefix string) string {
 	return "."
 }
 
-// Put writes the file of a key; it is there wholly or not at all.
+// Put writes the file of a key; readers see either the whole file or none.
 func (b Buckets) Put(_ context.Context, bucket, key, _ string, body io.Reader) error {
 	return b.in(bucket, func(root *os.Root) error {
 		if !fs.ValidPath(key) || key == "." {
@@ -117,7 +117,7 @@ func put(root *os.Root, key string, body io.Reader) (err error) {
 	return nil
 }
 
-// in does something in the directory of a bucket.
+// in runs a function in a bucket's directory.
 func (b Buckets) in(bucket string, do func(*os.Root) error) (err error) {
 	dir, ok := b[bucket]
 	if !ok {

@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// bakeInto publishes one image, or one after the other until it is killed.
+// bakeInto commits one image, or one after the other until it is killed.
 func bakeInto(dir string, how string) error {
 	ctx := context.Background()
 	for {
@@ -91,7 +91,7 @@ func baker(ctx context.Context, dir, how string) *exec.Cmd {
 	return cmd
 }
 
-// Killed at any moment, a process leaves whole images and, for the next one, nothing else.
+// A process killed at any moment leaves whole images and, for the next one, nothing else.
 func TestKilledWhilePublishing(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -134,7 +134,7 @@ func killBaker(t *testing.T, dir string, after time.Duration) {
 	}
 }
 
-// expectWhole makes sure that images, files, events and the parameter agree, and that nothing else is there.
+// expectWhole checks that images, files, events and the parameter agree, and that nothing else is there.
 func expectWhole(t *testing.T, s *Store) {
 	t.Helper()
 	images, err := s.Images(t.Context())
@@ -205,7 +205,7 @@ func waitForLine(t *testing.T, cmd *exec.Cmd) {
 	}
 }
 
-// Killed at each step of a commit, a process leaves the whole image, or nothing; never the rows without the disk.
+// A process killed at any step of a commit leaves the whole image, or nothing; never the rows without the disk.
 func TestKilledAtEachStepOfCommit(t *testing.T) {
 	t.Parallel()
 	for step, want := range map[string]int{"flushed": 0, "moved": 0, "rows written": 0, "committed": 1, "settled": 1} {
@@ -230,7 +230,7 @@ func TestKilledAtEachStepOfCommit(t *testing.T) {
 	}
 }
 
-// Killed at each step of a removal, a process leaves the whole image, or nothing.
+// A process killed at any step of a removal leaves the whole image, or nothing.
 func TestKilledAtEachStepOfRemoval(t *testing.T) {
 	t.Parallel()
 	for step, want := range map[string]int{"marked for removal": 1, "row removed": 0} {

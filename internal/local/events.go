@@ -11,7 +11,7 @@ import (
 type Event struct {
 	Number  int64     `json:"number"` // grows with every event, never used twice
 	Created time.Time `json:"created"`
-	Message string    `json:"message"` // the message to the byte
+	Message string    `json:"message"` // the exact message
 }
 
 // Events returns the events after the numbered one, oldest first; 0 asks for all.

@@ -14,7 +14,7 @@ import (
 	"image-builder/internal/fault"
 )
 
-// MachineError says that this machine, or the place of the data directory on it, cannot hold a store.
+// MachineError says that this machine, or the data directory's location on it, cannot hold a store.
 type MachineError struct {
 	Err  error
 	Next string // what to do
@@ -53,7 +53,7 @@ func (e *MissingError) Class() fault.Class { return fault.NotUsable }
 // Hint says what to do next.
 func (e *MissingError) Hint() string { return e.Next }
 
-// InUseError says that parameters name the image that should be removed.
+// InUseError says that parameters name the image, so it is not removed.
 type InUseError struct {
 	Image      string
 	Parameters []string
@@ -71,7 +71,7 @@ func (e *InUseError) Hint() string {
 	return "bake a newer image into that parameter first, or remove it all the same with --force"
 }
 
-// BusyError says that a bake uses the disk that should be removed.
+// BusyError says that a bake uses the disk, so it is not removed.
 type BusyError struct {
 	What string // base debian:bookworm, image img-…
 	PIDs []int  // of the processes that use it, as far as the kernel says
@@ -96,12 +96,12 @@ func processes(pids []int) string {
 	return " (process " + strings.Trim(strings.Join(strings.Fields(fmt.Sprint(pids)), ", "), "[]") + ")"
 }
 
-// placeError is any error of making the data directory; whatever the cause, another place is the remedy.
+// placeError is any error of making the data directory; whatever the cause, another location helps.
 type placeError struct{ error }
 
 func (e *placeError) Unwrap() error { return e.error }
 
-// explain adds what to do to an error that comes from the machine rather than from the caller.
+// explain adds the next action to an error that comes from the machine rather than from the caller.
 func explain(dir string, err error) error {
 	if machine := (*MachineError)(nil); err == nil || errors.As(err, &machine) {
 		return err
@@ -142,7 +142,7 @@ func advice(dir string, err error) string {
 	return ""
 }
 
-// isFull reports whether the file system of a directory has less room than a small transaction needs. SQLite does not
+// isFull reports whether a directory's file system has less room than a small transaction needs. SQLite does not
 // always say why it could not write.
 func isFull(dir string) bool {
 	var stat unix.Statfs_t

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// holders returns the processes that hold a lock on a file or directory, as far as the kernel says: those of another
-// PID namespace are unknown, and so are all on file systems whose device numbers differ from stat's. proc_locks(5)
+// holders returns the processes that hold a lock on a file or directory, as far as the kernel says. It misses those
+// of another PID namespace, and all of them on file systems whose device numbers differ from stat's. proc_locks(5)
 func holders(path string) []int {
 	var stat unix.Stat_t
 	if err := unix.Stat(path, &stat); err != nil {
@@ -39,8 +39,8 @@ func holders(path string) []int {
 	return slices.Compact(pids)
 }
 
-// reserve gives a file room on the drive, up to a size in bytes, without changing what it holds. Where a file system
-// cannot, nothing happens.
+// reserve allocates room for a file on the drive, up to a size in bytes, without changing its content. It does
+// nothing on file systems that cannot.
 func reserve(path string, size int64) error {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -14,12 +14,12 @@ import (
 	"image-builder/internal/image"
 )
 
-// imageID is the shape of image.NewID. IDs are names of directories: nothing else may become one.
+// imageID is the shape of image.NewID. IDs are directory names: nothing else may become one.
 var imageID = regexp.MustCompile(`^img-[0-9a-f]{17}$`)
 
-// record makes an image visible, whose files lie complete in images/<id>: in one transaction the image can be found,
-// its output parameter names it and its NewImage event is there. An image that failed is recorded alone. Run.Commit
-// brings the files there and calls record.
+// record makes an image visible whose files are complete in images/<id>: in one transaction the image can be found,
+// its output parameter names it and its NewImage event exists. A failed image gets neither parameter nor event.
+// Run.Commit moves the files there and calls record.
 func (s *Store) record(ctx context.Context, img image.Image) error {
 	if err := s.checkImage(img); err != nil {
 		return err
@@ -51,7 +51,7 @@ func insertImage(ctx context.Context, tx *sql.Tx, img image.Image, record []byte
 	return nil
 }
 
-// announce puts the output parameter, then the event: whoever reads the event finds the parameter.
+// announce writes the output parameter, then the event: a reader of the event finds the parameter.
 func (s *Store) announce(ctx context.Context, tx *sql.Tx, img image.Image) error {
 	if img.Failed != "" {
 		return nil
@@ -83,7 +83,7 @@ func (s *Store) checkImage(img image.Image) error {
 	return checkDisk(img.Disk, filepath.Join(s.dir, imagesDir, img.ID))
 }
 
-// checkDisk makes sure that a disk is a file in the directory where it belongs.
+// checkDisk checks that a disk is a file in the directory where it belongs.
 func checkDisk(disk, dir string) error {
 	if filepath.Dir(disk) != dir {
 		return fmt.Errorf("record disk %s: it must lie in %s", disk, dir)
@@ -99,13 +99,13 @@ func checkDisk(disk, dir string) error {
 	return nil
 }
 
-// Images returns all images, oldest first, those that failed included.
+// Images returns all images, oldest first, including failed ones.
 func (s *Store) Images(ctx context.Context) ([]image.Image, error) {
 	return query(ctx, s.db, s.scanImage, "SELECT record FROM images ORDER BY number")
 }
 
-// Image finds an image by its ID, by a beginning of it that no other image has (with or without "img-"), or by the
-// word "latest": the newest one whose bake succeeded. If there is none, the error is a MissingError.
+// Image finds an image by its ID, by a unique beginning of it (with or without "img-"), or by the word "latest": the
+// newest one whose bake succeeded. The error is a MissingError if there is none.
 func (s *Store) Image(ctx context.Context, name string) (image.Image, error) {
 	if name == "latest" {
 		found, err := query(ctx, s.db, s.scanImage, "SELECT record FROM images WHERE failed = 0 ORDER BY number DESC LIMIT 1")

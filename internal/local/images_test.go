@@ -71,7 +71,7 @@ func TestPublishFailedImage(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong, nothing of the image is visible and none of its files stays.
+// After any error nothing of the image is visible and none of its files stays.
 func TestPublishAllOrNothing(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*Store, *image.Image) error{

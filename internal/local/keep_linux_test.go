@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Names that we do not make stay, also in a directory that is ours, and what a link leads to as well.
+// Names that we do not make stay, even in a directory that is ours, and so does the target of a link.
 func TestOnlyOurNamesAreRemoved(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
@@ -39,7 +39,7 @@ func TestOnlyOurNamesAreRemoved(t *testing.T) {
 	}
 }
 
-// A refused directory is as it was: nothing is made in it and nothing removed.
+// A refused directory stays as it was: nothing is made in it and nothing removed.
 func TestForeignDirectoryIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -101,7 +101,7 @@ func TestLostDatabase(t *testing.T) {
 	}
 }
 
-// A bake holds its base: removing it is refused with the process, and pulling another leaves the disk.
+// A bake holds its base: removing it is refused with the process ID, and pulling another one leaves the disk.
 func TestHeldBaseStays(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
@@ -201,7 +201,7 @@ func TestReadOnlyStore(t *testing.T) {
 	}
 }
 
-// A process that keeps the database is named.
+// The error names the process that holds the database.
 func TestHeldDatabase(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -13,7 +13,7 @@ import (
 // errHeld says that another process holds a directory, or that the directory went away under the lock.
 var errHeld = errors.New("held by another process")
 
-// lockTimeout bounds how long waitLock waits; whoever holds a lock that others wait for needs milliseconds.
+// lockTimeout bounds how long waitLock waits; a process that holds a lock others wait for needs milliseconds.
 const lockTimeout = 20 * time.Second
 
 // tryLock locks a directory, or reports errHeld. The lock belongs to the directory itself, not to its name, so it
@@ -39,7 +39,7 @@ func tryLockAs(dir string, how int) (*os.File, error) {
 	return f, nil
 }
 
-// sameDirectory makes sure that what was locked is what the name still means.
+// sameDirectory checks that the name still refers to the locked directory.
 func sameDirectory(f *os.File, dir string) error {
 	locked, err := f.Stat()
 	if err != nil {
@@ -56,7 +56,7 @@ func sameDirectory(f *os.File, dir string) error {
 	return nil
 }
 
-// waitLock locks a directory, waiting for whoever holds it.
+// waitLock locks a directory, waiting for the process that holds it.
 func waitLock(ctx context.Context, dir string) (*os.File, error) {
 	return waitLockAs(ctx, dir, unix.LOCK_EX)
 }

@@ -10,11 +10,11 @@ import (
 	"slices"
 )
 
-// keptLogs is of how many bakes that left no image the logs are kept: the newest.
+// keptLogs is how many bakes without an image keep their logs: the newest ones.
 const keptLogs = 20
 
-// Logs is the directory for the step logs of a bake. It stays when the bake leaves no image, so that a failure can be
-// looked into; RemoveImage removes it with the image, and NewRun those of old failures.
+// Logs is the directory for a bake's step logs. It stays if the bake leaves no image, so that a failure can be
+// examined; RemoveImage removes it with the image, and NewRun removes those of old failures.
 func (s *Store) Logs(id string) string { return filepath.Join(s.dir, logsDir, id) }
 
 // clearLogs removes the logs of bakes that left no image, except the newest.

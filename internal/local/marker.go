@@ -9,13 +9,13 @@ import (
 	"path/filepath"
 )
 
-// markerFile says that a data directory is ours. It is written only into a directory that was empty.
+// markerFile marks a data directory as ours. It is written only into an empty directory.
 const markerFile = ".image-builder"
 
 const markerText = "This directory belongs to image-builder, which removes what killed bakes leave in it.\n"
 
-// prepare makes the data directory and its parts, readable by their owner only: disks hold password hashes. It refuses
-// a directory that holds something and has no marker, and parts that are links.
+// prepare makes the data directory and its parts, readable by their owner only: disks contain password hashes. It
+// refuses a directory that has content but no marker, and parts that are links.
 func prepare(ctx context.Context, dir string) (string, error) {
 	absolute, err := filepath.Abs(dir)
 	if err != nil {
@@ -43,7 +43,8 @@ func prepare(ctx context.Context, dir string) (string, error) {
 	return absolute, nil
 }
 
-// claim marks an empty directory as ours. Several processes may try at once: the directory's lock makes them take turns.
+// claim marks an empty directory as ours. Several processes may try at once: the directory's lock makes them take
+// turns.
 func claim(ctx context.Context, dir string) error {
 	if marked, err := isMarked(dir); marked || err != nil {
 		return err
@@ -93,7 +94,7 @@ func foreign(dir, example string) error {
 	}
 }
 
-// makePart makes a directory, or makes sure that it is one and not a link to another place.
+// makePart makes a directory, or checks that it is one and not a link to another place.
 func makePart(dir string) error {
 	err := os.Mkdir(dir, 0o700)
 	if err == nil {
@@ -113,7 +114,8 @@ func makePart(dir string) error {
 	return nil
 }
 
-// isOurName reports whether we make directories of that name in a part of the data directory. No other is ever removed.
+// isOurName reports whether we make directories of that name in a part of the data directory. No other is ever
+// removed.
 func isOurName(part, name string) bool {
 	if part == basesDir {
 		return sha256Hex.MatchString(name)

@@ -22,7 +22,7 @@ type Parameter struct {
 	Changed time.Time `json:"changed"`
 }
 
-// CheckParameter says whether SSM would take the name and the value.
+// CheckParameter checks whether SSM would accept the name and the value.
 func CheckParameter(name, value string) error {
 	if err := image.CheckNewParameterName(name); err != nil {
 		return fmt.Errorf("check parameter: %w", err)
@@ -57,8 +57,8 @@ func (s *Store) Parameters(ctx context.Context) ([]Parameter, error) {
 	return query(ctx, s.db, scanParameter, "SELECT name, value, version, changed FROM parameters ORDER BY name")
 }
 
-// PutParameter sets a parameter and returns its new version. A value that is there already makes a new version too,
-// as in SSM.
+// PutParameter sets a parameter and returns its new version. Writing the same value again makes a new version too, as
+// in SSM.
 func (s *Store) PutParameter(ctx context.Context, name, value string) (int, error) {
 	if err := CheckParameter(name, value); err != nil {
 		return 0, err

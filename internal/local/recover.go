@@ -12,9 +12,9 @@ import (
 	"image-builder/internal/image"
 )
 
-// Recover clears what killed processes left and returns it, a line each: runs that no process holds, directories of
-// images and bases whose commit or removal was cut off, and the mounts and loop devices below any of them. Disks that
-// were committed and have lost their row stay.
+// Recover clears what killed processes left and returns one line for each: runs that no process holds, directories of
+// images and bases whose commit or removal was interrupted, and the mounts and loop devices below any of them.
+// Committed disks without a row stay.
 func (s *Store) Recover(ctx context.Context) ([]string, error) {
 	runs, err := s.clearRuns()
 	images, err2 := s.clearUnnamedIn(ctx, imagesDir)
@@ -47,8 +47,8 @@ func (s *Store) clearUnnamedIn(ctx context.Context, part string) ([]string, erro
 	return cleared, err
 }
 
-// clearUnnamed clears the directory of an uncommitted disk, or settles it if its row is there. It asks under the lock:
-// a process that commits writes the row before it unlocks.
+// clearUnnamed clears the directory of an uncommitted disk, or settles it if its row exists. It looks under the lock:
+// a committing process writes the row before it unlocks.
 func (s *Store) clearUnnamed(ctx context.Context, part, name string) ([]string, error) {
 	dir := filepath.Join(s.dir, part, name)
 	return s.clearLocked(dir, func() (bool, error) {
@@ -60,7 +60,7 @@ func (s *Store) clearUnnamed(ctx context.Context, part, name string) ([]string, 
 	})
 }
 
-// clearLocked clears a directory that nobody holds, if it is stale.
+// clearLocked clears a directory that no process holds, if it is stale.
 func (s *Store) clearLocked(dir string, stale func() (bool, error)) ([]string, error) {
 	lock, err := tryLock(dir)
 	if errors.Is(err, errHeld) || errors.Is(err, fs.ErrNotExist) {
@@ -79,8 +79,8 @@ func (s *Store) clearLocked(dir string, stale func() (bool, error)) ([]string, e
 	return cleared, errors.Join(err, lock.Close())
 }
 
-// discard takes down what is mounted or attached below a directory and removes it. It first moves it aside in runs/,
-// so that an image vanishes at once instead of file by file; what a killed discard leaves there is cleared later.
+// discard unmounts and detaches everything below a directory and removes it. It first moves it aside into runs/, so
+// that an image vanishes at once instead of file by file; the remains of a killed discard are cleared later.
 func (s *Store) discard(dir string) ([]string, error) {
 	cleared, err := release(dir)
 	if err != nil {

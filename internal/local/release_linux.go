@@ -16,7 +16,7 @@ import (
 )
 
 // release unmounts everything mounted below dir or from a disk in it, and detaches the loop devices of its disks.
-// Removing a directory without this could reach through a mount that a killed process left, into whatever it shows.
+// Otherwise the removal of a directory could reach through a mount that a killed process left.
 func release(dir string) ([]string, error) {
 	loops, err := loopsBelow(dir)
 	if err != nil {
@@ -44,14 +44,14 @@ func release(dir string) ([]string, error) {
 	return cleared, nil
 }
 
-// The processes of a killed bake die after it, and with them goes what they hold: usually within milliseconds.
+// The processes of a killed bake die shortly after it, and release what they hold: usually within milliseconds.
 const (
 	dyingTime = 10 * time.Second
 	dyingTick = 10 * time.Millisecond
 )
 
-// awaitDetached waits until no loop device has a file below dir, or dyingTime is over: what is still attached then
-// detaches itself when its last user goes.
+// awaitDetached waits until no loop device has a file below dir, or dyingTime is over: any device still attached then
+// detaches itself with its last user.
 func awaitDetached(dir string) {
 	tick := time.NewTicker(dyingTick)
 	defer tick.Stop()
@@ -63,7 +63,7 @@ func awaitDetached(dir string) {
 	}
 }
 
-// sweepDeleted releases loop devices of files in the data directory whose whole directory was removed.
+// sweepDeleted releases loop devices of files in the data directory whose directory was removed.
 func sweepDeleted(dir string) ([]string, error) {
 	loops, err := loopsBelow(dir)
 	var cleared []string
@@ -104,8 +104,8 @@ func backing(attribute string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), " (deleted)")
 }
 
-// detach clears a loop device. Opening it first pins it: nobody can give it another file between the check and the
-// clearing. A device that is still in use detaches itself when its last user goes. loop(4)
+// detach clears a loop device. Opening it first pins it: it cannot get another file between the check and the
+// clearing. A device that is still in use detaches itself with its last user. loop(4)
 func detach(device, dir string) (err error) {
 	f, err := os.Open(device)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENXIO) {
@@ -128,8 +128,8 @@ func detach(device, dir string) (err error) {
 	return nil
 }
 
-// unmountBelow unmounts, last mounted first. It detaches lazily: a process that still sits in a mount keeps it, but
-// no path leads there any more.
+// unmountBelow unmounts, last mounted first. It detaches lazily: a process that still uses a mount keeps it, but no
+// path leads there any more.
 func unmountBelow(dir string, loops map[string]string) ([]string, error) {
 	mounts, err := readMounts()
 	if err != nil {
@@ -143,7 +143,7 @@ func unmountBelow(dir string, loops map[string]string) ([]string, error) {
 		}
 		err := unix.Unmount(m.point, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOENT) {
-			continue // it went with a mount that it lay in, or by another hand
+			continue // it went with an outer mount, or another process unmounted it
 		}
 		if err != nil {
 			return cleared, fmt.Errorf("unmount %s: %w", m.point, err)
@@ -155,8 +155,8 @@ func unmountBelow(dir string, loops map[string]string) ([]string, error) {
 	return cleared, nil
 }
 
-// unmountTree unmounts what the list of mounts did not show: the kernel may leave out lines of it while others mount
-// and unmount. What is removed next must hold no mount, so here the directory itself is looked at.
+// unmountTree unmounts what the list of mounts did not show: the kernel may leave out lines while other processes
+// mount and unmount. Nothing that is removed next may contain a mount, so this looks at the directory itself.
 func unmountTree(dir string) error {
 	for {
 		point, err := firstMount(dir)
@@ -169,7 +169,7 @@ func unmountTree(dir string) error {
 	}
 }
 
-// firstMount returns a file or directory below dir that something is mounted on, "" if there is none. statx(2)
+// firstMount returns a file or directory below dir that is a mount point, "" if there is none. statx(2)
 func firstMount(dir string) (string, error) {
 	point := ""
 	err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
@@ -179,7 +179,7 @@ func firstMount(dir string) (string, error) {
 		}
 
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // somebody else removes it, too
+			return nil // another process removes it too
 		}
 		if err != nil || stat.Attributes&unix.STATX_ATTR_MOUNT_ROOT == 0 {
 			return err

@@ -55,8 +55,8 @@ func fullDisk(t *testing.T, dir string) error {
 	return nil
 }
 
-// What a killed bake without a mount namespace of its own leaves: a disk attached, a mount of it elsewhere, and a
-// mount in its run that shows a directory of this machine.
+// These are the remains of a killed bake without a mount namespace of its own: a disk attached, a mount of it
+// elsewhere, and a mount in its run that shows a directory of this machine.
 func TestRecoverMountsAndLoops(t *testing.T) {
 	t.Parallel()
 	s := open(t, filepath.Join(t.TempDir(), "with blank"))
@@ -95,8 +95,8 @@ func TestRecoverMountsAndLoops(t *testing.T) {
 	expectFiles(t, filepath.Join(s.dir, runsDir), 0)
 }
 
-// The list of mounts may lack one while others mount; what is mounted is found all the same, one over the other too,
-// and files as well as directories.
+// The list of mounts may lack one while others mount; every mount is found all the same, also one over another, and
+// on files as well as directories.
 func TestUnmountTree(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
@@ -122,7 +122,7 @@ func TestUnmountTree(t *testing.T) {
 	}
 }
 
-// A run whose files somebody removed by hand, with its disk still attached.
+// This is a run whose files were removed by hand, with its disk still attached.
 func TestRecoverLoopOfRemovedRun(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())

@@ -17,7 +17,7 @@ import (
 // Run is a private directory for work in progress. It belongs to this process until Close; if the process dies, the
 // next one that opens the data directory clears it away.
 type Run struct {
-	ID  string // also the ID of the image that comes of it
+	ID  string // also the ID of the resulting image
 	Dir string
 
 	store *Store
@@ -53,10 +53,10 @@ func (s *Store) NewRun(ctx context.Context) (*Run, error) {
 	return nil, fmt.Errorf("create run: %w", context.Cause(ctx))
 }
 
-// Commit turns the run's directory into the image's and commits it: after it returned nil the image is there for
-// everybody, with its parameter and its event, and before nothing is. The disk must be closed and lie in Dir, as
-// must the logs; the image that comes back has the paths where they lie now. A failed image (img.Failed) is kept
-// without parameter and event. After an error the files are in Dir again, for Close to remove.
+// Commit turns the run's directory into the image's and commits it. Once it returns nil the image is visible to
+// everyone, with its parameter and its event; before, nothing is. The disk must be closed and lie in Dir, as must the
+// logs; the returned image has their new paths. A failed image (img.Failed) is kept without parameter and event.
+// After an error the files are in Dir again, for Close to remove.
 func (r *Run) Commit(ctx context.Context, img image.Image) (image.Image, error) {
 	if img.ID != r.ID {
 		return img, fmt.Errorf("commit image %s: the run's ID is %s", img.ID, r.ID)
@@ -85,7 +85,7 @@ func (r *Run) Commit(ctx context.Context, img image.Image) (image.Image, error) 
 	return placed, nil
 }
 
-// commitOnce commits to the end once it began: a commit that was cut off would leave open whether it happened.
+// commitOnce finishes a commit once it began: an interruption would leave open whether it happened.
 func (s *Store) commitOnce(ctx context.Context, img image.Image) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("record image %s: %w", img.ID, context.Cause(ctx))
@@ -104,8 +104,8 @@ func (s *Store) commitOnce(ctx context.Context, img image.Image) error {
 	return err
 }
 
-// Close removes the run's directory, unless it was committed, and lets go of it. Mounts and loop devices that are
-// still there are taken down first. It may be called more than once.
+// Close removes the run's directory, unless it was committed, and releases it. It first takes down any mounts and
+// loop devices that are left. Calling it again does nothing.
 func (r *Run) Close() error {
 	if r.lock == nil {
 		return nil
@@ -124,8 +124,8 @@ func (r *Run) Close() error {
 	return err
 }
 
-// Hold keeps the disk of a base until Close: removing it is refused meanwhile, and pulling it again leaves this disk. A
-// disk outside the data directory is left alone. If the base has gone already, the error is a fs.ErrNotExist.
+// Hold keeps the disk of a base until Close: meanwhile it cannot be removed, and pulling it again leaves this disk.
+// It ignores a disk outside the data directory. The error is an fs.ErrNotExist if the base no longer exists.
 func (r *Run) Hold(ctx context.Context, base image.Base) error {
 	home := filepath.Dir(base.Disk)
 	if r.store.relative(home) == home {
@@ -139,19 +139,19 @@ func (r *Run) Hold(ctx context.Context, base image.Base) error {
 	return nil
 }
 
-// lockToRemove locks the directory of a disk that is to be removed. A disk that is in use is a BusyError.
+// lockToRemove locks the directory of a disk that is to be removed. The error is a BusyError if the disk is in use.
 func (s *Store) lockToRemove(what, home string) (*os.File, error) {
 	lock, err := tryLock(home)
 	if errors.Is(err, errHeld) {
 		return nil, &BusyError{What: what, PIDs: holders(home)}
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // the row can go all the same
+		return nil, nil // the row can be removed all the same
 	}
 	return lock, err
 }
 
-// unlock closes a lock; nil is the lock of a directory that is not there.
+// unlock closes a lock; nil is the lock of a missing directory.
 func unlock(lock *os.File) error {
 	if lock == nil {
 		return nil
@@ -178,7 +178,7 @@ func (r *Run) moveBack(home string) error {
 	return nil
 }
 
-// flush brings the run's files to the drive, so that no power cut can leave a row that names half a disk.
+// flush writes the run's files to the drive, so that after a power cut no row can name half a disk.
 func (r *Run) flush() error {
 	return filepath.WalkDir(r.Dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {

@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 )
 
-// migrations lead from an empty file to the present schema; the nth brings it to version n, kept in user_version.
-// A migration that was released never changes: later ones go below it.
+// migrations lead from an empty file to the present schema; the nth brings it to version n, kept in user_version. A
+// released migration never changes: later ones are appended.
 //
-// Records are JSON, because nothing searches in them; what is searched has a column of its own. Paths in records are
+// Records are JSON, because no query looks into them; columns exist for what queries need. Paths in records are
 // relative to the data directory, so that it can be moved.
 var migrations = []string{
 	`CREATE TABLE images (
@@ -38,8 +38,8 @@ var migrations = []string{
 	CREATE INDEX bases_by_disk ON bases (sha256);`,
 }
 
-// journalRoom is how many bytes the journal of a transaction has on the drive from the start: enough to remove an image
-// from a store of thousands when the drive is full.
+// journalRoom is how many bytes the journal of a transaction has on the drive from the start: enough to remove an
+// image from a store of thousands when the drive is full.
 const journalRoom = 256 << 10
 
 // migrate brings the schema to the present version. Several processes may try at once: the data directory's lock
@@ -76,7 +76,7 @@ func (s *Store) version(ctx context.Context) (int, error) {
 	return version, nil
 }
 
-// upgrade asks for the version again: another process may have upgraded while this one waited.
+// upgrade reads the version again: another process may have upgraded while this one waited.
 func upgrade(ctx context.Context, tx *sql.Tx) error {
 	version := 0
 	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {

@@ -9,7 +9,7 @@ import (
 // (SIGSTOP), so that `make attack` can kill it at that very step. Nothing else reads it.
 const StopVariable = "IMAGE_BUILDER_STOP_AT"
 
-// Committed is the step from which on the image is there.
+// Committed is the step from which on the image is visible.
 const Committed = "committed"
 
 // CommitSteps returns the steps of Run.Commit in their order.
@@ -17,7 +17,7 @@ func CommitSteps() []string {
 	return []string{"flushed", "moved", "rows written", Committed, "settled"}
 }
 
-// stopAt returns a Store's reached: it stops the process at the step that has this name, "" for none.
+// stopAt returns a Store's reached: it stops the process at the named step, "" for none.
 func stopAt(name string) func(step string) {
 	return func(step string) {
 		if step == name {

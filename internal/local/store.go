@@ -49,14 +49,15 @@ const cleanupTimeout = 30 * time.Second
 // Store is an open data directory.
 type Store struct {
 	dir  string
-	root *os.Root // of dir: what is removed is removed beneath it
+	root *os.Root // of dir: removals stay beneath it
 	db   *sql.DB
 	now  func() time.Time
 	// reached is called after each step of a commit or a removal; see StopVariable.
 	reached func(step string)
 }
 
-// Open opens the data directory at dir, creating it if it is absent, and clears what killed processes left there.
+// Open opens the data directory at dir, creating it if it does not exist, and clears what killed processes left
+// there.
 func Open(ctx context.Context, dir string, now func() time.Time) (*Store, error) {
 	return openWithin(ctx, dir, now, busyTimeout)
 }
@@ -90,7 +91,7 @@ func openWithin(ctx context.Context, dir string, now func() time.Time, patience 
 // Dir returns the absolute path of the data directory.
 func (s *Store) Dir() string { return s.dir }
 
-// Close lets go of the store. Runs that are still open stay locked.
+// Close closes the store. Runs that are still open stay locked.
 func (s *Store) Close() error {
 	if err := errors.Join(s.db.Close(), s.root.Close()); err != nil {
 		return fmt.Errorf("close store: %w", err)
@@ -99,7 +100,7 @@ func (s *Store) Close() error {
 }
 
 // connect opens the database. Transactions take the write lock when they begin, so that they wait instead of failing
-// halfway; a commit is on the drive when it returns. The journal is a file that stays, since it has room already when
+// halfway; a commit is on the drive when it returns. The journal is a file that stays, so it has its room even when
 // the drive is full: a write-ahead log could not even be read then.
 func connect(file string, patience time.Duration) (*sql.DB, error) {
 	options := url.Values{
@@ -139,5 +140,5 @@ func rollback(tx *sql.Tx) error {
 	return nil
 }
 
-// timestamp is how times are kept: UTC, RFC 3339 with nanoseconds.
+// timestamp is the format of stored times: UTC, RFC 3339 with nanoseconds.
 func timestamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -50,7 +50,7 @@ func publish(t *testing.T, s *Store, parameter string) image.Image {
 	return img
 }
 
-// fill puts what a bake leaves into the run's directory.
+// fill writes what a bake leaves into the run's directory.
 func fill(t *testing.T, run *Run, parameter string) image.Image {
 	t.Helper()
 	img := image.Image{
@@ -72,7 +72,7 @@ func fill(t *testing.T, run *Run, parameter string) image.Image {
 	return img
 }
 
-// expectNothing makes sure that nobody can see an image, a parameter, an event or a file of one.
+// expectNothing checks that no image, parameter, event or file of one is visible.
 func expectNothing(t *testing.T, s *Store) {
 	t.Helper()
 	images, err := s.Images(t.Context())
@@ -111,7 +111,7 @@ func TestOpenKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-// A data directory that moved keeps its images: the records hold no absolute paths.
+// A moved data directory keeps its images: the records hold no absolute paths.
 func TestDataDirectoryMoves(t *testing.T) {
 	t.Parallel()
 	parent := t.TempDir()

@@ -21,7 +21,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// publicationVariable makes this program publish what it says, instead of testing.
+// publicationVariable makes this program publish instead of running tests.
 const publicationVariable = "PUBLISH_TEST_PUBLICATION"
 
 // publication is what such a process publishes.
@@ -61,7 +61,7 @@ func publishThat(text string) error {
 	return err
 }
 
-// killer kills a process with the call that has a number.
+// killer kills a process at the call with a given number.
 type killer struct {
 	mu      sync.Mutex
 	process *os.Process
@@ -85,7 +85,7 @@ func (k *killer) weather(*http.Request) wire.Disturbance {
 	return wire.CutRequest
 }
 
-// arm lets the next call with a number kill the process.
+// arm makes the call with this number kill the process.
 func (k *killer) arm(process *os.Process, at int, late bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -94,7 +94,8 @@ func (k *killer) arm(process *os.Process, at int, late bool) {
 	k.late = late
 }
 
-// Killed at any call of a publication and run again, it ends with one AMI that equals the disk, and no other snapshot.
+// A publication that is killed at any call and run again ends with one AMI that equals the disk, and no other
+// snapshot.
 func TestKilledPublicationContinues(t *testing.T) {
 	t.Parallel()
 	for seed := range 25 {
@@ -125,7 +126,7 @@ func TestKilledPublicationContinues(t *testing.T) {
 	}
 }
 
-// changedDisk is a disk of which about 30 blocks differ from the base's.
+// changedDisk is a disk with about 30 blocks that differ from the base's.
 func changedDisk(t *testing.T, a account, seed int) string {
 	t.Helper()
 	disk, err := os.ReadFile(a.image.Disk)
@@ -139,7 +140,8 @@ func changedDisk(t *testing.T, a account, seed int) string {
 	return file(t, disk)
 }
 
-// run publishes in a process of its own, which the call with a number kills. It reports whether the process ended well.
+// run publishes in a process of its own, which the call with this number kills. It reports whether the process
+// succeeded.
 func (a account) run(t *testing.T, k *killer, at int, late bool) bool {
 	t.Helper()
 	text, err := json.Marshal(publication{publish.Request{Image: a.image, Base: a.base}, a.Journals})

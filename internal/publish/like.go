@@ -15,7 +15,7 @@ import (
 	"image-builder/internal/snapshot"
 )
 
-// The tags that say where an AMI and its snapshot come from.
+// The tags that record where an AMI and its snapshot come from.
 const (
 	baseTag    = "image-builder:base"
 	baseAMITag = "image-builder:base-ami"
@@ -23,7 +23,7 @@ const (
 	recipeTag  = "image-builder:recipe-digest"
 )
 
-// BilledError says that an AMI is billed by what it contains, which RegisterImage would lose.
+// BilledError says that an AMI is billed by its contents, which RegisterImage would lose.
 type BilledError struct {
 	AMI string
 	Why string
@@ -33,10 +33,10 @@ func (e *BilledError) Error() string {
 	return fmt.Sprintf("register AMI: %s is billed for %s, and an AMI made of a snapshot would not be: bake it with EC2 Image Builder (image-builder deploy)", e.AMI, e.Why)
 }
 
-// billed are the platforms with a price of their own.
+// billed lists the platforms with a price of their own.
 var billed = regexp.MustCompile(`(?i)red hat|rhel|suse|windows|sql server|ubuntu pro`)
 
-// publishable refuses what must not become an AMI.
+// publishable refuses images that must not become an AMI.
 func publishable(r Request) error {
 	switch base := r.Base.AMI; {
 	case r.Image.Failed != "":
@@ -75,7 +75,7 @@ func likeBase(r Request) image.AMI {
 	return ami
 }
 
-// unusable are the characters that the name of an AMI may not have.
+// unusable matches characters that an AMI's name may not have.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_RegisterImage.html
 var unusable = regexp.MustCompile(`[^A-Za-z0-9()\[\] ./\-'@_]`)
 
@@ -88,7 +88,7 @@ func nameOf(r Request) string {
 	return name[:min(len(name), 100)] + "-" + r.Image.ID
 }
 
-// tagsOf are the tags of the AMI and of its snapshot: the user's own, and where they come from.
+// tagsOf returns the tags of the AMI and of its snapshot: the user's, and those that record where they come from.
 func tagsOf(r Request, parent *snapshot.Parent) map[string]string {
 	tags := maps.Clone(r.Tags)
 	if tags == nil {
@@ -107,7 +107,8 @@ func tagsOf(r Request, parent *snapshot.Parent) map[string]string {
 	return tags
 }
 
-// parent returns the snapshot that the new one differs from; nil if all data must be sent. The caller closes its files.
+// parent returns the snapshot that the new one will differ from; nil if all data must be sent. The caller closes its
+// files.
 func (p Publisher) parent(ctx context.Context, r Request, region string) (*snapshot.Parent, error) {
 	base := r.Base
 	if base.Snapshot == "" || base.Region != region || base.Size > r.Image.Size {

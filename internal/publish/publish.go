@@ -23,7 +23,7 @@ import (
 	"image-builder/internal/snapshot"
 )
 
-// ImageTag is the tag of an AMI and of its snapshot whose value is the ID of the image that they were made of.
+// ImageTag is the tag of an AMI and of its snapshot whose value is the ID of the image they were made from.
 const ImageTag = "image-builder:image"
 
 // Publisher publishes images in one region.
@@ -31,7 +31,7 @@ type Publisher struct {
 	AMIs      AMIs
 	Writer    snapshot.Writer
 	Snapshots snapshot.Catalog
-	// Journals is a directory for what is known of publications that were interrupted.
+	// Journals is a directory for records of interrupted publications.
 	Journals string
 
 	Pace     snapshot.Pace
@@ -95,7 +95,7 @@ func (p Publisher) ami(ctx context.Context, r Request) (image.Published, error) 
 	return done, snapshot.Forget(p.journal(r, region))
 }
 
-// existing returns the AMI that was made of an image before; the zero AMI if there is none.
+// existing returns the AMI that was made from an image before; the zero AMI if there is none.
 func (p Publisher) existing(ctx context.Context, id string) (image.AMI, error) {
 	found, err := p.AMIs.OwnAMIs(ctx, ImageTag, id)
 	if err != nil {
@@ -137,8 +137,8 @@ func (p Publisher) make(ctx context.Context, r Request, region string) (image.Pu
 	return done, nil
 }
 
-// register registers an AMI. Where the name is taken by the AMI of this very image, whose registration was not answered,
-// that one is it.
+// register registers an AMI. If the name belongs to an AMI of this very image, whose registration got no answer, that
+// AMI is the result.
 func (p Publisher) register(ctx context.Context, ami image.AMI, r Request) (string, error) {
 	defer p.Progress.Stage("register AMI")()
 	description := cmp.Or(r.Description, fmt.Sprintf("%s, baked from %s", r.Image.ID, r.Image.Base))

@@ -21,7 +21,8 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// account is a test server with a publisher, a base that lies here and in the account, and an image baked from it.
+// account is a test server with a publisher, a base that is stored here and in the account, and an image baked from
+// it.
 type account struct {
 	*testbed.Cloud
 	publish.Publisher
@@ -85,7 +86,7 @@ func file(tb testing.TB, disk []byte) string {
 	return path
 }
 
-// holds checks that a snapshot reads as the image's disk does.
+// holds checks that a snapshot has the content of the image's disk.
 func (a account) holds(tb testing.TB, id string) {
 	tb.Helper()
 	disk, err := os.ReadFile(a.image.Disk)

@@ -9,15 +9,15 @@ import (
 	"image-builder/internal/image"
 )
 
-// Unchecked says that EC2 could not be asked about an AMI. What the mappings say may be right all the same.
+// Unchecked says that EC2 could not be asked about an AMI. The mappings may be right all the same.
 type Unchecked struct{ Err error }
 
 func (u *Unchecked) Error() string { return u.Err.Error() }
 
 func (u *Unchecked) Unwrap() error { return u.Err }
 
-// Check compares an AMI with what it is published as. The error is an *Unusable if it is not that, or an *Unchecked if
-// that could not be found out.
+// Check compares an AMI with its description in the mappings. The error is an *Unusable if they differ, an *Unchecked
+// if EC2 could not be asked.
 func Check(ctx context.Context, images Images, id, region string, wanted System) (image.AMI, error) {
 	ami, err := images.AMI(ctx, id)
 	next := "do not use it; name another release with --release"

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// published is where Buildkite keeps the files of its releases, each in a folder called as it is.
+	// published is where Buildkite keeps the files of its releases, each in a folder named after the release.
 	published = "https://s3.amazonaws.com/buildkite-aws-stack/"
-	// largest is how many bytes mappings.yml may have; it has some 5,000.
+	// largest is the largest mappings.yml, in bytes; it has some 5,000.
 	largest = 1 << 20
 	// downloadLimit bounds the download.
 	downloadLimit = 30 * time.Second
@@ -27,7 +27,7 @@ var (
 	bareVersion = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+`)
 )
 
-// Location returns where a release's mappings.yml is: of latest, v6.71.1, or a branch.
+// Location returns the URL of a release's mappings.yml: of latest, v6.71.1, or a branch.
 func Location(release string) (string, error) {
 	if !releaseName.MatchString(release) {
 		return "", &Unusable{Reason: fmt.Sprintf("%q is not a release", release), Next: "write --release latest, or one like v6.71.1"}
@@ -38,7 +38,7 @@ func Location(release string) (string, error) {
 	return published + release + "/mappings.yml", nil
 }
 
-// TemplateLocation returns where a release's template is: of latest, v6.71.1, or a branch.
+// TemplateLocation returns the URL of a release's template: of latest, v6.71.1, or a branch.
 func TemplateLocation(release string) (string, error) {
 	mappings, err := Location(release)
 	return strings.TrimSuffix(mappings, "mappings.yml") + "aws-stack.yml", err
@@ -94,7 +94,7 @@ func fetch(ctx context.Context, location string) ([]byte, error) {
 	defer answer.Body.Close()
 
 	switch {
-	case answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusForbidden: // S3's answer for what is not there
+	case answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusForbidden: // S3's answer for a missing file
 		return nil, &Unusable{Reason: "there is no " + location, Next: "write --release latest, or one of https://github.com/buildkite/elastic-ci-stack-for-aws/releases"}
 	case answer.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("the server answers %s", answer.Status)
@@ -121,7 +121,7 @@ func bounded(body io.Reader) ([]byte, error) {
 	return text, err
 }
 
-// cause tells the download's own limit from the caller's, and leaves out the URL, which is said already.
+// cause separates the download's own limit from the caller's, and leaves out the URL, which the error already names.
 func cause(ctx context.Context, err error) error {
 	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return context.Cause(ctx)

@@ -7,7 +7,7 @@ import (
 	"image-builder/internal/image"
 )
 
-// FuzzParse holds what every reading of a file must keep: no panic, and nothing but AMI IDs under plain words.
+// FuzzParse checks that no file makes the parser panic, and that the result holds only AMI IDs under plain words.
 func FuzzParse(f *testing.F) {
 	text, err := os.ReadFile("testdata/mappings.yml")
 	if err != nil {

@@ -24,7 +24,7 @@ type System struct {
 
 func (s System) String() string { return fmt.Sprintf("%s on %s", s.OS, s.Arch) }
 
-// key is what mappings.yml calls a system: linuxamd64, ubuntu2404arm64, windows.
+// key is the name of a system in mappings.yml: linuxamd64, ubuntu2404arm64, windows.
 func (s System) key() string {
 	arch := map[image.Arch]string{image.X86_64: "amd64", image.ARM64: "arm64"}[s.Arch]
 	switch s.OS {
@@ -56,7 +56,7 @@ func system(key string) (System, bool) {
 
 var word = regexp.MustCompile(`^[a-z0-9-]{1,40}$`)
 
-// Parse reads mappings.yml. What is no AMI ID is left out: a build of a branch has some of the systems only.
+// Parse reads mappings.yml. It leaves out texts that are not AMI IDs: a branch's build covers only some systems.
 func Parse(text []byte) (Mappings, error) {
 	var root yaml.Node
 	if err := yaml.Load(text, &root); err != nil {
@@ -87,7 +87,7 @@ func Parse(text []byte) (Mappings, error) {
 	return found, nil
 }
 
-// value returns the map or text at a key of a map; nil if there is none. Aliases are not followed.
+// value returns the map or text at a key of a map; nil if there is none. It does not follow aliases.
 func value(node *yaml.Node, key string) *yaml.Node {
 	if node == nil || node.Kind != yaml.MappingNode {
 		return nil
@@ -100,7 +100,7 @@ func value(node *yaml.Node, key string) *yaml.Node {
 	return nil
 }
 
-// Find returns the AMI of a system in a region. The error lists what there is.
+// Find returns the AMI of a system in a region. The error lists the alternatives.
 func (m Mappings) Find(region string, wanted System) (string, error) {
 	systems, ok := m[region]
 	if !ok {
@@ -124,7 +124,7 @@ func (m Mappings) Find(region string, wanted System) (string, error) {
 	return "", &Unusable{Reason: fmt.Sprintf("the release has no AMI of %s in %s", wanted, region), Next: "it has " + listed(names) + ": choose with --os and --arch"}
 }
 
-// listed sorts names into a sentence of bounded length.
+// listed joins sorted names into a sentence of bounded length.
 func listed(names []string) string {
 	const most = 40
 	slices.Sort(names)
@@ -134,7 +134,7 @@ func listed(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// Unusable says that there is no such AMI, or that it is not what it should be.
+// Unusable says that there is no such AMI, or that it does not match its description.
 type Unusable struct {
 	Reason, Next string
 }

@@ -6,13 +6,14 @@ import (
 	"image-builder/internal/image"
 )
 
-// Images looks at AMIs. One that is not there, or not visible, is a fs.ErrNotExist. Satisfied by *aws.EC2.
+// Images reads AMIs. The error is an fs.ErrNotExist if the AMI does not exist or is not visible. Satisfied by
+// *aws.EC2.
 type Images interface {
 	AMI(ctx context.Context, id string) (image.AMI, error)
 }
 
-// Parameters reads and writes SSM parameters. One that is not there is a fs.ErrNotExist when it is read, and is made
-// when it is written. Satisfied by *aws.Parameters.
+// Parameters reads and writes SSM parameters. Reading a missing one is an fs.ErrNotExist; writing it creates it.
+// Satisfied by *aws.Parameters.
 type Parameters interface {
 	Look(ctx context.Context, name string) (image.Parameter, error)
 	Write(ctx context.Context, parameter image.Parameter) error

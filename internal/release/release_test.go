@@ -101,7 +101,7 @@ func TestHostileFilesAreNoMappings(t *testing.T) {
 	}
 }
 
-// A build of a branch has one region, and some systems only.
+// A branch's build has one region, and only some systems.
 func TestWhatIsBlankIsNotThere(t *testing.T) {
 	t.Parallel()
 	mappings, err := Parse([]byte("Mappings:\n  AWSRegion2AMI:\n    us-east-1: { linuxamd64: ami-0a11111111111111a, linuxarm64: '', windows: '' }\n"))
@@ -196,7 +196,8 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// parameters is SSM with one parameter: what is written is seen after some looks, as the data type aws:ec2:image has it.
+// parameters is SSM with one parameter: like the data type aws:ec2:image, a written value becomes visible after a few
+// reads.
 type parameters struct {
 	now    *image.Parameter // nil: not there
 	next   image.Parameter

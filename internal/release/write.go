@@ -17,19 +17,19 @@ type Writer struct {
 	Wait       patience.Pause // between looks at a parameter that SSM validates
 }
 
-// validation is how long SSM may check a value. The service promises no time; it takes seconds.
+// validation bounds SSM's check of a value. The service promises no time; it takes seconds.
 const validation = time.Minute
 
-// Change is what became of a parameter.
+// Change is the result of writing a parameter.
 type Change struct {
 	Name     string `json:"name"`
-	Old      string `json:"old,omitempty"` // "" if it was made
+	Old      string `json:"old,omitempty"` // "" if the parameter is new
 	New      string `json:"new"`
 	DataType string `json:"dataType"`
 }
 
-// Write puts an AMI into a parameter. One that is there keeps its data type, a new one is text. It returns when the
-// parameter holds the AMI, which for the data type aws:ec2:image takes a while.
+// Write writes an AMI into a parameter. An existing parameter keeps its data type, a new one is text. It returns when
+// the parameter holds the AMI, which for the data type aws:ec2:image takes a while.
 func (w *Writer) Write(ctx context.Context, name, ami string) (Change, error) {
 	old, err := w.Parameters.Look(ctx, name)
 	switch {
@@ -53,7 +53,7 @@ func (w *Writer) Write(ctx context.Context, name, ami string) (Change, error) {
 	return change, w.settled(ctx, wanted)
 }
 
-// settled waits until a parameter reads as it was written.
+// settled waits until a parameter has the written value.
 func (w *Writer) settled(ctx context.Context, wanted image.Parameter) error {
 	if wanted.DataType == "text" {
 		return nil

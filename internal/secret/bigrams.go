@@ -1,8 +1,9 @@
 package secret
 
-// bigrams says how unexpected a letter is after another one in words and identifiers: bits, rounded, at most 9. The first
-// row is for the first letter of a word, the others for the letter after a, b, c…; columns are the letters a to z. It
-// was counted over 318,000 different words: source text of Go, Python and Perl, documentation and names of packages.
+// bigrams says how surprising each letter is after another one in words and identifiers: bits, rounded, at most 9.
+// The first row is for the first letter of a word, the others for the letter after a, b, c…; columns are the letters
+// a to z. The counts come from 318,000 different words: source text of Go, Python and Perl, documentation and names
+// of packages.
 var bigrams = [27]string{
 	"44344555577545547434555778", // start
 	"75447658596343949343667768", // a

@@ -11,17 +11,17 @@ import (
 	"unicode/utf8"
 )
 
-// unify strips a byte order mark and gives every line the end that Unix gives it: a file from Windows, or from a web
-// form, holds the same secret.
+// unify strips a byte order mark and gives every line a Unix line end: a file from Windows, or from a web form, holds
+// the same secret.
 func unify(text string) string {
 	text = strings.TrimPrefix(text, "\ufeff")
 	return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text)
 }
 
-// escape matches one escape of JSON, C, shells, properties files and TOML, and a line that goes on in the next one.
+// escape matches one escape of JSON, C, shells, properties files and TOML, and a line that continues on the next one.
 var escape = regexp.MustCompile(`\\(?:u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|\n[ \t]*|(?s:.))`)
 
-// unescape resolves the escapes of a text. What stands for itself after a backslash stays without it.
+// unescape resolves the escapes of a text. Any other escaped character loses its backslash.
 func unescape(text string) string {
 	return escape.ReplaceAllStringFunc(text, func(match string) string {
 		c := match[1]
@@ -45,7 +45,7 @@ func unescape(text string) string {
 	})
 }
 
-// decodings returns what a text may stand for: its escapes resolved, its percent-encoding undone, its character
+// decodings returns the texts that a text may encode: with escapes resolved, percent-encoding undone, character
 // references replaced. A text without any of them yields nothing.
 func decodings(text string) []string {
 	var decoded []string
@@ -80,11 +80,11 @@ func unpercent(text string) string {
 	})
 }
 
-// base64Text matches what may be a base64 text in either alphabet.
+// base64Text matches a possible base64 text in either alphabet.
 var base64Text = regexp.MustCompile(`^[A-Za-z0-9+/_-]{8,}={0,2}$`)
 
-// unbase64 returns the printable text that a base64 text stands for. ok is false for other texts and for keys: what is
-// random decodes to bytes that are no text.
+// unbase64 returns the printable text that a base64 text encodes. ok is false for other texts and for keys: random
+// bytes do not decode to text.
 func unbase64(text string) (plain string, ok bool) {
 	if !base64Text.MatchString(text) {
 		return "", false

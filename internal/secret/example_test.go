@@ -38,7 +38,7 @@ func Example() {
 	// github.env, plain: 20 bytes at byte 4127
 }
 
-// exampleDisk makes a disk with a hole of 4 KiB and a text behind it.
+// exampleDisk makes a disk with a hole of 4 KiB followed by a text.
 func exampleDisk(text string) (*os.File, error) {
 	dir, err := os.MkdirTemp("", "secret-example")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The forms a value is looked for in, as hits name them.
+// The forms in which a value is looked for, as hits name them.
 const (
 	plain     = "plain"
 	inBase64  = "base64"
@@ -14,7 +14,8 @@ const (
 	inPercent = "percent-encoded"
 )
 
-// encodedLimit is how many bytes of a long value are encoded: its encoding begins with that of its beginning.
+// encodedLimit is how many bytes of a long value are encoded: the encoding of its beginning starts the encoding of
+// the whole.
 const encodedLimit = 64 << 10
 
 // A line of at least wrapped bytes is looked for in wrapped base64 as well: wherever it stands in it, so many bytes fill
@@ -24,7 +25,7 @@ const (
 	wrapped     = 37
 )
 
-// pattern is one string to find.
+// pattern is a byte string to find.
 type pattern struct {
 	secret, form, text string
 }
@@ -69,7 +70,7 @@ func encode(value string, add func(form, text string)) {
 	}
 }
 
-// wrappedPieces takes the pieces from around the least ordinary bytes of value: its beginning may be any URL's.
+// wrappedPieces prefers pieces near value's rarest bytes: its beginning may be that of any URL.
 func wrappedPieces(value string, add func(form, text string)) {
 	start := min(max(0, window(value)-MinLength), len(value)-wrapped)
 	for before := range 3 {
@@ -79,14 +80,14 @@ func wrappedPieces(value string, add func(form, text string)) {
 	}
 }
 
-// add64 gives add a base64 text in both alphabets.
+// add64 passes a base64 text to add, in both alphabets.
 func add64(text string, add func(form, text string)) {
 	add(inBase64, text)
 	add(inBase64, strings.NewReplacer("+", "-", "/", "_").Replace(text))
 }
 
-// base64Inside returns the characters of a base64 text (RFC 4648, standard alphabet) that value alone decides, if
-// `before` bytes (mod 3) stand before it: characters that share bits with a neighbour are left out.
+// base64Inside returns the characters of a base64 text (RFC 4648, standard alphabet) that depend on value alone, if
+// `before` bytes (mod 3) precede it: it leaves out characters that share bits with a neighbour.
 func base64Inside(value string, before int) string {
 	padded := append(make([]byte, before, before+len(value)), value...)
 	text := base64.RawStdEncoding.EncodeToString(padded)
@@ -94,7 +95,8 @@ func base64Inside(value string, before int) string {
 	return text[first : len(padded)*8/6]
 }
 
-// percentDialect is one way of percent-encoding: what stays as it is besides letters and digits, and what a space becomes.
+// percentDialect is a way of percent-encoding: the characters that stay unchanged besides letters and digits, and the
+// encoding of a space.
 type percentDialect struct{ keep, space string }
 
 var percentDialects = []percentDialect{

@@ -3,15 +3,16 @@ package secret
 import "encoding/binary"
 
 const (
-	wordSize    = 8                        // bytes; the search looks at one place in so many
-	gramSize    = MinLength - wordSize + 1 // bytes; the longest piece that every occurrence holds at such a place
+	wordSize    = 8                        // bytes; the search looks at one place in this many
+	gramSize    = MinLength - wordSize + 1 // bytes; the longest piece that every occurrence has at such a place
 	gramBits    = 8 * gramSize
-	bitsPerGram = 32 // of the bitmap: one place in so many is a false alarm on random bytes
+	bitsPerGram = 32 // of the bitmap: on random bytes, one place in this many is a false alarm
 )
 
-// index finds the places where a pattern may stand. Of every pattern one window of MinLength bytes is chosen; whatever
-// the window's position, exactly one multiple of wordSize lies among its first wordSize bytes, and the gramSize bytes
-// from there on are still inside. So wordSize grams a pattern are known, and one gram per word of data is looked up.
+// index finds the places where a pattern may occur. It chooses one window of MinLength bytes from every pattern;
+// wherever the window lies, exactly one multiple of wordSize is among its first wordSize bytes, and the gramSize
+// bytes from there on are still inside. So it knows wordSize grams for each pattern, and looks up one gram for each
+// word of data.
 type index struct {
 	bits  []uint64         // a bit for each hash of a known gram; length is a power of two
 	shift uint             // 64 - log2(bits)
@@ -19,7 +20,8 @@ type index struct {
 	chain []entry
 }
 
-// entry says that a gram stands `at` bytes into a pattern; next is the next entry of the same gram, -1 if none.
+// entry says that a gram starts `at` bytes into a pattern; next is the next entry of the same gram, -1 if there is
+// none.
 type entry struct {
 	pattern, at, next int32
 }
@@ -66,7 +68,7 @@ func gram(text string) uint64 {
 	return binary.LittleEndian.Uint64(b[:]) << (64 - gramBits)
 }
 
-// scan calls found for every place i, a multiple of wordSize, at which a gram of a pattern stands. The length of data
+// scan calls found for every place i, a multiple of wordSize, where a gram of a pattern occurs. The length of data
 // must be a multiple of wordSize.
 func (x *index) scan(data []byte, found func(i int, e entry)) {
 	bits, shift := x.bits, x.shift&63
@@ -87,8 +89,8 @@ func (x *index) lookUp(gram uint64, i int, found func(i int, e entry)) {
 	}
 }
 
-// window returns where in text the MinLength bytes begin that are the least likely to be found by chance: with the most
-// different bytes, of which lower case letters and zeros count half, because disks are full of words and zeros.
+// window returns the start of the MinLength bytes of text that are least likely to occur by chance: those with the
+// most different bytes. Lower case letters and zeros count half, because disks are full of words and zeros.
 func window(text string) int {
 	best := 0
 	bestScore := -1

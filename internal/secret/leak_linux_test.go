@@ -17,7 +17,7 @@ func command(t *testing.T, args ...string) {
 	}
 }
 
-// mountedDisk makes a small ext4 disk and mounts it without discard, so that deleting gives no block back.
+// mountedDisk makes a small ext4 disk and mounts it without discard, so that deleting frees no block of the file.
 func mountedDisk(t *testing.T) (disk, dir string, unmount func()) {
 	t.Helper()
 	needRoot(t)
@@ -42,7 +42,7 @@ func mountedDisk(t *testing.T) (disk, dir string, unmount func()) {
 	return disk, dir, unmount
 }
 
-// A deleted secret is in no listing of the disk, yet it is on the disk until the free space is trimmed.
+// A deleted secret is in no directory of the disk, yet it is on the disk until the free space is trimmed.
 func TestDeletedSecretIsALeakUntilTrimmed(t *testing.T) {
 	t.Parallel()
 	set := NewSet([]Secret{{"deploy_key", []byte("-----BEGIN X-----\nc2VjcmV0IG9mIHRoZSBkZXBsb3kga2V5\n-----END X-----\n")}})

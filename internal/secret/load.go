@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 )
 
-// LoadLimit is how much a secrets directory may hold, in bytes: secrets are keys and tokens, and all are kept in memory.
+// LoadLimit is the largest secrets directory, in bytes: secrets are keys and tokens, and all are kept in memory.
 const LoadLimit = 8 << 20
 
-// Load reads a secrets directory, or one file as a secret of its base name. Symbolic links may point to files inside the
-// directory, never out of it.
+// Load reads a secrets directory, or one file as a secret of its base name. Symbolic links may point to files inside
+// the directory, never out of it.
 func Load(name string) (secrets []Secret, err error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -36,7 +36,7 @@ func Load(name string) (secrets []Secret, err error) {
 	return load(root.FS(), file)
 }
 
-// load reads every file below start, in lexical order. A link to a directory is passed over.
+// load reads every file below start, in lexical order. It skips links to directories.
 func load(fsys fs.FS, start string) ([]Secret, error) {
 	var secrets []Secret
 	left := int64(LoadLimit)

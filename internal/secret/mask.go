@@ -7,7 +7,8 @@ import (
 
 const masked = "***"
 
-// Mask returns line with every occurrence of every pattern replaced by ***; occurrences that overlap or touch become one.
+// Mask returns line with every occurrence of every pattern replaced by ***; overlapping or adjacent occurrences
+// become one.
 func (s *Set) Mask(line string) string {
 	found := s.search.occurrences(line)
 	if len(found) == 0 {
@@ -26,7 +27,7 @@ func (s *Set) Mask(line string) string {
 	return out.String()
 }
 
-// occurrences returns the parts of text that patterns cover, as [start, end), in order and apart from each other.
+// occurrences returns the parts of text that patterns cover, as disjoint [start, end), in order.
 func (x *Search) occurrences(text string) [][2]int {
 	if len(text) < MinLength || len(x.patterns) == 0 {
 		return nil
@@ -52,8 +53,8 @@ func (x *Search) occurrences(text string) [][2]int {
 	return apart
 }
 
-// Masker masks one line that arrives in pieces, because it is too long to be held in full. It keeps back as much of the
-// end of each piece as may be the beginning of a secret.
+// Masker masks one line that arrives in pieces, because it is too long to hold in full. It keeps back the end of each
+// piece as far as a secret may begin there.
 type Masker struct {
 	set  *Set
 	keep int // bytes
@@ -71,12 +72,12 @@ func (s *Set) Masker() *Masker {
 	return m
 }
 
-// Next takes the next piece of the line and returns what can be shown so far.
+// Next takes the next piece of the line and returns the text that can be shown so far.
 func (m *Masker) Next(piece string) string {
 	text := m.held + piece
 	cut := max(0, len(text)-m.keep)
 	for _, place := range m.set.search.occurrences(text) {
-		if place[0] < cut && cut < place[1] { // whole secrets leave in one piece, or stay
+		if place[0] < cut && cut < place[1] { // a secret leaves whole, or is kept back
 			cut = place[0]
 		}
 	}
@@ -84,7 +85,7 @@ func (m *Masker) Next(piece string) string {
 	return m.set.Mask(text[:cut])
 }
 
-// End ends the line: it returns what was kept back.
+// End ends the line: it returns the text that was kept back.
 func (m *Masker) End() string {
 	rest := m.set.Mask(m.held)
 	m.held = ""

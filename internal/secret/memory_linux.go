@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memorySource names our mounts in listings.
+// memorySource identifies our mounts in listings.
 const memorySource = "image-builder-secrets"
 
 // Memory is a small file system that exists in memory only.
 type Memory struct {
 	dir    string
 	root   *os.Root
-	pinned [][]byte // the files, held in RAM where the kernel would swap them out
+	pinned [][]byte // the files, locked in RAM where the kernel would swap them out
 	swaps  bool
 }
 
@@ -129,14 +129,14 @@ func clear(root *os.Root) error {
 	return errors.Join(errs...)
 }
 
-// unmount takes whatever is mounted at dir away, at once even if it is in use, and removes the directory.
+// unmount removes the mount at dir at once, even if it is in use, and removes the directory.
 func unmount(dir string) error {
 	err := unix.Unmount(dir, unix.UMOUNT_NOFOLLOW)
 	if errors.Is(err, unix.EBUSY) {
 		err = unix.Unmount(dir, unix.UMOUNT_NOFOLLOW|unix.MNT_DETACH)
 	}
 
-	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) { // not mounted, not there: done before
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) { // neither mounted nor there: already done
 		return fmt.Errorf("unmount %s: %w", dir, err)
 	}
 	if err := os.Remove(dir); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// helperVariable makes the test binary play the part of a process that is killed or dies.
+// helperVariable makes the test binary act as a process that is killed or dies.
 const helperVariable = "SECRET_TEST_HELPER"
 
 func TestMain(m *testing.M) {
@@ -110,7 +110,7 @@ func TestMemoryGoesThoughItIsInUse(t *testing.T) {
 	}
 }
 
-// A kernel without noswap cannot be had at will, so the part that stands in for it is switched on by hand.
+// Kernels without noswap are rare, so the test switches on the replacement by hand.
 func TestMemoryPinsWhereTheKernelMaySwap(t *testing.T) {
 	t.Parallel()
 	m := mountMemory(t, 1<<20)

@@ -5,51 +5,52 @@ import (
 	"strings"
 )
 
-// The words with which the name of a secret ends, in any case. The value of a name of the first kind is a secret
-// whatever it looks like: people choose words for passwords. A value of the second kind must be more than one word, since
-// `auth: required` and `key: production` are settings.
+// The last words of secrets' names, in any case. The value of a name of the first kind is always a secret: people
+// choose words for passwords. A value of the second kind must be more than one word, since `auth: required` and `key:
+// production` are settings.
 const (
 	passwordNames = `pass[._-]?(?:word|wd|phrase|wort|code)?|pwd|secret|psk|eap|securestring`
 	tokenNames    = `token|auth|credentials?|[a-z0-9]+[._-]?key|[a-z0-9]+[._-]?key[._-]?base`
 )
 
-// named matches the name of a secret, and what stands between it and its value in assignments, JSON, YAML, XML,
-// property lists, function calls, and files of words such as netrc. The value begins where the match ends.
+// named matches the name of a secret and the text between it and its value, in assignments, JSON, YAML, XML, property
+// lists, function calls, and files of words such as netrc. The value begins where the match ends.
 var named = regexp.MustCompile(`(?i)(?:` + `(` + passwordNames + `)|(` + tokenNames + `))` +
 	`(?:["'\]]*[ \t]*(?:=>|:=|[=:]|</key>[ \t\n]*<string>|["'][ \t]+value=|["'][ \t]*,|>)[ \t]*(?:u?["'\x60]|\[\[)?` + // name = "value"
 	`|["']?[ \t]+(?:"|'|>)?` + // name "value"
 	`)`)
 
-// wordSeparated reports whether a match of named ends with nothing but blanks between name and value.
+// wordSeparated reports whether a match of named ends with only blanks between name and value.
 var wordSeparated = regexp.MustCompile(`[A-Za-z0-9][ \t]+$`)
 
 // userinfo matches the password in a URL (RFC 3986, 3.2.1).
 var userinfo = regexp.MustCompile(`://[^\s/:@"'<>]*:([^\s@"'<>]+)@`)
 
-// curlUser matches a user and a password as curl takes them.
+// curlUser matches a user and a password as curl's option takes them.
 var curlUser = regexp.MustCompile(`(?:^|\s)(?:-u|--user|user)\s*[ =]\s*["']?[^\s:"']+:([^\s"']+)`)
 
 // pgpass matches a line of PostgreSQL's password file: host, port, database, user, password.
 var pgpass = regexp.MustCompile(`^(?:[^:\\]|\\.)*:(?:\d+|\*):(?:[^:\\]|\\.)*:(?:[^:\\]|\\.)*:(.+)$`)
 
-// setting matches a value that says where something is or how it is called: a path, a URL without a password, a
-// variable, a template's placeholder, a time, a host.
+// setting matches a value that is a location or a name: a path, a URL without a password, a variable, a template's
+// placeholder, a time, a host.
 var setting = regexp.MustCompile(`^(?:~?\.{0,2}/|[A-Za-z]:\\|[a-z][a-z0-9+.-]*://[^@]*$|\$[({A-Za-z]|\{\{|<%|%\(|ENV\b|os\.environ|arn:|[a-z0-9-]+(?:\.[a-z0-9-]+)+(?::\d+)?$|\d{4}-\d\d-\d\d[T ])`)
 
 // words matches a text that is a word or two.
 var words = regexp.MustCompile(`^[A-Za-z]+(?:[ :_-]+[A-Za-z]*)?[:;,.]?$`)
 
-// comment matches the beginning of a line that is not a setting.
+// comment matches the beginning of a comment line.
 var comment = regexp.MustCompile(`^(?:#|;|//|--|<!--|(?i:rem\b))`)
 
-// longestValue is how many bytes a value may have that ends with its line: in a document without line breaks all of it
-// follows.
+// longestValue is the longest value, in bytes, that ends with its line: in a document without line breaks the whole
+// rest follows.
 const longestValue = 256
 
 // longestToken bounds, in bytes, a value that ends at a blank or a separator.
 const longestToken = 4 << 10
 
-// namedValues calls keep with the value of every secret that has a name in a line, in every way in which it may end.
+// namedValues calls keep with the value of every named secret in a line, once for each way in which the value may
+// end.
 func namedValues(line string, keep func(value string)) {
 	for _, match := range named.FindAllStringSubmatchIndex(line, -1) {
 		rest := line[match[1]:]
@@ -79,8 +80,8 @@ func namedValues(line string, keep func(value string)) {
 	}
 }
 
-// endings returns the ways in which a value that begins a text may end: at the quote that it began with, at a blank, at a
-// separator, at the end of the line.
+// endings returns the possible ends of a value at the start of a text: its closing quote, a blank, a separator, the
+// end of the line.
 func endings(rest, separator string) []string {
 	last := separator[len(separator)-1]
 	if last == '"' || last == '\'' || last == '`' {
@@ -107,7 +108,7 @@ func endings(rest, separator string) []string {
 	return values
 }
 
-// quoteEnd returns where a quoted text ends: at the first quote that no backslash escapes.
+// quoteEnd returns the end of a quoted text: the first quote without a backslash in front.
 func quoteEnd(text string, quote byte) int {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -120,7 +121,7 @@ func quoteEnd(text string, quote byte) int {
 	return len(text)
 }
 
-// isSetting reports whether a value says where something is, and holds nothing that looks like a credential.
+// isSetting reports whether a value is a location or a name, and contains nothing that looks like a credential.
 func isSetting(value string) bool {
 	return setting.MatchString(value) && !hasRandom(value)
 }

@@ -14,15 +14,15 @@ import (
 // pemBlock matches a PEM block (RFC 7468) or an armoured one of OpenPGP, indented or not.
 var pemBlock = regexp.MustCompile(`-----BEGIN ([A-Z0-9 ]+)-----([^-]*(?:-[^-]+)*)-----END [A-Z0-9 ]+-----`)
 
-// publicBlock matches the kinds of blocks that are made to be handed out.
+// publicBlock matches the kinds of blocks that are made for publishing.
 var publicBlock = regexp.MustCompile(`CERTIFICATE|PUBLIC KEY|CRL|PARAMETERS|PKCS7|CMS`)
 
 // publicKey matches a public key as OpenSSH writes it into .pub files, authorized_keys and known_hosts, and the host's
 // name before it when that is hashed.
 var publicKey = regexp.MustCompile(`(?:\|1\|[A-Za-z0-9+/=]+\|[A-Za-z0-9+/=]+[ \t]+)?\b(?:(?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+[ \t]+)?AAAA(?:B3NzaC1|C3NzaC1|E2VjZHNh|GnNrLX|InNrLW)[A-Za-z0-9+/]+=*`)
 
-// withoutPublic removes public keys and certificates from a text: they are meant to be handed out, and packages bring
-// them along.
+// withoutPublic removes public keys and certificates from a text: they are made for publishing, and packages contain
+// them.
 func withoutPublic(text string) string {
 	text = pemBlock.ReplaceAllStringFunc(text, func(block string) string {
 		if publicBlock.MatchString(pemBlock.FindStringSubmatch(block)[1]) {
@@ -33,10 +33,10 @@ func withoutPublic(text string) string {
 	return publicKey.ReplaceAllString(text, "")
 }
 
-// privateKey is what a PEM block holds.
+// privateKey is the content of a PEM block.
 type privateKey struct {
-	// secrets are the lines of the block, the bytes in it, and the numbers of the key that its public key does not hold:
-	// the same key is also written in other containers.
+	// secrets are the lines of the block, the bytes in it, and the numbers of the key that its public key does not
+	// contain: the same key is also written in other containers.
 	secrets []string
 	// modulus is the public part of an RSA key, which is a large part of its private key.
 	modulus string

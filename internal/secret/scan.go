@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	chunk   = 256 << 10 // bytes read at a time: small enough to stay in the L2 cache until it is looked at
-	maxHits = 100_000   // the search ends with them: a disk with more is not worth listing
+	chunk   = 256 << 10 // bytes read at a time: few enough to stay in the L2 cache until they are searched
+	maxHits = 100_000   // the search ends there: a disk with more hits is not worth listing
 )
 
 // diskScan is one pass over one disk.
@@ -99,7 +99,7 @@ func (s *diskScan) divide(ctx context.Context, spans chan<- span) error {
 	return nil
 }
 
-// without returns what is left of a span: skipped is in order, and its spans begin at multiples of wordSize.
+// without returns the rest of a span: skipped is in order, and its spans begin at multiples of wordSize.
 func without(whole span, skipped []span) []span {
 	var left []span
 	for _, skip := range skipped {
@@ -119,8 +119,8 @@ func without(whole span, skipped []span) []span {
 	return left
 }
 
-// look searches one piece. Every occurrence on the disk belongs to the one piece that holds the place of its gram, so no
-// occurrence is seen twice; the parts of it outside the piece are read when they are needed.
+// look searches one piece. Every occurrence on the disk belongs to the one piece that contains the place of its gram,
+// so no occurrence is seen twice; parts of it outside the piece are read on demand.
 func (s *diskScan) look(piece span, buffer []byte) error {
 	data := buffer[:piece.end-piece.start]
 	if _, err := s.disk.ReadAt(data, piece.start); err != nil {
@@ -149,7 +149,7 @@ func pad(data []byte) []byte {
 	return data
 }
 
-// same reports whether text stands at data[start:], where data is the disk from base on and start may lie before it.
+// same reports whether text is at data[start:], where data is the disk from base on and start may lie before it.
 func (s *diskScan) same(data []byte, base int64, start int, text string) (bool, error) {
 	end := start + len(text)
 	if start >= 0 && end <= len(data) {

@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// Hit is a place of a disk that holds a secret. It never carries the secret.
+// Hit is a place on a disk that contains a secret. It never carries the secret.
 type Hit struct {
 	Secret string // name
 	Form   string // plain, base64, hex or percent-encoded
@@ -31,10 +31,11 @@ func newSearch(patterns []pattern) *Search {
 	return &Search{patterns: patterns, index: newIndex(patterns)}
 }
 
-// Patterns is the number of different strings that are looked for.
+// Patterns is the number of different strings that the search looks for.
 func (x *Search) Patterns() int { return len(x.patterns) }
 
-// Texts yields what is looked for, for comparisons with other search programs. The texts are secret.
+// Texts yields the strings that the search looks for, for comparisons with other search programs. The texts are
+// secret.
 func (x *Search) Texts() iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, p := range x.patterns {
@@ -45,7 +46,7 @@ func (x *Search) Texts() iter.Seq[string] {
 	}
 }
 
-// Found is what a search of a disk found.
+// Found is the result of searching a disk.
 type Found struct {
 	// Hits are in the order of their offsets, without those that lie inside another hit of the same secret.
 	Hits []Hit
@@ -55,10 +56,10 @@ type Found struct {
 	Bytes int64
 }
 
-// Disk looks through every byte of a raw disk that is not in a hole.
+// Disk searches every byte of a raw disk that is not in a hole.
 //
-// Ranges that are known to be the base's own blocks, in order, are not read again: whatever lies inside one of them, the
-// base holds, so that Except would drop it. What reaches over the end of such a range is found.
+// It does not read ranges, in order, that are known to be the base's own blocks: anything inside one of them is also
+// in the base, so Except would drop it. It finds occurrences that reach beyond the end of such a range.
 func (x *Search) Disk(ctx context.Context, disk *os.File, known ...Range) (Found, error) {
 	scan := &diskScan{search: x, disk: disk, known: x.inside(known)}
 	if err := scan.run(ctx); err != nil {
@@ -67,7 +68,7 @@ func (x *Search) Disk(ctx context.Context, disk *os.File, known ...Range) (Found
 	return Found{Hits: outermost(scan.hits), More: scan.more, Bytes: scan.bytes}, nil
 }
 
-// inside shortens ranges at both ends so far that a pattern which reaches into the rest lies within the range.
+// inside shortens ranges at both ends so far that a pattern that reaches into the rest lies within the range.
 func (x *Search) inside(known []Range) []span {
 	margin := int64(0)
 	for _, p := range x.patterns {
@@ -85,8 +86,8 @@ func (x *Search) inside(known []Range) []span {
 	return spans
 }
 
-// Except returns the hits whose text the base holds nowhere: what was there before the bake is not a leak of it. The base
-// is read only if there are hits.
+// Except returns the hits whose text is nowhere in the base: the bake did not leak what was there before. It reads
+// the base only if there are hits.
 func (x *Search) Except(ctx context.Context, base *os.File, hits []Hit) ([]Hit, error) {
 	if len(hits) == 0 {
 		return nil, nil
@@ -113,8 +114,8 @@ func (x *Search) Except(ctx context.Context, base *os.File, hits []Hit) ([]Hit, 
 	return slices.DeleteFunc(slices.Clone(hits), func(h Hit) bool { return held[at[h.pattern]] }), nil
 }
 
-// outermost sorts hits by offset and drops those inside another one of the same secret. That loses nothing to Except:
-// a base that holds the outer text holds the inner.
+// outermost sorts hits by offset and drops those inside another one of the same secret. Except loses nothing by that:
+// a base that contains the outer text contains the inner one.
 func outermost(hits []Hit) []Hit {
 	slices.SortFunc(hits, func(a, b Hit) int {
 		return cmp.Or(cmp.Compare(a.Offset, b.Offset), cmp.Compare(b.Length, a.Length), cmp.Compare(a.pattern, b.pattern))

@@ -29,7 +29,7 @@ func places(hits []Hit) []place {
 	return found
 }
 
-// expected finds every pattern in data the slow way and keeps the outermost.
+// expected finds every pattern in data by brute force and keeps the outermost.
 func expected(x *Search, data []byte) []Hit {
 	var hits []Hit
 	for i, p := range x.patterns {
@@ -200,7 +200,7 @@ func TestExceptDropsWhatTheBaseHolds(t *testing.T) {
 	}
 }
 
-// A clone that shares blocks with its base gives the same leaks whether these blocks are read or passed over.
+// A clone that shares blocks with its base gives the same leaks whether these blocks are read or skipped.
 func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 	t.Parallel()
 	const block = 4096

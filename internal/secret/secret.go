@@ -2,7 +2,7 @@ package secret
 
 import "iter"
 
-// MinLength is the length in bytes below which nothing is looked for: shorter strings occur by chance.
+// MinLength is the shortest string that is looked for, in bytes: shorter strings occur by chance.
 const MinLength = 12
 
 // Secret is one named secret.

@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// Beside returns the digests of a disk that never changes: those in DigestsFile beside it, or, where there are none, ones
-// that are computed and kept there.
+// Beside returns the digests of a disk that never changes: those in DigestsFile beside it, or else newly computed
+// ones, which it stores there.
 func Beside(ctx context.Context, path string) (*Digests, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -41,7 +41,7 @@ func Beside(ctx context.Context, path string) (*Digests, error) {
 	return OpenDigests(kept)
 }
 
-// compute puts the digests of a disk at a path, as a whole or not at all.
+// compute writes a disk's digests to a path, atomically.
 func compute(ctx context.Context, file *os.File, size int64, path string) (err error) {
 	part, err := os.CreateTemp(filepath.Dir(path), "digests-")
 	if err != nil {

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// buffers are a bounded number of buffers of BlockSize bytes: they bound the memory that a transfer takes.
+// buffers is a bounded set of buffers of BlockSize bytes: it bounds the memory that a transfer takes.
 type buffers struct{ free chan []byte }
 
-// newBuffers returns up to count buffers. Each is allocated when it is first needed.
+// newBuffers returns up to count buffers. Each is allocated on first use.
 func newBuffers(count int) *buffers {
 	b := &buffers{free: make(chan []byte, count)}
 	for range count {
@@ -30,7 +30,7 @@ func (b *buffers) buffer(ctx context.Context) ([]byte, error) {
 	}
 }
 
-// release makes a buffer free again; of a block without one, nothing.
+// release frees a block's buffer, if it has one.
 func (b *buffers) release(buffer []byte) {
 	if buffer != nil {
 		b.free <- buffer

@@ -15,9 +15,9 @@ import (
 type Bounds struct {
 	Attempt time.Duration // a call, until its answer is complete
 	Total   time.Duration // all attempts of a call together
-	Visible time.Duration // until a snapshot that was just begun is visible everywhere
-	Settle  time.Duration // until a completed snapshot says so
-	First   time.Duration // the longest wait before the second attempt; it doubles with each
+	Visible time.Duration // until a new snapshot is visible everywhere
+	Settle  time.Duration // until a completed snapshot reports it
+	First   time.Duration // the longest wait before the second attempt; it doubles with each further one
 	Most    time.Duration // the longest wait between attempts
 }
 
@@ -27,15 +27,16 @@ var DefaultBounds = Bounds{
 	First: 200 * time.Millisecond, Most: 10 * time.Second,
 }
 
-// caller is the one layer that makes calls again.
+// caller is the only layer that retries.
 type caller struct {
 	bounds  Bounds
 	window  *window
 	retries atomic.Int64
-	began   time.Time // when the snapshot was begun, for what may not be visible yet; zero: it is visible
+	began   time.Time // when the snapshot was started, if it may not be visible yet; zero: it is visible
 }
 
-// call makes a call until it is answered, fails for good, or its bounds are reached. what says in the error what was attempted.
+// call retries a call until it succeeds, fails for good, or reaches its bounds. what is the attempted action, for the
+// error.
 func (c *caller) call(ctx context.Context, what string, do func(context.Context) error) error {
 	start := time.Now()
 	for attempt := 0; ; attempt++ {
@@ -84,7 +85,7 @@ func (c *caller) outcome(err error, took time.Duration) int {
 	return fast
 }
 
-// passing reports whether the same call may succeed later.
+// passing reports whether a retry may succeed.
 func (c *caller) passing(err error) bool {
 	if errors.Is(err, ErrNotFound) {
 		return !c.began.IsZero() && time.Since(c.began) < c.bounds.Visible
@@ -92,9 +93,8 @@ func (c *caller) passing(err error) bool {
 	return errors.Is(err, ErrThrottled) || errors.Is(err, ErrPassing)
 }
 
-// backoff returns how long to wait before the attempt after the one with this number: a random time, so that calls which
-// failed together are not made again together.
-// https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+// backoff returns the wait before the attempt after this one: a random time, so that calls that failed together are
+// not retried together. https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
 func (c *caller) backoff(attempt int) time.Duration {
 	longest := c.bounds.Most
 	if attempt < 16 {

@@ -13,7 +13,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// coldsnap runs a program that was not written here against the account, and returns what it printed.
+// coldsnap runs an independent client against the account, and returns its output.
 func (a account) coldsnap(tb testing.TB, args ...string) string {
 	tb.Helper()
 	args = append([]string{"--endpoint", a.Endpoint("ebs"), "--region", wire.Region}, args...)
@@ -32,7 +32,7 @@ func (a account) coldsnap(tb testing.TB, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// upload has coldsnap make a snapshot and waits until it is completed, as EC2 says.
+// upload makes a snapshot with coldsnap and waits until EC2 calls it completed.
 func (a account) coldsnapUpload(tb testing.TB, args ...string) string {
 	tb.Helper()
 	id := a.coldsnap(tb, append([]string{"upload", "--no-progress"}, args...)...)
@@ -86,7 +86,8 @@ func TestWeReadWhatColdsnapWrites(t *testing.T) {
 	a.equal(t, down, id)
 }
 
-// With a parent, coldsnap's --omit-zero-blocks lets the parent's bytes show through. Ours sends what became zero.
+// With a parent, coldsnap's --omit-zero-blocks lets the parent's bytes show through. Our upload sends blocks that
+// became zero.
 func TestBlocksThatBecameZeroAreSent(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)
@@ -110,7 +111,7 @@ func TestBlocksThatBecameZeroAreSent(t *testing.T) {
 	a.equal(t, cleared, ours.Snapshot)
 }
 
-// Without a parent, nothing is sent of holes, nor of zeroes that were written.
+// Without a parent, neither holes nor written zeroes are sent.
 func TestZeroesAreNotSentWithoutAParent(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)

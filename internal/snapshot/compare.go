@@ -16,23 +16,23 @@ import (
 type Parent struct {
 	Snapshot string // ID
 	Digests  *Digests
-	// Disk is the parent's disk, if it is here; nil otherwise. Where the filesystem still shares blocks between it and
-	// the disk, these are neither read nor sent.
+	// Disk is the parent's disk, if it is on this machine; nil otherwise. Blocks that the filesystem still shares
+	// between the two disks are neither read nor sent.
 	Disk *os.File
 }
 
-// Comparison finds the blocks of a disk that its snapshot must hold.
+// Comparison finds the blocks of a disk that its snapshot must contain.
 type Comparison struct {
 	Disk    *os.File
 	Parent  *Parent  // nil: none, so every block that is not zero
 	Digests *Digests // receives the digest of each block
-	// Known says that Digests holds those of this very disk already. Then only changed blocks are read.
+	// Known says that Digests already holds this disk's digests. Then only changed blocks are read.
 	Known bool
 }
 
-// Compared is what a comparison found.
+// Compared is the result of a comparison.
 type Compared struct {
-	Changed *Set  // blocks that the snapshot must hold
+	Changed *Set  // blocks that the snapshot must contain
 	Zeroed  int64 // those of them that became zero
 	Read    int64 // bytes that were read
 	Shared  int64 // bytes that were not read, because they are physically the parent's
@@ -50,18 +50,18 @@ type sink interface {
 	release(buffer []byte)
 	// take sends a changed block and then releases its buffer. It may wait, and may return before the block is sent.
 	take(ctx context.Context, block changed) error
-	// seen hears how many of total bytes were compared so far.
+	// seen receives how many of total bytes were compared so far.
 	seen(done, total int64)
 }
 
-// changed is a block that the snapshot must hold.
+// changed is a block that the snapshot must contain.
 type changed struct {
 	index  int64
 	digest Digest
 	bytes  []byte // nil: zeroes
 }
 
-// comparing is a comparison under way.
+// comparing is a comparison in progress.
 type comparing struct {
 	Comparison
 	sink   sink
@@ -69,7 +69,7 @@ type comparing struct {
 	blocks int64
 	found  Compared
 
-	next  atomic.Int64 // block that is looked at next
+	next  atomic.Int64 // the next block
 	read  atomic.Int64
 	zero  atomic.Int64
 	inert atomic.Int64 // bytes that are physically the parent's
@@ -106,10 +106,10 @@ func (c Comparison) run(ctx context.Context, out sink) (Compared, error) {
 	return work.found, err
 }
 
-// stretch is how many blocks a goroutine looks at before it takes others.
+// stretch is how many blocks a goroutine takes at a time.
 const stretch = 64
 
-// stretches looks at one stretch of blocks after the other, as several goroutines do.
+// stretches handles stretches of blocks until none is left; several goroutines run it.
 func (c *comparing) stretches(ctx context.Context) error {
 	buffer, err := c.sink.buffer(ctx)
 	if err != nil {
@@ -132,7 +132,7 @@ func (c *comparing) stretches(ctx context.Context) error {
 	}
 }
 
-// part is one goroutine's part of a comparison.
+// part is one goroutine's share of a comparison.
 type part struct {
 	*comparing
 	buffer []byte // nil after a failure
@@ -173,8 +173,8 @@ func (p *part) compare(ctx context.Context, first, count int64) error {
 	return nil
 }
 
-// digest returns the digest of a block; that of zeroes is the zero Digest. The block is in the buffer if it is not zero
-// and not the parent's.
+// digest returns the digest of a block; that of zeroes is the zero Digest. The block is in the buffer unless it is
+// zero or the parent's.
 func (p *part) digest(index int64, theirs, known Digest) (Digest, error) {
 	switch {
 	case !p.layout.data.Has(index):
@@ -200,7 +200,7 @@ func (p *part) digest(index int64, theirs, known Digest) (Digest, error) {
 	return digest, nil
 }
 
-// pass passes a changed block on, and gets another buffer where that one goes with it.
+// pass passes a changed block on, and gets another buffer if the block took this one.
 func (p *part) pass(ctx context.Context, index int64, digest Digest) error {
 	p.found.Changed.Add(index)
 	if digest.Zero() {

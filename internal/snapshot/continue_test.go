@@ -20,7 +20,7 @@ func (a account) download(l local, id, earlier string) snapshot.Download {
 	}
 }
 
-// cutting passes blocks on until it has passed so many, and then ends the context: as a command that is interrupted.
+// cutting passes a number of blocks on, and then ends the context, like an interruption of the command.
 type cutting struct {
 	snapshot.Writer
 	after int
@@ -203,7 +203,7 @@ func TestInterruptedDownloadGetsNothingTwice(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 
-	// A block that was written by half is got again.
+	// A half-written block is transferred again.
 	if _, err := down.disk.WriteAt([]byte("torn"), firstWhole(t, down)*snapshot.BlockSize+1000); err != nil {
 		t.Fatal(err)
 	}
@@ -215,7 +215,7 @@ func TestInterruptedDownloadGetsNothingTwice(t *testing.T) {
 	a.equal(t, down, id)
 }
 
-// firstWhole is the first block that a download has kept.
+// firstWhole is the first block that a download has completed.
 func firstWhole(t *testing.T, l local) int64 {
 	t.Helper()
 	first := int64(-1)
@@ -231,7 +231,7 @@ func firstWhole(t *testing.T, l local) int64 {
 	return first
 }
 
-// stopping gets blocks until it has got so many, and then ends the context.
+// stopping receives a number of blocks, and then ends the context.
 type stopping struct {
 	snapshot.Reader
 	after int
@@ -252,7 +252,7 @@ func (s *stopping) Block(ctx context.Context, id string, at snapshot.Location, i
 	return digest, err
 }
 
-// Of a snapshot without common lineage, equal blocks are not transferred either.
+// Equal blocks are not transferred from an unrelated snapshot either.
 func TestUnrelatedSnapshotBringsWhatDiffers(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)

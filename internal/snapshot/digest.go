@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 )
 
-// Digest is the SHA-256 of a block, which is padded with zeroes to BlockSize. The zero Digest stands for a block that
-// was never written, and reads as zeroes.
+// Digest is the SHA-256 of a block, padded with zeroes to BlockSize. The zero Digest stands for a block that was
+// never written, which reads as zeroes.
 type Digest [sha256.Size]byte
 
 // ZeroBlock is the digest of a block of zeroes.
@@ -15,7 +15,7 @@ var ZeroBlock = Digest{
 	0xe3, 0x6d, 0x5d, 0x18, 0xd5, 0x46, 0x92, 0x7d, 0x30, 0xda, 0xad, 0x6d, 0x7f, 0xda, 0x15, 0x41,
 }
 
-// zeroes is what a hole reads as. Nothing writes to it.
+// zeroes is the content of a hole. Nothing writes to it.
 var zeroes = make([]byte, BlockSize)
 
 // Sum returns the digest of a block of BlockSize bytes.
@@ -29,10 +29,10 @@ func Sum(block []byte) Digest {
 // Zero reports whether the block reads as zeroes, whether or not it was ever written.
 func (d Digest) Zero() bool { return d == Digest{} || d == ZeroBlock }
 
-// Same reports whether two blocks read the same.
+// Same reports whether two blocks have the same content.
 func (d Digest) Same(other Digest) bool { return d == other || (d.Zero() && other.Zero()) }
 
-// stated is the digest under which a block is sent.
+// stated is the digest that is sent with a block.
 func (d Digest) stated() Digest {
 	if d.Zero() {
 		return ZeroBlock

@@ -14,15 +14,15 @@ const DigestsFile = "disk.digests"
 
 const digestSize = int64(len(Digest{}))
 
-// Digests is a file that holds the digest of each block of a disk: 32 bytes a block, at 32 times its index. Blocks that
-// were never written are holes of the file, so the digests of a large empty disk take no room. It may be used by
-// several goroutines at once.
+// Digests is a file that holds the digest of each block of a disk: 32 bytes a block, at 32 times its index. Blocks
+// that were never written are holes of the file, so the digests of a large empty disk take no room. Several
+// goroutines may use it at once.
 type Digests struct {
 	file   *os.File
 	blocks int64
 }
 
-// CreateDigests makes the digests of a disk of so many bytes, or opens those that are there. Those of a disk of another
+// CreateDigests makes the digests of a disk of this many bytes, or opens existing ones. Digests of a disk of another
 // size are an error.
 func CreateDigests(path string, bytes int64) (*Digests, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
@@ -62,7 +62,7 @@ func OpenDigests(path string) (*Digests, error) {
 // Len returns how many blocks the disk has.
 func (d *Digests) Len() int64 { return d.blocks }
 
-// At returns the digest of a block. Blocks beyond the disk's end were never written.
+// At returns the digest of a block. Blocks beyond the disk's end count as never written.
 func (d *Digests) At(index int64) (Digest, error) {
 	var digest Digest
 	if index >= d.blocks {
@@ -75,7 +75,7 @@ func (d *Digests) At(index int64) (Digest, error) {
 	return digest, nil
 }
 
-// read reads the digests from an index on. Those beyond the disk's end were never written.
+// read reads the digests from an index on. Those beyond the disk's end count as never written.
 func (d *Digests) read(first int64, into []Digest) error {
 	clear(into)
 	raw := make([]byte, len(into)*len(Digest{}))
@@ -89,7 +89,7 @@ func (d *Digests) read(first int64, into []Digest) error {
 	return nil
 }
 
-// Set keeps the digest of a block.
+// Set stores the digest of a block.
 func (d *Digests) Set(index int64, digest Digest) error {
 	if _, err := d.file.WriteAt(digest[:], index*digestSize); err != nil {
 		return fmt.Errorf("write digests: %w", err)
@@ -119,7 +119,7 @@ func (d *Digests) Each(visit func(index int64, digest Digest) error) error {
 	return nil
 }
 
-// Sync brings the digests to the drive.
+// Sync flushes the digests to the drive.
 func (d *Digests) Sync() error { return d.file.Sync() }
 
 // Close closes the file.

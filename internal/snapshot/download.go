@@ -11,36 +11,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Download brings a snapshot into a sparse file.
+// Download copies a snapshot into a sparse file.
 //
-// Disk and Digests say together what is there already: a block whose digest is kept is not got again, once the block on
-// the disk was found to have it. So the same Download continues where an earlier one was cut off. To get a snapshot that
-// resembles another one, let Disk begin as a clone of that one's disk and Digests as a copy of its digests.
+// Disk and Digests together say what is already there: a block with a stored digest is not transferred again, once
+// its content on the disk proved right. So the same Download continues where an earlier one stopped. To copy a
+// snapshot that resembles another one, let Disk start as a clone of that one's disk and Digests as a copy of its
+// digests.
 type Download struct {
 	Reader   Reader
-	Snapshot string // ID; it is completed, and this account's own
+	Snapshot string // its ID; it must be completed and belong to this account
 
 	Disk    *os.File // opened for reading and writing
 	Digests *Digests // of the disk's size
-	// Earlier is the snapshot that Disk was cloned from; "" if it was not cloned. If the two are related, the service says
-	// which blocks differ; otherwise the digests do.
+	// Earlier is the snapshot that Disk was cloned from; "" if it is not a clone. If the two are related, the service
+	// lists the blocks that differ; otherwise the digests decide.
 	Earlier string
 
 	Pace   Pace
 	Bounds Bounds
-	Moved  func(Moved) // hears how far the download is, a few times a second; may be nil
+	Moved  func(Moved) // receives the download's progress a few times a second; may be nil
 }
 
-// Downloaded is what a download did.
+// Downloaded is the result of a download.
 type Downloaded struct {
-	Blocks  int64 // that the snapshot holds, as far as they were listed
+	Blocks  int64 // blocks in the snapshot, as far as listed
 	Got     int64 // blocks that were transferred
-	Kept    int64 // blocks that were on the disk already
+	Kept    int64 // blocks that were already on the disk
 	Zeroed  int64 // blocks that became holes
 	Retries int64
 }
 
-// DamagedError says that a block arrived other than the service says it is.
+// DamagedError says that a block's content does not match the service's checksum.
 type DamagedError struct {
 	Snapshot string
 	Index    int64
@@ -50,10 +51,10 @@ func (e *DamagedError) Error() string {
 	return fmt.Sprintf("get block %d of %s: its SHA-256 is not the one that the service states", e.Index, e.Snapshot)
 }
 
-// Unwrap makes the block be got again.
+// Unwrap marks the error as passing, so that the block is requested again.
 func (e *DamagedError) Unwrap() error { return ErrPassing }
 
-// downloading is a download under way.
+// downloading is a download in progress.
 type downloading struct {
 	Download
 	*buffers
@@ -63,12 +64,12 @@ type downloading struct {
 	group  *errgroup.Group
 	size   int64 // of the disk, in bytes
 	blocks int64
-	exist  *Set // blocks that the snapshot holds
+	exist  *Set // blocks that the snapshot has
 
 	got, kept, zeroed atomic.Int64
 }
 
-// Run downloads. Afterwards Disk reads as the snapshot does, and Digests has the digests of its blocks.
+// Run downloads. Afterwards Disk has the snapshot's content, and Digests the digests of its blocks.
 func (d Download) Run(ctx context.Context) (Downloaded, error) {
 	info, err := d.Disk.Stat()
 	if err != nil {
@@ -122,7 +123,7 @@ func (d *downloading) changedBlocks(ctx context.Context, page string) (Page, err
 	return d.Reader.ChangedBlocks(ctx, d.Earlier, d.Snapshot, page)
 }
 
-// each does something with every block of a list, many at a time.
+// each applies a function to every block of a list, several at a time.
 func (d *downloading) each(ctx context.Context, pages list, do func(context.Context, Location) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(d.Pace.Most + spare)
@@ -133,7 +134,7 @@ func (d *downloading) each(ctx context.Context, pages list, do func(context.Cont
 		group.Go(func() error { return do(ctx, at) })
 	})
 	if failed := group.Wait(); failed != nil {
-		return failed // it is why the listing was stopped
+		return failed // the reason why the listing stopped
 	}
 	return err
 }
@@ -167,7 +168,8 @@ func (d *downloading) pages(ctx context.Context, pages list, visit func(Location
 	}
 }
 
-// replace brings a block that differs from the earlier snapshot's. Without a token it is gone from this one.
+// replace transfers a block that differs from the earlier snapshot's. A block without a token no longer exists in
+// this one.
 func (d *downloading) replace(ctx context.Context, at Location) error {
 	if at.Token == "" {
 		d.meter.move()
@@ -177,7 +179,7 @@ func (d *downloading) replace(ctx context.Context, at Location) error {
 	return d.get(ctx, at)
 }
 
-// get brings a block to the disk, unless it is there.
+// get transfers a block to the disk, unless it is there.
 func (d *downloading) get(ctx context.Context, at Location) error {
 	buffer, err := d.buffer(ctx)
 	if err != nil {
@@ -190,7 +192,7 @@ func (d *downloading) get(ctx context.Context, at Location) error {
 	if err != nil {
 		return err
 	}
-	if held != (Digest{}) && d.Earlier == "" { // an earlier run got it
+	if held != (Digest{}) && d.Earlier == "" { // an earlier run transferred it
 		d.kept.Add(1)
 		return nil
 	}
@@ -207,7 +209,7 @@ func (d *downloading) get(ctx context.Context, at Location) error {
 	return d.write(at.Index, buffer, digest)
 }
 
-// held returns the digest of a block that is on the disk, if that is kept and right.
+// held returns the digest of a block on the disk, if the stored digest matches its content.
 func (d *downloading) held(index int64, buffer []byte) (Digest, error) {
 	digest, err := d.Digests.At(index)
 	if err != nil || digest == (Digest{}) {
@@ -217,12 +219,12 @@ func (d *downloading) held(index int64, buffer []byte) (Digest, error) {
 		return Digest{}, err
 	}
 	if Sum(buffer) != digest {
-		return Digest{}, nil // written half, or changed since
+		return Digest{}, nil // half written, or changed since
 	}
 	return digest, nil
 }
 
-// fetch gets a block and verifies it. One that is held already stays where it is.
+// fetch requests a block and verifies it. If the service states the held digest, the block on the disk stays.
 func (d *downloading) fetch(ctx context.Context, at Location, buffer []byte, held Digest) (Digest, error) {
 	var digest Digest
 	err := d.caller.call(ctx, fmt.Sprintf("get block %d", at.Index), func(ctx context.Context) (err error) {
@@ -237,7 +239,7 @@ func (d *downloading) fetch(ctx context.Context, at Location, buffer []byte, hel
 	return digest, err
 }
 
-// write writes a block and then keeps its digest.
+// write writes a block and then stores its digest.
 func (d *downloading) write(index int64, block []byte, digest Digest) error {
 	if digest.Zero() {
 		if err := d.punch(index); err != nil {
@@ -247,7 +249,7 @@ func (d *downloading) write(index int64, block []byte, digest Digest) error {
 	}
 
 	block = block[:min(BlockSize, d.size-index*BlockSize)]
-	if err := d.Digests.Set(index, Digest{}); err != nil { // until the block is whole
+	if err := d.Digests.Set(index, Digest{}); err != nil { // until the block is completely written
 		return err
 	}
 	if _, err := d.Disk.WriteAt(block, index*BlockSize); err != nil {
@@ -256,7 +258,7 @@ func (d *downloading) write(index int64, block []byte, digest Digest) error {
 	return d.Digests.Set(index, digest)
 }
 
-// clearOthers makes holes of the blocks that the disk has and the snapshot has not.
+// clearOthers makes holes of the disk's blocks that the snapshot does not have.
 func (d *downloading) clearOthers() error {
 	return d.Digests.Each(func(index int64, _ Digest) error {
 		if d.exist.Has(index) {

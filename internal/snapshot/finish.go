@@ -10,10 +10,10 @@ import (
 	"image-builder/internal/patience"
 )
 
-// most is how many snapshots are begun, one after the other, where each was found to have come to nothing.
+// most is how many snapshots are started in turn when each fails.
 const most = 5
 
-// begin finds the snapshot that an earlier run began, or begins one. It returns the snapshot's state.
+// begin finds the snapshot that an earlier run started, or starts one. It returns the snapshot's state.
 func (u *uploading) begin(ctx context.Context) (string, error) {
 	seed, err := u.seed()
 	if err != nil {
@@ -32,7 +32,7 @@ func (u *uploading) begin(ctx context.Context) (string, error) {
 		state, err := u.start(ctx)
 		switch {
 		case errors.Is(err, ErrConflict), err == nil && state != Pending && state != Completed:
-			// the token is spent: on other parameters, or on a snapshot that came to nothing
+			// the token is used up: by other parameters, or by a snapshot that failed
 		default:
 			return state, err
 		}
@@ -46,7 +46,7 @@ func (u *uploading) begin(ctx context.Context) (string, error) {
 	return "", fmt.Errorf("begin snapshot: %d in a row came to nothing: run the same command again in a while", most)
 }
 
-// start begins the journal's snapshot, or finds it by its token, and looks at its state.
+// start starts the journal's snapshot, or finds it by its token, and reads its state.
 func (u *uploading) start(ctx context.Context) (string, error) {
 	request := Request{
 		VolumeSize: u.volume, Description: u.Description, Tags: u.Tags, Token: u.journal.token(), Timeout: outlive,
@@ -81,7 +81,7 @@ func (u *uploading) start(ctx context.Context) (string, error) {
 	return u.state(ctx)
 }
 
-// state looks at the journal's snapshot. One that is gone is Failed.
+// state reads the state of the journal's snapshot. A missing one counts as Failed.
 func (u *uploading) state(ctx context.Context) (string, error) {
 	var found Snapshot
 	err := u.caller.call(ctx, "look at "+u.journal.Snapshot, func(ctx context.Context) (err error) {
@@ -94,13 +94,13 @@ func (u *uploading) state(ctx context.Context) (string, error) {
 	return found.State, err
 }
 
-// complete tells the service that all blocks are there, and waits until it says so too.
+// complete tells the service that all blocks are sent, and waits until the snapshot is completed.
 func (u *uploading) complete(ctx context.Context, changed *Set) error {
 	sum, err := u.sum(changed)
 	if err != nil {
 		return err
 	}
-	told := u.journal.Completing // by an earlier run, perhaps
+	told := u.journal.Completing // perhaps by an earlier run
 	next := u.journal.head
 	next.Completing = true
 	if err := u.journal.write(next); err != nil {
@@ -111,7 +111,7 @@ func (u *uploading) complete(ctx context.Context, changed *Set) error {
 	err = u.caller.call(ctx, "complete "+id, func(ctx context.Context) error {
 		err := u.Writer.Complete(ctx, id, changed.Len(), sum)
 		if told && errors.Is(err, ErrInvalid) {
-			return nil // the call before this one was carried out, and its answer was lost: the wait decides
+			return nil // the previous attempt succeeded but its answer was lost: the wait decides
 		}
 		told = true
 		return err
@@ -150,10 +150,10 @@ func (u *uploading) settle(ctx context.Context) error {
 	})
 }
 
-// errLost says that a snapshot came to nothing.
+// errLost says that a snapshot failed.
 var errLost = errors.New("the snapshot came to nothing: run the same command again; it starts from scratch")
 
-// giveUp deletes the snapshot after an error after which another run could not continue it.
+// giveUp deletes the snapshot after an error that no later run could continue from.
 func (u *uploading) giveUp(ctx context.Context, cause error) error {
 	var changed *ChangedError
 	final := errors.As(cause, &changed) || errors.Is(cause, errLost) || errors.Is(cause, ErrInvalid) || errors.Is(cause, ErrNotFound)

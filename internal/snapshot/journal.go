@@ -11,24 +11,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// journal says what of an upload the service has, so that the upload continues where it was cut off: a head, which
-// names the snapshot, and the digests of the blocks that were sent. A digest is written after the service has the block,
-// never before. So a lost write makes a block go twice, and none stays away. One process at a time holds it.
+// journal records how much of an upload the service has, so that the upload continues where it stopped: a head, which
+// names the snapshot, and the digests of the sent blocks. A digest is written after the service has the block, never
+// before. So a lost write sends a block twice, but never leaves one out. One process at a time holds it.
 type journal struct {
 	path string
 	sent *Digests
 	head
 }
 
-// head is the part of a journal that is replaced as a whole.
+// head is the part of a journal that is replaced atomically.
 type head struct {
-	Seed     string    `json:"seed"`               // what the upload is, by its parameters
-	Attempt  int       `json:"attempt"`            // grows with each snapshot that came to nothing
+	Seed     string    `json:"seed"`               // identifies the upload by its parameters
+	Attempt  int       `json:"attempt"`            // grows with each snapshot that failed
 	Snapshot string    `json:"snapshot,omitempty"` // its ID
-	Begun    time.Time `json:"begun,omitzero"`     // when the snapshot was
-	// Completing says that all blocks were sent, and that the service may have been told so.
+	Begun    time.Time `json:"begun,omitzero"`     // when the snapshot was started
+	// Completing says that all blocks were sent, and that the service may already know it.
 	Completing bool `json:"completing,omitempty"`
-	// Done says that the snapshot is completed, with so many blocks of its own.
+	// Done says that the snapshot is completed, with this many blocks of its own.
 	Done   bool  `json:"done,omitempty"`
 	Blocks int64 `json:"blocks,omitempty"`
 }
@@ -36,7 +36,7 @@ type head struct {
 // ErrBusy says that another process works on the same upload.
 var ErrBusy = errors.New("another process uploads the same disk: wait for it")
 
-// openJournal opens the journal at path for a disk of so many bytes, or makes it.
+// openJournal opens the journal at path for a disk of this many bytes, or creates it.
 func openJournal(path string, bytes int64) (*journal, error) {
 	sent, err := CreateDigests(path+".sent", bytes)
 	if err != nil {
@@ -57,7 +57,7 @@ func openJournal(path string, bytes int64) (*journal, error) {
 	return j, nil
 }
 
-// read reads the head that an earlier process wrote, if there is one.
+// read reads an earlier process's head, if there is one.
 func (j *journal) read() error {
 	text, err := os.ReadFile(j.path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -90,7 +90,7 @@ func (j *journal) write(h head) error {
 	return nil
 }
 
-// restart forgets what was sent, for another snapshot.
+// restart clears the journal for another snapshot.
 func (j *journal) restart(h head) error {
 	if err := j.sent.file.Truncate(0); err != nil {
 		return fmt.Errorf("clear journal: %w", err)
@@ -107,7 +107,7 @@ func (j *journal) has(index int64, digest Digest) (bool, error) {
 	return sent == digest, err
 }
 
-// Forget removes the journal of an upload at path. Afterwards the same upload relies on its client token alone.
+// Forget removes the journal of an upload at path. Afterwards only the client token identifies the upload.
 func Forget(path string) error {
 	for _, name := range []string{path, path + ".sent"} {
 		if err := os.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -117,5 +117,5 @@ func Forget(path string) error {
 	return nil
 }
 
-// close lets go of the journal; another process may continue it.
+// close releases the journal; another process may then continue it.
 func (j *journal) close() error { return j.sent.Close() }

@@ -7,13 +7,13 @@ import (
 	"image-builder/internal/disk"
 )
 
-// layout says how the digest of each block of a disk is found.
+// layout says how to find the digest of each block of a disk.
 type layout struct {
-	data *Set // blocks that hold data: the others are holes
+	data *Set // blocks with data: the others are holes
 	own  *Set // blocks of data that must be read: the others are physically the parent's
 }
 
-// newLayout looks at the extents of a disk, and at those that it shares with its parent's disk, which may be nil.
+// newLayout reads the extents of a disk, and those that it shares with its parent's disk, which may be nil.
 func newLayout(file, parent *os.File, blocks int64) (layout, error) {
 	l := layout{data: newSet(blocks)}
 	for extent, err := range disk.Extents(file) {
@@ -40,7 +40,7 @@ func newLayout(file, parent *os.File, blocks int64) (layout, error) {
 		return layout{}, err
 	}
 
-	// A block is the parent's own where neither disk has data in it that the other lacks.
+	// A block is the parent's own if neither disk has data in it that the other lacks.
 	l.own = newSet(blocks)
 	for _, extent := range subtract(extents, shared) {
 		l.own.addBytes(extent.Offset, extent.Length)
@@ -65,7 +65,7 @@ func collect(file *os.File) ([]disk.Extent, error) {
 	return extents, nil
 }
 
-// subtract returns what is in some extents and not in others. Both are in order and do not overlap themselves.
+// subtract returns the parts of some extents that are not in others. Both are sorted and free of overlaps.
 func subtract(extents, without []disk.Extent) []disk.Extent {
 	var rest []disk.Extent
 	for _, extent := range extents {

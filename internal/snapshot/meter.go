@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Moved says how far a transfer is.
+// Moved is the progress of a transfer.
 type Moved struct {
 	Done    int64         // bytes moved by this run
-	Total   int64         // bytes to move, as far as they are known; 0: not known
+	Total   int64         // bytes to move, as far as known; 0: not known
 	Rate    float64       // bytes a second, over the last few seconds
-	Retries int64         // calls that were made again
+	Retries int64         // retried calls
 	Calls   int           // calls at once
 	Left    time.Duration // until the end at the present rate; 0: not known
-	// Compared and ToCompare are bytes of the local disk that were looked at, and that are to be.
+	// Compared and ToCompare are bytes of the local disk: compared so far, and in all.
 	Compared, ToCompare int64
 }
 
@@ -36,13 +36,13 @@ func (m *meter) compared(done, total int64) {
 	m.compareN.Store(total)
 }
 
-// tick is how often a transfer is reported; the rate is that of the last ticks.
+// tick is the time between reports; the rate covers the last ticks.
 const (
 	tick  = 250 * time.Millisecond
 	ticks = 20
 )
 
-// run reports until the returned function is called, which reports the end.
+// run reports until the caller calls the returned function, which makes the last report.
 func (m *meter) run() (stop func()) {
 	if m.moved == nil {
 		return func() {}
@@ -88,7 +88,7 @@ func (m *meter) report(last []sample) {
 		state.Rate = float64(state.Done-last[0].blocks*BlockSize) / span
 	}
 
-	// What is still to be found is taken to be as dense as what was.
+	// The rest of the disk is assumed to change as densely as the part before.
 	total := float64(state.Total)
 	if state.Compared > 0 && state.Compared < state.ToCompare {
 		total *= float64(state.ToCompare) / float64(state.Compared)

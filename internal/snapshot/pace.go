@@ -9,7 +9,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Pace says how many calls are under way at once, and how many are made a second.
+// Pace limits how many calls run at once, and how many start each second.
 type Pace struct {
 	First  int     // calls at once, to begin with
 	Most   int     // calls at once, at most
@@ -20,19 +20,19 @@ type Pace struct {
 // https://docs.aws.amazon.com/general/latest/gr/ebs-service.html
 var DefaultPace = Pace{First: 8, Most: 128, Second: 900}
 
-// slow is the part of an attempt's timeout after which a call counts as slow: more at once would not help.
+// slow is the part of an attempt's timeout after which a call counts as slow: more calls at once would not help.
 const slow = 4
 
-// window adapts the number of calls at once to what the service and the network take: it doubles until something is
-// throttled or times out, is halved then, and grows by one a round after that (additive increase, multiplicative
-// decrease).
+// window adapts the number of concurrent calls to what the service and the network can take: it doubles until
+// something is throttled or times out, is then halved, and afterwards grows by one each round (additive increase,
+// multiplicative decrease).
 type window struct {
 	bucket *rate.Limiter
 	most   float64
 
 	mu      sync.Mutex
 	limit   float64 // calls at once
-	under   int     // calls under way
+	under   int     // calls in progress
 	halved  time.Time
 	waiting chan struct{} // closed when a call ends
 }
@@ -43,7 +43,7 @@ func newWindow(p Pace) *window {
 	}
 }
 
-// enter waits until one more call may be made.
+// enter waits until another call may start.
 func (w *window) enter(ctx context.Context) error {
 	if err := w.bucket.Wait(ctx); err != nil {
 		return fmt.Errorf("wait for the rate limit: %w", err)
@@ -67,14 +67,14 @@ func (w *window) enter(ctx context.Context) error {
 	}
 }
 
-// The ways a call can end, as far as the window cares.
+// The outcomes of a call, as far as the window distinguishes them.
 const (
 	fast      = iota // more at once may help
 	steady           // more at once would not help
 	congested        // fewer at once
 )
 
-// leave ends a call that began at a time.
+// leave ends a call that started at a time.
 func (w *window) leave(began time.Time, outcome int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -94,7 +94,7 @@ func (w *window) leave(began time.Time, outcome int) {
 	w.waiting = make(chan struct{})
 }
 
-// size returns how many calls may be under way.
+// size returns how many calls may run at once.
 func (w *window) size() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()

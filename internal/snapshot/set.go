@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Set is a set of block indices, one bit a block. It may be used by several goroutines at once.
+// Set is a set of block indices, one bit a block. Several goroutines may use it at once.
 type Set struct {
 	mu    sync.RWMutex
 	words []uint64
@@ -57,7 +57,7 @@ func (s *Set) All() iter.Seq[int64] {
 	}
 }
 
-// addBytes puts the blocks that a run of bytes touches into the set.
+// addBytes adds the blocks that a run of bytes touches.
 func (s *Set) addBytes(offset, length int64) {
 	for index := offset / BlockSize; index*BlockSize < offset+length; index++ {
 		s.Add(index)

@@ -32,7 +32,7 @@ func xfs(tb testing.TB) string {
 	return mounted
 }
 
-// Of a clone, only blocks that something wrote to are read: what the filesystem shares is the base's own.
+// Only written blocks of a clone are read: those that the filesystem shares are the base's own.
 func TestBlocksThatAreStillTheBasesOwnAreNotRead(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)

@@ -34,7 +34,7 @@ func newAccount(tb testing.TB) account {
 	return account{cloud, &aws.EBS{Session: session}, &aws.EC2{Session: session}}
 }
 
-// hurried waits as short as a test can afford, and for a whole minute where the machine is busy.
+// hurried waits as little as a test can afford, but up to a minute on a busy machine.
 var hurried = snapshot.Bounds{
 	Attempt: 2 * time.Second, Total: time.Minute, Visible: 20 * time.Second, Settle: time.Minute, First: time.Millisecond, Most: 50 * time.Millisecond,
 }

@@ -25,10 +25,10 @@ const (
 	punctuation = "!#$%&()*+,-./:<=>?@[]^_{|}~"
 )
 
-// shortest is the length in bytes below which no value is searched for.
+// shortest is the shortest value that is searched for, in bytes.
 const shortest = 12
 
-// generator makes the values of one file and notes them.
+// generator makes the values of one file and records them.
 type generator struct {
 	random *rand.Rand
 	kind   int
@@ -65,7 +65,7 @@ func (g *generator) bytes(length int) []byte {
 	return out
 }
 
-// placeholders are the functions of the templates: generators, which note what they make, and ways of writing.
+// placeholders are the functions of the templates: generators, which record what they make, and ways of writing.
 func (g *generator) placeholders() template.FuncMap {
 	made := template.FuncMap{
 		"token": func(prefix ...string) string { return g.note(strings.Join(prefix, "") + g.token()) },
@@ -141,7 +141,7 @@ func (g *generator) uuid() string {
 	return strings.Join([]string{text[:8], text[8:12], "4" + text[13:16], "a" + text[17:20], text[20:]}, "-")
 }
 
-// jwt makes a JSON Web Token (RFC 7519). Its header is the same as in everybody else's.
+// jwt makes a JSON Web Token (RFC 7519). Its header is the same as in all others.
 func (g *generator) jwt() string {
 	encode := base64.RawURLEncoding.EncodeToString
 	header := encode([]byte(`{"alg":"RS256","typ":"JWT"}`))
@@ -155,7 +155,7 @@ func (g *generator) nested() string {
 	return asJSON(inner)
 }
 
-// pem makes a PEM block (RFC 7468) and notes the lines of its body and the bytes in it.
+// pem makes a PEM block (RFC 7468) and records the lines of its body and the bytes in it.
 func (g *generator) pem(kind string, der []byte) string {
 	g.note(string(der))
 	text := string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
@@ -176,7 +176,7 @@ func (g *generator) body(data []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-// openssh makes what stands in a private key of ssh-keygen without a passphrase. Its first line says nothing.
+// openssh makes the content of a private key from ssh-keygen without a passphrase. Its first line reveals nothing.
 func (g *generator) openssh() string {
 	header := "openssh-key-v1\x00\x00\x00\x00\x04none\x00\x00\x00\x04none\x00\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x33\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"
 	blob := header + string(g.bytes(230))

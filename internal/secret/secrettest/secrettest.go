@@ -1,10 +1,10 @@
-// Package secrettest is a corpus of credential files for tests: more than 200 files in more than 60 formats, each with
-// the values in it that must not reach an image.
+// Package secrettest is a corpus of credential files for tests: more than 200 files in more than 60 formats, each
+// with its values that must not reach an image.
 //
-// The directory corpus holds templates, written after each tool's documentation. A template has placeholders where a
-// credential stands, so the tree holds no credential, and the list of values is made together with the file: a
-// placeholder such as «pass | json» generates a password, notes it, and writes it as the format requires. Each template
-// yields one file for each kind of value (see kinds.go). The same values come out every time.
+// The directory corpus holds templates, written after each tool's documentation. A template has placeholders instead
+// of credentials, so the tree holds no credential. The list of values is made together with the file: a placeholder
+// such as «pass | json» generates a password, records it, and writes it as the format requires. Each template yields
+// one file for each kind of value (see kinds.go). Every run yields the same values.
 //
 // The package only makes texts. It never searches, and nothing of the product may import it.
 package secrettest
@@ -26,8 +26,8 @@ var corpus embed.FS
 type File struct {
 	Name string // format/name, unique
 	Text []byte
-	// Values are what must be found when it stands alone on a disk, as a program that read the file would write it.
-	// Each has at least 12 bytes.
+	// Values are the values that a search must find when each stands alone on a disk, as a program that read the file
+	// would write it. Each has at least 12 bytes.
 	Values []string
 }
 
