@@ -14,7 +14,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// config is that of a client with the account's key, which asks once only.
+// config configures a client with the account's key that never retries.
 func (c *Cloud) config(service string) aws.Config {
 	return aws.Config{
 		Region: wire.Region, BaseEndpoint: aws.String(c.Endpoint(service)), RetryMaxAttempts: 1,
@@ -23,7 +23,7 @@ func (c *Cloud) config(service string) aws.Config {
 	}
 }
 
-// echo is a service that answers every operation with out, and keeps what it was given.
+// echo is a service that answers every operation with out, and keeps the requests.
 type echo struct {
 	model string
 	in    wire.Values
@@ -48,7 +48,7 @@ func startEcho(t *testing.T, model string, out wire.Values) (*Cloud, *echo) {
 	return c, e
 }
 
-// wantViolation takes the violations, which must be one with this text.
+// wantViolation takes the violations: there must be one, with this text.
 func wantViolation(t *testing.T, c *Cloud, text string) {
 	t.Helper()
 	found := c.Violations()
@@ -70,7 +70,8 @@ func TestModelsAreThose(t *testing.T) {
 	}
 }
 
-// Patterns are checked, but for those with look-arounds (and one that is no pattern for Go): a new one is looked at.
+// Patterns are checked, except those with look-arounds (and one that is not a valid pattern in Go). The test fails on
+// a new one.
 func TestPatternsAreChecked(t *testing.T) {
 	t.Parallel()
 	data := Start(t).Models()

@@ -13,7 +13,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// updated puts a stack there, updates it with another template, and returns it with its events.
+// updated makes a stack, updates it with another template, and returns it with its events.
 func updated(t *testing.T, c *Cloud, before, after string) (cloudformationtest.Stack, []string, error) {
 	t.Helper()
 	if _, err := c.CloudFormation.Put(cloudformationtest.Stack{Name: "s", Template: before, Status: "CREATE_COMPLETE"}); err != nil {
@@ -93,7 +93,7 @@ func TestWhatIsLeftOfAnUpdate(t *testing.T) {
 	})
 }
 
-// A name is a change set's until that is deleted or executed; a request that is sent again is the same one.
+// A change set keeps its name until it is deleted or executed; a repeated request is the same one.
 func TestNamesOfChangeSets(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
@@ -120,7 +120,7 @@ func TestNamesOfChangeSets(t *testing.T) {
 	}
 }
 
-// Our stack, made, changed and deleted by a client that is not this project's.
+// A client that is not this project's makes, changes and deletes our stack.
 func TestOurStackByAForeignClient(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)

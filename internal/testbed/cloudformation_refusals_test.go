@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// What CloudFormation refuses before it makes anything.
+// CloudFormation refuses these before it makes anything.
 func TestChangeSetsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	const parameters = `
@@ -94,7 +94,7 @@ Resources: {Topic: {Type: AWS::SNS::Topic}}
 	}
 }
 
-// A stack takes an update in few states, and a new stack of its name in none.
+// A stack accepts an update in few states, and blocks its name for a new stack in all of them.
 func TestStatesThatTakeAnUpdate(t *testing.T) {
 	t.Parallel()
 	for status, takes := range map[string]bool{

@@ -12,7 +12,7 @@ import (
 	"image-builder/templates"
 )
 
-// ours is a client of a cloud in which the project's template lies in S3.
+// ours is a client of a cloud whose S3 holds the project's template.
 type ours struct {
 	*testing.T
 	cloud  *Cloud
@@ -71,7 +71,7 @@ func (o *ours) changeSet(kind types.ChangeSetType, parameters map[string]string,
 	}
 }
 
-// execute executes a change set, and returns the stack when that has ended.
+// execute executes a change set, and returns the stack after the operation.
 func (o *ours) execute(cs *cloudformation.DescribeChangeSetOutput) types.Stack {
 	o.Helper()
 	if _, err := o.client.ExecuteChangeSet(o.Context(), &cloudformation.ExecuteChangeSetInput{ChangeSetName: cs.ChangeSetId}); err != nil {
@@ -167,7 +167,7 @@ func TestOurStack(t *testing.T) {
 	}
 }
 
-// All that can be asked for, together.
+// All options together.
 func TestOurStackWithEverything(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)
@@ -182,7 +182,7 @@ func TestOurStackWithEverything(t *testing.T) {
 	}
 }
 
-// A resource that fails takes with it what was under way; everything is taken down, and the name is blocked.
+// A failing resource cancels those in progress; everything is deleted, and the name stays blocked.
 func TestCreationThatFails(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)
@@ -245,7 +245,7 @@ func TestCreationThatFailsIsLeftOrDeleted(t *testing.T) {
 			}
 
 			in := &cloudformation.ExecuteChangeSetInput{ChangeSetName: created.Id, ClientRequestToken: aws.String("token")}
-			for range 2 { // the second is the same once more
+			for range 2 { // the second repeats the first
 				if _, err := o.client.ExecuteChangeSet(t.Context(), in); err != nil {
 					t.Fatal(err)
 				}

@@ -34,7 +34,7 @@ func (o *ours) physical() map[string]string {
 	return all
 }
 
-// A parameter changes a property that the resource survives.
+// A parameter changes a property without replacing the resource.
 func TestUpdateInPlace(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)
@@ -61,7 +61,7 @@ func TestUpdateInPlace(t *testing.T) {
 	}
 }
 
-// A property that only a new resource can have replaces it, and what refers to it is changed with it.
+// A property that only a new resource can have replaces it, and changes the resources that refer to it.
 func TestUpdateWithReplacement(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)
@@ -91,7 +91,7 @@ func TestUpdateWithReplacement(t *testing.T) {
 	}
 }
 
-// An update that fails leaves everything as it was.
+// A failed update leaves everything as it was.
 func TestUpdateThatFails(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)
@@ -181,7 +181,7 @@ func TestUpdateThatIsCancelled(t *testing.T) {
 	}
 }
 
-// keeps reports whether a parameter that says so keeps the value that the stack has.
+// keeps reports whether a parameter with UsePreviousValue keeps the stack's value.
 func keeps(t *testing.T, c *Cloud) bool {
 	t.Helper()
 	if _, err := c.CloudFormation.Put(cloudformationtest.Stack{Name: "s", Template: simpleTemplate, Parameters: map[string]string{"TopicName": "chosen"}, Status: "CREATE_COMPLETE"}); err != nil {

@@ -10,8 +10,8 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// Config is the configuration of a client of this account, for tests that run beside others: unlike Env it needs no
-// variable of the process.
+// Config configures a client of this account, for tests that run beside others: unlike Env it needs no environment
+// variables.
 func (c *Cloud) Config() aws.Config {
 	return aws.Config{
 		Region: wire.Region, Credentials: credentials.NewStaticCredentialsProvider(wire.AccessKey, wire.SecretKey, ""),
@@ -19,7 +19,7 @@ func (c *Cloud) Config() aws.Config {
 	}
 }
 
-// whereabouts tells the SDK's clients where the services of a Cloud listen.
+// whereabouts tells the SDK's clients the addresses of a Cloud's services.
 type whereabouts struct{ cloud *Cloud }
 
 // GetServiceBaseEndpoint returns the URL of a service by its ID in the SDK: EBS, CloudWatch Logs.

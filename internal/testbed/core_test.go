@@ -110,7 +110,7 @@ func TestRestJSON(t *testing.T) {
 	}
 }
 
-// What a model does not allow is refused in AWS's words, and found.
+// Requests that a model does not allow are refused in AWS's words, and recorded.
 func TestRequestsThatTheModelRefuses(t *testing.T) {
 	t.Parallel()
 	arn := aws.String("arn:aws:imagebuilder:eu-central-1:123456789012:image/a/1.0.0/1")

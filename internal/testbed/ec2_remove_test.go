@@ -8,7 +8,8 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// TestSnapshotsOutliveTheirAMIs holds that whoever removes an AMI has its snapshot left, and in that order only.
+// TestSnapshotsOutliveTheirAMIs checks that removing an AMI leaves its snapshot, which can be deleted only
+// afterwards.
 func TestSnapshotsOutliveTheirAMIs(t *testing.T) {
 	t.Parallel()
 	cloud := testbed.Start(t)

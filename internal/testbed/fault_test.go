@@ -68,7 +68,7 @@ func TestOperationThatIsNotServed(t *testing.T) {
 	wantViolation(t, c, "sts.GetSessionToken is not served")
 }
 
-// An error has the code, status and form that each protocol gives it; the SDK's typed error is the proof.
+// Each protocol has its own code, status and form for an error; the SDK's typed error proves them.
 func TestErrorsOfServices(t *testing.T) {
 	t.Parallel()
 	c, _ := startEcho(t, "ssm", nil)

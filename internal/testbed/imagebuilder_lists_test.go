@@ -47,7 +47,7 @@ func TestListImagesInShortPages(t *testing.T) {
 	if diff := cmp.Diff([]string{"Nightly AMI 1.0.0/1", "Nightly AMI 1.0.0/2", "Nightly AMI 1.0.0/3", "other 1.0.0/1"}, all); diff != "" {
 		t.Error(diff)
 	}
-	// A page on which nothing fits is empty, and is not the last one.
+	// A page without matches is empty, but is not the last one.
 	some, pages := list(types.Filter{Name: aws.String("name"), Values: []string{"other"}})
 	if diff := cmp.Diff([]string{"other 1.0.0/1"}, some); diff != "" || pages != 4 {
 		t.Errorf("%s in %d pages", diff, pages)
@@ -86,7 +86,7 @@ func TestPipelines(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 
-	// An update replaces all of the pipeline: what is left out is gone.
+	// An update replaces the whole pipeline: it clears what it leaves out.
 	update := &imagebuilder.UpdateImagePipelineInput{
 		ImagePipelineArn: &pipeline, ClientToken: aws.String("u"), ImageRecipeArn: p.ImageRecipeArn, InfrastructureConfigurationArn: p.InfrastructureConfigurationArn,
 	}

@@ -18,7 +18,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// ourStack puts a stack of this project's template there.
+// ourStack makes a stack of this project's template.
 func ourStack(t *testing.T, c *Cloud, parameters map[string]string) cloudformationtest.Stack {
 	t.Helper()
 	template, err := templates.Stack()
@@ -103,7 +103,7 @@ func TestStackThatChangesItsPipeline(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	got, err := c.builder().GetImagePipeline(t.Context(), &imagebuilder.GetImagePipelineInput{ImagePipelineArn: &pipeline})
-	if err != nil || aws.ToInt32(got.ImagePipeline.ConsecutiveFailures) != 0 { // an update forgives
+	if err != nil || aws.ToInt32(got.ImagePipeline.ConsecutiveFailures) != 0 { // an update clears the failures
 		t.Fatalf("%+v, %v", got, err)
 	}
 

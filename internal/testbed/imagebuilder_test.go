@@ -19,7 +19,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// nightly makes the pipeline of a stack with a base AMI in a parameter.
+// nightly makes the pipeline of a stack whose base AMI is in a parameter.
 func (c *Cloud) nightly(change func(*imagebuildertest.Pipeline)) (arn, base string) {
 	base = c.EC2.AddAMI(ec2.AMI{Owner: "172840064832", Public: true, Name: "buildkite-stack-linux"})
 	c.SSM.Put(ssm.Parameter{Name: "/base", Value: base})
@@ -37,7 +37,7 @@ func (c *Cloud) builder() *imagebuilder.Client {
 	return imagebuilder.NewFromConfig(c.config("imagebuilder"))
 }
 
-// started starts a build by the API.
+// started starts a build through the API.
 func started(t *testing.T, client *imagebuilder.Client, pipeline, token string) string {
 	t.Helper()
 	out, err := client.StartImagePipelineExecution(t.Context(), &imagebuilder.StartImagePipelineExecutionInput{ImagePipelineArn: &pipeline, ClientToken: &token})
@@ -47,7 +47,7 @@ func started(t *testing.T, client *imagebuilder.Client, pipeline, token string) 
 	return aws.ToString(out.ImageBuildVersionArn)
 }
 
-// followed gets an image until it has ended, and returns it with the statuses on the way.
+// followed reads an image until its build has ended, and returns it with the statuses on the way.
 func followed(t *testing.T, client *imagebuilder.Client, image string) (last *types.Image, on []string) {
 	t.Helper()
 	for range 50 {
@@ -137,7 +137,7 @@ func TestStepsOfABuild(t *testing.T) {
 	}
 }
 
-// stepsOf reads the steps of all workflows of an image, and each by itself too.
+// stepsOf reads the steps of all workflows of an image, both from the lists and one by one.
 func stepsOf(t *testing.T, client *imagebuilder.Client, arn string) (all []string) {
 	t.Helper()
 	runs, err := client.ListWorkflowExecutions(t.Context(), &imagebuilder.ListWorkflowExecutionsInput{ImageBuildVersionArn: &arn})

@@ -18,7 +18,7 @@ type liar struct {
 	lie       func(do func(wire.Call) (wire.Values, error), call wire.Call) (wire.Values, error)
 }
 
-// Operation is the service's, but for the one.
+// Operation is the service's, except for one.
 func (l *liar) Operation(name string) func(wire.Call) (wire.Values, error) {
 	do := l.Service.Operation(name)
 	if name != l.operation || do == nil {
@@ -27,13 +27,13 @@ func (l *liar) Operation(name string) func(wire.Call) (wire.Values, error) {
 	return func(call wire.Call) (wire.Values, error) { return l.lie(do, call) }
 }
 
-// lie is a wrong behaviour, and the recording that shows that it is one.
+// lie is a wrong behaviour, and the recording that exposes it.
 type lie struct {
 	service, operation, recording string
 	tell                          func(do func(wire.Call) (wire.Values, error), call wire.Call) (wire.Values, error)
 }
 
-// falsified changes what an operation answers.
+// falsified changes the answer of an operation.
 func falsified(change func(out wire.Values)) func(func(wire.Call) (wire.Values, error), wire.Call) (wire.Values, error) {
 	return func(do func(wire.Call) (wire.Values, error), call wire.Call) (wire.Values, error) {
 		out, err := do(call)
@@ -45,7 +45,7 @@ func falsified(change func(out wire.Values)) func(func(wire.Call) (wire.Values, 
 	}
 }
 
-// refusing changes how an operation refuses.
+// refusing changes the refusal of an operation.
 func refusing(change func(f wire.Fault) (wire.Values, error)) func(func(wire.Call) (wire.Values, error), wire.Call) (wire.Values, error) {
 	return func(do func(wire.Call) (wire.Values, error), call wire.Call) (wire.Values, error) {
 		out, err := do(call)
@@ -56,14 +56,14 @@ func refusing(change func(f wire.Fault) (wire.Values, error)) func(func(wire.Cal
 	}
 }
 
-// eachEvent drops the events that are not kept.
+// eachEvent keeps only some events.
 func eachEvent(keep func(e wire.Values) bool) func(func(wire.Call) (wire.Values, error), wire.Call) (wire.Values, error) {
 	return falsified(func(out wire.Values) {
 		out["StackEvents"] = slices.DeleteFunc(out["StackEvents"].([]any), func(e any) bool { return !keep(e.(wire.Values)) })
 	})
 }
 
-// eachStack changes the stacks that are described.
+// eachStack changes described stacks.
 func eachStack(change func(s wire.Values)) func(func(wire.Call) (wire.Values, error), wire.Call) (wire.Values, error) {
 	return falsified(func(out wire.Values) {
 		for _, s := range wire.List[wire.Values](out, "Stacks") {
@@ -72,7 +72,7 @@ func eachStack(change func(s wire.Values)) func(func(wire.Call) (wire.Values, er
 	})
 }
 
-// eachChange changes the changes of resources that are described.
+// eachChange changes described changes of resources.
 func eachChange(change func(r wire.Values)) func(func(wire.Call) (wire.Values, error), wire.Call) (wire.Values, error) {
 	return falsified(func(out wire.Values) {
 		for _, c := range wire.List[wire.Values](out, "Changes") {
@@ -81,7 +81,7 @@ func eachChange(change func(r wire.Values)) func(func(wire.Call) (wire.Values, e
 	})
 }
 
-// Wrong behaviours of CloudFormation, each of which some emulator or some version of this server has.
+// These are wrong behaviours of CloudFormation that some emulator or some version of this server has.
 var lies = map[string]lie{
 	"a failed resource has no event": {"cloudformation", "DescribeStackEvents", "stacks/test_blocked_stack_deletion", eachEvent(func(e wire.Values) bool {
 		return !strings.HasSuffix(wire.Text(e, "ResourceStatus"), "_FAILED") || e["ResourceType"] == cloudformation.StackKind
@@ -182,7 +182,7 @@ var lies = map[string]lie{
 	})},
 }
 
-// A server that behaves wrongly does not answer as AWS did.
+// A server that behaves wrongly differs from AWS's answers.
 func TestLiesAreFound(t *testing.T) {
 	t.Parallel()
 	client := startForeign(t)
@@ -200,7 +200,7 @@ func TestLiesAreFound(t *testing.T) {
 				t.Error("it was not noticed")
 			}
 
-			r.cloud.Violations() // some lies are against the model, too
+			r.cloud.Violations() // some lies also break the model
 		})
 	}
 }

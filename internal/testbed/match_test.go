@@ -11,8 +11,8 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// matcher compares answers with recorded ones, in which what differs from run to run has a name in angle brackets: the
-// same name is the same text throughout a recording, and two names of one kind are two texts.
+// matcher compares answers with recorded ones. In recordings, a text that differs from run to run has a name in angle
+// brackets: the same name stands for the same text throughout a recording, and two names of one kind for two texts.
 type matcher struct {
 	bound map[string]string
 	found []string
@@ -86,7 +86,7 @@ func (m *matcher) list(path string, want []any, got any) {
 		return
 	}
 
-	switch path[strings.LastIndex(path, ".")+1:] { // those in no order
+	switch path[strings.LastIndex(path, ".")+1:] { // lists in any order
 	case "Parameters":
 		want, list = sorted(want, "ParameterKey"), sorted(list, "ParameterKey")
 	case "Details":

@@ -23,7 +23,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// spoiled is a service that behaves wrongly in one operation.
+// spoiled is a service with one wrong operation.
 type spoiled struct {
 	wire.Service
 	operation string
@@ -41,7 +41,7 @@ func (s *spoiled) Operation(name string) func(wire.Call) (wire.Values, error) {
 	}
 }
 
-// answers spoils what an operation answers, as long as it is no error.
+// answers spoils an operation's answers, except errors.
 func answers(spoil func(out wire.Values)) func(wire.Call, wire.Values, error) (wire.Values, error) {
 	return func(_ wire.Call, out wire.Values, err error) (wire.Values, error) {
 		if err == nil {
@@ -51,7 +51,7 @@ func answers(spoil func(out wire.Values)) func(wire.Call, wire.Values, error) (w
 	}
 }
 
-// observer asks what a program of this project asks, and keeps what it sees.
+// observer makes the same calls as this project's programs, and keeps the answers.
 type observer struct {
 	c       *Cloud
 	facts   []string
@@ -72,7 +72,7 @@ func (o *observer) see(name string, fact any, err error) {
 	o.facts = append(o.facts, fmt.Sprintf("%s: %v", name, fact))
 }
 
-// observe returns what an account with one pipeline looks like to a client.
+// observe describes an account with one pipeline as a client sees it.
 func observe(t *testing.T, c *Cloud) []string {
 	t.Helper()
 	pipeline, base := c.nightly(func(p *imagebuildertest.Pipeline) { p.OutputDataType = "aws:ec2:image" })
@@ -222,7 +222,7 @@ func (o *observer) log(ctx context.Context) {
 
 func image(out wire.Values) wire.Values { return wire.Struct(out, "image") }
 
-// first is the first item of a list; what is done to that of an empty one is lost.
+// first returns the first item of a list; changes to the item of an empty list are lost.
 func first(out wire.Values, list string) wire.Values {
 	if items := wire.List[wire.Values](out, list); len(items) > 0 {
 		return items[0]
@@ -230,7 +230,7 @@ func first(out wire.Values, list string) wire.Values {
 	return wire.Values{}
 }
 
-// Every wrong answer or behaviour is noticed: by the model, or by a client.
+// Every wrong answer or behaviour is noticed, either by the model or by a client.
 func TestMutantsAreNoticed(t *testing.T) {
 	t.Parallel()
 	honest := observe(t, Start(t))

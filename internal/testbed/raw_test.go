@@ -55,7 +55,7 @@ func postAt(t *testing.T, c *Cloud, service, scope, body string, header http.Hea
 	return answer.StatusCode, string(text)
 }
 
-// What an SDK would not send at all is refused as well.
+// Requests that no SDK would send are refused as well.
 func TestRequestsThatNoSDKSends(t *testing.T) {
 	t.Parallel()
 	form := func(pairs ...string) string {

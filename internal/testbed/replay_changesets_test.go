@@ -6,7 +6,7 @@ import (
 
 import "strings"
 
-// Templates that are like those of the recordings.
+// Templates like those of the recordings.
 const (
 	minimalTemplate = `
 Resources:
@@ -43,7 +43,7 @@ Outputs:
 	oneParameter = `{"Resources": {"MyParameter1": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "foo"}}}}`
 )
 
-// Each does what the test of that name did.
+// Each step repeats the test of that name.
 var replayedChangeSets = map[string]func(*replay){
 	"test_create_change_set_update_without_parameters": func(r *replay) {
 		created := r.do("CreateChangeSet", wire.Values{"StackName": r.stack, "ChangeSetName": "one", "TemplateBody": literalTemplate, "ChangeSetType": "CREATE"})
@@ -207,7 +207,7 @@ func describeAfterDelete(r *replay) {
 	r.is("describe-2", r.made(two, "CREATE_COMPLETE"))
 }
 
-// refuses makes a change set of a template that CloudFormation does not take.
+// refuses makes a change set of a template that CloudFormation refuses.
 func (r *replay) refuses(template, key string) {
 	answer, _ := r.fails("CreateChangeSet", wire.Values{
 		"StackName": r.stack, "ChangeSetName": "one", "ChangeSetType": "CREATE", "TemplateBody": template, "Capabilities": allCapabilities,

@@ -4,12 +4,12 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// shows is a topic whose display name is changed; its name is topic-name-1, or none.
+// shows is a topic whose display name changes; its name is topic-name-1, or none.
 func shows(name string, before, after any) pair {
 	return pair{before: wire.Values{"Topic1": topic(name, before)}, after: wire.Values{"Topic1": topic(name, after)}}
 }
 
-// follows is a second topic that shows what the first does, through a function.
+// follows is a second topic that copies a value of the first through a function.
 func follows(names [2]string, before, after, through any) pair {
 	return pair{
 		before: wire.Values{"Topic1": topic(names[0], before), "Topic2": topic(names[1], through)},
@@ -36,7 +36,7 @@ func sub(argument ...any) wire.Values {
 	return wire.Values{"Fn::Sub": argument}
 }
 
-// declaring adds a parameter to what is deployed second.
+// declaring adds a parameter to the second template.
 func (p pair) declaring(name, text string) pair {
 	p.after = wire.Values{"Parameters": wire.Values{name: wire.Values{"Type": "String", "Default": text}}, "Resources": whole(p.after)["Resources"]}
 	return p
@@ -51,7 +51,7 @@ var (
 	underlined = join("_", parts("-", "part1-part2-part3"))
 )
 
-// Functions, as AWS evaluates them in updates.
+// These functions are evaluated in updates as AWS does.
 var replayedFunctions = map[string]pair{
 	"change_set_fn_join/test_update_string_literal_delimiter_empty":           shows(one, join("", []any{"v1", "test"}), join("-", []any{"v1", "test"})),
 	"change_set_fn_join/test_update_string_literal_arguments_empty":           shows(one, join("", []any{}), join("", []any{"v1", "test"})),

@@ -5,7 +5,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// pair are two templates, of which the second updates the first's stack.
+// pair holds two templates; the second updates the stack of the first.
 type pair struct {
 	before, after wire.Values // sections by name, or the resources
 	first, second map[string]string
@@ -68,7 +68,7 @@ var (
 	before, after = wire.Values{"Topic1": topic("topic-name-1", "value")}, wire.Values{"Topic1": topic("updated-topic-name-1", "new_value")}
 )
 
-// Updates whose recordings are in LocalStack's repository.
+// These updates' recordings are in LocalStack's repository.
 var replayedPairs = map[string]pair{
 	"change_set_fn_get_attr/test_resource_addition":                                     {before: oneTopic, after: twoTopics(oneTopic, nameOf)},
 	"change_set_fn_get_attr/test_resource_deletion":                                     {before: twoTopics(oneTopic, nameOf), after: oneTopic},

@@ -49,7 +49,7 @@ var replayedStacks = map[string]func(*replay){
 	"test_stack_name_creation": func(r *replay) {
 		r.stack = "*@12345678_$"
 		answer, _ := r.fails("CreateChangeSet", wire.Values{"StackName": r.stack, "ChangeSetName": "one", "TemplateBody": topicTemplate, "ChangeSetType": "CREATE"})
-		for _, of := range []any{answer, r.content["stack_response"]} { // the pattern of today is another one
+		for _, of := range []any{answer, r.content["stack_response"]} { // today's pattern is different
 			shown := wire.Struct(of.(wire.Values), "Error")
 			shown["Message"], _, _ = strings.Cut(wire.Text(shown, "Message"), "pattern: ")
 		}
@@ -150,7 +150,7 @@ func reversed(items []any) []any {
 	return all
 }
 
-// lifecycle tells when a stack has its tags and description.
+// lifecycle records when a stack has its tags and description.
 func (r *replay) lifecycle(tags []any) {
 	in := wire.Values{"StackName": r.stack, "ChangeSetName": "one", "ChangeSetType": "CREATE", "TemplateBody": describedTemplate}
 	if tags != nil {
@@ -186,7 +186,7 @@ func stackNameConflicts(r *replay) {
 	r.is("deleted_second_stack_desc", r.do("DescribeStacks", wire.Values{"StackName": two}))
 }
 
-// blockedDeletion is of a resource that cannot be made and not be deleted either.
+// blockedDeletion has a resource that can neither be made nor deleted.
 func blockedDeletion(r *replay) {
 	r.cloud.CloudFormation.FailResource("BrokenPolicy", "At least one of [Groups,Roles,Users] must be non-empty.", 1)
 	r.cloud.CloudFormation.FailDeletion("BrokenPolicy", "At least one of [Groups,Roles,Users] must be non-empty.", 2)

@@ -14,12 +14,13 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// recordingsVariable names the directory of AWS's recorded answers (*.snapshot.json) in the form of LocalStack, or that
-// directory in a checkout of it: https://github.com/localstack/localstack/tree/main/tests/aws/services/cloudformation.
-// The calls that led to each are those of the test of its name there.
+// recordingsVariable names the directory of AWS's recorded answers (*.snapshot.json) in LocalStack's form, or that
+// directory in a checkout of LocalStack:
+// https://github.com/localstack/localstack/tree/main/tests/aws/services/cloudformation. The test of the same name
+// there made the calls for each.
 const recordingsVariable = "IMAGE_BUILDER_AWS_RECORDINGS"
 
-// recorded returns what AWS answered, by the test's name and step.
+// recorded returns AWS's answer, by the test's name and step.
 func recorded(t *testing.T) map[string]map[string]any {
 	t.Helper()
 	dir := os.Getenv(recordingsVariable)
@@ -32,7 +33,7 @@ func recorded(t *testing.T) map[string]map[string]any {
 		if err != nil || !isRecording {
 			return err
 		}
-		_, file, _ := strings.Cut(name, "test_") // what precedes it is the folder's name
+		_, file, _ := strings.Cut(name, "test_") // the part before it is the folder's name
 		return read(all, file, path)
 	})
 	if err != nil || len(all) == 0 {
@@ -42,7 +43,7 @@ func recorded(t *testing.T) map[string]map[string]any {
 	return all
 }
 
-// read adds what a file has recorded, by the file's short name and the test's.
+// read adds a file's recordings, by the file's short name and the test's.
 func read(all map[string]map[string]any, file, path string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -62,7 +63,7 @@ func read(all map[string]map[string]any, file, path string) error {
 	return nil
 }
 
-// replay does once more what was done when the answers were recorded.
+// replay repeats the calls whose answers were recorded.
 type replay struct {
 	cloud   *Cloud
 	client  *foreign
@@ -70,15 +71,15 @@ type replay struct {
 	matcher *matcher
 	matched map[string]bool
 	stack   string // the name of the first stack
-	changes int    // change sets that were made
+	changes int    // change sets made so far
 
 	parameters [2]map[string]string // of the two templates of capture
 }
 
-// broken ends a replay that cannot go on.
+// broken ends a replay that cannot continue.
 type broken struct{ why string }
 
-// run does the steps, and returns in which ways the answers differ from AWS's.
+// run runs the steps, and returns the differences from AWS's answers.
 func (r *replay) run(steps func(*replay)) (differences []string) {
 	defer func() {
 		if b, ok := recover().(broken); ok {
@@ -96,8 +97,8 @@ func (r *replay) run(steps func(*replay)) (differences []string) {
 	return r.matcher.found
 }
 
-// is compares an answer with the recorded one of a step. Members of what is named after it are not compared: they came
-// to AWS after, or went before, the time of the recording.
+// is compares an answer with a step's recording. It ignores the members listed after the step: AWS added or removed
+// them after the recording.
 func (r *replay) is(key string, got any, not ...string) {
 	want, ok := r.content[key]
 	if !ok {
@@ -115,7 +116,7 @@ func (r *replay) is(key string, got any, not ...string) {
 	r.matcher.match(key, want, got)
 }
 
-// withoutOldReplacements drops what AWS said of additions until April 2025, and no longer says.
+// withoutOldReplacements drops what AWS reported for additions until April 2025, and no longer does.
 func withoutOldReplacements(want any) {
 	changes, _ := want.(map[string]any)
 	for _, c := range wire.List[wire.Values](changes, "Changes") {
@@ -140,7 +141,7 @@ func strip(value any, name string) {
 	}
 }
 
-// of calls an operation of any service, which must work.
+// of calls an operation of any service, which must succeed.
 func (r *replay) of(service, operation string, in wire.Values) wire.Values {
 	response, failure, err := r.client.call(r.cloud, service, operation, in)
 	if err != nil || failure != "" {
@@ -149,7 +150,7 @@ func (r *replay) of(service, operation string, in wire.Values) wire.Values {
 	return response
 }
 
-// do calls an operation, which must work.
+// do calls an operation, which must succeed.
 func (r *replay) do(operation string, in wire.Values) wire.Values {
 	return r.of("cloudformation", operation, in)
 }
@@ -163,10 +164,10 @@ func (r *replay) fails(operation string, in wire.Values) (wire.Values, string) {
 	return response, failure
 }
 
-// patience is how often something is looked at before it is given up.
+// patience is how many looks a wait takes before it gives up.
 const patience = 200
 
-// wait looks at a stack until its operation has ended.
+// wait reads a stack until its operation has ended.
 func (r *replay) wait(name, want string) wire.Values {
 	for range patience {
 		s := r.do("DescribeStacks", wire.Values{"StackName": name})["Stacks"].([]any)[0].(wire.Values)
@@ -182,7 +183,7 @@ func (r *replay) wait(name, want string) wire.Values {
 	panic(broken{"stack " + name + " never is " + want})
 }
 
-// made looks at a change set until it has been worked out.
+// made reads a change set until it is worked out.
 func (r *replay) made(in wire.Values, want string) wire.Values {
 	for range patience {
 		cs := r.do("DescribeChangeSet", in)
@@ -200,7 +201,7 @@ func (r *replay) made(in wire.Values, want string) wire.Values {
 
 var allCapabilities = []any{"CAPABILITY_AUTO_EXPAND", "CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"}
 
-// change makes a change set with all capabilities, and waits until it can be executed.
+// change makes a change set with all capabilities, and waits until it is ready to execute.
 func (r *replay) change(kind, stackName, template string, parameters map[string]string) wire.Values {
 	r.changes++
 	in := wire.Values{
@@ -241,5 +242,5 @@ func (r *replay) destroy(id string) {
 	r.wait(id, "DELETE_COMPLETE")
 }
 
-// only returns the only stack of an answer.
+// only returns the single stack of an answer.
 func only(answer wire.Values) wire.Values { return answer["Stacks"].([]any)[0].(wire.Values) }

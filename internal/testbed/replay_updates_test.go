@@ -164,7 +164,7 @@ func byResource(events []any) wire.Values {
 	return all
 }
 
-// transitions returns the events of a stack, oldest first, of each resource only those that change its status.
+// transitions returns the events of a stack, oldest first, and for each resource only those that change its status.
 func (r *replay) transitions(id string) []wire.Values {
 	var kept []wire.Values
 	last := map[string]string{}
@@ -228,7 +228,7 @@ func (r *replay) shrink(without ...string) {
 	r.is("all-events", list)
 }
 
-// order deploys a chain that is written in some order, and deletes it.
+// order deploys a chain of resources that is written in some order, and deletes it.
 func (r *replay) order(names ...string) {
 	values := map[string]string{"A": `"root"`, "B": `{"Ref": "A"}`, "C": `{"Ref": "B"}`}
 	var resources []string

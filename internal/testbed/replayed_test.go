@@ -51,7 +51,7 @@ func replayed() map[string]func(*replay) {
 	return all
 }
 
-// Templates of which the recordings keep the text.
+// These recordings contain the text of their templates.
 const (
 	topicsYAML = "Resources:\n  topic69831491:\n    Type: AWS::SNS::Topic\nOutputs:\n  TopicName:\n    Value:\n      Fn::GetAtt:\n        - topic69831491\n        - TopicName\n"
 	topicsJSON = `{"Resources": {"topic69831491": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"TopicName": {"Value": {"Fn::GetAtt": ["topic69831491", "TopicName"]}}}}`
@@ -76,7 +76,7 @@ func fileOf(name string) string {
 	return "update_stack"
 }
 
-// How many recordings, and answers in them, are compared at least: a checkout of LocalStack has more.
+// The test must compare at least this many recordings and answers: a checkout of LocalStack has more.
 const fewestRecordings, fewestAnswers = 62, 177
 
 // The server answers as AWS did.

@@ -14,7 +14,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// Services are the services of a Cloud, but for S3.
+// Services are the services of a Cloud, except S3.
 type Services struct {
 	CloudFormation *cloudformation.Service
 	STS            *sts.Service
@@ -26,8 +26,8 @@ type Services struct {
 	SNS            *sns.Service
 }
 
-// newServices makes the services of an account. They call each other directly, or through server.Do where they meet as
-// AWS's customers do. Data are botocore's models.
+// newServices makes an account's services. They call each other directly, or through server.Do where AWS's services
+// act as each other's clients. Data are botocore's models.
 func newServices(server *wire.Server, data string, objects func(bucket, key string) ([]byte, error), blocks *os.File) Services {
 	here := wire.NewHome()
 	s := Services{
@@ -41,7 +41,7 @@ func newServices(server *wire.Server, data string, objects func(bucket, key stri
 	return s
 }
 
-// list returns the services that are served.
+// list returns the served services.
 func (s Services) list() []wire.Service {
 	return []wire.Service{s.CloudFormation, s.STS, s.EC2, s.SSM, s.Logs, s.ImageBuilder, s.EBS, s.SNS}
 }

@@ -17,7 +17,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// TestServicesByForeignClient lets boto3 ask, as no other program of this project does.
+// TestServicesByForeignClient lets boto3 make calls, as none of this project's programs makes them.
 func TestServicesByForeignClient(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
@@ -76,7 +76,7 @@ func TestServicesByForeignClient(t *testing.T) {
 	}
 }
 
-// wantAllCalled checks that every operation that a service has here was asked for.
+// wantAllCalled checks that every operation of a service was called.
 func (c *Cloud) wantAllCalled(t *testing.T, model string) {
 	t.Helper()
 	service := c.Service(model)

@@ -13,7 +13,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// TestRefusals asks, as one service asks another, for what is refused or comes to nothing.
+// TestRefusals makes calls, as one service does to another, that are refused or have no effect.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	const absent = "arn:aws:imagebuilder:eu-central-1:123456789012:"
@@ -80,7 +80,7 @@ func TestOlderFiltersOfParameters(t *testing.T) {
 	}
 }
 
-// What somebody does in the console between builds.
+// These changes are made in the console between builds.
 func TestPipelineSwitchedByHand(t *testing.T) {
 	t.Parallel()
 	c := Start(t)

@@ -82,7 +82,7 @@ func TestAMIParametersAreValidatedLater(t *testing.T) {
 		return aws.ToString(out.Parameter.Value), nil
 	}
 
-	put("ami-0123456789abcdef0") // there is none: never written
+	put("ami-0123456789abcdef0") // there is none: it was never written
 	for range 3 {
 		_, err := get()
 		refused(t, err, "ParameterNotFound")
@@ -172,7 +172,7 @@ func TestParametersUnderAPath(t *testing.T) {
 	}
 }
 
-// parametersThat fit a filter, page by page.
+// parametersThat returns the parameters that match a filter, page by page.
 func parametersThat(t *testing.T, client *ssm.Client, filter types.ParameterStringFilter) (names []string, err error) {
 	t.Helper()
 	pages := ssm.NewDescribeParametersPaginator(client, &ssm.DescribeParametersInput{ParameterFilters: []types.ParameterStringFilter{filter}})

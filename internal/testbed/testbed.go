@@ -1,12 +1,12 @@
-// Package testbed is an AWS account in one region, over HTTP on loopback, for tests. Start gives it to a test; Open starts
-// it for any program, which Env points at it.
+// Package testbed is an AWS account in one region, over HTTP on loopback, for tests. Start gives it to a test; Open
+// starts it for any program, which Env points at it.
 //
-// Its services are packages beside it, over package wire, which speaks their protocols: requests are decoded and answers
-// encoded by AWS's own service models, and both are checked against them. What the model does not allow is refused as AWS
-// refuses it, and fails the test. Signatures are verified.
+// Its services are packages beside it, over package wire, which speaks their protocols: requests are decoded and
+// answers encoded by AWS's own service models, and both are checked against them. A request that breaks its model is
+// refused as AWS refuses it, and fails the test. Signatures are verified.
 //
-// Nothing in it sleeps or waits: what takes time on AWS goes one step further each time a client looks at it. It knows no
-// IAM: a client with the account's key may do everything. Nothing of the product imports it.
+// Nothing in it sleeps or waits: whatever takes time on AWS advances one step each time a client looks at it. It
+// knows no IAM: a client with the account's key may do everything. Nothing of the product imports it.
 package testbed
 
 import (
@@ -26,7 +26,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// Cloud is an account in a region. Its services are fields: tests set their state up and look at it.
+// Cloud is an account in a region. Its services are fields, for tests to set up and inspect.
 type Cloud struct {
 	*wire.Server
 	Services
@@ -36,7 +36,8 @@ type Cloud struct {
 	blocks    *os.File                    // of snapshots
 }
 
-// Start gives a test an AWS of its own, which ends with it. A test at whose end Violations are left has failed.
+// Start gives a test an AWS account of its own, which ends with the test. Violations that are left at the end fail
+// the test.
 func Start(tb testing.TB) *Cloud {
 	tb.Helper()
 	c, err := Open(venv.Python(tb))
@@ -55,7 +56,8 @@ func Start(tb testing.TB) *Cloud {
 	return c
 }
 
-// Open starts an AWS that serves until Close. Python is an interpreter that has botocore, whose service models are read.
+// Open starts an AWS account that serves until Close. Python is an interpreter that has botocore, whose service
+// models are read.
 func Open(python string) (*Cloud, error) {
 	data, err := wire.FindModels(python)
 	if err != nil {
@@ -78,7 +80,7 @@ func Open(python string) (*Cloud, error) {
 	return c, nil
 }
 
-// Close ends the service of all endpoints and breaks the connections that are open.
+// Close closes all endpoints and open connections.
 func (c *Cloud) Close() error {
 	for _, server := range c.endpoints {
 		server.CloseClientConnections()
@@ -87,7 +89,7 @@ func (c *Cloud) Close() error {
 	return c.blocks.Close()
 }
 
-// serve listens for a service, in the place of one of the same model.
+// serve listens for a service, replacing one of the same model.
 func (c *Cloud) serve(service wire.Service) {
 	name := environmentName(service.Model())
 	if old := c.endpoints[name]; old != nil {
@@ -108,14 +110,14 @@ func environmentName(model string) string {
 	return strings.ToUpper(model)
 }
 
-// refuseUnserved answers for the services that are not here.
+// refuseUnserved answers for services that do not exist here.
 func (c *Cloud) refuseUnserved(w http.ResponseWriter, r *http.Request) {
 	c.Violate("%s %s: this service is not served: %s", r.Method, r.URL.Path, r.Header.Get("Authorization"))
 	http.Error(w, "testbed: this service is not served", http.StatusNotImplemented)
 }
 
-// Env returns what points a program at this account: NAME=value for endpoints, region and credentials, and no
-// configuration of the machine's own.
+// Env points a program at this account: NAME=value for endpoints, region and credentials, and none of the machine's
+// own configuration.
 func (c *Cloud) Env() []string {
 	env := []string{
 		"AWS_REGION=" + wire.Region, "AWS_DEFAULT_REGION=" + wire.Region, "AWS_ACCESS_KEY_ID=" + wire.AccessKey, "AWS_SECRET_ACCESS_KEY=" + wire.SecretKey,
@@ -128,7 +130,7 @@ func (c *Cloud) Env() []string {
 	return env
 }
 
-// Endpoint is the URL of a service: the model's name, or s3.
+// Endpoint is the URL of a service, by its model's name, or s3.
 func (c *Cloud) Endpoint(service string) string {
 	return c.endpoints[environmentName(service)].URL
 }

@@ -21,7 +21,7 @@ func (c *Service) executeChangeSet(call wire.Call) (wire.Values, error) {
 
 	token := wire.Text(call.In, "ClientRequestToken")
 	if token != "" && s.tokens[token] {
-		return wire.Values{}, nil // asked for once more
+		return wire.Values{}, nil // a repeated request
 	}
 	refused := wire.Fault{Code: "InvalidChangeSetStatus", Message: fmt.Sprintf("ChangeSet [%s] cannot be executed in its current status of [%s]", cs.id, cs.status)}
 	switch {
@@ -35,7 +35,7 @@ func (c *Service) executeChangeSet(call wire.Call) (wire.Values, error) {
 	}
 
 	s.tokens[token] = true
-	s.changeSets = []*changeSet{cs} // the others are of a stack that is no more
+	s.changeSets = []*changeSet{cs} // the others belong to a stack that no longer exists
 	s.changeSetID = cs.id
 	cs.execution = "EXECUTE_IN_PROGRESS"
 
@@ -58,7 +58,7 @@ func (c *Service) deleteChangeSet(call wire.Call) (wire.Values, error) {
 	cs, err := c.named(call.In)
 	if err != nil {
 		if f := (wire.Fault{}); errors.As(err, &f) && f.Code == "ChangeSetNotFound" {
-			return wire.Values{}, nil // as if it had been there
+			return wire.Values{}, nil // as if it had existed
 		}
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (c *Service) listChangeSets(call wire.Call) (wire.Values, error) {
 	var all []wire.Values
 	for _, cs := range s.changeSets {
 		if cs.execution == "EXECUTE_COMPLETE" {
-			continue // it is the stack's past
+			continue // it belongs to the stack's history
 		}
 		full := cs.describe()
 		summary := wire.Values{}

@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// detail finds what changes, property by property.
+// detail finds the changes, property by property.
 func (x *delta) detail(name string, change *resourceChange) {
 	old, now := x.old.resource(name), x.new.resource(name)
 	if !reflect.DeepEqual(change.before["Metadata"], change.after["Metadata"]) {
@@ -44,7 +44,7 @@ func (x *delta) detail(name string, change *resourceChange) {
 	slices.SortStableFunc(change.details, func(a, b changeDetail) int { return a.rank() - b.rank() })
 }
 
-// at returns the part of a resource's raw properties that a path leads to, or the function on the way there.
+// at returns the part of a resource's raw properties at a path, or the first function on the way.
 func at(properties map[string]any, path string) any {
 	var value any = properties
 	for segment := range strings.SplitSeq(strings.TrimPrefix(path, "/Properties/"), "/") {
@@ -68,7 +68,7 @@ func at(properties map[string]any, path string) any {
 	return value
 }
 
-// rank orders details: what is certain comes first.
+// rank orders details: certain ones come first.
 func (d changeDetail) rank() int {
 	if d.Values["Evaluation"] == "Dynamic" {
 		return 1
@@ -84,7 +84,7 @@ func (r *resourceChange) say(target wire.Values, source, evaluation, cause strin
 	r.details = append(r.details, changeDetail{d, shown})
 }
 
-// add records a difference, and the parameters and replaced resources that make it.
+// add records a difference, and the parameters and replaced resources that cause it.
 func (x *delta) add(change *resourceChange, target wire.Values, old, now any) {
 	sources := x.causes(now)
 	if len(sources) == 0 {
@@ -102,7 +102,7 @@ func (x *delta) add(change *resourceChange, target wire.Values, old, now any) {
 	change.say(target, "DirectModification", "Dynamic", "", shown)
 }
 
-// causes are what a value refers to and what changes itself, and in which way.
+// causes are the references in a value that themselves change, and how.
 func (x *delta) causes(value any) map[string]string {
 	sources := map[string]string{}
 	for _, r := range references(value) {
@@ -119,7 +119,8 @@ func (x *delta) causes(value any) map[string]string {
 	return sources
 }
 
-// dependent records that a property may change because of another resource; AWS says so as long as no values are asked for.
+// dependent records that a property may change because of another resource; AWS reports it unless the caller asks for
+// values.
 func (x *delta) dependent(change *resourceChange, target wire.Values, raw any) {
 	for _, r := range references(raw) {
 		if r.attribute != "" && x.modified[r.name] {
@@ -176,7 +177,7 @@ func difference(path string, before, after any) wire.Values {
 	return d
 }
 
-// Written is a value as a text: JSON where it is none.
+// Written is a value as text: JSON if it is not a text.
 func Written(value any) string {
 	switch value.(type) {
 	case map[string]any, []any:
@@ -186,7 +187,7 @@ func Written(value any) string {
 	return fmt.Sprint(value)
 }
 
-// replacement tells what details do to a resource.
+// replacement derives from details what happens to a resource.
 func replacement(details []changeDetail) string {
 	result := "False"
 	for _, d := range details {

@@ -10,23 +10,23 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// delta is what a change set changes.
+// delta lists the changes of a change set.
 type delta struct {
 	schemas  *schemas
 	stack    *stack
 	old, new *template
-	before   intrinsic.Scope            // of what stays
+	before   intrinsic.Scope            // of existing resources that stay
 	after    intrinsic.Scope            // of what is wanted
 	gone     intrinsic.Scope            // of what is removed
 	changed  map[string]bool            // parameters that are new, or whose own value changed
-	replaced map[string]bool            // resources that are replaced, perhaps
+	replaced map[string]bool            // resources that are, or may be, replaced
 	modified map[string]bool            // resources that are changed in some way
 	tags     bool                       // the stack's tags change
 	changes  map[string]*resourceChange // by logical ID
-	retyped  []string                   // resources that would be of another type
+	retyped  []string                   // resources whose type would change
 }
 
-// resourceChange is what happens to one resource.
+// resourceChange is the change of one resource.
 type resourceChange struct {
 	action, replacement string
 	details             []changeDetail
@@ -47,7 +47,7 @@ const (
 	withoutValues
 )
 
-// compare returns the changes by logical ID; there is no old template before the stack is made.
+// compare returns the changes by logical ID; a new stack has no old template.
 func (c *Service) compare(s *stack, cs *changeSet) (*delta, error) {
 	x := &delta{
 		schemas: c.schemas, stack: s, new: cs.template, old: s.template,
@@ -67,7 +67,7 @@ func (c *Service) compare(s *stack, cs *changeSet) (*delta, error) {
 	}
 
 	x.tags = s.template != nil && cs.tags != nil && !reflect.DeepEqual(cs.tags, s.tags)
-	for range x.new.data.Section("Resources") { // what depends on a replaced resource may be replaced in turn
+	for range x.new.data.Section("Resources") { // resources that depend on a replaced resource may be replaced in turn
 		seen := len(x.replaced) + len(x.modified)
 		if err := x.all(); err != nil {
 			return nil, err
@@ -163,7 +163,7 @@ func (x *delta) retype(name string) {
 	}
 }
 
-// forbidden says that there are changes which AWS does not make; "" if there are none.
+// forbidden reports changes that AWS refuses; "" if there are none.
 func (x *delta) forbidden() string {
 	if len(x.retyped) == 0 {
 		return ""

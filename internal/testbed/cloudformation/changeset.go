@@ -11,7 +11,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// changeSet is a change set; one that was deleted is no longer among its stack's.
+// changeSet is a change set; a deleted one is no longer listed with its stack.
 type changeSet struct {
 	id, name, kind, status, reason, execution, description, token, onFailure string
 	created                                                                  time.Time
@@ -71,7 +71,7 @@ func (c *Service) createChangeSet(call wire.Call) (wire.Values, error) {
 	return wire.Values{"Id": cs.id, "StackId": s.id}, nil
 }
 
-// mismatch is why there cannot be another change set of that name.
+// mismatch says why the stack cannot have another change set of that name.
 func (cs *changeSet) mismatch(other *changeSet) wire.Fault {
 	attribute := "Template"
 	if cs.token != other.token {
@@ -80,7 +80,7 @@ func (cs *changeSet) mismatch(other *changeSet) wire.Fault {
 	return wire.Fault{Code: "AlreadyExistsException", Message: "ChangeSet " + cs.name + " cannot be created due to a mismatch with existing attribute " + attribute}
 }
 
-// changeable finds that a stack is in no state for a change set.
+// changeable refuses stacks whose state allows no change set.
 func changeable(s *stack, kind, stackName, name string) error {
 	switch {
 	case kind == "IMPORT":
@@ -98,7 +98,7 @@ func changeable(s *stack, kind, stackName, name string) error {
 	return nil
 }
 
-// updatable reports whether a stack of this status takes an update.
+// updatable reports whether a stack of this status accepts an update.
 func updatable(status string) bool {
 	switch status {
 	case "CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE":
@@ -107,7 +107,7 @@ func updatable(status string) bool {
 	return false
 }
 
-// read takes from a request what a stack will be made of.
+// read takes from a request what its stack needs.
 func (c *Service) read(in wire.Values, s *stack) (*changeSet, error) {
 	t, err := c.given(in, s)
 	if err != nil {
@@ -208,7 +208,7 @@ func (c *Service) describeChangeSet(call wire.Call) (wire.Values, error) {
 	return v, nil
 }
 
-// proceed works on a change set.
+// proceed advances a change set.
 func (c *Service) proceed(cs *changeSet) {
 	switch cs.status {
 	case "CREATE_PENDING":
@@ -224,7 +224,7 @@ func (c *Service) proceed(cs *changeSet) {
 	}
 }
 
-// flaw is why a change set fails; "" if it does not.
+// flaw says why a change set fails; "" if it does not.
 func (c *Service) flaw(cs *changeSet) string {
 	if reason, failed := c.fails(working, ""); failed {
 		return reason
@@ -238,7 +238,7 @@ func (c *Service) flaw(cs *changeSet) string {
 	return ""
 }
 
-// any reports whether there is anything to do: an output alone is, metadata of the template alone is not.
+// any reports whether anything would change: an output alone counts, metadata of the template alone does not.
 func (x *delta) any() bool {
 	old, _ := x.before.Value(x.old.data.Section("Outputs"))
 	now, _ := x.after.Value(x.new.data.Section("Outputs"))

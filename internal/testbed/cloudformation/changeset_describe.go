@@ -91,7 +91,7 @@ func scopeOf(details []any) []any {
 	return scope
 }
 
-// shown are details with values, or without: then those that only differed in them are one.
+// shown are details with or without values; without values, details that differed only in them become one.
 func shown(details []changeDetail, values bool) []any {
 	all := []any{}
 	for _, given := range details {
@@ -116,13 +116,13 @@ func shown(details []changeDetail, values bool) []any {
 	return all
 }
 
-// What AWS says of functions that want a list and get what is not known yet. That of Fn::Join is recorded.
+// AWS says this of functions that need a list whose value is still unknown. The text for Fn::Join is recorded.
 var wantList = map[string]string{
 	"Fn::Join":   "every Fn::Join object requires two parameters, (1) a string delimiter and (2) a list of strings to be joined or a function that returns a list of strings (such as Fn::GetAZs) to be joined.",
 	"Fn::Select": "Fn::Select requires a list argument with two elements: an integer index and a list",
 }
 
-// incomplete is what AWS says of a change set with values if it cannot work out some of them; "" if it can.
+// incomplete is AWS's text for a change set with values if it cannot work out some of them; "" if it can.
 func (cs *changeSet) incomplete() string {
 	for _, name := range slices.Sorted(maps.Keys(cs.changes.changes)) {
 		if cs.changes.changes[name].after == nil {
@@ -135,7 +135,7 @@ func (cs *changeSet) incomplete() string {
 	return ""
 }
 
-// listless says that a function in a value wants a list that is not known yet; "" if none does.
+// listless reports a function in a value that needs a list whose value is still unknown; "" if there is none.
 func (x *delta) listless(value any) string {
 	switch v := value.(type) {
 	case []any:

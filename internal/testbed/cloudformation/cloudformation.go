@@ -1,7 +1,7 @@
 // Package cloudformation is a test server's CloudFormation: stacks, change sets, events and rollbacks.
 //
-// It behaves as AWS's documentation and AWS's recorded answers say. Resources are made in name only; hooks tell the other
-// services of them. Nothing waits: an operation goes one step further each time its stack is described.
+// It behaves as AWS's documentation and AWS's recorded answers say. Resources exist in name only; hooks tell the
+// other services of them. Nothing waits: an operation advances one step each time its stack is described.
 package cloudformation
 
 import (
@@ -17,12 +17,12 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// Service makes, changes and deletes stacks of templates. Resources are made in name only, in the order and with
-// the events that AWS gives them; hooks tell others of them. An operation goes one step further each time its stack,
-// events or resources are described, a change set each time it is described.
+// Service makes, changes and deletes stacks of templates. Resources exist in name only, in AWS's order and with AWS's
+// events; hooks tell other services of them. An operation advances one step each time its stack, events or resources
+// are described, a change set each time it is described.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/Welcome.html
 type Service struct {
-	// PageSize is the most that a list answers with at once; 0: 100.
+	// PageSize is the length of a page; 0: 100.
 	PageSize int
 
 	peers   *wire.Server                             // the other services of the account
@@ -30,14 +30,14 @@ type Service struct {
 	schemas *schemas
 
 	mu       sync.Mutex
-	now      time.Time // of the last event: no two have the same
+	now      time.Time // of the last event; all differ
 	stacks   []*stack  // oldest first; deleted ones stay
 	failures []*failure
 	hooks    map[hookKey][]func(Resource) error
-	numbers  map[string]int // that open versions were given, by what precedes them
+	numbers  map[string]int // numbers given to open versions, by the part before them
 }
 
-// failure makes what is done to a resource fail, as often as times says.
+// failure makes an action on a resource fail, times times.
 type failure struct {
 	logicalID, reason string
 	times             int
@@ -46,7 +46,7 @@ type failure struct {
 
 type hookKey struct{ verb, kind string }
 
-// What can be done to a resource.
+// The actions on a resource.
 const (
 	creation = "CREATE"
 	updating = "UPDATE"
@@ -99,18 +99,18 @@ func (c *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	}
 }
 
-// FailResource makes the next creations or updates of a resource fail for a reason; what else is under way at that time
-// is cancelled, and the operation rolled back.
+// FailResource makes the next creations or updates of a resource fail for a reason; resources in progress at that
+// time are cancelled, and the operation is rolled back.
 func (c *Service) FailResource(logicalID, reason string, times int) {
 	c.plan(failure{logicalID, reason, times, []string{creation, updating}})
 }
 
-// FailDeletion makes the next deletions of a resource fail, also those of a rollback.
+// FailDeletion makes the next deletions of a resource fail, including those of a rollback.
 func (c *Service) FailDeletion(logicalID, reason string, times int) {
 	c.plan(failure{logicalID, reason, times, []string{deletion}})
 }
 
-// FailRollback makes the next returns of a resource to what it was before an update fail: UPDATE_ROLLBACK_FAILED.
+// FailRollback makes the next rollbacks of a resource's update fail: UPDATE_ROLLBACK_FAILED.
 func (c *Service) FailRollback(logicalID, reason string, times int) {
 	c.plan(failure{logicalID, reason, times, []string{undoing}})
 }
@@ -143,8 +143,8 @@ type Resource struct {
 	Properties                                              map[string]any
 }
 
-// OnCreate calls a function for each resource of a type that is made. Its error makes the resource fail. It may ask
-// other services, but not this one.
+// OnCreate calls a function for each new resource of a type. Its error makes the resource fail. It may call other
+// services, but not this one.
 func (c *Service) OnCreate(kind string, do func(Resource) error) { c.on(creation, kind, do) }
 
 // OnUpdate is OnCreate for updates without replacement.
@@ -173,7 +173,7 @@ func (c *Service) arn(kind, name string) string {
 	return fmt.Sprintf("arn:aws:cloudformation:%s:%s:%s/%s/%s", wire.Region, wire.Account, kind, name, uuid.NewString())
 }
 
-// find returns the stack of an ARN, or the one of a name that is not deleted.
+// find returns the stack of an ARN, or the existing one of a name.
 func (c *Service) find(id string) *stack {
 	for i := len(c.stacks) - 1; i >= 0; i-- {
 		s := c.stacks[i]
@@ -184,15 +184,15 @@ func (c *Service) find(id string) *stack {
 	return nil
 }
 
-// invalid is what CloudFormation refuses for most reasons.
+// invalid is CloudFormation's code for most refusals.
 func invalid(format string, args ...any) wire.Fault {
 	return wire.Fault{Code: "ValidationError", Message: fmt.Sprintf(format, args...)}
 }
 
-// isARN reports whether an ID is no name.
+// isARN reports whether an ID is an ARN rather than a name.
 func isARN(id string) bool { return strings.HasPrefix(id, "arn:") }
 
-// page cuts a list: token is the number of items before it.
+// page cuts a list: token is the number of items before the page.
 func (c *Service) page(items []wire.Values, token string) (page []any, next any) {
 	var start int
 	if _, err := fmt.Sscanf(token, "from-%d", &start); err != nil || start > len(items) {

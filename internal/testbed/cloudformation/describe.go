@@ -27,7 +27,7 @@ func (c *Service) describeStackResources(call wire.Call) (wire.Values, error) {
 	return wire.Values{"StackResources": all}, nil
 }
 
-// describe is a resource as the calls show it; each calls the time of the last event differently.
+// describe is a resource as the calls show it; calls is the call's own name for the time of the last event.
 func (r *resource) describe(s *stack, timeName string) wire.Values {
 	v := wire.Values{
 		"StackId": s.id, "StackName": s.name, "LogicalResourceId": r.logicalID, "PhysicalResourceId": r.physicalID, "ResourceType": r.kind,

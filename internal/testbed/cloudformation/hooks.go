@@ -4,7 +4,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// register tells the other services of this account of the resources that stacks make in them.
+// register tells the account's other services about the resources that stacks make in them.
 func (c *Service) register() {
 	put := func(r Resource, overwrite bool) error {
 		in := wire.Values{"Name": r.PhysicalID, "Overwrite": overwrite}

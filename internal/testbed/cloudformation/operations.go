@@ -10,7 +10,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// takeOver makes a change set's template and parameters the stack's.
+// takeOver gives a change set's template and parameters to the stack.
 func (c *Service) takeOver(s *stack, cs *changeSet) {
 	s.template, s.parameters, s.execution = cs.template, cs.parameters, cs
 	s.capabilities, s.notifications = cs.capabilities, cs.notifications
@@ -35,7 +35,7 @@ func (c *Service) create(s *stack, cs *changeSet) {
 	}}
 }
 
-// creations are tasks for the resources that the stack's template has and the stack has not.
+// creations are tasks for resources of the template that the stack does not have yet.
 func (c *Service) creations(s *stack) []*task {
 	scope := s.actual()
 	var tasks []*task
@@ -58,7 +58,7 @@ func (c *Service) creations(s *stack) []*task {
 	return tasks
 }
 
-// complete ends an operation that worked.
+// complete ends a successful operation.
 func (c *Service) complete(s *stack, status, reason string) {
 	outputs, err := s.evaluateOutputs()
 	if err != nil {
@@ -114,7 +114,7 @@ func (s *stack) evaluateOutputs() ([]wire.Values, error) {
 	return outputs, nil
 }
 
-// createFailed undoes a creation, or leaves it, as the stack was told to.
+// createFailed undoes a creation, or leaves it, depending on the stack's OnFailure.
 func (c *Service) createFailed(s *stack, names []string) {
 	c.executed(s, "EXECUTE_FAILED")
 	reason := listed("create", names)
@@ -133,7 +133,7 @@ func (c *Service) createFailed(s *stack, names []string) {
 	c.takeDown(s, nil, "ROLLBACK_COMPLETE", "ROLLBACK_FAILED")
 }
 
-// takeDown deletes all resources but those that are retained.
+// takeDown deletes all resources except retained ones.
 func (c *Service) takeDown(s *stack, retained []string, complete, incomplete string) {
 	s.deleted = c.tick()
 	var tasks []*task
@@ -205,7 +205,7 @@ func reasonOf(tasks []*task) string {
 	return listed("create", created) + listed("update", updated)
 }
 
-// updates are tasks for the resources that were there before and are still wanted.
+// updates are tasks for the existing resources that are still wanted.
 func (c *Service) updates(s *stack) []*task {
 	scope := s.actual()
 	var tasks []*task
@@ -236,7 +236,7 @@ func (c *Service) updates(s *stack) []*task {
 	return tasks
 }
 
-// renamed reports whether a resource changes in other ways than its properties: metadata or the stack's tags.
+// renamed reports whether a resource changes outside its properties: in metadata or the stack's tags.
 func (c *Service) renamed(s *stack, r *resource) bool {
 	old := s.before.template.resource(r.logicalID)["Metadata"]
 	return !reflect.DeepEqual(old, s.template.resource(r.logicalID)["Metadata"]) || !reflect.DeepEqual(s.before.tags, s.tags)
@@ -253,7 +253,7 @@ func (c *Service) recreates(r *resource, properties map[string]any) bool {
 	return false
 }
 
-// leftovers are the resources that an update has made superfluous: removed ones, and what was replaced.
+// leftovers are the resources that an update made superfluous: removed and replaced ones.
 func (c *Service) leftovers(s *stack) []*resource {
 	scope := s.actual()
 	var left []*resource
@@ -270,7 +270,7 @@ func (c *Service) leftovers(s *stack) []*resource {
 	return left
 }
 
-// cleanUp deletes resources; what cannot be deleted is left behind, and the stack no longer knows it.
+// cleanUp deletes resources; the stack forgets those that cannot be deleted.
 func (c *Service) cleanUp(s *stack, left []*resource, then func(failed []string)) {
 	var tasks []*task
 	for _, r := range left {
@@ -291,7 +291,8 @@ func (c *Service) cleanUp(s *stack, left []*resource, then func(failed []string)
 	}}
 }
 
-// retains reports whether a resource that a stack no longer wants is kept: because it was replaced, or was removed.
+// retains reports whether a stack keeps a resource that it no longer wants: after a replacement, or after its
+// removal.
 func (c *Service) retains(s *stack, r *resource) bool {
 	if now := s.resources[r.logicalID]; now != nil && now != r {
 		return wire.Text(s.template.resource(r.logicalID), "UpdateReplacePolicy") == "Retain"

@@ -15,7 +15,7 @@ import (
 // parameterValue is a parameter of a stack with its value.
 type parameterValue struct {
 	name, kind, value string
-	resolved          string // of a parameter that names one of SSM
+	resolved          string // the SSM value of a parameter that names an SSM parameter
 	hidden            bool
 }
 
@@ -24,7 +24,7 @@ const (
 	hidden   = "****"
 )
 
-// effective is what Ref yields: a text, or a list of texts.
+// effective is the value of Ref: a text, or a list of texts.
 func (p parameterValue) effective() any {
 	kind, text := p.kind, p.value
 	if strings.HasPrefix(kind, ssmValue) {
@@ -68,7 +68,8 @@ func effective(parameters []parameterValue) map[string]any {
 	return values
 }
 
-// fill gives the template's parameters their values: those of the request, of the stack where it says so, or defaults.
+// fill gives the template's parameters their values: those of the request, the stack's where the request says so, or
+// the defaults.
 func (c *Service) fill(t *template, in wire.Values, s *stack) ([]parameterValue, error) {
 	declared := t.data.Section("Parameters")
 	given, err := chosen(wire.List[wire.Values](in, "Parameters"), s)
@@ -114,7 +115,7 @@ func (c *Service) fill(t *template, in wire.Values, s *stack) ([]parameterValue,
 	return filled, nil
 }
 
-// chosen returns the values of a request; previous ones are those of the stack.
+// chosen returns the values of a request; for UsePreviousValue it takes the stack's.
 func chosen(parameters []wire.Values, s *stack) (map[string]string, error) {
 	given := map[string]string{}
 	for _, p := range parameters {
@@ -217,7 +218,7 @@ func bound(declared map[string]any, name string) (float64, bool) {
 
 var ssmName = regexp.MustCompile(`^[a-zA-Z0-9_.\-/:]+$`)
 
-// resolve reads the parameter of SSM that a value names, anew each time.
+// resolve reads the SSM parameter that a value names, each time again.
 func (c *Service) resolve(p *parameterValue) error {
 	absent := invalid("Unable to fetch parameters [%s] from parameter store for this account.", p.value)
 	if !ssmName.MatchString(p.value) {

@@ -16,9 +16,9 @@ Resources:
     Type: AWS::SNS::Topic
 `
 
-// Put puts a stack there, with the resources of its template, in any status; it returns its ARN. In a status that is in
-// progress it stays until a test puts it into another one by Turn. One in ROLLBACK_COMPLETE has failed to be made, for
-// the reason given, and has no resources.
+// Put makes a stack with the resources of its template, in any status; it returns its ARN. In a status that is in
+// progress it stays until a test calls Turn. A stack in ROLLBACK_COMPLETE failed at its creation, for the given
+// reason, and has no resources.
 func (c *Service) Put(given Stack) (string, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,7 +84,7 @@ func (c *Service) Turn(id, status, reason string) error {
 	return nil
 }
 
-// Finish goes on with a stack's operation until it has ended, and returns the stack.
+// Finish runs a stack's operation to its end, and returns the stack.
 func (c *Service) Finish(id string) (Stack, bool) {
 	c.mu.Lock()
 	if s := c.find(id); s != nil {

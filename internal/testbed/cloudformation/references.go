@@ -13,7 +13,7 @@ type reference struct{ name, attribute string }
 
 var substitution = regexp.MustCompile(`\$\{([^!}][^}]*)\}`)
 
-// references returns what a part of a template refers to, in order of the text of maps' keys.
+// references returns the references in a part of a template, in the order of the maps' keys.
 func references(value any) []reference {
 	switch v := value.(type) {
 	case []any:
@@ -45,7 +45,7 @@ func references(value any) []reference {
 	return nil
 }
 
-// substituted returns what Fn::Sub refers to; its own variables are no references.
+// substituted returns the references of Fn::Sub, without its own variables.
 func substituted(argument any) []reference {
 	text := argument
 	local := map[string]any{}
@@ -67,7 +67,7 @@ func substituted(argument any) []reference {
 	return all
 }
 
-// needs returns the resources that must be there before this one, of those that exist.
+// needs returns the existing resources that must be there before this one.
 func (t *template) needs(name string, exists func(string) bool) []string {
 	body := t.resource(name)
 	var names []string

@@ -6,7 +6,7 @@ import (
 
 import "slices"
 
-// rollBack undoes an update: what was changed is changed back, then what was new is deleted.
+// rollBack undoes an update: it changes resources back, then deletes the new ones.
 func (c *Service) rollBack(s *stack, reason string) {
 	c.executed(s, "EXECUTE_FAILED")
 	c.turn(s, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
@@ -20,7 +20,7 @@ func (c *Service) rollBack(s *stack, reason string) {
 	c.undo(s, touched)
 }
 
-// undo brings resources back to what they were.
+// undo restores resources to their earlier state.
 func (c *Service) undo(s *stack, names []string) {
 	var tasks []*task
 	for _, name := range names {
@@ -43,8 +43,7 @@ func (c *Service) undo(s *stack, names []string) {
 	}}
 }
 
-// additions are the resources that the stack did not have before the update, and those that replaced its own, which get
-// back their places.
+// additions are the resources that the update added or that replaced others, whose places the old ones get back.
 func (c *Service) additions(s *stack) []*resource {
 	var new []*resource
 	for _, r := range s.sorted() {
@@ -62,7 +61,7 @@ func (c *Service) additions(s *stack) []*resource {
 	return new
 }
 
-// returned ends a rollback: template and parameters are those of before.
+// returned ends a rollback: the earlier template and parameters apply again.
 func (c *Service) returned(s *stack) {
 	s.template, s.parameters, s.capabilities, s.tags = s.before.template, s.before.parameters, s.before.capabilities, s.before.tags
 	s.outputs, s.notifications, s.before, s.extra = s.before.outputs, s.before.notifications, nil, nil

@@ -17,10 +17,10 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// knownAfterApply stands for what a resource will be called.
+// knownAfterApply stands for the future name of a resource.
 const knownAfterApply = "{{changeSet:KNOWN_AFTER_APPLY}}"
 
-// foreseen evaluates a template before its resources are there; those that stay are called as they are.
+// foreseen evaluates a template before its resources exist; resources that stay have their names.
 func foreseen(s *stack, t *template, parameters []parameterValue, stays func(name string) bool) intrinsic.Scope {
 	return intrinsic.Scope{
 		Template: t.data, Values: effective(parameters), Pseudo: s.pseudo(), Unknown: knownAfterApply,
@@ -39,7 +39,7 @@ func foreseen(s *stack, t *template, parameters []parameterValue, stays func(nam
 	}
 }
 
-// actual evaluates a stack's template while its resources come into being.
+// actual evaluates a stack's template while its resources are created.
 func (s *stack) actual() intrinsic.Scope {
 	there := func(name string) (*resource, error) {
 		if r := s.resources[name]; r != nil && r.physicalID != "" {
@@ -92,7 +92,7 @@ func evaluated(scope intrinsic.Scope, name string) (map[string]any, error) {
 	return properties, nil
 }
 
-// identity makes up the physical ID of a new resource: its name where it has one, and in the form its service has.
+// identity makes up the physical ID of a new resource: its name if it has one, in the form of its service.
 func (c *Service) identity(s *stack, logicalID, kind string, properties map[string]any) string {
 	name := fmt.Sprintf("%s-%s-%s", s.name, logicalID, strings.ToUpper(strings.ReplaceAll(uuid.NewString(), "-", "")[:12]))
 	service, noun := kindWords(kind)
@@ -131,15 +131,15 @@ func (c *Service) identity(s *stack, logicalID, kind string, properties map[stri
 	return name
 }
 
-// ownName is the name that a template gives to a resource whose name is its identity, like RoleName; "" if it has none.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
+// ownName is the name that a template gives to a resource whose name is its identity, like RoleName; "" if it has
+// none. https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-name.html
 func ownName(kind string, properties map[string]any) string {
 	_, noun := kindWords(kind)
 	given, _ := properties[noun+"Name"].(string)
 	return given
 }
 
-// numbered puts the next number in the place of the x that a version may end with.
+// numbered replaces the x at the end of a version with the next number.
 func (c *Service) numbered(id string) string {
 	prefix, open := strings.CutSuffix(id, "x")
 	if !open {
@@ -181,7 +181,7 @@ func (r *resource) attribute(name string) any {
 	case strings.HasPrefix(r.physicalID, "arn:") || name == "GroupId" || name == noun+"Id":
 		return r.physicalID
 
-	case name == "VpcId": // of what is in a subnet
+	case name == "VpcId": // for resources in a subnet
 		subnet, _ := r.properties["SubnetId"].(string)
 		return strings.Replace(subnet, "subnet-", "vpc-", 1)
 	case r.kind == "AWS::Logs::LogGroup":
@@ -196,7 +196,7 @@ func (r *resource) attribute(name string) any {
 	return r.physicalID + "." + name
 }
 
-// schemas are AWS's schemas of resource types, as cfn-lint has them.
+// schemas are AWS's schemas of resource types, from cfn-lint.
 type schemas struct {
 	data string // botocore's, beside which they lie
 
@@ -204,7 +204,7 @@ type schemas struct {
 	files map[string]string // by type
 }
 
-// recreated tells what a change of a property does to the resource: Never, Conditionally or Always recreates it. A type
+// recreated says what a property change does to the resource: Never, Conditionally or Always recreates it. A type
 // without a schema is never recreated.
 func (s *schemas) recreated(kind, property string) string {
 	s.once.Do(s.load)

@@ -12,11 +12,11 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// stack is a stack, from its first change set to after its deletion.
+// stack is a stack, from its first change set until after its deletion.
 type stack struct {
 	id, name, status, reason    string
 	created, updated, deleted   time.Time
-	template                    *template // nil: only a change set waits
+	template                    *template // nil: the stack exists only for a change set
 	parameters                  []parameterValue
 	capabilities, notifications []any
 	tags                        []any
@@ -28,10 +28,10 @@ type stack struct {
 	protected                   bool
 	onFailure                   string      // ROLLBACK, DO_NOTHING or DELETE
 	work                        *work       // what is under way
-	before                      *stack      // what an update replaces
-	extra                       []*resource // what a rollback of it deletes
+	before                      *stack      // resources that an update replaces
+	extra                       []*resource // resources that its rollback deletes
 	execution                   *changeSet
-	tokens                      map[string]bool // of executions that were asked for
+	tokens                      map[string]bool // of requested executions
 }
 
 // resource is a resource of a stack.
@@ -54,7 +54,7 @@ func (c *Service) newStack(name string) *stack {
 // StackKind is the type of a stack in its own events.
 const StackKind = "AWS::CloudFormation::Stack"
 
-// turn brings the stack into a status, with the event that tells of it.
+// turn sets the stack's status and records the event.
 func (c *Service) turn(s *stack, status, reason string) {
 	s.status = status
 	s.reason = reason
@@ -64,7 +64,7 @@ func (c *Service) turn(s *stack, status, reason string) {
 	}, reason))
 }
 
-// tell brings a resource into a status, with the event that tells of it.
+// tell sets a resource's status and records the event.
 func (c *Service) tell(s *stack, r *resource, status, reason string) {
 	r.status = status
 	r.reason = reason
@@ -92,7 +92,7 @@ func withReason(event wire.Values, reason string) wire.Values {
 	return event
 }
 
-// busy reports whether an operation is under way.
+// busy reports whether an operation is in progress.
 func (s *stack) busy() bool { return s.work != nil }
 
 func (c *Service) describeStacks(call wire.Call) (wire.Values, error) {
@@ -157,7 +157,7 @@ func (s *stack) describe() wire.Values {
 	return v
 }
 
-// describeContent adds what comes from a template that was executed.
+// describeContent adds the parts that come from an executed template.
 func (s *stack) describeContent(v wire.Values) {
 	if s.template.description != "" {
 		v["Description"] = s.template.description
@@ -209,7 +209,7 @@ func (c *Service) describeStackEvents(call wire.Call) (wire.Values, error) {
 	}
 
 	if wire.Text(call.In, "NextToken") == "" {
-		c.step(s) // not between pages: they are of one list
+		c.step(s) // only at the first page: the pages are one list
 	}
 
 	newest := slices.Clone(s.events)
@@ -218,7 +218,7 @@ func (c *Service) describeStackEvents(call wire.Call) (wire.Values, error) {
 	return wire.Values{"StackEvents": page, "NextToken": next}, nil
 }
 
-// sorted returns the resources by logical ID, without those that were deleted.
+// sorted returns the resources by logical ID, without deleted ones.
 func (s *stack) sorted() []*resource {
 	var all []*resource
 	for _, name := range slices.Sorted(maps.Keys(s.resources)) {
@@ -227,15 +227,15 @@ func (s *stack) sorted() []*resource {
 	return all
 }
 
-// Stack is a stack as a test looks at it, or puts it there.
+// Stack is a stack as tests see it, or as they ask Put for it.
 type Stack struct {
 	ID, Name, Status, Reason string
 	Template                 string            // its text; blank: a template that is not this project's
-	Parameters               map[string]string // those that are not given have their defaults
+	Parameters               map[string]string // missing ones have their defaults
 	Outputs                  map[string]string
 }
 
-// Stack returns the stack of an ARN, or the one of a name that is not deleted.
+// Stack returns the stack of an ARN, or the existing one of a name.
 func (c *Service) Stack(id string) (Stack, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// template is a template that CloudFormation takes.
+// template is a template that CloudFormation accepts.
 type template struct {
 	text, description string
 	data              intrinsic.Template
@@ -27,7 +27,7 @@ const (
 	mostInS3   = 1 << 20
 )
 
-// given returns the template that a request gives, or the stack's own.
+// given returns the template in a request, or the stack's own.
 func (c *Service) given(in wire.Values, s *stack) (*template, error) {
 	text, inBody := in["TemplateBody"].(string)
 	url, inS3 := in["TemplateURL"].(string)
@@ -50,7 +50,7 @@ func (c *Service) given(in wire.Values, s *stack) (*template, error) {
 	return parseTemplate(text)
 }
 
-// location is a URL of an object: bucket and key by host or by path.
+// location matches an object's URL: bucket and key by host or by path.
 var location = regexp.MustCompile(`^https://(?:([a-z0-9.-]+)\.s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com|s3(?:[.-][a-z0-9-]+)?\.amazonaws\.com/([a-z0-9.-]+))/(.+)$`)
 
 func (c *Service) fetch(url string) (string, error) {
@@ -69,7 +69,7 @@ func (c *Service) fetch(url string) (string, error) {
 	return string(body), nil
 }
 
-// parseTemplate reads a template, and finds what CloudFormation finds before it looks at any resource type.
+// parseTemplate reads a template, with the checks that CloudFormation makes before it looks at any resource type.
 func parseTemplate(text string) (*template, error) {
 	var root yaml.Node
 	if err := yaml.Load([]byte(text), &root); err != nil {
@@ -97,7 +97,7 @@ func parseTemplate(text string) (*template, error) {
 	return t, nil
 }
 
-// null returns where a template says null.
+// null returns the place of a null in a template.
 func null(n *yaml.Node, path string) string {
 	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" {
 		return path
@@ -174,7 +174,7 @@ func (t *template) checkOutputs() error {
 	return nil
 }
 
-// checkReferences finds what the resources refer to and nobody declares.
+// checkReferences finds undeclared references of resources.
 func (t *template) checkReferences() error {
 	resources := t.data.Section("Resources")
 	parameters := t.data.Section("Parameters")
@@ -227,7 +227,7 @@ func (t *template) capability() string {
 	return needed
 }
 
-// allowed finds that the caller has not acknowledged what the template needs.
+// allowed checks that the caller has acknowledged the needed capability.
 func (t *template) allowed(capabilities []any) error {
 	needed := t.capability()
 	if needed == "" || slices.Contains(capabilities, any(needed)) || (needed == "CAPABILITY_IAM" && slices.Contains(capabilities, any("CAPABILITY_NAMED_IAM"))) {

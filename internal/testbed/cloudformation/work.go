@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// work is one phase of an operation: tasks in the order of their needs, and what comes when they are done.
+// work is one phase of an operation: tasks in the order of their dependencies, and what follows them.
 type work struct {
 	tasks []*task
-	halts bool                  // the first failure ends the phase, and what is under way with it
+	halts bool                  // the first failure ends the phase, and tasks in progress with it
 	then  func(failed []string) // logical IDs
 }
 
@@ -27,15 +27,15 @@ type stage int
 const (
 	taskWaiting   stage = iota
 	taskStarted         // the service was asked
-	taskInitiated       // a creation: the physical ID is known
+	taskInitiated       // a creation whose physical ID is known
 	taskDone
 	taskFailed
 )
 
-// underway reports whether a task has begun and not ended.
+// underway reports whether a task is in progress.
 func (t *task) underway() bool { return t.stage == taskStarted || t.stage == taskInitiated }
 
-// step goes on with what is under way: each resource one stage further, and those begin whose needs are met.
+// step advances the phase: each resource one stage, and tasks begin whose dependencies are met.
 func (c *Service) step(s *stack) {
 	w := s.work
 	if w == nil {
@@ -71,12 +71,12 @@ func (w *work) next() *task {
 	return nil
 }
 
-// ready reports whether all that the task comes after is done.
+// ready reports whether everything before the task is done.
 func (t *task) ready() bool {
 	return !slices.ContainsFunc(t.after, func(other *task) bool { return other.stage != taskDone })
 }
 
-// begin starts a task. One that has nothing to do is done at once, and lets the next begin.
+// begin starts a task. A task without work is done at once, and lets the next begin.
 func (c *Service) begin(s *stack, t *task) {
 	if t.prepare != nil {
 		skip, flaw := t.prepare(t)
@@ -100,7 +100,7 @@ func (c *Service) begin(s *stack, t *task) {
 	c.tell(s, t.resource, eventVerb(t.verb)+"_IN_PROGRESS", reason)
 }
 
-// eventVerb is how events call what is done.
+// eventVerb is the action's name in events.
 func eventVerb(verb string) string {
 	if verb == undoing {
 		return updating
@@ -108,7 +108,7 @@ func eventVerb(verb string) string {
 	return verb
 }
 
-// advance brings a task a stage further.
+// advance advances a task by a stage.
 func (c *Service) advance(s *stack, t *task) {
 	if t.stage == taskStarted && (t.verb == creation || t.replaces) {
 		t.resource.physicalID = c.identity(s, t.resource.logicalID, t.resource.kind, t.resource.properties)
@@ -131,7 +131,7 @@ func (c *Service) advance(s *stack, t *task) {
 	}
 }
 
-// outcome reports whether a task fails: because a test planned it, or a hook refused.
+// outcome returns whether a task fails, because a test planned it or a hook refused.
 func (c *Service) outcome(s *stack, t *task) (reason string, fails bool) {
 	if reason, fails := c.fails(t.verb, t.resource.logicalID); fails {
 		return reason, true
@@ -156,7 +156,7 @@ func (c *Service) outcome(s *stack, t *task) (reason string, fails bool) {
 	return "", false
 }
 
-// breaks lets a task fail whose time has come, and cancels all others that are under way.
+// breaks fails a due task, and cancels all others in progress.
 func (c *Service) breaks(s *stack, w *work) bool {
 	broken := slices.ContainsFunc(w.tasks, func(t *task) bool { return t.stage == taskFailed })
 	for _, t := range w.tasks {
@@ -186,7 +186,7 @@ func (c *Service) breaks(s *stack, w *work) bool {
 	return true
 }
 
-// finish goes on to what comes after a phase.
+// finish starts what follows a phase.
 func (c *Service) finish(s *stack, w *work) {
 	var names []string
 	for _, t := range w.tasks {
@@ -198,7 +198,7 @@ func (c *Service) finish(s *stack, w *work) {
 	w.then(names)
 }
 
-// ordered links tasks: a resource comes after what it needs, or before it when things are taken down.
+// ordered links tasks: a resource comes after its dependencies, or before them in deletions.
 func ordered(tasks []*task, down bool) []*task {
 	for _, t := range tasks {
 		for _, other := range tasks {
@@ -217,7 +217,7 @@ func ordered(tasks []*task, down bool) []*task {
 	return tasks
 }
 
-// listed names resources as the reason of a stack's status does.
+// listed names resources as a stack's status reason does.
 func listed(what string, names []string) string {
 	if len(names) == 0 {
 		return ""

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Copy begins a copy of a completed snapshot that the account can see. Its lineage is its own.
+// Copy starts a copy of a completed snapshot that the account can see. The copy has a lineage of its own.
 func (e *Service) Copy(id, description string, tags map[string]string, encrypted bool) (string, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -27,7 +27,7 @@ func (e *Service) Copy(id, description string, tags map[string]string, encrypted
 	return s.ID, true
 }
 
-// IsEncrypted reports whether a snapshot is encrypted; one that is not there is not.
+// IsEncrypted reports whether a snapshot is encrypted; false for a missing one.
 func (e *Service) IsEncrypted(id string) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -35,8 +35,8 @@ func (e *Service) IsEncrypted(id string) bool {
 	return s != nil && s.Encrypted
 }
 
-// Visible returns copies of the snapshots that DescribeSnapshots can see, and lets those that are being completed go one
-// step further.
+// Visible returns copies of the snapshots that DescribeSnapshots can see, and advances those that are being
+// completed.
 func (e *Service) Visible() []*Snapshot {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -70,7 +70,7 @@ func (e *Service) Remove(id string) bool {
 	return true
 }
 
-// EncryptsByDefault reports whether new snapshots are encrypted unasked.
+// EncryptsByDefault reports whether new snapshots are encrypted by default.
 func (e *Service) EncryptsByDefault() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package ebs is a test server's EBS direct APIs, which write and read the blocks of snapshots. It has no volumes: only
-// what was written to a snapshot can be read from it.
+// Package ebs is a test server's EBS direct APIs, which write and read the blocks of snapshots. It has no volumes:
+// only blocks written to a snapshot can be read from it.
 package ebs
 
 import (
@@ -18,8 +18,8 @@ import (
 
 // Service is the EBS direct APIs, and the snapshots that EC2 describes.
 //
-// It is as strict as the documentation: sizes, checksums, counts, tokens, parents and states are checked, and the quotas
-// throttle. Blocks lie in a file, each content once.
+// It is as strict as the documentation: it checks sizes, checksums, counts, tokens, parents and states, and throttles
+// by quota. Blocks lie in a file, each content once.
 // https://docs.aws.amazon.com/ebs/latest/userguide/ebs-accessing-snapshot.html
 type Service struct {
 	wire.Home
@@ -39,19 +39,19 @@ const (
 	blockSize    = 512 << 10
 	mostPending  = 100 // snapshots that may be pending at once
 	blocksPerGiB = 1 << 30 / blockSize
-	// Key is the KMS key of the account for EBS.
+	// Key is the account's KMS key for EBS.
 	Key      = "arn:aws:kms:eu-central-1:123456789012:key/0123abcd-45ef-67ab-89cd-0123456789ab"
 	notFound = "SNAPSHOT_NOT_FOUND"
 )
 
 type blockDigest = [sha256.Size]byte
 
-// Limits are what the service allows, and how slow it is.
+// Limits are the service's quotas and delays.
 type Limits struct {
 	Puts, Gets float64       // a second and snapshot; 0: 1000, as documented; below 0: no limit
 	Lists      float64       // a second; 0: 50
-	Late       int           // how often a new snapshot is not found before it is
-	Completing int           // how often a completed snapshot is still described as pending
+	Late       int           // looks at which a new snapshot is not found
+	Completing int           // looks at which a completed snapshot is still pending
 	Latency    time.Duration // of each call, for benchmarks
 }
 
@@ -64,10 +64,10 @@ type Snapshot struct {
 	Tags                                map[string]string
 	Started                             time.Time
 
-	lineage string // the snapshot that it descends from; its own ID if it has no parent
-	begun   string // the request's members, by which a token is known again
+	lineage string // the ancestor that its lineage starts with; its own ID if it has no parent
+	begun   string // the request's members, to recognise a repeated token
 	token   string
-	blocks  map[int64]blockDigest // all that exist, the parent's included
+	blocks  map[int64]blockDigest // all existing blocks, including the parent's
 	written map[int64]blockDigest
 	late    int // looks at which it is not found yet
 	finish  int // looks until it is completed; -1: CompleteSnapshot was not called
@@ -100,7 +100,7 @@ func (e *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	}
 }
 
-// Limit sets what the service allows.
+// Limit sets the quotas and delays.
 func (e *Service) Limit(limits Limits) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -115,8 +115,8 @@ func (e *Service) EncryptByDefault(on bool) {
 	e.encrypt = on
 }
 
-// AddSnapshot makes a completed snapshot that has these blocks, and returns its ID. Without an owner it is the
-// account's own.
+// AddSnapshot makes a completed snapshot with these blocks, and returns its ID. Without an owner it belongs to this
+// account.
 func (e *Service) AddSnapshot(s Snapshot, blocks map[int64][]byte) (string, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -155,7 +155,7 @@ func (e *Service) Snapshot(id string) (Snapshot, bool) {
 	return *s, true
 }
 
-// Snapshots returns the IDs of all snapshots of the account, in order of their making.
+// Snapshots returns the IDs of all of the account's snapshots, in order of creation.
 func (e *Service) Snapshots() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -169,7 +169,7 @@ func (e *Service) Snapshots() []string {
 	return ids
 }
 
-// Blocks returns the indices of the blocks that exist.
+// Blocks returns the indices of the existing blocks.
 func (e *Service) Blocks(id string) []int64 {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -195,7 +195,7 @@ func (e *Service) Block(id string, index int64) ([]byte, error) {
 	return e.read(digest)
 }
 
-// Expire makes the service give a pending snapshot up, as it does after the timeout.
+// Expire fails a pending snapshot, as the service does after the timeout.
 func (e *Service) Expire(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -228,7 +228,7 @@ func (e *Service) id() string {
 	return wire.HexID("snap", e.serial)
 }
 
-// BlockFile is where blocks lie: a file without a name, which goes with the process.
+// BlockFile returns a file for blocks: it has no name, and goes with the process.
 func BlockFile() (*os.File, error) {
 	file, err := os.CreateTemp("", "image-builder-blocks-")
 	if err != nil {

@@ -6,7 +6,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// quota is a bucket of tokens that fills with time, and holds those of one second.
+// quota is a token bucket that holds the tokens of one second.
 type quota struct {
 	tokens float64
 	filled time.Time
@@ -26,8 +26,7 @@ func (q *quota) take(now time.Time, perSecond float64) bool {
 	return true
 }
 
-// delay waits as the service does, and throttles.
-// https://docs.aws.amazon.com/general/latest/gr/ebs-service.html
+// delay waits as the service does, and throttles. https://docs.aws.amazon.com/general/latest/gr/ebs-service.html
 func (e *Service) delay(call wire.Call) error {
 	e.mu.Lock()
 	latency := e.limits.Latency

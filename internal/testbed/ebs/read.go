@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// readable finds a snapshot that may be read: completed, and the account's own.
+// readable finds a snapshot that may be read: completed, and this account's own.
 func (e *Service) readable(id string) (*Snapshot, error) {
 	s := e.snapshots[id]
 	switch {
@@ -26,7 +26,7 @@ func (e *Service) readable(id string) (*Snapshot, error) {
 	return s, nil
 }
 
-// blockToken names a block of a snapshot. Tokens of AWS are opaque, and valid for 7 days.
+// blockToken identifies a block of a snapshot. AWS's tokens are opaque, and valid for 7 days.
 func blockToken(s *Snapshot, index int64) string {
 	return base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s block %d", s.ID, index))
 }
@@ -135,7 +135,7 @@ func (e *Service) listed(member string, blocks []any, s *Snapshot, next string) 
 	return out
 }
 
-// ebsPage cuts a page out of indices. A page may be empty although others follow, as on AWS: the first one is.
+// ebsPage cuts a page out of indices. As on AWS, a page may be empty although others follow: the first one is.
 func ebsPage(in wire.Values, indices []int64, list string) (window []int64, next string, err error) {
 	size := wire.Number(in, "MaxResults", 10_000)
 	if size < 100 {

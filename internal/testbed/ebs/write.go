@@ -67,7 +67,7 @@ func (e *Service) startSnapshot(call wire.Call) (wire.Values, error) {
 	return e.encodeStarted(s), nil
 }
 
-// inherit gives a snapshot what its parent has, and refuses what the two do not agree on.
+// inherit gives a snapshot its parent's properties, and refuses contradictions between the two.
 func (e *Service) inherit(s *Snapshot, in wire.Values) error {
 	_, encrypted := in["Encrypted"]
 	key := wire.Text(in, "KmsKeyArn")
@@ -133,7 +133,7 @@ func (e *Service) pending(call wire.Call) (*Snapshot, error) {
 // https://docs.aws.amazon.com/ebs/latest/APIReference/API_PutSnapshotBlock.html
 func (e *Service) putSnapshotBlock(call wire.Call) (wire.Values, error) {
 	block, _ := call.In["BlockData"].([]byte)
-	digest := sha256.Sum256(block) // without the lock: it takes the most time
+	digest := sha256.Sum256(block) // without the lock: this takes the most time
 	stated := wire.Text(call.In, "Checksum")
 
 	e.mu.Lock()

@@ -8,11 +8,11 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// filters says, for each filter that a call knows, which values an item has for it.
+// filters lists, for each filter that a call knows, an item's values.
 type filters[T any] map[string]func(T) []string
 
-// ec2Filter keeps the items that fit all filters of a call. A filter that the call does not know is refused, as are
-// those that EC2 knows and this server does not: ignoring one would answer another question.
+// ec2Filter keeps the items that match all filters of a call. It refuses filters that the call does not know, and
+// those that EC2 knows and this server does not: to ignore one would be a wrong answer.
 func ec2Filter[T any](e *Service, in wire.Values, items []T, known filters[T]) ([]T, error) {
 	kept := slices.Clone(items)
 	for _, filter := range wire.List[wire.Values](in, "Filters") {
@@ -31,7 +31,7 @@ func ec2Filter[T any](e *Service, in wire.Values, items []T, known filters[T]) (
 	return kept, nil
 }
 
-// anyMatches reports whether a value fits a wanted one, where * stands for any text and ? for a character.
+// anyMatches reports whether a value matches a wanted one, where * stands for any text and ? for a character.
 func anyMatches(wanted, values []string) bool {
 	for _, pattern := range wanted {
 		text := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
@@ -43,8 +43,8 @@ func anyMatches(wanted, values []string) bool {
 	return false
 }
 
-// ec2IDs keeps the items whose IDs a call names; one that there is not, or that has another form, is an error. Code
-// and noun are those of the kind's errors (InvalidSubnetID, subnet ID).
+// ec2IDs keeps the items whose IDs a call names; a missing or malformed ID is an error. Code and noun are those of
+// the kind's errors (InvalidSubnetID, subnet ID).
 func ec2IDs[T any](e *Service, ids []string, items []T, prefix, code, noun string, id func(T) string) ([]T, error) {
 	if len(ids) == 0 {
 		return items, nil
@@ -71,7 +71,7 @@ func ec2IDs[T any](e *Service, ids []string, items []T, prefix, code, noun strin
 	return nil, e.refuse(code+".NotFound", "The %ss '%s' do not exist", noun, strings.Join(missing, ", "))
 }
 
-// ec2Page answers with a page of a list. MaxResults must not be given beside IDs.
+// ec2Page answers with a page of a list. MaxResults and IDs exclude each other.
 func ec2Page[T any](e *Service, call wire.Call, ids, list string, items []T, encode func(T) wire.Values) (wire.Values, error) {
 	size := wire.Number(call.In, "MaxResults", 1000)
 	if _, limited := call.In["MaxResults"]; limited && len(wire.List[string](call.In, ids)) > 0 {

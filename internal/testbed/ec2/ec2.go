@@ -1,4 +1,4 @@
-// Package ec2 is the part of a test server's EC2 that describes: AMIs, instance types, networks and snapshots. It also
+// Package ec2 is a test server's EC2, as far as it describes: AMIs, instance types, networks and snapshots. It also
 // registers, copies, shares and removes AMIs. It launches nothing.
 package ec2
 
@@ -13,7 +13,7 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// Service knows AMIs, instance types, subnets, route tables and endpoints. It describes; it launches nothing.
+// Service describes AMIs, instance types, subnets, route tables and endpoints. It launches nothing.
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/Welcome.html
 type Service struct {
 	wire.Home
@@ -35,8 +35,8 @@ type AMI struct {
 	ID           string // ami-…; AddAMI makes one if it is blank
 	Name         string
 	Description  string
-	Owner        string // an account's number; blank for the own account
-	Public       bool   // another owner's AMI is seen if it is public
+	Owner        string // an account's number; blank for this account
+	Public       bool   // AMIs of other owners are visible if public
 	Architecture string // x86_64 (if blank) or arm64
 	RootDevice   string // /dev/xvda if blank
 	RootSize     int64  // GiB; 10 if 0
@@ -45,7 +45,7 @@ type AMI struct {
 	Created      time.Time
 	Tags         map[string]string
 
-	Snapshot     string // of the root device; one that is not kept if blank
+	Snapshot     string // of the root device; without content if blank
 	BootMode     string
 	ENA          bool
 	IMDS, TPM    string
@@ -57,14 +57,14 @@ type AMI struct {
 	looks        int      // until it is available
 }
 
-// Subnet is a subnet; one of every Availability Zone is not needed.
+// Subnet is a subnet. The tests need one Availability Zone only.
 type Subnet struct {
 	ID, VPC string
 	Public  bool // instances get a public address
 }
 
-// RouteTable says where packets go. Subnets are those that are associated with it in so many words; the main table of
-// a VPC counts for all the others.
+// RouteTable routes packets. Subnets are those with an explicit association; the main table of a VPC applies to all
+// others.
 type RouteTable struct {
 	ID, VPC string
 	Main    bool
@@ -75,10 +75,10 @@ type RouteTable struct {
 // Route sends a range of addresses (10.0.0.0/24, or ::/0) to a target: local, igw-…, nat-…, eigw-…, tgw-…, pcx-…, vpce-….
 type Route struct {
 	Destination, Target string
-	Blackhole           bool // the target is gone
+	Blackhole           bool // the target no longer exists
 }
 
-// Endpoint is how a VPC reaches a service without the internet.
+// Endpoint is a VPC's private way to a service.
 type Endpoint struct {
 	ID, VPC string
 	Service string // com.amazonaws.eu-central-1.ssm
@@ -95,7 +95,7 @@ func New(where wire.Home, disks *ebs.Service) *Service {
 // Model names the model.
 func (e *Service) Model() string { return "ec2" }
 
-// Operation returns what is served.
+// Operation returns the function of a served operation.
 func (e *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	return map[string]func(wire.Call) (wire.Values, error){
 		"DescribeImages":        e.describeImages,
@@ -143,7 +143,7 @@ func (e *Service) AddAMI(a AMI) string {
 	return a.ID
 }
 
-// AMI returns the AMI of an ID, whoever owns it.
+// AMI returns the AMI of an ID, of any owner.
 func (e *Service) AMI(id string) (AMI, bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -158,21 +158,21 @@ func (e *Service) ami(id string) (AMI, bool) {
 	return e.images[i], true
 }
 
-// AMIs returns all AMIs of the own account, oldest first.
+// AMIs returns all of this account's AMIs, oldest first.
 func (e *Service) AMIs() []AMI {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.DeleteFunc(slices.Clone(e.images), func(a AMI) bool { return a.Owner != e.Number })
 }
 
-// Deregister takes an AMI away; whoever asks for it is told that it is unavailable.
+// Deregister removes an AMI; calls about it say that it is unavailable.
 func (e *Service) Deregister(id string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.deregister(id)
 }
 
-// AddInstanceType makes an instance type known beside the usual ones. Architectures are x86_64, arm64, i386.
+// AddInstanceType adds an instance type to the usual ones. Architectures are x86_64, arm64, i386.
 func (e *Service) AddInstanceType(name string, architectures ...string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -218,7 +218,7 @@ func (e *Service) id(prefix string) string {
 	return wire.HexID(prefix, e.serial)
 }
 
-// refuse is an error of EC2's.
+// refuse is an EC2 error.
 func (e *Service) refuse(code, message string, args ...any) error {
 	return wire.Fault{Code: code, Message: fmt.Sprintf(message, args...), Status: 400}
 }

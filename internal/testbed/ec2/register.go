@@ -15,7 +15,7 @@ var amiName = regexp.MustCompile(`^[A-Za-z0-9()\[\] ./\-'@_]{3,128}$`)
 // pendingLooks is how often a new AMI, or a copy, is described as pending.
 const pendingLooks = 2
 
-// progress lets AMIs go one step further.
+// progress advances AMIs by one step.
 func (e *Service) progress() {
 	for i := range e.images {
 		if a := &e.images[i]; a.State == "pending" && a.looks > 0 {
@@ -71,7 +71,7 @@ func (e *Service) registerImage(call wire.Call) (wire.Values, error) {
 	return wire.Values{"ImageId": a.ID}, nil
 }
 
-// registrable refuses what an AMI may not be.
+// registrable refuses requests that EC2 refuses.
 func (e *Service) registrable(a AMI, in wire.Values) error {
 	virtualization := cmp.Or(wire.Text(in, "VirtualizationType"), "paravirtual")
 	switch {

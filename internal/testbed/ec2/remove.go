@@ -10,7 +10,7 @@ import (
 // snapshotOf is the snapshot of an AMI's one volume.
 func snapshotOf(ami string) string { return strings.Replace(ami, "ami-", "snap-", 1) }
 
-// Orphans returns the snapshots that were left behind when their AMIs went.
+// Orphans returns the snapshots whose AMIs were removed.
 func (e *Service) Orphans() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()

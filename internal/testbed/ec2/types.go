@@ -94,8 +94,8 @@ func (e *Service) typeNamed(name string) (instanceType, bool) {
 	return e.types[i], true
 }
 
-// Launchable says why an instance of a type cannot be launched from an AMI with a root volume of so many GiB (0: the
-// AMI's size), in EC2's words; nil if it can.
+// Launchable says, in EC2's words, why an instance of a type cannot launch from an AMI with a root volume of this
+// many GiB (0: the AMI's size); nil if it can.
 func (e *Service) Launchable(ami AMI, typeName string, size int64) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -1,6 +1,6 @@
 // Package gitserver is a real OpenSSH server on loopback that serves one private repository to one deploy key. Tests
-// and the demo mirror from it. It is no part of the product: it never listens beyond loopback, and its key opens
-// nothing but git-upload-pack of that repository.
+// and the demo mirror from it. It is not part of the product: it never listens beyond loopback, and its key allows
+// only git-upload-pack of that repository.
 package gitserver
 
 import (
@@ -19,9 +19,9 @@ import (
 type Server struct {
 	// URL is the repository as a pipeline would name it: ssh://root@127.0.0.1:40123/acme/monorepo.git.
 	URL string
-	// PrivateKey is the deploy key, KnownHosts the line that trusts the server's host key, both as files hold them.
+	// PrivateKey is the deploy key, KnownHosts the line that trusts the server's host key, both as file contents.
 	PrivateKey, KnownHosts []byte
-	// Commit is what the branch main and the tag v1.0 point to, hex.
+	// Commit is the commit of the branch main and the tag v1.0, hex.
 	Commit string
 
 	listener net.Listener
@@ -32,7 +32,7 @@ type Server struct {
 }
 
 // Start makes keys and a repository in dir, which must exist and be private, and serves it until Close. Each
-// connection is an sshd of its own (sshd -i), so that there is no daemon that could outlive the caller.
+// connection is an sshd of its own (sshd -i), so no daemon can outlive the caller.
 func Start(ctx context.Context, dir string) (*Server, error) {
 	s := &Server{}
 	if err := s.prepare(ctx, dir); err != nil {
@@ -53,7 +53,7 @@ func Start(ctx context.Context, dir string) (*Server, error) {
 	return s, nil
 }
 
-// Log returns what the server said, for a test that failed.
+// Log returns the server's output, for a failed test.
 func (s *Server) Log() string { return s.log.String() }
 
 // Close ends the server and all its connections.
@@ -124,7 +124,7 @@ func (s *Server) prepare(ctx context.Context, dir string) error {
 	return configure(dir)
 }
 
-// configure writes sshd's configuration: one key, which can do nothing but fetch from the repository.
+// configure writes sshd's configuration: one key, which can only fetch from the repository.
 func configure(dir string) error {
 	public, err := os.ReadFile(filepath.Join(dir, "deploy.pub"))
 	if err != nil {
@@ -135,7 +135,7 @@ func configure(dir string) error {
 		return err
 	}
 
-	if os.Geteuid() == 0 { // where sshd confines itself before a login; Debian makes it when it starts the service
+	if os.Geteuid() == 0 { // sshd confines itself there before a login; Debian makes it when it starts the service
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			return err
 		}
@@ -154,7 +154,7 @@ func configure(dir string) error {
 	return os.WriteFile(filepath.Join(dir, "sshd_config"), []byte(strings.Join(config, "\n")+"\n"), 0o600)
 }
 
-// find looks where PATH looks and where programs for root are.
+// find looks in PATH and in the directories of root's programs.
 func find(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return filepath.Abs(path)

@@ -29,7 +29,7 @@ func start(t *testing.T) *gitserver.Server {
 	return server
 }
 
-// ssh returns the command that git uses with a key and a known_hosts file of these contents.
+// ssh returns git's ssh command for a key and a known_hosts file with these contents.
 func ssh(t *testing.T, key, known []byte) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// history is what the repository holds: two commits on main, a tag on the second, a pull request on the first.
+// history is the repository's history: two commits on main, a tag on the second, a pull request on the first.
 const history = `commit refs/heads/main
 mark :1
 author Ada <ada@example.com> 1767225600 +0000
@@ -73,7 +73,7 @@ func run(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// account is whom clients log in as: sshd without root serves its own user only.
+// account is the user that clients log in as: without root, sshd serves its own user only.
 func account() string {
 	if current, err := user.Current(); err == nil {
 		return current.Username
@@ -81,7 +81,7 @@ func account() string {
 	return "root"
 }
 
-// log collects what several processes say at once.
+// log collects the output of several processes.
 type log struct {
 	mutex sync.Mutex
 	text  bytes.Buffer

@@ -12,10 +12,10 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// statuses are those that a build goes through; with the default workflows, parameters are written in INTEGRATING.
+// statuses are a build's statuses; with the default workflows, parameters are written in INTEGRATING.
 var statuses = []string{"PENDING", "CREATING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING", "AVAILABLE"}
 
-// build is an image on its way. What it is made of is kept as it was when the build began.
+// build is an image being built. It keeps its ingredients as they were when the build began.
 type build struct {
 	arn, name, version           string
 	pipeline, recipe             wire.Values
@@ -27,7 +27,7 @@ type build struct {
 	status, reason               string
 	Failure                      wire.Values
 	script                       Script
-	seen                         int // how often it was got in this status
+	seen                         int // reads in this status
 	written                      int // of the script's lines
 	cancelling, deleted          bool
 	base, ami, instance          string
@@ -81,13 +81,13 @@ func (b *Service) pipelineGroup(doc wire.Values) string {
 	return cmp.Or(group, "/aws/imagebuilder/pipeline/"+nameInARN(wire.Text(doc, "name")))
 }
 
-// logGroup is where a build writes: the pipeline's, or the service's own, which it makes.
+// logGroup is where a build writes: the pipeline's group, or the service's own, which it makes.
 func (r *build) logGroup() string {
 	group := wire.Text(wire.Struct(r.pipeline, "loggingConfiguration"), "imageLogGroupName")
 	return cmp.Or(group, "/aws/imagebuilder/"+nameInARN(r.name))
 }
 
-// log writes to the build's stream, which is called version/build.
+// log writes to the build's stream, named version/build.
 func (b *Service) log(r *build, format string, args ...any) {
 	if strings.HasPrefix(r.logGroup(), "/aws/imagebuilder/") {
 		b.logs.AddGroup(r.logGroup(), 0)
@@ -95,7 +95,7 @@ func (b *Service) log(r *build, format string, args ...any) {
 	b.logs.WriteExisting(r.logGroup(), r.version, b.Now(), fmt.Sprintf(format, args...))
 }
 
-// advance takes a build one step further: on in its status, or to the next one.
+// advance advances a build by one step: within its status, or to the next one.
 func (b *Service) advance(r *build) {
 	r.seen++
 	polls := max(1, r.script.Polls[r.status])
@@ -115,7 +115,7 @@ func (b *Service) advance(r *build) {
 	}
 }
 
-// goOn is what shows of a build in one status for the nth of so many times.
+// goOn shows the nth of so many parts of a build's status.
 func (b *Service) goOn(r *build, nth, of int) {
 	if r.status == "BUILDING" {
 		b.writeLines(r, len(r.script.Lines)*nth/of)
@@ -214,7 +214,7 @@ func (b *Service) beginBuilding(r *build) {
 	b.goOn(r, 1, max(1, r.script.Polls["BUILDING"]))
 }
 
-// resolve finds the AMI that a recipe names, in a parameter or in so many words.
+// resolve finds a recipe's AMI, by a parameter or by ID.
 func (b *Service) resolve(parent string) (ec2.AMI, error) {
 	id := parent
 
@@ -234,7 +234,7 @@ func (b *Service) resolve(parent string) (ec2.AMI, error) {
 	return ami, nil
 }
 
-// rootSize is the size that the recipe gives the root volume, in GiB; 0 if it leaves it alone.
+// rootSize is the recipe's size for the root volume, in GiB; 0 if it sets none.
 func (r *build) rootSize() int64 {
 	for _, mapping := range wire.List[wire.Values](r.recipe, "blockDeviceMappings") {
 		return wire.Number(wire.Struct(mapping, "ebs"), "volumeSize", 0)
@@ -264,7 +264,8 @@ func (b *Service) registerAMI(r *build) string {
 	})
 }
 
-// writeParameters puts the AMI's ID where the distribution says. A parameter that refuses it fails the build.
+// writeParameters writes the AMI's ID into the distribution's parameters. A parameter that refuses it fails the
+// build.
 func (b *Service) writeParameters(r *build) {
 	for _, region := range wire.List[wire.Values](r.distribution, "distributions") {
 		for _, to := range wire.List[wire.Values](region, "ssmParameterConfigurations") {

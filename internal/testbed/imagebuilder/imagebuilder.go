@@ -1,6 +1,7 @@
-// Package imagebuilder is a test server's EC2 Image Builder: pipelines, and builds that follow a script that the test wrote.
+// Package imagebuilder is a test server's EC2 Image Builder: pipelines, and builds that follow a script written by
+// the test.
 //
-// It runs no component and no instance. A build goes one step further each time its image is asked for.
+// It runs no component and no instance. A build advances one step each time its image is read.
 package imagebuilder
 
 import (
@@ -17,8 +18,8 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// Service is EC2 Image Builder: pipelines, and the images that they build. A build goes one state further each
-// time that somebody gets its image; it writes logs, an AMI and SSM parameters as it goes.
+// Service is EC2 Image Builder: pipelines, and the images that they build. A build advances one state each time its
+// image is read; it writes logs, an AMI and SSM parameters as it goes.
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/Welcome.html
 type Service struct {
 	wire.Home
@@ -26,7 +27,7 @@ type Service struct {
 	ssm  *ssm.Service
 	logs *logs.Service
 
-	// PageSize is the most that a list answers with at once; 0: as many as the service does.
+	// PageSize is the length of a page; 0: the service's own.
 	PageSize int64
 
 	mu        sync.Mutex
@@ -38,15 +39,15 @@ type Service struct {
 	answered  map[string]answered
 }
 
-// answered is what a call with a client token was answered.
+// answered is the answer to a call with a client token.
 type answered struct{ in, out wire.Values }
 
-// Pipeline is a pipeline with its recipe, infrastructure and distribution, as the stack of this project makes it.
+// Pipeline is a pipeline with its recipe, infrastructure and distribution, as this project's stack makes it.
 type Pipeline struct {
 	Name           string
 	Version        string   // of the recipe; 1.0.0 if blank
 	Base           string   // an AMI's ID, or ssm: and a parameter's name
-	Components     []string // names of the documents, in order; one that is called bootstrap if there are none
+	Components     []string // names of the documents, in order; "bootstrap" if there are none
 	RootDevice     string   // with RootSize, the AMI's root volume has another size
 	RootSize       int64    // GiB
 	InstanceType   string   // t3.large if blank
@@ -54,28 +55,28 @@ type Pipeline struct {
 	Output         string // SSM parameter that receives the AMI's ID; blank: none
 	OutputDataType string // blank: the service's default, text
 	AMIName        string // "NAME {{ imagebuilder:buildDate }}" if blank
-	Schedule       string // cron(0 0 * * ? *); blank: by hand only
+	Schedule       string // cron(0 0 * * ? *); blank: started by hand only
 	TimeZone       string // Etc/UTC if blank
-	DisableAfter   int64  // scheduled builds in a row that fail; 0: no policy, which is 5
+	DisableAfter   int64  // scheduled builds in a row that fail; 0: no policy, which means 5
 	LogGroup       string // blank: the service's own
 	PipelineLogs   string
 	Disabled       bool
 	NoTests        bool
 }
 
-// Script is what happens in a build, as far as it is not the service's affair.
+// Script says how a build goes, as far as the service itself does not decide it.
 type Script struct {
-	// FailIn is the status that the build does not get past: CREATING, BUILDING, TESTING, DISTRIBUTING or INTEGRATING.
-	// Blank: all goes well.
+	// FailIn is the status in which the build fails: CREATING, BUILDING, TESTING, DISTRIBUTING or INTEGRATING. Blank:
+	// it succeeds.
 	FailIn string
-	// Reason is what the image then says. Blank: as the service words it.
+	// Reason is the image's reason for that. Blank: in the service's words.
 	Reason string
 	// Component is the document that fails in BUILDING or TESTING, by name (the recipe's last one if blank); Step its
 	// step, Error the message.
 	Component, Step, Error string
-	// Lines are what the documents write to the log while the status is BUILDING.
+	// Lines are the documents' log lines in status BUILDING.
 	Lines []string
-	// Polls is how often the image can be got in a status before it goes on; once if it is not in here.
+	// Polls is how often the image can be read in a status before it advances; missing: once.
 	Polls map[string]int
 }
 
@@ -86,7 +87,7 @@ type Image struct {
 	Pipeline  string // its ARN
 	Status    string
 	Reason    string
-	Base, AMI string // blank as long as they are not known
+	Base, AMI string // blank until they are known
 	Scheduled bool
 }
 
@@ -136,7 +137,7 @@ func (b *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	}
 }
 
-// Next says what the next build does that is started, of any pipeline. Several are for as many builds.
+// Next says how the next started build of any pipeline goes; several scripts are for as many builds.
 func (b *Service) Next(s Script) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -154,7 +155,7 @@ func (b *Service) RunScheduled(pipeline string) string {
 	return b.start(p, true, nil).arn
 }
 
-// Finish lets a build go on to its end, and returns the status that it ended with; "" if there is no such image.
+// Finish runs a build to its end, and returns its last status; "" if there is no such image.
 func (b *Service) Finish(image string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -192,7 +193,7 @@ func (b *Service) Image(arn string) (Image, bool) {
 	return all[i], true
 }
 
-// UUID returns the next of the IDs that begin with prefix.
+// UUID returns the next ID with a prefix.
 func (b *Service) UUID(prefix string) string {
 	b.serial++
 	return wire.UUID(prefix, fmt.Sprint(b.serial))
@@ -206,7 +207,8 @@ func (b *Service) missing(arn string) error {
 	return b.refuse("ResourceNotFoundException", "The resource with ARN '%s' could not be found.", arn)
 }
 
-// once carries a call out unless its client token was seen before: then it answers as it did, if it is the same call.
+// once carries a call out unless its client token was seen before: then it returns the earlier answer, if the call is
+// the same.
 func (b *Service) once(call wire.Call, do func() (wire.Values, error)) (wire.Values, error) {
 	key := call.Operation + " " + wire.Text(call.In, "clientToken")
 	if before, known := b.answered[key]; known {
@@ -226,5 +228,5 @@ func (b *Service) once(call wire.Call, do func() (wire.Values, error)) (wire.Val
 	return out, err
 }
 
-// date writes a time as Image Builder does, which has dates as text.
+// date writes a time as text, as Image Builder does.
 func date(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

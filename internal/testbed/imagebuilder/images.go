@@ -64,7 +64,7 @@ func cutLast(text string) (before, after string, found bool) {
 	return text[:i], text[i+1:], true
 }
 
-// summary is what lists show of an image.
+// summary is an image as lists show it.
 func (b *Service) summary(r *build) wire.Values {
 	state := wire.Values{"status": r.status}
 	if r.reason != "" {
@@ -101,8 +101,8 @@ var imageFields = map[string]func(wire.Values) string{
 	"version": func(v wire.Values) string { return strings.Split(wire.Text(v, "version"), "/")[0] },
 }
 
-// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ListImagePipelineImages.html
-// A pipeline that there is not has no images; that is no error.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ListImagePipelineImages.html A pipeline that does
+// not exist has no images and is not an error.
 func (b *Service) listImagePipelineImages(call wire.Call) (wire.Values, error) {
 	arn := wire.Text(call.In, "imagePipelineArn")
 	mine := func(r *build) bool { return wire.Text(r.pipeline, "arn") == arn }
@@ -123,7 +123,7 @@ func (b *Service) listImageBuildVersions(call wire.Call) (wire.Values, error) {
 	return b.list(call, "imageSummaryList", b.summaries(mine), known)
 }
 
-// summaries lists images in an order that says nothing, as the service promises none.
+// summaries lists images in an arbitrary order, since the service promises none.
 func (b *Service) summaries(mine func(*build) bool) []wire.Values {
 	var all []wire.Values
 	for _, run := range b.Builds {
@@ -137,8 +137,8 @@ func (b *Service) summaries(mine func(*build) bool) []wire.Values {
 	return all
 }
 
-// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CancelImageCreation.html
-// The image is CANCELLED the next time that somebody gets it, not at once.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CancelImageCreation.html The image becomes
+// CANCELLED when it is read the next time, not at once.
 func (b *Service) cancelImageCreation(call wire.Call) (wire.Values, error) {
 	return b.once(call, func() (wire.Values, error) {
 		arn := wire.Text(call.In, "imageBuildVersionArn")

@@ -60,7 +60,7 @@ func (b *Service) updateImagePipeline(call wire.Call) (wire.Values, error) {
 		if p == nil {
 			return nil, b.missing(arn)
 		}
-		doc := wire.Values{} // all of the pipeline is replaced: what the call leaves out is gone
+		doc := wire.Values{} // the call replaces the whole pipeline: it clears what it leaves out
 		for name, value := range call.In {
 			if name != "clientToken" && name != "imagePipelineArn" {
 				doc[name] = value
@@ -100,7 +100,7 @@ func (b *Service) startImagePipelineExecution(call wire.Call) (wire.Values, erro
 	})
 }
 
-// getResource returns what gets a resource that is never anything but its document.
+// getResource returns the function that gets a resource of this kind, which is its document only.
 func (b *Service) getResource(member, arn string) func(wire.Call) (wire.Values, error) {
 	return func(call wire.Call) (wire.Values, error) {
 		doc := b.Resources[wire.Text(call.In, arn)]
@@ -111,8 +111,8 @@ func (b *Service) getResource(member, arn string) func(wire.Call) (wire.Values, 
 	}
 }
 
-// list answers with a page of a list. As in the service, filters apply to the page: one may hold less than was asked
-// for, or nothing, and still name the next.
+// list answers with a page of a list. As in the service, filters apply to each page: a page may be short or empty and
+// still have a successor.
 func (b *Service) list(call wire.Call, member string, all []wire.Values, known map[string]func(wire.Values) string) (wire.Values, error) {
 	size := wire.Number(call.In, "maxResults", 25)
 	if b.PageSize > 0 {

@@ -12,14 +12,14 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// pipeline is a pipeline: its document as the model has it, and what has come of its builds.
+// pipeline is a pipeline: its document in the model's form, and the history of its builds.
 type pipeline struct {
 	doc      wire.Values
 	failures int64 // scheduled builds in a row
 	last     *build
 }
 
-// AddPipeline makes a pipeline, and what it refers to, and returns its ARN.
+// AddPipeline makes a pipeline and the resources it refers to, and returns its ARN.
 func (b *Service) AddPipeline(p Pipeline) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -116,7 +116,7 @@ func (b *Service) addGroups(p Pipeline) wire.Values {
 // nameInARN is a resource's name in the form that it has in ARNs.
 func nameInARN(name string) string { return strings.ReplaceAll(strings.ToLower(name), " ", "-") }
 
-// create makes a resource of a kind (image-recipe…) out of a document of the model's, and returns its ARN.
+// create makes a resource of a kind (image-recipe…) from a document in the model's form, and returns its ARN.
 func (b *Service) create(kind string, doc wire.Values) (string, error) {
 	id := kind + "/" + nameInARN(wire.Text(doc, "name"))
 	if version := wire.Text(doc, "version"); version != "" {
@@ -161,7 +161,7 @@ func (b *Service) keep(kind, arn string, doc wire.Values) error {
 	return nil
 }
 
-// nextVersion puts the next number in the place of the x of a version like 1.0.x.
+// nextVersion replaces the x of a version like 1.0.x with the next number.
 func (b *Service) nextVersion(id, version string) string {
 	prefix, ok := strings.CutSuffix(version, "x")
 	for n := 0; ok; n++ {
@@ -182,7 +182,7 @@ func (b *Service) nextBuild(id string) string {
 	}
 }
 
-// addDocument makes a pipeline of a document, whose defaults it fills in.
+// addDocument makes a pipeline from a document, whose defaults it fills in.
 func (b *Service) addDocument(doc wire.Values) error {
 	doc, err := b.checked(doc)
 	if err == nil {
@@ -191,7 +191,7 @@ func (b *Service) addDocument(doc wire.Values) error {
 	return err
 }
 
-// checked fills a pipeline's defaults in, and says what about it cannot be.
+// checked fills in a pipeline's defaults, and refuses impossible settings.
 func (b *Service) checked(doc wire.Values) (wire.Values, error) {
 	for _, name := range []string{"imageRecipeArn", "infrastructureConfigurationArn", "distributionConfigurationArn"} {
 		if arn := wire.Text(doc, name); arn != "" && b.Resources[arn] == nil {
@@ -231,14 +231,14 @@ func (b *Service) Pipelines() []string {
 	return all
 }
 
-// RemovePipeline takes a pipeline away; its images stay.
+// RemovePipeline removes a pipeline; its images stay.
 func (b *Service) RemovePipeline(arn string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.pipelines = slices.DeleteFunc(b.pipelines, func(p *pipeline) bool { return wire.Text(p.doc, "arn") == arn })
 }
 
-// SetStatus enables or disables a pipeline as somebody in the console does: ENABLED or DISABLED.
+// SetStatus enables or disables a pipeline, as a user does in the console: ENABLED or DISABLED.
 func (b *Service) SetStatus(arn, status string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// Follow makes what stacks make: recipes, configurations and pipelines, so that the pipeline of a stack that was
-// deployed here builds; and log groups.
+// Follow makes the resources that stacks declare: recipes, configurations, pipelines and log groups. So the pipeline
+// of a stack deployed here builds.
 func (b *Service) Follow(c *cloudformation.Service) {
 	for _, kind := range []string{"Component", "ImageRecipe", "InfrastructureConfiguration", "DistributionConfiguration", "ImagePipeline"} {
 		c.OnCreate("AWS::ImageBuilder::"+kind, b.made)
@@ -31,7 +31,7 @@ func (b *Service) Follow(c *cloudformation.Service) {
 	})
 }
 
-// made makes a resource of a stack under the ARN that the stack gave it.
+// made makes a stack's resource under the ARN that the stack gave it.
 func (b *Service) made(r cloudformation.Resource) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,7 +43,7 @@ func (b *Service) made(r cloudformation.Resource) error {
 	return b.keep(kind, r.PhysicalID, doc)
 }
 
-// changed gives a resource other properties; only pipelines and configurations are changed rather than replaced.
+// changed gives a resource other properties; updates replace all kinds except pipelines and configurations.
 func (b *Service) changed(r cloudformation.Resource) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -80,11 +80,11 @@ func (b *Service) unmade(r cloudformation.Resource) error {
 	return nil
 }
 
-// freeForm are maps whose keys are not the model's, by their name there.
+// freeForm are maps with free keys, by their name in the model.
 var freeForm = map[string]bool{"tags": true, "amiTags": true, "imageTags": true, "resourceTags": true}
 
-// asModel writes a resource's properties as the service's model has them: members begin with a small letter, and
-// numbers and truth values are no text, as they may be in a template. Under is the member that holds the value.
+// asModel writes a resource's properties in the model's form: members begin with a small letter, and numbers and
+// booleans are not texts, as they may be in a template. Under is the member that contains the value.
 func asModel(value any, under string) wire.Values {
 	converted, _ := converted(value, under).(wire.Values)
 	if converted == nil {
@@ -129,7 +129,7 @@ func converted(value any, under string) any {
 	return value
 }
 
-// typed reads text that the model has as a number or a truth value.
+// typed reads text that the model declares as a number or a boolean.
 func typed(text, member string) any {
 	switch member {
 	case "volumeSize", "iops", "throughput", "timeoutMinutes", "httpPutResponseHopLimit", "failureCount":

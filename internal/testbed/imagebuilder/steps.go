@@ -47,7 +47,7 @@ func (b *Service) encodeWorkflow(w *workflow) wire.Values {
 	return out
 }
 
-// cropped keeps to the 500 characters that a message may have.
+// cropped cuts a message to the allowed 500 characters.
 func cropped(text string) string { return text[:min(len(text), 500)] }
 
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ListWorkflowStepExecutions.html
@@ -78,7 +78,7 @@ func (b *Service) listWorkflowStepExecutions(call wire.Call) (wire.Values, error
 	return nil, b.missing(id)
 }
 
-// encode leaves out what has not happened yet: a step that waits has no times.
+// encode leaves out what has not happened yet: a waiting step has no times.
 func (s *step) encode() wire.Values {
 	out := wire.Values{"stepExecutionId": s.id, "name": s.name, "action": s.action, "status": s.status}
 	for name, text := range map[string]string{

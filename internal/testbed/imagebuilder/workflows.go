@@ -62,7 +62,7 @@ func (b *Service) startWorkflow(r *build, kind string, steps [][2]string) {
 	b.log(r, "Total %d steps to run for workflow %s", len(w.steps), w.arn(b.Home))
 }
 
-// inputs is what a step is given; launched is the step that launched the instance.
+// inputs are a step's inputs; launched is the step that launched the instance.
 func inputs(launched, action string) string {
 	switch action {
 	case "LaunchInstance":
@@ -73,7 +73,7 @@ func inputs(launched, action string) string {
 	return `{"instanceId.$": "$.stepOutputs.` + launched + `.instanceId"}`
 }
 
-// runSteps brings a workflow so far that the first so many steps are over, and the next one runs.
+// runSteps advances a workflow until this many steps are over, and starts the next one.
 func (b *Service) runSteps(r *build, over int) {
 	steps := r.current().steps
 	for i, s := range steps {
@@ -136,7 +136,7 @@ func (b *Service) finishWorkflow(r *build) {
 	w.end = b.Now()
 }
 
-// stop ends the running workflow where it is: FAILED or CANCELLED. What was not reached stays pending.
+// stop ends the running workflow as FAILED or CANCELLED. Steps that it did not reach stay pending.
 func (r *build) stop(status string, now time.Time) {
 	if len(r.Workflows) == 0 || r.current().status != "RUNNING" {
 		return
@@ -161,7 +161,7 @@ func (b *Service) fail(r *build, reason string, failure wire.Values) {
 	b.enter(r, "FAILED")
 }
 
-// failAsTold fails a build as its script says, in the status that it has.
+// failAsTold fails a build as its script says, in its current status.
 func (b *Service) failAsTold(r *build) {
 	switch r.status {
 	case "BUILDING", "TESTING":
@@ -204,7 +204,7 @@ func (b *Service) failComponent(r *build, s *step) {
 	b.failStep(r, s, "Document "+arn+" failed!", failed)
 }
 
-// failStep fails a build by a step of its workflow; component is what failed within it, if it was one.
+// failStep fails a build at a step of its workflow; component is the document that failed in it, if any.
 func (b *Service) failStep(r *build, s *step, message string, component wire.Values) {
 	s.status = "FAILED"
 	s.message = message
@@ -226,7 +226,7 @@ func (b *Service) failStep(r *build, s *step, message string, component wire.Val
 	b.fail(r, cmp.Or(r.script.Reason, fmt.Sprintf("Workflow Execution ID: '%s' failed with reason: %s", w.id, message)), failure)
 }
 
-// failIntegration fails a build whose AMI cannot go where it should; step is what was done with it there, if anything.
+// failIntegration fails a build whose AMI cannot be distributed; step is the failed action there, if any.
 func (b *Service) failIntegration(r *build, step, message string) {
 	stage := map[string]string{"DISTRIBUTING": "Distribution", "INTEGRATING": "Integration"}[r.status]
 	there := wire.Values{"region": b.Region, "status": "FAILED", "errorMessage": message}
@@ -240,7 +240,7 @@ func (b *Service) failIntegration(r *build, step, message string) {
 	})
 }
 
-// messageOf is what another service refused with, without its code.
+// messageOf is another service's refusal without its code.
 func messageOf(err error) string {
 	var f wire.Fault
 	if errors.As(err, &f) {

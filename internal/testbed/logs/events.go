@@ -16,15 +16,15 @@ func (s *logStream) last() time.Time {
 	return s.events[len(s.events)-1].at
 }
 
-// between keeps the events of a call's span of time: from startTime on, before endTime, both in milliseconds.
+// between keeps the events in a call's time span: from startTime on, before endTime, both in milliseconds.
 func between(in wire.Values, events []logEvent) []logEvent {
 	start := wire.Number(in, "startTime", 0)
 	end := wire.Number(in, "endTime", 1<<62)
 	return slices.DeleteFunc(slices.Clone(events), func(e logEvent) bool { return e.at.UnixMilli() < start || e.at.UnixMilli() >= end })
 }
 
-// Place is where a token of GetLogEvents points: before the event of that number, forward or backward. Tries tells
-// apart tokens of one place, for pages that were empty on the way.
+// Place is the position of a GetLogEvents token: before the event of that number, forward or backward. Tries
+// distinguishes tokens of one position after empty pages.
 type Place struct {
 	Forward   bool
 	At, Tries int
@@ -147,7 +147,7 @@ func (l *Service) filterLogEvents(call wire.Call) (wire.Values, error) {
 	}
 
 	rows := []any{}
-	for _, row := range window { // the pattern applies to the page: one may be empty and name the next
+	for _, row := range window { // the pattern applies to each page: a page may be empty and have a successor
 		if containsAll(wire.Text(row, "message"), terms) {
 			rows = append(rows, row)
 		}
@@ -161,7 +161,7 @@ func (l *Service) filterLogEvents(call wire.Call) (wire.Values, error) {
 	return out, nil
 }
 
-// chosen returns the streams that a call is about.
+// chosen returns the streams of a call.
 func (g *logGroup) chosen(in wire.Values) ([]*logStream, error) {
 	names := wire.List[string](in, "logStreamNames")
 	prefix := wire.Text(in, "logStreamNamePrefix")
@@ -198,8 +198,8 @@ func foundEvents(in wire.Values, streams []*logStream) []wire.Values {
 	return all
 }
 
-// filterTerms reads a pattern of words, all of which a line must hold; with quotation marks a word may have spaces.
-// The other forms (?term, -term, [columns], { $.json }) are not served.
+// filterTerms reads a pattern of words, all of which a line must contain; a quoted word may have spaces. Other forms
+// (?term, -term, [columns], { $.json }) are not served.
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
 func filterTerms(pattern string) ([]string, error) {
 	var terms []string

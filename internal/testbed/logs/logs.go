@@ -16,10 +16,10 @@ import (
 type Service struct {
 	wire.Home
 
-	// PageSize is the most lines, groups or streams that one answer holds; 0: as many as the service gives.
+	// PageSize is the most lines, groups or streams in one answer; 0: the service's own.
 	PageSize int64
-	// EmptyPages is how many more answers of GetLogEvents are empty though there are lines, each with a token that goes
-	// on, as the service may do.
+	// EmptyPages is how many further answers of GetLogEvents are empty although there are lines, each with a token
+	// that continues, as the service may do.
 	EmptyPages int
 
 	mu     sync.Mutex
@@ -60,7 +60,7 @@ func (l *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	}[name]
 }
 
-// AddGroup makes a group whose lines are kept for so many days, 0 for ever. One that is there already stays.
+// AddGroup makes a group that keeps its lines for this many days, 0 for ever. An existing group stays as it is.
 func (l *Service) AddGroup(name string, days int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -69,26 +69,26 @@ func (l *Service) AddGroup(name string, days int64) {
 	}
 }
 
-// RemoveGroup takes a group away with all that is in it.
+// RemoveGroup removes a group and everything in it.
 func (l *Service) RemoveGroup(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.Groups = slices.DeleteFunc(l.Groups, func(g *logGroup) bool { return g.name == name })
 }
 
-// Write adds lines to a stream, which is made if need be, and the group too.
+// Write adds lines to a stream; it makes the stream and the group if necessary.
 func (l *Service) Write(group, stream string, lines ...string) {
 	l.AddGroup(group, 0)
 	l.WriteExisting(group, stream, l.Now(), lines...)
 }
 
-// WriteAt adds lines that were written at another time. Streams are in the order of time.
+// WriteAt adds lines with another time. Streams are in the order of time.
 func (l *Service) WriteAt(group, stream string, at time.Time, lines ...string) {
 	l.AddGroup(group, 0)
 	l.WriteExisting(group, stream, at, lines...)
 }
 
-// WriteExisting is WriteAt, but does nothing if there is no such group.
+// WriteExisting is WriteAt, but does nothing if the group does not exist.
 func (l *Service) WriteExisting(group, stream string, at time.Time, lines ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,7 +104,7 @@ func (l *Service) WriteExisting(group, stream string, at time.Time, lines ...str
 	}
 
 	for _, line := range lines {
-		if line == "" { // no event is without text
+		if line == "" { // an event needs text
 			line = " "
 		}
 		s.events = append(s.events, logEvent{at: at, taken: l.Now(), message: line})
@@ -113,7 +113,7 @@ func (l *Service) WriteExisting(group, stream string, at time.Time, lines ...str
 	slices.SortStableFunc(s.events, func(a, b logEvent) int { return a.at.Compare(b.at) })
 }
 
-// Lines returns what is in a stream, oldest first.
+// Lines returns the lines of a stream, oldest first.
 func (l *Service) Lines(group, stream string) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

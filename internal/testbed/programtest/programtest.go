@@ -1,5 +1,5 @@
-// Package programtest builds the program for tests: bakes unshare, exec themselves and run inside sandboxes, so nothing
-// less than the real static binary will do.
+// Package programtest builds the program for tests: bakes unshare, exec themselves and run inside sandboxes, so tests
+// need the real static binary.
 //
 // Nothing of the product imports it.
 package programtest
@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// Path returns the path of the program, which is built once for each process that asks. TestMain calls Remove at its end.
+// Path returns the path of the program. Each process builds it once, on the first call. TestMain calls Remove at its
+// end.
 func Path(tb testing.TB) string {
 	tb.Helper()
 	path, err := built()
@@ -30,7 +31,7 @@ func Remove() {
 	}
 }
 
-// dir holds the program once it was asked for.
+// dir contains the program after the first call.
 var dir string
 
 var built = sync.OnceValues(func() (string, error) {

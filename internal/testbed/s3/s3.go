@@ -25,7 +25,7 @@ type Service struct {
 	handler http.Handler
 
 	mu     sync.Mutex
-	owners map[string]string // of buckets that are another account's
+	owners map[string]string // of buckets that belong to another account
 }
 
 // New returns the service without a bucket.
@@ -34,7 +34,7 @@ func New(server *wire.Server) *Service {
 	return &Service{server: server, store: store, handler: gofakes3.New(store).Server(), owners: map[string]string{}}
 }
 
-// Put stores an object; its bucket is made if it is not there.
+// Put stores an object; it makes the bucket if necessary.
 func (s *Service) Put(bucket, key string, body []byte) error {
 	if err := s.CreateBucket(bucket, wire.Account); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (s *Service) Put(bucket, key string, body []byte) error {
 	return nil
 }
 
-// CreateBucket makes a bucket of an account. One that is there keeps its owner.
+// CreateBucket makes a bucket of an account. An existing one keeps its owner.
 func (s *Service) CreateBucket(bucket, account string) error {
 	if there, err := s.store.BucketExists(bucket); err != nil || there {
 		return err
@@ -114,7 +114,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// foreign reports whether the bucket is another account's, or not the one's that the caller expects.
+// foreign reports whether the bucket belongs to another account, or not to the owner that the caller expects.
 func (s *Service) foreign(bucket, expected string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,7 +125,7 @@ func (s *Service) foreign(bucket, expected string) bool {
 	return other || (expected != "" && expected != owner)
 }
 
-// taken is why a bucket's name cannot be had.
+// taken says why a bucket's name is not available.
 func (s *Service) taken(bucket string) *wire.Fault {
 	there, err := s.store.BucketExists(bucket)
 	switch {
@@ -137,7 +137,7 @@ func (s *Service) taken(bucket string) *wire.Fault {
 	return &wire.Fault{Code: "BucketAlreadyOwnedByYou", Message: "Your previous request to create the named bucket succeeded and you already own it.", Status: http.StatusConflict}
 }
 
-// here reports whether a new bucket is asked for in this region; the request can be read once more.
+// here reports whether a new bucket is requested for this region; the request can be read again.
 func here(r *http.Request) bool {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -148,7 +148,7 @@ func here(r *http.Request) bool {
 	return xml.Unmarshal(body, &asked) == nil && asked.LocationConstraint == wire.Region
 }
 
-// s3Operation names the operation of a request, as far as faults and counts need it.
+// s3Operation names the operation of a request, in the detail that faults and counts need.
 func s3Operation(r *http.Request, key string) string {
 	noun := map[bool]string{true: "Bucket", false: "Object"}[key == ""]
 	switch {

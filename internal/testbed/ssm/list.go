@@ -40,7 +40,7 @@ func (s *Service) describeParameters(call wire.Call) (wire.Values, error) {
 		if len(conditions) > 0 {
 			return nil, invalidParameter("You can use either Filters or ParameterFilters in a single request.")
 		}
-		if wire.Text(old, "Key") == "Name" { // the older form looks for names that begin so
+		if wire.Text(old, "Key") == "Name" { // the older form matches the beginning of names
 			old = wire.With(old, "Option", "BeginsWith")
 		}
 		conditions = append(conditions, old)
@@ -59,8 +59,8 @@ func (s *Service) describeParameters(call wire.Call) (wire.Values, error) {
 	})
 }
 
-// list answers with a page of the parameters that fit all conditions. As in the service, the conditions apply to the
-// page: one may hold less than was asked for, or nothing, and still name the next.
+// list answers with a page of the parameters that match all conditions. As in the service, conditions apply to each
+// page: a page may be short or empty and still have a successor.
 func (s *Service) list(call wire.Call, conditions []wire.Values, most int64, encode func(Parameter) wire.Values) (wire.Values, error) {
 	var all []Parameter
 	for _, name := range wire.SortedKeys(s.parameters) {
@@ -89,7 +89,7 @@ func (s *Service) list(call wire.Call, conditions []wire.Values, most int64, enc
 		}
 	}
 
-	if _, err := fitsAll(Parameter{}, conditions); err != nil { // said even if there is nothing to compare with
+	if _, err := fitsAll(Parameter{}, conditions); err != nil { // reported even if there is nothing to compare with
 		return nil, err
 	}
 	out := wire.Values{"Parameters": rows}
@@ -136,7 +136,7 @@ func fitsOne(p Parameter, condition wire.Values) (bool, error) {
 	return slices.ContainsFunc(wanted, func(w string) bool { return compare(value, w) }), nil
 }
 
-// comparison returns what an option of a key compares by; which there are depends on the key.
+// comparison returns the comparison of an option; each key has its own options.
 func comparison(key, option string) (func(value, wanted string) bool, bool) {
 	inside := func(name, path string) bool { return strings.HasPrefix(name, strings.TrimSuffix(path, "/")+"/") }
 	switch {

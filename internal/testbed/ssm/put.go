@@ -49,7 +49,7 @@ func (s *Service) PutParameter(call wire.Call) (wire.Values, error) {
 
 var parameterName = regexp.MustCompile(`^[a-zA-Z0-9_.\-/]+$`)
 
-// checkName keeps to the rules for the names of new parameters.
+// checkName applies the rules for names of new parameters.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/sysman-paramstore-su-create.html
 func checkName(name string) error {
 	first, _, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(name, "/")), "/")
@@ -75,7 +75,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// wanted is what a call makes of a parameter.
+// wanted is the parameter that a call asks for.
 func (s *Service) wanted(in wire.Values, old Parameter, exists bool) (Parameter, error) {
 	overwrite := wire.Truth(in, "Overwrite")
 	if exists && !overwrite {

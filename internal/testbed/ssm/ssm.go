@@ -1,5 +1,5 @@
-// Package ssm is a test server's Parameter Store. It validates the IDs of AMIs late, as the service does. It has no labels,
-// policies or sharing.
+// Package ssm is a test server's Parameter Store. As in the service, the validation of AMI IDs takes a while. It has
+// no labels, policies or sharing.
 package ssm
 
 import (
@@ -18,16 +18,16 @@ import (
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/Welcome.html
 type Service struct {
 	wire.Home
-	ec2 *ec2.Service // says which AMIs there are
+	ec2 *ec2.Service // knows the AMIs
 
-	// PageSize is the most that a list answers with at once; 0: as many as the service does.
+	// PageSize is the length of a page; 0: the service's own.
 	PageSize int64
 
 	mu         sync.Mutex
 	parameters map[string]*parameter
 }
 
-// Parameter is a parameter as it stands.
+// Parameter is the state of a parameter.
 type Parameter struct {
 	Name        string
 	Type        string // String (if blank), StringList or SecureString
@@ -39,7 +39,7 @@ type Parameter struct {
 	Modified    time.Time
 }
 
-// parameter has a value that is being validated beside those that stand.
+// parameter has its versions, and values that are still being validated.
 type parameter struct {
 	versions []Parameter // oldest first; none before the first validation has ended
 	pending  []Parameter // written, not validated: each look at the parameter settles one
@@ -65,8 +65,7 @@ func (s *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	}[name]
 }
 
-// Put sets a parameter at once, whatever it was before, without any check: those of AWS (/aws/service/…) and wrong
-// ones are made so.
+// Put sets a parameter at once, without any check: for AWS's own parameters (/aws/service/…) and for invalid ones.
 func (s *Service) Put(p Parameter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +74,7 @@ func (s *Service) Put(p Parameter) {
 	entry.versions = append(entry.versions, s.stamped(entry, p))
 }
 
-// Parameter returns a parameter as it stands; what is still being validated is settled first.
+// Parameter returns a parameter; it first settles pending validations.
 func (s *Service) Parameter(name string) (Parameter, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -95,7 +94,7 @@ func (s *Service) Value(name string) string {
 	return p.Value
 }
 
-// Remove takes a parameter away, as somebody else would.
+// Remove removes a parameter, as another user would.
 func (s *Service) Remove(name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,9 +121,8 @@ func (s *Service) stamped(e *parameter, p Parameter) Parameter {
 	return p
 }
 
-// settle ends the validation that is oldest: the value is there if the AMI is, else it was never written, and nobody
-// is told but by an event.
-// https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html
+// settle ends the oldest validation: the value is there if the AMI exists, else it was never written, which only an
+// event reports. https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-ec2-aliases.html
 func (s *Service) settle(e *parameter) {
 	p := e.pending[0]
 	e.pending = e.pending[1:]
@@ -133,8 +131,8 @@ func (s *Service) settle(e *parameter) {
 	}
 }
 
-// look returns a parameter as a call finds it now. What was written before and is being validated is not seen yet by
-// this look, but by the next one.
+// look returns a parameter as a call finds it now. A value that is being validated becomes visible at the next look,
+// not at this one.
 func (s *Service) look(name string) (Parameter, bool) {
 	e := s.parameters[name]
 	if e == nil {
@@ -147,7 +145,7 @@ func (s *Service) look(name string) (Parameter, bool) {
 	return p, ok
 }
 
-// plainName takes the name out of what names a parameter in a call: a name or an ARN, with a version behind a colon.
+// plainName takes the name from a call's reference to a parameter: a name or an ARN, with a version after a colon.
 func (s *Service) plainName(text string) (name, selector string) {
 	if _, resource, ok := strings.Cut(text, ":parameter/"); ok && strings.HasPrefix(text, "arn:") {
 		text = resource
@@ -197,7 +195,7 @@ func (s *Service) getParameter(call wire.Call) (wire.Values, error) {
 	return wire.Values{"Parameter": s.shown(call, p)}, nil
 }
 
-// shown is a parameter as a call may see it: without WithDecryption, a SecureString's value is cipher text.
+// shown is a parameter as a call may see it: without WithDecryption, a SecureString's value is encrypted.
 func (s *Service) shown(call wire.Call, p Parameter) wire.Values {
 	if p.Type == "SecureString" && !wire.Truth(call.In, "WithDecryption") {
 		p.Value = "AQICAHh" + wire.UUID("", p.Value)

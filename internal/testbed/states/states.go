@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// Evaluator evaluates JSONata. ErrUndefined says that an expression yields nothing, which Step Functions refuses.
-// Satisfied by whatever runs an implementation of JSONata that is not ours.
+// Evaluator evaluates JSONata. ErrUndefined says that an expression has no result, which Step Functions refuses.
+// Satisfied by an independent implementation of JSONata.
 type Evaluator interface {
 	Evaluate(expression string, variables map[string]any) (any, error)
 }
 
-// ErrUndefined is the result of an expression that yields nothing.
+// ErrUndefined is the error of an expression without a result.
 var ErrUndefined = errors.New("the expression yields nothing")
 
 // Services answer tasks, by the end of their Resource, like sns:publish.
@@ -33,13 +33,13 @@ type Execution struct {
 	Definition map[string]any
 	JSONata    Evaluator
 	Services   Services
-	// Seen are the states that were entered, in order.
+	// Seen are the entered states, in order.
 	Seen      []string
 	input     any
 	variables map[string]any
 }
 
-// Run executes the machine until it ends. A machine that goes on for more than 1000 states is an error.
+// Run executes the machine until it ends. A machine that passes more than 1000 states is an error.
 func (e *Execution) Run(input any) error {
 	e.input = input
 	e.variables = map[string]any{}
@@ -128,7 +128,7 @@ func (e *Execution) task(state map[string]any, next string) (string, error) {
 	return "", err
 }
 
-// attempt calls the service, again three times if there is a Retry: what Step Functions does unless told otherwise.
+// attempt calls the service, and retries three times if there is a Retry: Step Functions' default.
 func (e *Execution) attempt(state map[string]any, resource string, arguments any) (any, error) {
 	attempts := 1
 	if state["Retry"] != nil {
@@ -147,7 +147,7 @@ func (e *Execution) attempt(state map[string]any, resource string, arguments any
 	return nil, err
 }
 
-// leave ends a task: what it yields is what the next state gets.
+// leave ends a task: its result is the next state's input.
 func (e *Execution) leave(place map[string]any, result, failure any) error {
 	if err := e.assign(place, result, failure); err != nil {
 		return err
@@ -159,7 +159,7 @@ func (e *Execution) leave(place map[string]any, result, failure any) error {
 	return nil
 }
 
-// assign sets variables; every expression sees those from before.
+// assign sets variables; every expression sees the old values.
 func (e *Execution) assign(place map[string]any, result, failure any) error {
 	if place["Assign"] == nil {
 		return nil

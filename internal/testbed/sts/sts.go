@@ -1,11 +1,11 @@
-// Package sts is a test server's STS, which says whose credentials a request has. It issues no credentials.
+// Package sts is a test server's STS, which says whose credentials signed a request. It issues no credentials.
 package sts
 
 import (
 	"image-builder/internal/testbed/wire"
 )
 
-// Service knows who asks.
+// Service knows the caller.
 type Service struct{}
 
 // Model is sts.

@@ -8,16 +8,16 @@ import (
 	"testing"
 )
 
-// coldsnapVersion is the crate's, of 18 August 2026.
+// coldsnapVersion is the crate's version, of 18 August 2026.
 const coldsnapVersion = "0.12.0"
 
 // compiling is the environment variable that lets Coldsnap compile the program, as `.ci/run` does before the tests: it
 // takes longer than a test may.
 const compiling = "IMAGE_BUILDER_COLDSNAP"
 
-// Coldsnap returns the program coldsnap, which copies disks into EBS snapshots and back, as another client than this
-// project's. It is compiled once on a machine, with the versions of its own lock file, and only where
-// IMAGE_BUILDER_COLDSNAP is set. Where it is not there the test is skipped, but not where CI is set.
+// Coldsnap returns the program coldsnap, an independent client that copies disks into EBS snapshots and back. It is
+// compiled once on a machine, with the versions of its own lock file, and only if IMAGE_BUILDER_COLDSNAP is set.
+// Without it the test is skipped, or fails if CI is set.
 func Coldsnap(tb testing.TB) string {
 	tb.Helper()
 	path, err := coldsnap()

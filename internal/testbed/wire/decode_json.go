@@ -17,7 +17,7 @@ import (
 // https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html, https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html
 type jsonDecoder struct {
 	model *model
-	found []string // what cannot be read
+	found []string // unreadable parts
 }
 
 func (d *jsonDecoder) wrong(format string, args ...any) {
@@ -117,7 +117,7 @@ func numeric(s *shape, number json.Number) (any, bool) {
 	return f, err == nil
 }
 
-// rest reads a request of rest-json: what is not in the body is in the path or behind the question mark.
+// rest reads a request of rest-json: members outside the body are in the path or the query.
 func (d *jsonDecoder) rest(op *operation, r *http.Request, body []byte) Values {
 	s := d.model.input(op)
 	values := d.restBody(s, body)
@@ -153,7 +153,7 @@ func (d *jsonDecoder) rest(op *operation, r *http.Request, body []byte) Values {
 	return values
 }
 
-// located stores a member that is no part of the body.
+// located stores a member that is not part of the body.
 func (d *jsonDecoder) located(s *shape, values Values, name, text string, query url.Values) {
 	m := s.Members[name]
 	member := d.model.Shapes[m.Shape]
@@ -184,7 +184,7 @@ func (m *model) route(r *http.Request) *operation {
 	return nil
 }
 
-// matched returns the labels of a path, or nil if it is not of this template, like /tags/{resourceArn}.
+// matched returns the labels of a path, or nil if the path does not match this template, like /tags/{resourceArn}.
 func matched(template, path string) map[string]string {
 	template, _, _ = strings.Cut(template, "?")
 	want := strings.Split(template, "/")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// node is a parameter of the query protocol with what lies below it: Tags.member.1.Key is four deep.
+// node is a parameter of the query protocol with its descendants: Tags.member.1.Key is four deep.
 type node struct {
 	text  string
 	below map[string]*node
@@ -36,7 +36,7 @@ func tree(form url.Values) *node {
 // https://smithy.io/2.0/aws/protocols/aws-query-protocol.html, https://smithy.io/2.0/aws/protocols/aws-ec2-query-protocol.html
 type queryDecoder struct {
 	model *model
-	found []string // what cannot be read
+	found []string // unreadable parts
 }
 
 func (d *queryDecoder) wrong(path, format string, args ...any) {
@@ -45,7 +45,7 @@ func (d *queryDecoder) wrong(path, format string, args ...any) {
 
 func (d *queryDecoder) ec2() bool { return d.model.Metadata.Protocol == "ec2" }
 
-// name is how a member is called in a request.
+// name is a member's name in a request.
 func (d *queryDecoder) name(name string, m *member) string {
 	switch {
 	case d.ec2() && m.QueryName != "":
@@ -124,7 +124,7 @@ func (d *queryDecoder) list(s *shape, path string, n *node) any {
 	return list
 }
 
-// ordered yields the numbers 1, 2, … of the entries, and finds fault with all other names.
+// ordered yields the numbers 1, 2, … of the entries, and reports all other names.
 func (n *node) ordered(d *queryDecoder, path string) func(func(int) bool) {
 	var numbers []int
 	for name := range n.below {
@@ -166,7 +166,7 @@ func (d *queryDecoder) mapping(s *shape, path string, n *node) any {
 	return values
 }
 
-// scalar reads a value that is written as text: in a form, a path, a query or a header.
+// scalar reads a value written as text: in a form, a path, a query or a header.
 func scalar(s *shape, text string) (any, error) {
 	switch s.Type {
 	case "boolean":

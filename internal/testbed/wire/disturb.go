@@ -12,9 +12,9 @@ type Disturbance int
 // The disturbances.
 const (
 	Calm       Disturbance = iota
-	Silence                // nothing is carried out and nothing answered, until the client goes away
-	CutRequest             // the connection is reset while the request's body is on its way; nothing is carried out
-	CutAnswer              // it is carried out, and the connection is reset in the middle of the answer's body
+	Silence                // nothing is carried out or answered, until the client goes away
+	CutRequest             // the connection is reset during the request's body; nothing is carried out
+	CutAnswer              // the call is carried out, and the connection is reset in the middle of the answer's body
 )
 
 // Disturb lets a function decide what the network does to each call of a service, by the model's name.
@@ -27,7 +27,7 @@ func (c *Server) Disturb(service string, weather func(*http.Request) Disturbance
 	c.weather[service] = weather
 }
 
-// Disturbed is a handler of a service whose calls Disturb decides about.
+// Disturbed is the handler of a service whose calls Disturb decides about.
 func (c *Server) Disturbed(name string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c.mu.Lock()
@@ -40,7 +40,7 @@ func (c *Server) Disturbed(name string, next http.Handler) http.Handler {
 
 		switch weather(r) {
 		case Silence:
-			_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client goes
+			_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client has gone
 			<-r.Context().Done()
 		case CutRequest:
 			_, _ = io.CopyN(io.Discard, r.Body, max(0, r.ContentLength/2))

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Normal brings an answer to the few types that Values have; what it does not know it leaves to the check.
+// Normal converts an answer to the few types of Values; it leaves unknown types to the check.
 func Normal(value any) any {
 	switch v := value.(type) {
 	case Values:
@@ -160,7 +160,7 @@ func seconds(value any) any {
 	return value
 }
 
-// refusal writes an error in the form of the protocol.
+// refusal writes an error in the protocol's form.
 func (m *model) refusal(f Fault, id string) []byte {
 	e := &xmlEncoder{}
 
@@ -181,7 +181,7 @@ func (m *model) refusal(f Fault, id string) []byte {
 	return e.Bytes()
 }
 
-// blamed tells whose fault a refusal is.
+// blamed says whose fault a refusal is.
 func blamed(f Fault) string {
 	if f.Status >= 500 {
 		return "Receiver"

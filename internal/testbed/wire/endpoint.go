@@ -18,7 +18,7 @@ type endpoint struct {
 	service Service
 }
 
-// mostBody bounds what is read of a request, in bytes; no service here takes more.
+// mostBody bounds a request's body, in bytes; every service here takes less.
 const mostBody = 16 << 20
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -75,7 +75,7 @@ func (a *answering) answer(r *http.Request, body []byte) (Values, error) {
 	return out, err
 }
 
-// decode finds the operation and reads what it is given; what it cannot read comes beside.
+// decode finds the operation and reads its input; it returns unreadable parts separately.
 func (a *answering) decode(r *http.Request, body []byte) (Values, []string) {
 	switch a.model.Metadata.Protocol {
 	case "query", "ec2":
@@ -114,7 +114,7 @@ func (a *answering) decode(r *http.Request, body []byte) (Values, []string) {
 	}
 }
 
-// invalid words what a request has wrong.
+// invalid describes a request's faults in words.
 func (a *answering) invalid(found []string) Fault {
 	a.server.Violate("%s.%s: request: %s", a.service.Model(), a.op.Name, strings.Join(found, "; "))
 	noun := "errors"

@@ -6,18 +6,18 @@ import (
 	"net/http"
 )
 
-// Fault is a refusal, as a service words it.
+// Fault is a refusal in a service's words.
 type Fault struct {
 	Code, Message string
 	Status        int  // of HTTP; 0: what the model says, else 400
-	Cut           bool // close the connection without an answer, before anything was done
-	Late          bool // with Cut: after it was done; only the answer is lost
+	Cut           bool // close the connection without an answer, before anything is done
+	Late          bool // with Cut: after it is done; only the answer is lost
 }
 
 // Error is the message with its code.
 func (f Fault) Error() string { return f.Code + ": " + f.Message }
 
-// Faults that any service may have.
+// Faults that every service may have.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/CommonErrors.html
 var (
 	Throttled    = Fault{Code: "Throttling", Message: "Rate exceeded", Status: http.StatusBadRequest}
@@ -33,15 +33,15 @@ type planned struct {
 	times              int
 }
 
-// Fail refuses the next calls of an operation so, before they are carried out. The service is the model's name, or s3;
-// the operation "" is any.
+// Fail refuses the next calls of an operation in this way, before they are carried out. The service is the model's
+// name, or s3; the operation "" is any.
 func (c *Server) Fail(service, operation string, f Fault, times int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.faults = append(c.faults, &planned{service: service, operation: operation, fault: f, times: times})
 }
 
-// Due returns the fault that is planned for this call, and uses it up.
+// Due returns the planned fault for this call, and uses it up.
 func (c *Server) Due(service, operation string) (Fault, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,7 +54,7 @@ func (c *Server) Due(service, operation string) (Fault, bool) {
 	return Fault{}, false
 }
 
-// Reset ends the connection as a broken line does: what the client gets is a reset.
+// Reset ends the connection like a broken line: the client gets a reset.
 func Reset(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

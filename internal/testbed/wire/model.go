@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// model is a service's model in botocore's form: its operations, and the shapes of what they take and give.
+// model is a service's model in botocore's form: its operations, and the shapes of their inputs and outputs.
 // https://smithy.io/2.0/aws/protocols/index.html describes the protocols.
 type model struct {
 	Metadata struct {
@@ -43,7 +43,7 @@ type shape struct {
 	}
 }
 
-// member is a reference to a shape, and how it is called on the wire.
+// member is a reference to a shape, and its name on the wire.
 type member struct {
 	Shape, LocationName, Location, QueryName string
 }
@@ -57,7 +57,7 @@ func FindModels(python string) (string, error) {
 	return found[0], nil
 }
 
-// models keeps what was read, by file: a model takes long to read, and never changes.
+// models caches models by file: a model takes long to read, and never changes.
 var models sync.Map
 
 // LoadModel reads the newest model of a service below botocore's data directory.
@@ -91,15 +91,15 @@ func readModel(path string) (*model, error) {
 	}
 
 	if s := m.Shapes["InstanceType"]; s != nil {
-		s.Enum = nil // there are new ones every month: EC2 itself says which it knows
+		s.Enum = nil // new ones come every month: EC2 itself says which it knows
 	}
 
 	m.amend()
 	return m, nil
 }
 
-// amend adds what AWS answers though its model does not say so: events of CloudFormation have stacks' statuses, too, as
-// its recorded answers show.
+// amend adds values that AWS returns although its model lacks them: CloudFormation's events also have stacks'
+// statuses, as its recorded answers show.
 func (m *model) amend() {
 	events := m.Shapes["ResourceStatus"]
 	stacks := m.Shapes["StackStatus"]

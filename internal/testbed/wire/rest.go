@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Reasoned is a refusal with a reason of the service's own list.
+// Reasoned is a refusal with a reason from the service's own list.
 type Reasoned struct {
 	Fault
 	Reason string
@@ -34,7 +34,7 @@ func (d *jsonDecoder) restBody(s *shape, body []byte) Values {
 	return Values{s.Payload: d.body(d.model.Shapes[s.Members[s.Payload].Shape], body)}
 }
 
-// answerRest writes what belongs in headers, and returns the body.
+// answerRest writes the headers' members, and returns the body.
 func (a *answering) answerRest(w http.ResponseWriter, out Values) ([]byte, error) {
 	s := a.model.output(a.op)
 	body := Values{}

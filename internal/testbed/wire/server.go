@@ -1,9 +1,10 @@
 // Package wire speaks the protocols of AWS's services for test servers: query, ec2, json and rest-json.
 //
-// A service is a plain value: it names its model and has a function for each operation that it serves, which takes and
-// returns Values. This package does the rest with AWS's own service models (those of the pinned botocore): it verifies the
-// signature, decodes the request, checks it against the model, and checks and encodes the answer. What the model does not
-// allow is refused as AWS refuses it, and recorded as a violation. Faults can be planned for each operation.
+// A service is a plain value: it names its model and has a function for each operation that it serves, which takes
+// and returns Values. This package does the rest with AWS's own service models (those of the pinned botocore): it
+// verifies the signature, decodes the request, checks it against the model, and checks and encodes the answer. A
+// request that breaks its model is refused as AWS refuses it, and recorded as a violation. Tests can plan faults for
+// each operation.
 //
 // It knows no service and keeps none of their state. Nothing in it sleeps.
 package wire
@@ -15,7 +16,7 @@ import (
 	"sync"
 )
 
-// The account and region of every Server, and its one key.
+// The account and region of every Server, and its only key.
 const (
 	Account   = "123456789012"
 	Region    = "eu-central-1"
@@ -23,8 +24,8 @@ const (
 	SecretKey = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 )
 
-// Values are a structure or a map, keyed as the model names its members. A value is a string, bool, int64, float64,
-// time.Time, []byte, []any or Values. In answers an int, []string or []Values will do as well, and nil is as if absent.
+// Values are a structure or a map, keyed by the model's member names. A value is a string, bool, int64, float64,
+// time.Time, []byte, []any or Values. Answers may also have an int, []string or []Values, and nil counts as missing.
 type Values = map[string]any
 
 // Call is one request, decoded and checked.
@@ -37,15 +38,15 @@ type Call struct {
 type Service interface {
 	// Model is botocore's folder of the service: cloudformation, imagebuilder, ec2, ebs, ssm, logs or sts.
 	Model() string
-	// Operation returns what carries an operation out, or nil: then a call fails loudly. The function may be called from
-	// several goroutines at once. Its error is a Fault; any other one is a fault of this server.
+	// Operation returns the function that carries an operation out, or nil: then a call fails loudly. Several
+	// goroutines may call the function at once. It returns a Fault; any other error is a fault of this server.
 	Operation(name string) func(Call) (Values, error)
 }
 
-// Server is what the services of one account share: their models, planned faults, and what was recorded of the calls.
+// Server is what the services of one account share: their models, planned faults, and the record of calls.
 type Server struct {
 	data      string                  // botocore's
-	overlooks func(found string) bool // what is wrong with a request and accepted: for tests of the tests
+	overlooks func(found string) bool // accepted faults of requests: for tests of the tests
 
 	mu         sync.Mutex
 	served     map[string]Service // by model
@@ -60,7 +61,7 @@ func NewServer(data string) *Server {
 	return &Server{data: data, overlooks: func(string) bool { return false }, served: map[string]Service{}, calls: map[string]int{}}
 }
 
-// Handler serves a service, in the place of one of the same model.
+// Handler serves a service, replacing one of the same model.
 func (c *Server) Handler(service Service) http.Handler {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,12 +79,12 @@ func (c *Server) Service(model string) Service {
 // Models is the directory of the service models.
 func (c *Server) Models() string { return c.data }
 
-// Overlook makes the server accept requests although these things are wrong with them, in the words of the check. It is
-// for tests of the check. Call it before the first request.
+// Overlook makes the server accept requests with these faults, in the words of the check. It is for tests of the
+// check. Call it before the first request.
 func (c *Server) Overlook(accepted func(found string) bool) { c.overlooks = accepted }
 
-// Violations returns what clients sent, or this server answered, that the models do not allow. Whoever reads them has
-// dealt with them: they no longer fail the test.
+// Violations returns the requests of clients, or answers of this server, that break the models. Reading them settles
+// them: they no longer fail the test.
 func (c *Server) Violations() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -92,29 +93,29 @@ func (c *Server) Violations() []string {
 	return found
 }
 
-// Violate notes that a request or an answer breaks the service's model.
+// Violate records that a request or an answer breaks the service's model.
 func (c *Server) Violate(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.violations = append(c.violations, fmt.Sprintf(format, args...))
 }
 
-// Calls tells how many calls of an operation were carried out so far, refused ones included.
+// Calls returns how many calls of an operation were carried out, including refused ones.
 func (c *Server) Calls(service, operation string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.calls[service+"."+operation]
 }
 
-// Count notes a call of an operation.
+// Count counts a call of an operation.
 func (c *Server) Count(service, operation string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.calls[service+"."+operation]++
 }
 
-// Do calls an operation of a service as one service of AWS calls another: nothing is signed, faulted or counted, and of
-// what is given only the names are checked.
+// Do calls an operation as one AWS service calls another: the call is not signed, disturbed or counted, and only the
+// names of its members are checked.
 func (c *Server) Do(service, operation string, in Values) (Values, error) {
 	served := c.Service(service)
 	if served == nil {

@@ -19,14 +19,14 @@ import (
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 var authorization = regexp.MustCompile(`^AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/([^/]+)/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})$`)
 
-// unsignedPayload stands for the body's hash where the body is not signed.
+// unsignedPayload replaces the hash of a body that is not signed.
 const unsignedPayload = "UNSIGNED-PAYLOAD"
 
-// clockSkew is how far the clocks of the two sides may be apart.
+// clockSkew is the largest difference between the two sides' clocks.
 const clockSkew = 15 * time.Minute
 
-// Unauthorized tells why a request's signature is not that of the account's key for this service; "" if it is. What it
-// returns is one of the names in the services' error codes.
+// Unauthorized says why a request's signature is not that of the account's key for this service; "" if it is. The
+// result is one of the names in the services' error codes.
 func Unauthorized(r *http.Request, service string, body []byte) string {
 	header := r.Header.Get("Authorization")
 	if header == "" {
@@ -52,7 +52,7 @@ func Unauthorized(r *http.Request, service string, body []byte) string {
 	return ""
 }
 
-// signature signs the request once more, as its sender should have.
+// signature signs the request again, as its sender should have.
 func signature(r *http.Request, signed []string, service string, when time.Time, body []byte) string {
 	if !slices.Contains(signed, "host") || !slices.Contains(signed, "x-amz-date") {
 		return ""
@@ -70,7 +70,7 @@ func signature(r *http.Request, signed []string, service string, when time.Time,
 
 	sum := r.Header.Get("X-Amz-Content-Sha256")
 	if sum == unsignedPayload && service == "ebs" && !slices.Contains(signed, "x-amz-checksum") {
-		return "" // it is all that vouches for the body
+		return "" // only this protects the body
 	}
 	if sum == "" || (service != "s3" && (service != "ebs" || sum != unsignedPayload)) {
 		hash := sha256.Sum256(body)
@@ -122,7 +122,7 @@ var wordings = map[string]map[string]Fault{
 	},
 }
 
-// Denial is the error for a signature, in the words of a protocol.
+// Denial is the error for a signature, in a protocol's words.
 func Denial(protocol, why string) Fault {
 	if protocol == "rest-json" {
 		f := wordings["json"][why]

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Home is where a service is: what its ARNs say, and its clock.
+// Home is a service's location, for its ARNs, and its clock.
 type Home struct {
 	Number, Region string // of the account
 	Now            func() time.Time
@@ -25,13 +25,13 @@ func (h Home) ARN(service, resource string) string {
 	return "arn:aws:" + service + ":" + h.Region + ":" + h.Number + ":" + resource
 }
 
-// Text returns a member that is a string, "" if it is not set.
+// Text returns a text member, "" if it is not set.
 func Text(in Values, name string) string {
 	text, _ := in[name].(string)
 	return text
 }
 
-// Number returns a member that is a number, otherwise the default.
+// Number returns a number member, or the default if it is not set.
 func Number(in Values, name string, otherwise int64) int64 {
 	if n, ok := in[name].(int64); ok {
 		return n
@@ -39,13 +39,13 @@ func Number(in Values, name string, otherwise int64) int64 {
 	return otherwise
 }
 
-// Truth returns a member that is a truth value, false if it is not set.
+// Truth returns a boolean member, false if it is not set.
 func Truth(in Values, name string) bool {
 	truth, _ := in[name].(bool)
 	return truth
 }
 
-// Struct returns a member that is a structure; reading from what is not set yields nothing.
+// Struct returns a structure member; reading from a missing one yields nothing.
 func Struct(in Values, name string) Values {
 	inner, _ := in[name].(Values)
 	return inner
@@ -63,7 +63,7 @@ func List[T any](in Values, name string) []T {
 	return list
 }
 
-// Any makes a list of the model's out of one of Go's.
+// Any turns a Go list into a model's.
 func Any[T any](items []T) []any {
 	list := make([]any, len(items))
 	for i, item := range items {
@@ -72,8 +72,8 @@ func Any[T any](items []T) []any {
 	return list
 }
 
-// Page cuts out of a list what belongs on the page that a token names, and says how the next one is named. The token
-// holds the list's name, so that it is refused anywhere else.
+// Page returns the page of a list that a token names, and the token of the next one. The token contains the list's
+// name, so that any other list refuses it.
 func Page[T any](items []T, list, token string, size int64) (window []T, next string, ok bool) {
 	start := 0
 
@@ -97,7 +97,7 @@ func Page[T any](items []T, list, token string, size int64) (window []T, next st
 	return items[start:end], next, true
 }
 
-// HexID makes an ID as EC2 has them: a prefix and 17 hexadecimal digits.
+// HexID makes an ID in EC2's form: a prefix and 17 hexadecimal digits.
 func HexID(prefix string, n int) string {
 	return fmt.Sprintf("%s-0%x", prefix, sha256.Sum256(fmt.Appendf(nil, "%s %d", prefix, n)))[:len(prefix)+18]
 }
@@ -108,7 +108,7 @@ func UUID(prefix, seed string) string {
 	return fmt.Sprintf("%s%x-%x-%x-%x-%x", prefix, sum[:4], sum[4:6], sum[6:8], sum[8:10], sum[10:16])
 }
 
-// With returns the values with one member set to something else; those given stay as they are.
+// With returns the values with one member replaced; the given values stay as they are.
 func With(in Values, name string, value any) Values {
 	out := maps.Clone(in)
 	if out == nil {
@@ -121,7 +121,7 @@ func With(in Values, name string, value any) Values {
 // SortedKeys are the keys of a map in order.
 func SortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Tags writes tags as the lists of Key and Value that EC2 and EBS have, in the order of the keys.
+// Tags writes tags as EC2's and EBS's lists of Key and Value, in the order of the keys.
 func Tags(tags map[string]string) []any {
 	list := []any{}
 	for _, key := range SortedKeys(tags) {

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// What a stack that is not deployed anywhere says of itself.
+// Values of pseudo parameters for a stack that is not deployed anywhere.
 const (
 	Partition = "aws"
 	Region    = "eu-central-1"
@@ -18,7 +18,7 @@ const (
 	stackID   = "arn:aws:cloudformation:eu-central-1:123456789012:stack/Nightly-AMI/1c2fa620-982a-11e3-aff7-50e2416294e0"
 )
 
-// Stack is a template with the parameters filled in: what would be created, and nothing of what would not.
+// Stack is a template with its parameters filled in: only what would be created.
 type Stack struct {
 	Resources map[string]Resource
 	Outputs   map[string]any
@@ -30,8 +30,8 @@ type Resource struct {
 	Properties map[string]any
 }
 
-// Deploy fills the parameters in. The errors are those for which CloudFormation refuses a stack: a value that is
-// missing or not allowed, an assertion that does not hold, a reference to what is not created.
+// Deploy fills in the parameters. The errors are those with which CloudFormation refuses a stack: a missing or
+// invalid value, a failed assertion, a reference to a resource that is not created.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 func Deploy(t Template, given map[string]string) (*Stack, error) {
 	d := &deployment{scope: nowhere(t), template: t, values: map[string]any{}}
@@ -172,7 +172,7 @@ func (d *deployment) rules() error {
 	return nil
 }
 
-// exists reports whether a resource is there and its condition holds.
+// exists reports whether a resource is in the template and its condition holds.
 func (d *deployment) exists(name string) bool {
 	resource, ok := d.template.Section("Resources")[name].(map[string]any)
 	if !ok || resource["Condition"] == nil {
@@ -184,7 +184,7 @@ func (d *deployment) exists(name string) bool {
 
 var substitution = regexp.MustCompile(`\$\{([A-Za-z]+)\}`)
 
-// substituted does what DefinitionSubstitutions ask for.
+// substituted carries out DefinitionSubstitutions.
 func substituted(properties map[string]any) map[string]any {
 	values, ok := properties["DefinitionSubstitutions"].(map[string]any)
 	if ok {

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// nothing is what AWS::NoValue yields: the property or entry is as if it were not written.
+// nothing is the value of AWS::NoValue: the property or entry counts as missing.
 type nothing struct{}
 
 // value evaluates intrinsic functions, at any depth.
@@ -164,7 +164,7 @@ func (d *deployment) sub(argument any) (any, error) {
 	return d.known(strings.ReplaceAll(filled, "${!", "${")), failed
 }
 
-// known returns a text; one that holds what is not known yet is not known.
+// known returns a text; a text with an unknown part is unknown.
 func (d *deployment) known(text string) string {
 	if d.scope.Unknown != "" && strings.Contains(text, d.scope.Unknown) {
 		return d.scope.Unknown
@@ -172,8 +172,8 @@ func (d *deployment) known(text string) string {
 	return text
 }
 
-// ref is what Ref yields: a parameter's value, a pseudo parameter, or a resource's physical ID. A name with a dot, which
-// Fn::Sub allows, is an attribute.
+// ref is the value of Ref: a parameter's value, a pseudo parameter, or a resource's physical ID. A name with a dot,
+// which Fn::Sub allows, is an attribute.
 func (d *deployment) ref(name string) (any, error) {
 	if value, ok := d.values[name]; ok {
 		return value, nil
@@ -225,7 +225,7 @@ func nowhere(t Template) Scope {
 	}
 }
 
-// physical makes up an ID; where the template takes one apart, it has the form that the service gives it.
+// physical makes up an ID; it has the service's form where the template splits it.
 func physical(name string, resource map[string]any) string {
 	arn := func(service, rest string) string {
 		return fmt.Sprintf("arn:%s:%s:%s:%s:%s", Partition, service, Region, Account, rest)

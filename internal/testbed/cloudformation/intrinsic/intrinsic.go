@@ -1,8 +1,8 @@
-// Package intrinsic works out what CloudFormation makes of a template: its parameters, conditions, rules and intrinsic
-// functions.
+// Package intrinsic evaluates a CloudFormation template as the service does: its parameters, conditions, rules and
+// intrinsic functions.
 //
-// It knows the functions that the tests' templates use and refuses all others. It never calls AWS and knows no resource
-// schema: cfn-lint does.
+// It knows the functions that the tests' templates use and refuses all others. It never calls AWS and knows no
+// resource schema: cfn-lint does.
 package intrinsic
 
 import (

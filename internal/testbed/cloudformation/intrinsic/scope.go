@@ -1,20 +1,20 @@
 package intrinsic
 
-// Scope is what a template's functions refer to: the parameters' values, and a stack that is or will be there.
+// Scope is what a template's functions refer to: the parameters' values, and a stack that exists or will exist.
 type Scope struct {
 	Template  Template
 	Values    map[string]any // of parameters: a text, or a list of texts
 	Pseudo    map[string]any // of pseudo parameters but AWS::NoValue
 	Physical  func(resource string) (any, error)
 	Attribute func(resource, attribute string) (any, error)
-	Unknown   string // stands for what is not known yet: a function of it yields it
+	Unknown   string // stands for a value that is still unknown: a function of it yields it
 }
 
 func (s Scope) deployment() *deployment {
 	return &deployment{scope: s, template: s.Template, values: s.Values}
 }
 
-// Value evaluates the functions in a value. One that comes to AWS::NoValue is nil.
+// Value evaluates the functions in a value. The value is nil for AWS::NoValue.
 func (s Scope) Value(v any) (any, error) {
 	value, err := s.deployment().value(v)
 	if value == (nothing{}) {
@@ -29,5 +29,5 @@ func (s Scope) Exists(resource string) bool { return s.deployment().exists(resou
 // Holds evaluates a condition.
 func (s Scope) Holds(condition any) (bool, error) { return s.deployment().truth(condition) }
 
-// Rules returns the assertion of the template's rules that does not hold.
+// Rules returns an assertion of the template's rules that does not hold.
 func (s Scope) Rules() error { return s.deployment().rules() }
