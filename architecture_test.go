@@ -26,6 +26,7 @@ var ranks = map[string]int{
 	"internal/s3uri":               0,
 	"internal/mountns":             0,
 	"internal/patience":            1, // waits, told of by progress
+	"internal/terminal":            1, // progress, shown
 	"internal/component":           1, // nouns
 	"internal/disk":                1,
 	"internal/sandbox":             1,

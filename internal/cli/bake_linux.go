@@ -15,6 +15,7 @@ import (
 	"image-builder/internal/mountns"
 	"image-builder/internal/recipe"
 	"image-builder/internal/secret"
+	"image-builder/internal/terminal"
 )
 
 // BakeCmd is `bake`.
@@ -50,7 +51,7 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 		return &ExitError{Code: BadMachine, Err: unready}
 	}
 
-	watch := newWatcher(env)
+	watch := env.watcher()
 	img, err := c.bake(ctx, env, definition, watch)
 	watch.Close()
 	if err != nil {
@@ -95,7 +96,7 @@ func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
 	return r, env.showFindings(slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity != finding.Error }))
 }
 
-func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, watch watcher) (img image.Image, err error) {
+func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, watch terminal.Watcher) (img image.Image, err error) {
 	w, err := wire(ctx, env, watch.Report)
 	if err != nil {
 		return image.Image{}, err

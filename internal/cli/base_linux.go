@@ -15,6 +15,7 @@ import (
 	"image-builder/internal/local"
 	"image-builder/internal/mountns"
 	"image-builder/internal/snapshot"
+	"image-builder/internal/terminal"
 )
 
 // BaseListCmd is `base list`.
@@ -39,7 +40,7 @@ func (c *BaseListCmd) Run(ctx context.Context, env *Env) error {
 
 		var rows [][]string
 		for _, b := range bases {
-			rows = append(rows, []string{harmless(b.Name), string(b.Arch), harmless(b.OS), b.Filesystem, size(b.Size), size(b.Data), harmless(b.Origin)})
+			rows = append(rows, []string{terminal.Harmless(b.Name), string(b.Arch), terminal.Harmless(b.OS), b.Filesystem, terminal.Size(b.Size), terminal.Size(b.Data), terminal.Harmless(b.Origin)})
 		}
 
 		return env.columns([]string{"NAME", "ARCH", "OS", "ROOT", "SIZE", "DATA", "ORIGIN"}, rows)
@@ -115,7 +116,7 @@ func makeBase(ctx context.Context, env *Env, create func(context.Context, base.M
 	if err := mountns.Enter(); err != nil {
 		return &ExitError{Code: BadMachine, Err: err}
 	}
-	watch := newWatcher(env)
+	watch := env.watcher()
 	defer watch.Close()
 
 	w, err := wire(ctx, env, watch.Report)
@@ -131,7 +132,7 @@ func makeBase(ctx context.Context, env *Env, create func(context.Context, base.M
 	}
 
 	return env.result(made, made.Name, func() {
-		fmt.Fprintf(env.Stderr, "%s, %s, %s of data on a disk of %s\n", harmless(made.OS), made.Arch, size(made.Data), size(made.Size))
+		fmt.Fprintf(env.Stderr, "%s, %s, %s of data on a disk of %s\n", terminal.Harmless(made.OS), made.Arch, terminal.Size(made.Data), terminal.Size(made.Size))
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"image-builder/internal/image"
 	"image-builder/internal/patience"
 	"image-builder/internal/release"
+	"image-builder/internal/terminal"
 )
 
 // BaseResolveCmd is `base resolve`.
@@ -135,10 +136,10 @@ func (c *BaseResolveCmd) check(ctx context.Context, session *aws.Session, wanted
 // explain says on stderr what is known of the AMI, and what became of the parameter.
 func (c *BaseResolveCmd) explain(env *Env, r resolved) {
 	if r.Image == nil {
-		fmt.Fprintf(env.Stderr, "warning: owner and architecture are unchecked: %s\n", harmless(r.Unchecked))
+		fmt.Fprintf(env.Stderr, "warning: owner and architecture are unchecked: %s\n", terminal.Harmless(r.Unchecked))
 		return
 	}
-	fmt.Fprintf(env.Stderr, "%s, %s, of Buildkite, in %s\n", harmless(r.Image.Name), r.Image.Arch, r.Region)
+	fmt.Fprintf(env.Stderr, "%s, %s, of Buildkite, in %s\n", terminal.Harmless(r.Image.Name), r.Image.Arch, r.Region)
 
 	if !r.Image.Deprecated.IsZero() && r.Image.Deprecated.Before(env.Now()) {
 		fmt.Fprintf(env.Stderr, "warning: deprecated since %s: name a newer release\n", r.Image.Deprecated.Format("2006-01-02"))
@@ -150,6 +151,6 @@ func (c *BaseResolveCmd) explain(env *Env, r resolved) {
 	case p.Old == p.New:
 		fmt.Fprintf(env.Stderr, "%s holds it already\n", p.Name)
 	default:
-		fmt.Fprintf(env.Stderr, "%s: %s → %s\n", p.Name, harmless(cmp.Or(p.Old, "new")), p.New)
+		fmt.Fprintf(env.Stderr, "%s: %s → %s\n", p.Name, terminal.Harmless(cmp.Or(p.Old, "new")), p.New)
 	}
 }

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
-	"golang.org/x/term"
 
 	"image-builder/internal/recipe"
+	"image-builder/internal/terminal"
 )
 
 // Version is what --version prints; the build sets it.
@@ -55,7 +55,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	env := &Env{
 		Stdin: stdin, Stdout: stdout, Stderr: stderr,
 		DataDir: commands.DataDir, JSON: commands.JSON,
-		Terminal: isTerminal(stderr), Now: time.Now,
+		Terminal: terminal.Is(stderr), Now: time.Now,
 	}
 
 	if err != nil {
@@ -98,9 +98,4 @@ func defaultDataDir() string {
 		return "/var/lib/image-builder"
 	}
 	return filepath.Join(home, ".local", "share", "image-builder")
-}
-
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 }

@@ -14,17 +14,18 @@ import (
 
 	"image-builder/internal/component"
 	"image-builder/internal/progress"
+	"image-builder/internal/terminal"
 )
 
 // watch shows progress: on stdout for a program that asked for a stream, else on stderr for people.
-func (c *ComponentRunCmd) watch(env *Env) watcher {
+func (c *ComponentRunCmd) watch(env *Env) terminal.Watcher {
 	switch {
 	case c.Stream:
 		return &streamer{out: env.Stdout}
 	case c.Trace:
-		return silent{} // the console log is printed instead
+		return terminal.Silent{} // the console log is printed instead
 	}
-	return newWatcher(env)
+	return env.watcher()
 }
 
 // streamer prints each event as a line of JSON.
@@ -63,7 +64,7 @@ func (t traced) Console(line string) {
 	if t.log != nil {
 		t.log.Console(line)
 	}
-	fmt.Fprintln(t.out, harmless(line))
+	fmt.Fprintln(t.out, terminal.Harmless(line))
 }
 
 // runResult is what `awstoe run` prints.

@@ -11,6 +11,7 @@ import (
 	"image-builder/internal/patience"
 	"image-builder/internal/progress"
 	"image-builder/internal/stack"
+	"image-builder/internal/terminal"
 )
 
 // DeleteCmd is `delete`.
@@ -34,7 +35,7 @@ Example:
 func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	session := &aws.Session{}
 	stacks := &aws.CloudFormation{Session: session}
-	watch := newWatcher(env)
+	watch := env.watcher()
 	defer func() { watch.Close() }()
 
 	remover := &deploy.Delete{
@@ -56,7 +57,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 		if err := c.agreed(ctx, env, s); err != nil {
 			return deploy.Unchanged(err)
 		}
-		watch = newWatcher(env)
+		watch = env.watcher()
 		err = remover.Run(ctx, s)
 		watch.Close()
 		if err != nil {
@@ -96,7 +97,7 @@ func deletionSummary(s stack.Stack) string {
 
 	stays := []string{
 		"the AMIs that were baked, with their snapshots and Image Builder's records of them; nothing deletes old ones any more",
-		fmt.Sprintf("the parameter %s, which goes on naming the last AMI", cmp.Or(harmless(s.Parameters["OutputAmiParameter"]), "that receives the AMI's ID")),
+		fmt.Sprintf("the parameter %s, which goes on naming the last AMI", cmp.Or(terminal.Harmless(s.Parameters["OutputAmiParameter"]), "that receives the AMI's ID")),
 		"what deploy put into its bucket: templates, scripts, documents",
 	}
 

@@ -15,6 +15,7 @@ import (
 	"image-builder/internal/preflight"
 	"image-builder/internal/recipe"
 	"image-builder/internal/stack"
+	"image-builder/internal/terminal"
 )
 
 // DeployCmd is `deploy`.
@@ -61,7 +62,7 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 
-	view := &deployView{env: env, watch: newWatcher(env), agreed: c.Yes}
+	view := &deployView{env: env, watch: env.watcher(), agreed: c.Yes}
 	done, err := newDeployment(view).Run(ctx, pipeline.Order{Stack: name, Wanted: wanted, Bucket: c.UploadBucket, PlanOnly: c.Plan})
 	view.watch.Close()
 	if refusal := (*preflight.NotReadyError)(nil); errors.As(err, &refusal) {
@@ -118,7 +119,7 @@ func (c *DeployCmd) result(env *Env, done pipeline.Deployed) error {
 
 	var rows [][]string
 	for _, name := range slices.Sorted(maps.Keys(done.Stack.Outputs)) {
-		rows = append(rows, []string{name, harmless(done.Stack.Outputs[name])})
+		rows = append(rows, []string{name, terminal.Harmless(done.Stack.Outputs[name])})
 	}
 
 	return env.columns([]string{"OUTPUT", "VALUE"}, rows)

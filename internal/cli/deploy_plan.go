@@ -11,12 +11,13 @@ import (
 	"image-builder/internal/preflight"
 	"image-builder/internal/progress"
 	"image-builder/internal/stack"
+	"image-builder/internal/terminal"
 )
 
 // deployView shows a deploy and asks about it.
 type deployView struct {
 	env    *Env
-	watch  watcher
+	watch  terminal.Watcher
 	agreed bool // before it was asked
 }
 
@@ -42,7 +43,7 @@ func (d *deployView) showProposal(p pipeline.Proposal) {
 	case s.Kind == deploy.Update:
 		d.say("%s: to be updated", where)
 	case s.Kind == deploy.Recreate:
-		d.say("%s: to be deleted and created again, since it is unusable (%s): %s", where, s.Stack.Status, harmless(s.Why))
+		d.say("%s: to be deleted and created again, since it is unusable (%s): %s", where, s.Stack.Status, terminal.Harmless(s.Why))
 	}
 
 	if plan.NewBucket != "" {
@@ -64,7 +65,7 @@ func (d *deployView) agree(ctx context.Context, p pipeline.Proposal) error {
 	}
 
 	if err == nil {
-		d.watch = newWatcher(d.env)
+		d.watch = d.env.watcher()
 	}
 	return err
 }
@@ -73,7 +74,7 @@ func (d *deployView) agree(ctx context.Context, p pipeline.Proposal) error {
 func (d *deployView) showNew(set stack.ChangeSet) {
 	d.watch.Close()
 	d.showChanges(set)
-	d.watch = newWatcher(d.env)
+	d.watch = d.env.watcher()
 }
 
 // showChecks says how every check ended. Those that failed are the error, and said there.
@@ -94,7 +95,7 @@ func sentence(text, next string) string {
 	if next != "" {
 		text += ": " + next
 	}
-	return harmless(text)
+	return terminal.Harmless(text)
 }
 
 // showSettings lists the parameters that get another value; of a new stack those that do not have the template's default.
@@ -132,7 +133,7 @@ func transition(s deploy.Setting, fallback string, update bool) string {
 }
 
 func shortened(value string) string {
-	return harmless(stack.ShortKeys(value))
+	return terminal.Harmless(stack.ShortKeys(value))
 }
 
 func orBlank(value string) string {
@@ -155,13 +156,13 @@ func (d *deployView) showChanges(set stack.ChangeSet) {
 			continue
 		}
 		for _, change := range group.Changes {
-			d.say("    %s", harmless(change.Sentence()))
+			d.say("    %s", terminal.Harmless(change.Sentence()))
 		}
 	}
 
 	for _, change := range set.Changes {
 		if warning := change.Warning(); warning != "" {
-			d.say("  warning: %s", harmless(warning))
+			d.say("  warning: %s", terminal.Harmless(warning))
 		}
 	}
 }
@@ -184,6 +185,6 @@ func (d *deployView) showTypes(changes []stack.Change) {
 	slices.Sort(types)
 	for _, noun := range types {
 		slices.Sort(names[noun])
-		d.say("    %-*s  %s", width, noun, harmless(strings.Join(names[noun], ", ")))
+		d.say("    %-*s  %s", width, noun, terminal.Harmless(strings.Join(names[noun], ", ")))
 	}
 }

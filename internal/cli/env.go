@@ -8,6 +8,8 @@ package cli
 import (
 	"io"
 	"time"
+
+	"image-builder/internal/terminal"
 )
 
 // Env is what commands share: where to print, and where the data directory is.
@@ -21,4 +23,12 @@ type Env struct {
 	// Terminal reports whether stderr is a terminal: live output there, plain lines otherwise.
 	Terminal bool
 	Now      func() time.Time
+}
+
+// watcher shows progress as --json and stderr ask for it: nothing, lines, or a display.
+func (e *Env) watcher() terminal.Watcher {
+	if e.JSON {
+		return terminal.Silent{}
+	}
+	return terminal.New(e.Stderr, e.Terminal, e.Now)
 }

@@ -11,6 +11,7 @@ import (
 
 	"image-builder/internal/fault"
 	"image-builder/internal/finding"
+	"image-builder/internal/terminal"
 )
 
 // Code is the status that the program exits with.
@@ -102,7 +103,7 @@ func (e *Env) fail(err error) int {
 // hostile as that.
 func complain(stderr io.Writer, what, text string) {
 	for line := range strings.Lines(text) {
-		line = harmless(line)
+		line = terminal.Harmless(line)
 		if line != "" {
 			fmt.Fprintf(stderr, "image-builder: %s: %s\n", what, line)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"image-builder/internal/local"
+	"image-builder/internal/terminal"
 )
 
 // ImageAdoptCmd is `image adopt`.
@@ -29,7 +30,7 @@ func (c *ImageAdoptCmd) Run(ctx context.Context, env *Env) error {
 			return errors.Join(env.object(map[string][]string{"adopted": append([]string{}, adopted...)}), err)
 		}
 		for _, name := range adopted {
-			if _, printErr := fmt.Fprintln(env.Stdout, harmless(name)); printErr != nil {
+			if _, printErr := fmt.Fprintln(env.Stdout, terminal.Harmless(name)); printErr != nil {
 				return errors.Join(fmt.Errorf("print result: %w", printErr), err)
 			}
 		}

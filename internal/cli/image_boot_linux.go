@@ -12,6 +12,7 @@ import (
 	"image-builder/internal/local"
 	"image-builder/internal/progress"
 	"image-builder/internal/sandbox/qemu"
+	"image-builder/internal/terminal"
 )
 
 // ImageBootCmd is `image boot`.
@@ -63,7 +64,7 @@ func (e *Env) image(ctx context.Context, id string) (img image.Image, err error)
 
 // boot boots a disk and shows the console meanwhile.
 func (e *Env) boot(ctx context.Context, config qemu.BootConfig) (qemu.BootResult, error) {
-	watch := newWatcher(e)
+	watch := e.watcher()
 	defer watch.Close()
 	return bootDisk(ctx, config, watch.Report)
 }
@@ -119,7 +120,7 @@ func (c *consoleLines) Write(p []byte) (int, error) {
 		if !found {
 			return len(p), nil
 		}
-		if text := harmless(string(line)); text != "" {
+		if text := terminal.Harmless(string(line)); text != "" {
 			c.report(text)
 		}
 		c.rest = rest

@@ -11,6 +11,7 @@ import (
 	"image-builder/internal/fit"
 	"image-builder/internal/local"
 	"image-builder/internal/mountns"
+	"image-builder/internal/terminal"
 )
 
 // ImageCheckCmd is `image check`.
@@ -91,9 +92,9 @@ func (c *ImageCheckCmd) show(env *Env, result checked) error {
 func fitText(result checked) string {
 	var text strings.Builder
 	for _, one := range result.Stacks {
-		name := harmless(one.Name)
+		name := terminal.Harmless(one.Name)
 		if one.Stack != "" && one.Stack != one.Name {
-			name += " (" + harmless(one.Stack) + ")"
+			name += " (" + terminal.Harmless(one.Stack) + ")"
 		}
 
 		answer := "fits"
@@ -104,11 +105,11 @@ func fitText(result checked) string {
 		fmt.Fprintf(&text, "%s: %s\n", name, answer)
 
 		for _, b := range one.Breaks {
-			fmt.Fprintf(&text, "  error: %s: %s\n    next: %s\n", b.Name, harmless(b.Text), harmless(b.Next))
+			fmt.Fprintf(&text, "  error: %s: %s\n    next: %s\n", b.Name, terminal.Harmless(b.Text), terminal.Harmless(b.Next))
 		}
 
 		for _, b := range one.Warnings {
-			fmt.Fprintf(&text, "  warning: %s: %s\n    next: %s\n", b.Name, harmless(b.Text), harmless(b.Next))
+			fmt.Fprintf(&text, "  warning: %s: %s\n    next: %s\n", b.Name, terminal.Harmless(b.Text), terminal.Harmless(b.Next))
 		}
 	}
 

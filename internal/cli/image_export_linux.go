@@ -47,7 +47,7 @@ func (c *ImageExportCmd) Run(ctx context.Context, env *Env) error {
 			return err
 		}
 
-		watch := newWatcher(env)
+		watch := env.watcher()
 		err = c.export(ctx, img, watch.Report)
 		watch.Close()
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"image-builder/internal/image"
 	"image-builder/internal/local"
+	"image-builder/internal/terminal"
 )
 
 // ImageCmd is `image`: the image store.
@@ -76,7 +77,7 @@ func imageRow(img image.Image, now time.Time, current bool) []string {
 	}
 
 	return []string{
-		img.ID, harmless(img.Name), harmless(img.Base), size(img.Size), size(img.Data),
+		img.ID, terminal.Harmless(img.Name), terminal.Harmless(img.Base), terminal.Size(img.Size), terminal.Size(img.Data),
 		humanize.RelTime(img.Created, now, "ago", "from now"), state,
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"image-builder/internal/image"
 	"image-builder/internal/local"
+	"image-builder/internal/terminal"
 )
 
 // ImageShowCmd is `image show`.
@@ -78,12 +79,12 @@ func (c *ImageShowCmd) Run(ctx context.Context, env *Env) error {
 func details(s shown) string {
 	facts := [][2]string{
 		{"image", s.ID},
-		{"name", harmless(s.Name)},
-		{"baked", fmt.Sprintf("%s, in %s", s.Created.Format(time.RFC3339), took(time.Duration(s.Elapsed)))},
-		{"base", fmt.Sprintf("%s (sha256 %s)", harmless(s.Base), s.BaseSHA256)},
+		{"name", terminal.Harmless(s.Name)},
+		{"baked", fmt.Sprintf("%s, in %s", s.Created.Format(time.RFC3339), terminal.Took(time.Duration(s.Elapsed)))},
+		{"base", fmt.Sprintf("%s (sha256 %s)", terminal.Harmless(s.Base), s.BaseSHA256)},
 		{"recipe", "sha256 " + s.RecipeDigest},
 		{"disk", s.Disk},
-		{"size", fmt.Sprintf("%s, of which %s are data", size(s.Size), size(s.Data))},
+		{"size", fmt.Sprintf("%s, of which %s are data", terminal.Size(s.Size), terminal.Size(s.Data))},
 		{"boots on", bootsOn(s.Image)},
 		{"who may", fmt.Sprintf("%s (the disk belongs to %s, mode %s)", s.Access.Who, s.Access.Owner, s.Access.Mode)},
 		{"secrets", searched(s.Searched)},
@@ -91,7 +92,7 @@ func details(s shown) string {
 	}
 
 	if s.Failed != "" {
-		facts = append(facts, [2]string{"failed", harmless(s.Failed)})
+		facts = append(facts, [2]string{"failed", terminal.Harmless(s.Failed)})
 	}
 
 	var text strings.Builder
@@ -130,7 +131,7 @@ func (e *Env) steps(steps []image.Step) error {
 	}
 	var rows [][]string
 	for _, step := range steps {
-		rows = append(rows, []string{label(step.Step), string(step.Status), took(time.Duration(step.Elapsed)), cmp.Or(step.Log, "printed nothing")})
+		rows = append(rows, []string{terminal.Label(step.Step), string(step.Status), terminal.Took(time.Duration(step.Elapsed)), cmp.Or(step.Log, "printed nothing")})
 	}
 
 	if _, err := fmt.Fprintln(e.Stdout); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"image-builder/internal/imagepipeline"
+	"image-builder/internal/terminal"
 )
 
 // LogsCmd is `logs`.
@@ -116,7 +117,7 @@ func (e *Env) logLine(line imagepipeline.Line) error {
 	if e.JSON {
 		return e.object(line)
 	}
-	if _, err := fmt.Fprintln(e.Stdout, harmless(line.Text)); err != nil {
+	if _, err := fmt.Fprintln(e.Stdout, terminal.Harmless(line.Text)); err != nil {
 		return fmt.Errorf("print log: %w", err)
 	}
 	return nil
@@ -124,7 +125,7 @@ func (e *Env) logLine(line imagepipeline.Line) error {
 
 // datedLine prints one line with its time.
 func (e *Env) datedLine(line imagepipeline.Line) error {
-	if _, err := fmt.Fprintln(e.Stdout, utc(line.Time)+"  "+harmless(line.Text)); err != nil {
+	if _, err := fmt.Fprintln(e.Stdout, utc(line.Time)+"  "+terminal.Harmless(line.Text)); err != nil {
 		return fmt.Errorf("print log: %w", err)
 	}
 	return nil
@@ -136,7 +137,7 @@ func (c *LogsCmd) follow(ctx context.Context, env *Env, b *builds, image imagepi
 	follower.Line = env.logLine
 	build, err := follower.Run(ctx, image.ARN)
 	if err == nil && !env.JSON {
-		fmt.Fprintf(env.Stderr, "build %s is %s: %s, built in %s\n", build.Version, build.State, orDash(build.AMI), took(time.Duration(build.Elapsed)))
+		fmt.Fprintf(env.Stderr, "build %s is %s: %s, built in %s\n", build.Version, build.State, orDash(build.AMI), terminal.Took(time.Duration(build.Elapsed)))
 	}
 	return b.explain(err)
 }
@@ -217,6 +218,6 @@ func (b *builds) showPipelineLog(ctx context.Context, env *Env) {
 	}
 	fmt.Fprintln(env.Stderr, "the end of the pipeline's log:")
 	for _, line := range lines {
-		fmt.Fprintln(env.Stderr, "  | "+utc(line.Time)+"  "+harmless(line.Text))
+		fmt.Fprintln(env.Stderr, "  | "+utc(line.Time)+"  "+terminal.Harmless(line.Text))
 	}
 }

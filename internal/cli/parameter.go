@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"image-builder/internal/local"
+	"image-builder/internal/terminal"
 )
 
 // ParameterCmd is `parameter`: the local stand-in for SSM parameters.
@@ -92,7 +93,7 @@ func (c *ParameterListCmd) Run(ctx context.Context, env *Env) error {
 
 		var rows [][]string
 		for _, one := range parameters {
-			rows = append(rows, []string{one.Name, harmless(one.Value), strconv.Itoa(one.Version), one.Changed.Format(time.RFC3339)})
+			rows = append(rows, []string{one.Name, terminal.Harmless(one.Value), strconv.Itoa(one.Version), one.Changed.Format(time.RFC3339)})
 		}
 
 		return env.columns([]string{"NAME", "VALUE", "VERSION", "CHANGED"}, rows)

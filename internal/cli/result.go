@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 
 	"image-builder/internal/finding"
+	"image-builder/internal/terminal"
 )
 
 // result prints what a command yields: with --json value as one JSON object, else line on stdout and, for people,
@@ -35,5 +37,21 @@ func (e *Env) showFindings(found finding.List) error {
 		return &ExitError{Code: BadInput, Found: found}
 	}
 
+	return nil
+}
+
+// object prints one JSON object, on one line.
+func (e *Env) object(value any) error {
+	if err := json.NewEncoder(e.Stdout).Encode(value); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return nil
+}
+
+// columns prints rows under a heading, aligned.
+func (e *Env) columns(heading []string, rows [][]string) error {
+	if err := terminal.WriteTable(e.Stdout, heading, rows); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
 	return nil
 }

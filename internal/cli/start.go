@@ -10,6 +10,7 @@ import (
 
 	"image-builder/internal/imagepipeline"
 	"image-builder/internal/patience"
+	"image-builder/internal/terminal"
 )
 
 // StartCmd is `start`.
@@ -122,7 +123,7 @@ type followed struct {
 }
 
 func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
-	watch := newWatcher(env)
+	watch := env.watcher()
 	defer watch.Close()
 	follower := b.follower(c.pollFlag)
 	follower.Report = watch.Report
@@ -149,18 +150,18 @@ func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagep
 // builtSummary says what came out of a build, and whether the output parameter holds it.
 func builtSummary(b *builds, done followed, unread error) string {
 	lines := []string{
-		fmt.Sprintf("built %s in %s", done.AMI, took(time.Duration(done.Elapsed))),
+		fmt.Sprintf("built %s in %s", done.AMI, terminal.Took(time.Duration(done.Elapsed))),
 		fmt.Sprintf("  image      %s of stack %s", done.Version, b.stack.Name),
 	}
 	switch {
 	case done.Published:
 		lines = append(lines, fmt.Sprintf("  parameter  %s = %s", done.Parameter.Name, done.AMI))
 	case unread != nil:
-		lines = append(lines, "  parameter  not read: "+harmless(unread.Error()))
+		lines = append(lines, "  parameter  not read: "+terminal.Harmless(unread.Error()))
 	case done.Parameter.AMI == "":
 		lines = append(lines, fmt.Sprintf("  parameter  %s is NOT THERE: Image Builder has not written it", done.Parameter.Name))
 	default:
-		lines = append(lines, fmt.Sprintf("  parameter  %s holds ANOTHER AMI: %s", done.Parameter.Name, harmless(done.Parameter.AMI)))
+		lines = append(lines, fmt.Sprintf("  parameter  %s holds ANOTHER AMI: %s", done.Parameter.Name, terminal.Harmless(done.Parameter.AMI)))
 	}
 
 	lines = append(lines, "  next       "+b.command("status"))

@@ -8,6 +8,7 @@ import (
 
 	"image-builder/internal/imagepipeline"
 	"image-builder/internal/schedule"
+	"image-builder/internal/terminal"
 )
 
 // StatusCmd is `status`.
@@ -67,9 +68,7 @@ func (c *StatusCmd) Run(ctx context.Context, env *Env) error {
 	if env.JSON {
 		return env.object(shown)
 	}
-	paint := newPaint()
-	paint.on = paint.on && isTerminal(env.Stdout)
-	text := statusText{shownStatus: shown, builds: b, paint: paint, now: env.Now()}
+	text := statusText{shownStatus: shown, builds: b, paint: terminal.PaintFor(env.Stdout), now: env.Now()}
 	if _, err := fmt.Fprint(env.Stdout, text.String()); err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}
@@ -112,8 +111,8 @@ func (c *StatusCmd) table(env *Env, status imagepipeline.Status) error {
 		})
 	}
 
-	if isTerminal(env.Stdout) {
-		columns, _ := terminalSize(env.Stdout)()
+	if terminal.Is(env.Stdout) {
+		columns, _ := terminal.Window(env.Stdout)
 		rows = narrowed(rows, columns)
 	}
 
@@ -164,7 +163,7 @@ func (c *StatusCmd) reasons(env *Env, status imagepipeline.Status) error {
 
 	var lines []string
 	for _, reason := range why {
-		lines = append(lines, fmt.Sprintf("%s failed: %s", strings.Join(failed[reason], ", "), harmless(reason)))
+		lines = append(lines, fmt.Sprintf("%s failed: %s", strings.Join(failed[reason], ", "), terminal.Harmless(reason)))
 	}
 
 	if rest := status.Total - len(status.Images); rest > 0 {
@@ -192,14 +191,14 @@ func tookOr(d time.Duration, other string) string {
 	if d <= 0 {
 		return other
 	}
-	return took(d)
+	return terminal.Took(d)
 }
 
 func orDash(text string) string {
 	if text == "" {
 		return "-"
 	}
-	return harmless(text)
+	return terminal.Harmless(text)
 }
 
 // orUnknown is the base of an image: one that has no AMI has none that could be known.

@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"image-builder/internal/imagepipeline"
+	"image-builder/internal/terminal"
 )
 
 // statusText is the status as people read it: what needs somebody to act, then a line for each fact.
 type statusText struct {
 	shownStatus
 	builds *builds
-	paint  paint
+	paint  terminal.Paint
 	now    time.Time
 }
 
@@ -27,7 +28,7 @@ type alarm struct {
 func (s statusText) String() string {
 	var text strings.Builder
 	for _, one := range s.alarms() {
-		text.WriteString(s.paint.red(one.what) + "\n" + facts("  ", one.facts) + "\n")
+		text.WriteString(s.paint.Red(one.what) + "\n" + facts("  ", one.facts) + "\n")
 	}
 	text.WriteString(facts("", s.lines()))
 	return text.String()
@@ -86,7 +87,7 @@ func (s statusText) stackAlarm() (alarm, bool) {
 		what = fmt.Sprintf("THE STACK IS NOT USABLE: it is in %s", st.Status)
 	}
 
-	return alarm{what, [][2]string{{"why", harmless(why)}, {"next", next}}}, true
+	return alarm{what, [][2]string{{"why", terminal.Harmless(why)}, {"next", next}}}, true
 }
 
 // offAlarm says that nothing is built any more, why, and how to go on.
@@ -102,7 +103,7 @@ func (s statusText) offAlarm() alarm {
 	next := s.builds.command("start --enable --follow") + " builds now, and switches it on"
 
 	if last := s.lastFailure(); last != nil {
-		found.facts = append(found.facts, [2]string{"last", fmt.Sprintf("%s on %s: %s", last.Version, utc(last.Created), harmless(last.Why))})
+		found.facts = append(found.facts, [2]string{"last", fmt.Sprintf("%s on %s: %s", last.Version, utc(last.Created), terminal.Harmless(last.Why))})
 		next = s.builds.command("logs "+last.Version) + "; when it is corrected, " + next
 	}
 
@@ -135,7 +136,7 @@ func (s statusText) baseAlarm() alarm {
 func (s statusText) unpublishedAlarm() alarm {
 	holds := "which is not there"
 	if s.Output.AMI != "" {
-		holds = "which names " + harmless(s.Output.AMI)
+		holds = "which names " + terminal.Harmless(s.Output.AMI)
 	}
 
 	return alarm{
@@ -161,12 +162,12 @@ func (s statusText) lines() [][2]string {
 
 	lines = append(lines, [2]string{"base", named(s.Base)})
 	if s.NewerBase {
-		lines = append(lines, [2]string{"", "a newer base waits for the next build: the newest image was made from " + harmless(s.Newest.Base)})
+		lines = append(lines, [2]string{"", "a newer base waits for the next build: the newest image was made from " + terminal.Harmless(s.Newest.Base)})
 	}
 
 	lines = append(lines, [2]string{"output", s.outputLine()})
 	for _, gap := range s.Unread {
-		lines = append(lines, [2]string{"not read", harmless(gap)})
+		lines = append(lines, [2]string{"not read", terminal.Harmless(gap)})
 	}
 
 	return lines
@@ -270,5 +271,5 @@ func named(p imagepipeline.Parameter) string {
 	case p.AMI == "":
 		return p.Name + ", which could not be read"
 	}
-	return p.Name + " = " + harmless(p.AMI)
+	return p.Name + " = " + terminal.Harmless(p.AMI)
 }

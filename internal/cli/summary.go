@@ -7,6 +7,7 @@ import (
 
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
+	"image-builder/internal/terminal"
 )
 
 // Summary is what a bake says at its end, to people: what came out, from what, what was proved, and what can be done
@@ -16,10 +17,10 @@ func Summary(img image.Image) string {
 		return failedSummary(img)
 	}
 	lines := []string{
-		fmt.Sprintf("baked %s in %s", img.ID, took(time.Duration(img.Elapsed))),
-		fmt.Sprintf("  base       %s", harmless(img.Base)),
+		fmt.Sprintf("baked %s in %s", img.ID, terminal.Took(time.Duration(img.Elapsed))),
+		fmt.Sprintf("  base       %s", terminal.Harmless(img.Base)),
 		fmt.Sprintf("  disk       %s", img.Disk),
-		fmt.Sprintf("  size       %s, of which %s are data", size(img.Size), size(img.Data)),
+		fmt.Sprintf("  size       %s, of which %s are data", terminal.Size(img.Size), terminal.Size(img.Data)),
 		fmt.Sprintf("  steps      %s", tally(img.Steps)),
 		fmt.Sprintf("  secrets    %s", searched(img.Searched)),
 	}
@@ -34,8 +35,8 @@ func Summary(img image.Image) string {
 
 func failedSummary(img image.Image) string {
 	lines := []string{
-		fmt.Sprintf("kept %s, whose bake failed after %s", img.ID, took(time.Duration(img.Elapsed))),
-		fmt.Sprintf("  why   %s", harmless(img.Failed)),
+		fmt.Sprintf("kept %s, whose bake failed after %s", img.ID, terminal.Took(time.Duration(img.Elapsed))),
+		fmt.Sprintf("  why   %s", terminal.Harmless(img.Failed)),
 	}
 	for _, step := range img.Steps {
 		if step.Status == progress.Failed && step.Log != "" {
@@ -72,12 +73,12 @@ func searched(search *image.Search) string {
 	text := "none on the disk"
 
 	if len(search.Allowed) > 0 {
-		text = fmt.Sprintf("none but in %s, as allowed", harmless(strings.Join(search.Allowed, ", ")))
+		text = fmt.Sprintf("none but in %s, as allowed", terminal.Harmless(strings.Join(search.Allowed, ", ")))
 	}
 
-	text += fmt.Sprintf(": %s searched for %d patterns in %s", size(search.Bytes), search.Patterns, took(time.Duration(search.Elapsed)))
+	text += fmt.Sprintf(": %s searched for %d patterns in %s", terminal.Size(search.Bytes), search.Patterns, terminal.Took(time.Duration(search.Elapsed)))
 	if search.Shared > 0 {
-		text += fmt.Sprintf("; %s are the base's own blocks", size(search.Shared))
+		text += fmt.Sprintf("; %s are the base's own blocks", terminal.Size(search.Shared))
 	}
 
 	return text

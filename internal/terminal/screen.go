@@ -1,15 +1,12 @@
-package cli
+package terminal
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
-	"github.com/dustin/go-humanize"
 
 	"image-builder/internal/progress"
 )
@@ -26,7 +23,7 @@ const maxTailLine = 4096
 // screen is what a live terminal shows: what runs at present, and which lines were finished. It draws nothing.
 type screen struct {
 	now    func() time.Time
-	paint  paint
+	paint  Paint
 	stages []*stage
 	steps  []*activity
 	frames int // drawn so far, which turns the wheel
@@ -46,7 +43,7 @@ type activity struct {
 	tail  []string // its last lines as they came
 }
 
-func newScreen(now func() time.Time, paint paint) *screen { return &screen{now: now, paint: paint} }
+func newScreen(now func() time.Time, paint Paint) *screen { return &screen{now: now, paint: paint} }
 
 // apply takes an event in and returns the lines that are finished by it.
 func (s *screen) apply(e progress.Event) []string {
@@ -58,7 +55,7 @@ func (s *screen) apply(e progress.Event) []string {
 	case progress.Bytes:
 		s.move(e)
 	case progress.Note:
-		return []string{s.paint.bold("note: ") + harmless(e.Text)}
+		return []string{s.paint.Bold("note: ") + Harmless(e.Text)}
 	}
 
 	if e.Step == nil {
@@ -80,7 +77,7 @@ func (s *screen) apply(e progress.Event) []string {
 // endStage makes no claim about success: a stage ends in an error, too.
 func (s *screen) endStage(e progress.Event) []string {
 	s.stages = slices.DeleteFunc(s.stages, func(one *stage) bool { return one.name == e.Stage })
-	return []string{"• " + harmless(e.Stage) + s.paint.faint("  "+took(e.Elapsed))}
+	return []string{"• " + Harmless(e.Stage) + s.paint.Faint("  "+Took(e.Elapsed))}
 }
 
 func (s *screen) move(e progress.Event) {
@@ -112,13 +109,13 @@ func (s *screen) endStep(e progress.Event) []string {
 		s.steps = slices.Delete(s.steps, at, at+1)
 	}
 
-	line := s.mark(e.Status) + " " + label(*e.Step) + s.paint.faint("  "+took(e.Elapsed))
+	line := s.mark(e.Status) + " " + Label(*e.Step) + s.paint.Faint("  "+Took(e.Elapsed))
 	if e.Status == progress.Success {
 		return []string{line}
 	}
 	line += "  " + string(e.Status)
 
-	if why := harmless(e.Text); why != "" {
+	if why := Harmless(e.Text); why != "" {
 		line += ": " + why
 	}
 
@@ -131,38 +128,38 @@ func (s *screen) endStep(e progress.Event) []string {
 func (s *screen) mark(status progress.Status) string {
 	switch status {
 	case progress.Success:
-		return s.paint.green("✓")
+		return s.paint.Green("✓")
 	case progress.Failed:
-		return s.paint.red("✗")
+		return s.paint.Red("✗")
 	case progress.IgnoredFailure:
-		return s.paint.red("!")
+		return s.paint.Red("!")
 	case progress.Rebooting:
 		return "↻"
 	}
 
-	return s.paint.faint("–")
+	return s.paint.Faint("–")
 }
 
 func (s *screen) quote(lines []string) []string {
 	var quoted []string
 	for _, line := range lines {
-		quoted = append(quoted, s.paint.faint("    │ ")+harmless(line))
+		quoted = append(quoted, s.paint.Faint("    │ ")+Harmless(line))
 	}
 	return quoted
 }
 
 // frame returns the lines that show what runs, each narrower than columns, fewer than rows.
 func (s *screen) frame(columns, rows int) []string {
-	wheel := s.paint.bold(string([]rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")[s.frames%10]))
+	wheel := s.paint.Bold(string([]rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")[s.frames%10]))
 	s.frames++
 
 	var lines []string
 	for _, one := range s.stages {
-		lines = append(lines, wheel+" "+harmless(one.name)+"  "+took(s.now().Sub(one.since))+s.bytes(one, columns))
+		lines = append(lines, wheel+" "+Harmless(one.name)+"  "+Took(s.now().Sub(one.since))+s.bytes(one, columns))
 	}
 
 	for _, one := range s.steps {
-		lines = append(lines, "  "+wheel+" "+label(one.step)+"  "+took(s.now().Sub(one.since)))
+		lines = append(lines, "  "+wheel+" "+Label(one.step)+"  "+Took(s.now().Sub(one.since)))
 		lines = append(lines, s.quote(one.tail[max(0, len(one.tail)-tailRunning):])...)
 	}
 
@@ -179,14 +176,14 @@ func (s *screen) bytes(one *stage, columns int) string {
 	if one.done <= 0 {
 		return ""
 	}
-	text := "  " + size(one.done)
+	text := "  " + Size(one.done)
 
 	if one.total > 0 {
-		text = fmt.Sprintf("  %s %3d%%  %s of %s", s.bar(one, columns), 100*one.done/one.total, size(one.done), size(one.total))
+		text = fmt.Sprintf("  %s %3d%%  %s of %s", s.bar(one, columns), 100*one.done/one.total, Size(one.done), Size(one.total))
 	}
 
 	if seconds := s.now().Sub(one.since).Seconds(); seconds >= 1 {
-		text += "  " + size(int64(float64(one.done)/seconds)) + "/s"
+		text += "  " + Size(int64(float64(one.done)/seconds)) + "/s"
 	}
 
 	return text
@@ -195,30 +192,5 @@ func (s *screen) bytes(one *stage, columns int) string {
 func (s *screen) bar(one *stage, columns int) string {
 	width := min(30, columns/5)
 	full := int(min(one.done, one.total) * int64(width) / one.total)
-	return s.paint.green(strings.Repeat("━", full)) + s.paint.faint(strings.Repeat("─", width-full))
-}
-
-// size writes bytes the way people read them: 1.5 GiB.
-func size(bytes int64) string { return humanize.IBytes(uint64(max(0, bytes))) }
-
-// paint colours text with the terminal's own sixteen colours, or not at all.
-type paint struct{ on bool }
-
-func newPaint() paint { return paint{on: os.Getenv("NO_COLOR") == ""} }
-
-func (p paint) green(text string) string {
-	return p.with(lipgloss.NewStyle().Foreground(lipgloss.Green), text)
-}
-
-func (p paint) red(text string) string {
-	return p.with(lipgloss.NewStyle().Foreground(lipgloss.Red), text)
-}
-func (p paint) bold(text string) string  { return p.with(lipgloss.NewStyle().Bold(true), text) }
-func (p paint) faint(text string) string { return p.with(lipgloss.NewStyle().Faint(true), text) }
-
-func (p paint) with(style lipgloss.Style, text string) string {
-	if !p.on {
-		return text
-	}
-	return style.Inline(true).Render(text)
+	return s.paint.Green(strings.Repeat("━", full)) + s.paint.Faint(strings.Repeat("─", width-full))
 }

@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"fmt"
@@ -30,23 +30,23 @@ func (p *plain) Report(e progress.Event) {
 func (p *plain) line(e progress.Event) string {
 	switch {
 	case e.Kind == progress.StageStarted:
-		return harmless(e.Stage) + ": started"
+		return Harmless(e.Stage) + ": started"
 	case e.Kind == progress.StageDone:
-		return fmt.Sprintf("%s: ended after %s", harmless(e.Stage), took(e.Elapsed))
+		return fmt.Sprintf("%s: ended after %s", Harmless(e.Stage), Took(e.Elapsed))
 	case e.Kind == progress.Bytes:
 		return p.moved(e)
 
 	case e.Kind == progress.Note:
-		return "note: " + harmless(e.Text)
+		return "note: " + Harmless(e.Text)
 	case e.Step == nil:
 		return ""
 	case e.Kind == progress.StepStarted:
-		return label(*e.Step) + ": started"
+		return Label(*e.Step) + ": started"
 
 	case e.Kind == progress.StepOutput:
-		return "  | " + harmless(e.Text)
+		return "  | " + Harmless(e.Text)
 	case e.Kind == progress.StepDone:
-		return label(*e.Step) + ": " + outcome(e)
+		return Label(*e.Step) + ": " + outcome(e)
 	}
 
 	return ""
@@ -71,13 +71,13 @@ func (p *plain) moved(e progress.Event) string {
 	}
 
 	p.quarter[e.Stage] = quarter
-	return fmt.Sprintf("%s: %d%% of %s", harmless(e.Stage), 25*quarter, size(e.Total))
+	return fmt.Sprintf("%s: %d%% of %s", Harmless(e.Stage), 25*quarter, Size(e.Total))
 }
 
 // outcome says how a step ended, after how long, and why if it failed.
 func outcome(e progress.Event) string {
-	text := fmt.Sprintf("%s after %s", e.Status, took(e.Elapsed))
-	if why := harmless(e.Text); why != "" {
+	text := fmt.Sprintf("%s after %s", e.Status, Took(e.Elapsed))
+	if why := Harmless(e.Text); why != "" {
 		text += ": " + why
 	}
 	return text

@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"bytes"
@@ -9,7 +9,6 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/internal/image"
 	"image-builder/internal/progress"
 )
 
@@ -34,8 +33,8 @@ func TestHarmless(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := harmless(test.in); got != test.want {
-				t.Errorf("harmless(%q) = %q, want %q", test.in, got, test.want)
+			if got := Harmless(test.in); got != test.want {
+				t.Errorf("Harmless(%q) = %q, want %q", test.in, got, test.want)
 			}
 		})
 	}
@@ -46,9 +45,9 @@ func FuzzHarmless(f *testing.F) {
 	f.Add("a\x1b[31m\tb\r\x9b0m")
 	f.Add("\u202e\x1b]0;t\x07\xff")
 	f.Fuzz(func(t *testing.T, line string) {
-		for _, r := range harmless(line) {
+		for _, r := range Harmless(line) {
 			if r < ' ' || (r >= 0x7f && r < 0xa0) || r == '\u202e' || r == '\u2028' {
-				t.Fatalf("harmless(%q) holds %U", line, r)
+				t.Fatalf("Harmless(%q) holds %U", line, r)
 			}
 		}
 	})
@@ -69,8 +68,8 @@ func TestTook(t *testing.T) {
 		{123 * time.Second, "2m03s"},
 		{time.Hour + 2*time.Minute + 59*time.Second, "1h02m"},
 	} {
-		if got := took(test.duration); got != test.want {
-			t.Errorf("took(%s) = %s, want %s", test.duration, got, test.want)
+		if got := Took(test.duration); got != test.want {
+			t.Errorf("Took(%s) = %s, want %s", test.duration, got, test.want)
 		}
 	}
 }
@@ -133,7 +132,7 @@ build: ended after 1m25s
 func TestScreen(t *testing.T) {
 	t.Parallel()
 	now := noon()
-	screen := newScreen(func() time.Time { return now }, paint{})
+	screen := newScreen(func() time.Time { return now }, Paint{})
 
 	var told strings.Builder
 	for _, event := range story() {
@@ -195,7 +194,7 @@ func TestScreen(t *testing.T) {
 // No line may reach the last column, or the terminal would break it and the redrawing would be off by a row.
 func TestFrameFitsTheWindow(t *testing.T) {
 	t.Parallel()
-	screen := newScreen(noon, paint{on: true})
+	screen := newScreen(noon, Paint{on: true})
 	for _, event := range story()[:11] {
 		screen.apply(event)
 	}
@@ -221,7 +220,7 @@ func TestFrameFitsTheWindow(t *testing.T) {
 func TestLiveLeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	display := &live{out: &out, screen: newScreen(noon, paint{}), size: func() (int, int) { return 60, 24 }, stop: make(chan struct{})}
+	display := &live{out: &out, screen: newScreen(noon, Paint{}), size: func() (int, int) { return 60, 24 }, stop: make(chan struct{})}
 	for _, event := range story() {
 		display.Report(event)
 		display.draw(display.screen.frame(60, 24), ansi.HideCursor)
@@ -254,46 +253,16 @@ func TestOccupied(t *testing.T) {
 	}
 }
 
-func TestSummary(t *testing.T) {
-	t.Parallel()
-	img := image.Image{
-		ID: "img-1", Base: "debian:bookworm", Disk: "/data/images/img-1/disk.raw", Size: 3 << 30, Data: 700 << 20, Parameter: "/out",
-		Elapsed: image.Duration(2 * time.Second), Steps: []image.Step{{Status: progress.Success}, {Status: progress.Skipped}},
-		Searched: &image.Search{Patterns: 3, Bytes: 700 << 20, Elapsed: image.Duration(time.Second), Allowed: []string{"/etc/key"}},
-	}
-
-	want := `baked img-1 in 2.0s
-  base       debian:bookworm
-  disk       /data/images/img-1/disk.raw
-  size       3.0 GiB, of which 700 MiB are data
-  steps      1 done, 1 skipped
-  secrets    none but in /etc/key, as allowed: 700 MiB searched for 3 patterns in 1.0s
-  parameter  /out = img-1
-  next       image-builder image show img-1; image-builder image boot img-1
-`
-	if diff := cmp.Diff(want, Summary(img)); diff != "" {
-		t.Error(diff)
-	}
-
-	img.Failed, img.Steps = "exit status 1", []image.Step{{Status: progress.Failed, Log: "/l.log"}}
-	want = `kept img-1, whose bake failed after 2.0s
-  why   exit status 1
-  log   /l.log
-  next  image-builder image shell img-1
-`
-	if diff := cmp.Diff(want, Summary(img)); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestPrettyTable(t *testing.T) {
 	t.Parallel()
 	rows := [][]string{{"img-1", "日本"}, {"img-22", "x"}}
 	want := "ID      NAME\nimg-1   日本\nimg-22  x\n"
-	if diff := cmp.Diff(want, prettyTable([]string{"ID", "NAME"}, rows, paint{})); diff != "" {
+	if diff := cmp.Diff(want, prettyTable([]string{"ID", "NAME"}, rows, Paint{})); diff != "" {
 		t.Error(diff)
 	}
-	if coloured := prettyTable([]string{"ID", "NAME"}, rows, paint{on: true}); ansi.Strip(coloured) != want || coloured == want {
+	if coloured := prettyTable([]string{"ID", "NAME"}, rows, Paint{on: true}); ansi.Strip(coloured) != want || coloured == want {
 		t.Errorf("in colour: %q", coloured)
 	}
 }
+
+func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) }
