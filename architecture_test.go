@@ -49,6 +49,7 @@ var ranks = map[string]int{
 	"internal/release":             3,
 	"internal/publish":             3,
 	"internal/fit":                 3,
+	"internal/source":              3, // what secrets and s3:// URLs mean, answered through ports
 	"internal/pipeline":            4, // order, and the two answers to the ports
 	"internal/aws":                 4,
 	"internal/local":               4,
@@ -112,6 +113,30 @@ func TestEveryPackageSaysWhatItIsFor(t *testing.T) {
 	for dir, ok := range documented {
 		if !ok {
 			t.Errorf("%s has no package comment that says what it is for and what it never does", dir)
+		}
+	}
+}
+
+// Which answer a port gets, AWS's or this machine's, is decided in one place.
+func TestOnlyTheWiringKnowsAWS(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("internal/cli/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	for _, name := range files {
+		if strings.HasPrefix(filepath.Base(name), "wire") || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, spec := range file.Imports {
+			if spec.Path.Value == `"image-builder/internal/aws"` {
+				t.Errorf("%s imports internal/aws: take the port from newAccount in wire_aws.go", name)
+			}
 		}
 	}
 }

@@ -5,16 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/dustin/go-humanize"
 
-	"image-builder/internal/aws"
 	"image-builder/internal/base"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/mountns"
-	"image-builder/internal/snapshot"
 	"image-builder/internal/terminal"
 )
 
@@ -134,32 +131,6 @@ func makeBase(ctx context.Context, env *Env, create func(context.Context, base.M
 	return env.result(made, made.Name, func() {
 		fmt.Fprintf(env.Stderr, "%s, %s, %s of data on a disk of %s\n", terminal.Harmless(made.OS), made.Arch, terminal.Size(made.Data), terminal.Size(made.Size))
 	})
-}
-
-// bases returns what turns base references into disks.
-func (w *wiring) bases() base.Resolver {
-	return base.Resolver{
-		Catalog: w.store, Parameters: w.store, NewRun: w.newBaseRun, Now: w.env.Now, Progress: w.report,
-		Lock: filepath.Join(w.store.Dir(), "making-a-base"), Account: w.account(),
-	}
-}
-
-// account is where AMIs come from. Nothing is asked before a recipe names one.
-func (w *wiring) account() *base.Account {
-	session := &aws.Session{}
-	machines := &aws.EC2{Session: session}
-	return &base.Account{
-		AMIs: machines, Copies: machines, Reader: &aws.EBS{Session: session}, Parameters: &aws.Parameters{Session: session},
-		Partial: filepath.Join(w.store.Dir(), "pulls"), Pace: snapshot.DefaultPace, Bounds: snapshot.DefaultBounds,
-	}
-}
-
-func (w *wiring) newBaseRun(ctx context.Context) (base.Run, string, error) {
-	run, err := w.store.NewRun(ctx)
-	if err != nil {
-		return nil, "", err // a nil *Run must not become a Run
-	}
-	return run, run.Dir, nil
 }
 
 // BaseRemoveCmd is `base remove`.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"image-builder/internal/aws"
 	"image-builder/internal/image"
 	"image-builder/internal/patience"
 	"image-builder/internal/release"
@@ -51,19 +50,19 @@ func (c *BaseResolveCmd) Run(ctx context.Context, env *Env) error {
 	if err := c.checkWrite(); err != nil {
 		return err
 	}
-	session := &aws.Session{Region: c.Region}
+	a := newAccount(c.Region)
 	wanted := release.System{OS: c.OS, Arch: image.Arch(c.Arch)}
-	r, err := c.find(ctx, session, wanted)
+	r, err := c.find(ctx, a, wanted)
 	if err != nil {
 		return err
 	}
 
-	if err := c.check(ctx, session, wanted, &r); err != nil {
+	if err := c.check(ctx, a, wanted, &r); err != nil {
 		return err
 	}
 
 	if c.Write != "" {
-		writer := release.Writer{Parameters: &aws.Parameters{Session: session}, Wait: patience.Sleep}
+		writer := release.Writer{Parameters: a.parameters, Wait: patience.Sleep}
 		change, err := writer.Write(ctx, c.Write, r.AMI)
 		if err != nil {
 			return err
@@ -86,8 +85,8 @@ func (c *BaseResolveCmd) checkWrite() error {
 }
 
 // find reads the mappings.
-func (c *BaseResolveCmd) find(ctx context.Context, session *aws.Session, wanted release.System) (r resolved, err error) {
-	r.Region, err = (&aws.Identity{Session: session}).Where(ctx)
+func (c *BaseResolveCmd) find(ctx context.Context, a account, wanted release.System) (r resolved, err error) {
+	r.Region, err = a.identities.Where(ctx)
 	if err != nil {
 		return r, err
 	}
@@ -113,8 +112,8 @@ func (c *BaseResolveCmd) find(ctx context.Context, session *aws.Session, wanted 
 }
 
 // check asks EC2 about the AMI. That it could not be asked is an error only if the AMI is to be written somewhere.
-func (c *BaseResolveCmd) check(ctx context.Context, session *aws.Session, wanted release.System, r *resolved) error {
-	ami, err := release.Check(ctx, &aws.EC2{Session: session}, r.AMI, r.Region, wanted)
+func (c *BaseResolveCmd) check(ctx context.Context, a account, wanted release.System, r *resolved) error {
+	ami, err := release.Check(ctx, a.machines, r.AMI, r.Region, wanted)
 	unchecked := (*release.Unchecked)(nil)
 	switch {
 	case errors.As(err, &unchecked) && c.Write != "":

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"image-builder/internal/aws"
 	"image-builder/internal/fault"
 	"image-builder/internal/imagepipeline"
 	"image-builder/internal/patience"
@@ -15,13 +14,10 @@ import (
 
 // builds is a stack of ours and the services that know of its builds.
 type builds struct {
-	stack      stack.Stack
-	flag       stackFlag
-	images     *aws.ImageBuilder
-	logs       *aws.Logs
-	parameters *aws.Parameters
-	machines   *aws.EC2
-	stacks     *aws.CloudFormation
+	account
+
+	stack stack.Stack
+	flag  stackFlag
 }
 
 // pollFlag is --poll of the commands that follow a build.
@@ -39,16 +35,12 @@ func (f pollFlag) Validate() error {
 
 // builds finds the stack that is meant.
 func (e *Env) builds(ctx context.Context, flag stackFlag) (*builds, error) {
-	session := &aws.Session{}
-	stacks := &aws.CloudFormation{Session: session}
-	found, err := flag.find(ctx, stacks)
+	a := newAccount("")
+	found, err := flag.find(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	return &builds{
-		stack: found, flag: flag, images: &aws.ImageBuilder{Session: session}, logs: &aws.Logs{Session: session},
-		parameters: &aws.Parameters{Session: session}, machines: &aws.EC2{Session: session}, stacks: stacks,
-	}, nil
+	return &builds{account: a, stack: found, flag: flag}, nil
 }
 
 // pipeline returns the ARN of the stack's pipeline, if the stack has come so far.

@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 
-	"image-builder/internal/aws"
 	"image-builder/internal/component"
 	"image-builder/internal/component/action"
 	"image-builder/internal/component/logfolder"
 	"image-builder/internal/progress"
+	"image-builder/internal/source"
 )
 
 // ComponentCmd works with component documents on this very machine.
@@ -46,7 +46,7 @@ Examples:
 
 // Run runs the documents on this machine.
 func (c *ComponentRunCmd) Run(ctx context.Context, env *Env) (err error) {
-	objects, err := newObjectStores(c.Bucket)
+	objects, err := newObjects(c.Bucket)
 	if err != nil {
 		return err
 	}
@@ -118,11 +118,11 @@ func (c *ComponentRunCmd) open(ctx context.Context, library action.Library) ([]c
 	return jobs, copies, nil
 }
 
-func (c *ComponentRunCmd) run(jobs []component.Job, objects objectStores, report progress.Func) *component.Run {
+func (c *ComponentRunCmd) run(jobs []component.Job, objects source.Objects, report progress.Func) *component.Run {
 	return &component.Run{
 		ID: c.ExecutionID, Documents: jobs, Parameters: c.parameters, Phases: c.Phases,
 		Modules: action.All(action.Ports{Objects: objects, TempDir: c.WorkingDirectory}), Blocked: c.BlockedActionModules,
-		Values: &aws.Parameters{Session: objects.session}, Library: action.Library{Objects: objects},
+		Values: newAccount("").parameters, Library: action.Library{Objects: objects},
 		Report: report, Env: c.environment(os.Environ()), StateDir: c.StateDirectory,
 	}
 }

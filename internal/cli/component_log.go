@@ -8,13 +8,15 @@ import (
 	"path"
 	"path/filepath"
 	"time"
+
+	"image-builder/internal/source"
 )
 
 // uploadTime bounds the upload of a log folder.
 const uploadTime = 5 * time.Minute
 
 // upload puts the files of the log folder under its name into the bucket.
-func (c *ComponentRunCmd) upload(ctx context.Context, objects objectStores, dir string) error {
+func (c *ComponentRunCmd) upload(ctx context.Context, objects source.Objects, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, uploadTime)
 	defer cancel()
 	entries, err := os.ReadDir(dir)
@@ -32,7 +34,7 @@ func (c *ComponentRunCmd) upload(ctx context.Context, objects objectStores, dir 
 	return nil
 }
 
-func (c *ComponentRunCmd) uploadFile(ctx context.Context, objects objectStores, name, key string) (err error) {
+func (c *ComponentRunCmd) uploadFile(ctx context.Context, objects source.Objects, name, key string) (err error) {
 	file, err := os.Open(name)
 	if err != nil {
 		return err

@@ -36,7 +36,7 @@ func (c *ComponentValidateCmd) Help() string {
 
 // Run checks the documents. What is wrong goes to stderr.
 func (c *ComponentValidateCmd) Run(ctx context.Context, env *Env) error {
-	objects, err := newObjectStores(c.Bucket)
+	objects, err := newObjects(c.Bucket)
 	if err != nil {
 		return err
 	}

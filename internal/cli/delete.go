@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"image-builder/internal/aws"
 	"image-builder/internal/deploy"
 	"image-builder/internal/patience"
 	"image-builder/internal/progress"
@@ -33,17 +32,16 @@ Example:
 
 // Run deletes.
 func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
-	session := &aws.Session{}
-	stacks := &aws.CloudFormation{Session: session}
+	a := newAccount("")
 	watch := env.watcher()
 	defer func() { watch.Close() }()
 
 	remover := &deploy.Delete{
-		Stacks: stacks, Builds: &aws.ImageBuilder{Session: session},
+		Stacks: a.stacks, Builds: a.images,
 		Report: func(e progress.Event) { watch.Report(e) }, Wait: patience.Sleep,
 	}
 
-	name, err := c.name(ctx, stacks)
+	name, err := c.name(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -69,11 +67,11 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 }
 
 // name is the stack's. Whether it is there is for Assess to say.
-func (c *DeleteCmd) name(ctx context.Context, stacks *aws.CloudFormation) (string, error) {
+func (c *DeleteCmd) name(ctx context.Context, a account) (string, error) {
 	if c.Stack != "" {
 		return c.Stack, c.check()
 	}
-	s, err := c.find(ctx, stacks)
+	s, err := c.find(ctx, a)
 	return s.Name, err
 }
 

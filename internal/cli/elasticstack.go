@@ -9,7 +9,6 @@ import (
 	"regexp"
 	"strings"
 
-	"image-builder/internal/aws"
 	"image-builder/internal/fit"
 	"image-builder/internal/release"
 )
@@ -61,7 +60,7 @@ func stackTemplate(ctx context.Context, name string) ([]byte, map[string]string,
 		return nil, nil, &ExitError{Code: NotUsable, Err: fmt.Errorf("read template: %w", statErr), Next: "name a release (v6.71.1), a template or a live stack with --stack"}
 	}
 
-	stacks := &aws.CloudFormation{Session: &aws.Session{}}
+	stacks := newAccount("").stacks
 	live, err := stacks.Stack(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, &ExitError{Code: NotUsable, Err: err, Next: "name a live stack of this region, a release (v6.71.1) or a template's file with --stack"}

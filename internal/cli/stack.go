@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strings"
 
-	"image-builder/internal/aws"
 	"image-builder/internal/stack"
 )
 
@@ -32,15 +31,15 @@ func (f stackFlag) check() error {
 }
 
 // find returns the stack that is meant. There must be one, and it must be ours.
-func (f stackFlag) find(ctx context.Context, stacks *aws.CloudFormation) (stack.Stack, error) {
+func (f stackFlag) find(ctx context.Context, a account) (stack.Stack, error) {
 	if f.Stack == "" {
-		return onlyStack(ctx, stacks)
+		return onlyStack(ctx, a)
 	}
 	if err := f.check(); err != nil {
 		return stack.Stack{}, err
 	}
 
-	s, err := stacks.Stack(ctx, f.Stack)
+	s, err := a.stacks.Stack(ctx, f.Stack)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return s, &ExitError{
@@ -57,8 +56,8 @@ func (f stackFlag) find(ctx context.Context, stacks *aws.CloudFormation) (stack.
 }
 
 // onlyStack returns the region's stack of ours if there is one only.
-func onlyStack(ctx context.Context, stacks *aws.CloudFormation) (stack.Stack, error) {
-	ours, err := stacks.Ours(ctx)
+func onlyStack(ctx context.Context, a account) (stack.Stack, error) {
+	ours, err := a.stacks.Ours(ctx)
 	if err != nil {
 		return stack.Stack{}, err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"image-builder/internal/aws"
 	"image-builder/internal/bake"
+	"image-builder/internal/base"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/pipeline"
@@ -19,6 +20,8 @@ import (
 	"image-builder/internal/sandbox/nspawn"
 	"image-builder/internal/sandbox/qemu"
 	"image-builder/internal/secret"
+	"image-builder/internal/snapshot"
+	"image-builder/internal/source"
 )
 
 // wiring is where the ports get their answers: this machine's, or AWS's where a recipe names them.
@@ -45,10 +48,12 @@ func (w *wiring) pipeline(r *recipe.Recipe, buckets local.Buckets) (pipeline.Pip
 	if err != nil {
 		return pipeline.Pipeline{}, fmt.Errorf("find this program: %w", err)
 	}
-	from := sources{session: &aws.Session{}, buckets: buckets}
+	a := newAccount("")
+	objects := source.Objects{Here: buckets, There: a.objects}
 	return pipeline.Pipeline{
-		Bases: w.bases(), Secrets: from, Objects: from, NewRun: w.newRun, Report: w.report,
-		Bake: bake.Bake{Start: machine(len(r.DockerImages) > 0), Binary: program, Report: w.report, Now: w.env.Now},
+		Bases: w.bases(), Objects: objects, NewRun: w.newRun, Report: w.report,
+		Secrets: source.Secrets{Objects: objects, Vault: a.vault, Parameters: a.parameters},
+		Bake:    bake.Bake{Start: machine(len(r.DockerImages) > 0), Binary: program, Report: w.report, Now: w.env.Now},
 	}, nil
 }
 
@@ -108,7 +113,7 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 		}
 	}
 
-	stand, err := buckets(c.Bucket)
+	stand, err := local.NewBuckets(c.Bucket)
 	if err != nil {
 		return image.Image{}, err
 	}
@@ -127,4 +132,29 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 	}
 
 	return p.Run(ctx, r, pipeline.Options{Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed})
+}
+
+// bases returns what turns base references into disks.
+func (w *wiring) bases() base.Resolver {
+	return base.Resolver{
+		Catalog: w.store, Parameters: w.store, NewRun: w.newBaseRun, Now: w.env.Now, Progress: w.report,
+		Lock: filepath.Join(w.store.Dir(), "making-a-base"), Account: w.account(),
+	}
+}
+
+// account is where AMIs come from. Nothing is asked before a recipe names one.
+func (w *wiring) account() *base.Account {
+	a := newAccount("")
+	return &base.Account{
+		AMIs: a.machines, Copies: a.machines, Reader: &aws.EBS{Session: a.session}, Parameters: a.parameters,
+		Partial: filepath.Join(w.store.Dir(), "pulls"), Pace: snapshot.DefaultPace, Bounds: snapshot.DefaultBounds,
+	}
+}
+
+func (w *wiring) newBaseRun(ctx context.Context) (base.Run, string, error) {
+	run, err := w.store.NewRun(ctx)
+	if err != nil {
+		return nil, "", err // a nil *Run must not become a Run
+	}
+	return run, run.Dir, nil
 }

@@ -9,13 +9,48 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
+
+	"image-builder/internal/fault"
 )
 
 // Buckets are directories that stand for S3 buckets, by bucket name. A key is a path below the directory; a symbolic
 // link that leads out of it is an error.
 type Buckets map[string]string
+
+// NewBuckets checks that each bucket is given a directory, and makes its path absolute.
+func NewBuckets(given map[string]string) (Buckets, error) {
+	checked := Buckets{}
+	for name, dir := range given {
+		absolute, err := directory(dir)
+		if err != nil {
+			return nil, fault.New(fault.BadInput, fmt.Errorf("use %s as bucket %s: %w", dir, name, err), "write --bucket NAME=DIR")
+		}
+		checked[name] = absolute
+	}
+	return checked, nil
+}
+
+// directory returns the absolute path of what must be a directory.
+func directory(name string) (string, error) {
+	absolute, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	info, err := os.Stat(absolute)
+	if err == nil && !info.IsDir() {
+		err = errors.New("it is not a directory")
+	}
+	return absolute, err
+}
+
+// StandsFor reports whether a directory stands for the bucket.
+func (b Buckets) StandsFor(bucket string) bool {
+	_, here := b[bucket]
+	return here
+}
 
 // Get opens the file of a key. The caller closes it. The error is an fs.ErrNotExist if there is no such file. The
 // bucket's owner is ignored.

@@ -14,13 +14,13 @@ type Bases interface {
 	Resolve(ctx context.Context, reference string) (image.Base, error)
 }
 
-// Secrets reads the secrets of a bake into memory. Satisfied by cli's sources, which
-// ask this machine's file system, S3, Secrets Manager or the parameter store.
+// Secrets reads the secrets of a bake into memory. Satisfied by source.Secrets, which
+// asks this machine's file system, S3, Secrets Manager or the parameter store.
 type Secrets interface {
 	Secrets(ctx context.Context, reference string) ([]secret.Secret, error)
 }
 
-// Objects reads a file that a recipe names by an s3:// URL. Satisfied by cli's sources.
+// Objects reads a file that a recipe names by an s3:// URL. Satisfied by source.Objects.
 type Objects interface {
 	Object(ctx context.Context, url string) ([]byte, error)
 }
