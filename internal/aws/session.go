@@ -76,7 +76,7 @@ func misconfigured(err error) error {
 	var unknown config.SharedConfigProfileNotExistError
 	if errors.As(err, &unknown) {
 		return &ConfigError{
-			Err:  fmt.Errorf("find AWS profile %s: there is none of that name", unknown.Profile),
+			Err:  fmt.Errorf("find AWS profile %s: not found", unknown.Profile),
 			Next: "correct AWS_PROFILE, or write the profile into ~/.aws/config",
 		}
 	}
@@ -120,9 +120,9 @@ func (s *Session) regional(ctx context.Context) (aws.Config, error) {
 	switch {
 	case err != nil:
 	case cfg.Region == "":
-		err = &ConfigError{Err: errors.New("find AWS region: there is none"), Next: "set AWS_REGION, or region in ~/.aws/config"}
+		err = &ConfigError{Err: errors.New("find AWS region: none is set"), Next: "set AWS_REGION, or region in ~/.aws/config"}
 	case !regionName.MatchString(cfg.Region):
-		err = &ConfigError{Err: fmt.Errorf("use AWS region %q: that is no region's name", cfg.Region), Next: "set AWS_REGION to one like eu-central-1"}
+		err = &ConfigError{Err: fmt.Errorf("use AWS region %q: it is not a valid region name", cfg.Region), Next: "set AWS_REGION to one like eu-central-1"}
 	}
 	return cfg, err
 }

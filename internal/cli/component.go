@@ -28,7 +28,7 @@ type ComponentRunCmd struct {
 
 	Bucket           map[string]string `help:"Let a directory stand for a bucket." placeholder:"NAME=DIR" mapsep:"none"`
 	Stream           bool              `help:"Print progress on stdout, one JSON object a line; the last line is the result."`
-	NoLog            bool              `help:"Make no log folder: whoever reads the stream keeps the logs."`
+	NoLog            bool              `help:"Make no log folder: the reader of the stream keeps the logs."`
 	Home             string            `help:"HOME of the steps. It is not set otherwise, as on the service." placeholder:"DIR"`
 	WorkingDirectory string            `help:"What WORKING_DIRECTORY says to the steps, and where their scripts are written." default:"/tmp" placeholder:"DIR"`
 }

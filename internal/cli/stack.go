@@ -43,7 +43,7 @@ func (f stackFlag) find(ctx context.Context, a account) (stack.Stack, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return s, &ExitError{
-			Code: NotUsable, Err: fmt.Errorf("find stack %s: there is none of that name in this region", f.Stack),
+			Code: NotUsable, Err: fmt.Errorf("find stack %s: not found in this region", f.Stack),
 			Next: "image-builder deploy RECIPE --stack " + f.Stack + " makes one; or check the name, AWS_REGION and the account",
 		}
 	case err == nil && !s.Ours() && s.Status != stack.ReviewInProgress:
@@ -66,7 +66,7 @@ func onlyStack(ctx context.Context, a account) (stack.Stack, error) {
 	}
 	if len(ours) == 0 {
 		return stack.Stack{}, &ExitError{
-			Code: NotUsable, Err: errors.New("find the stack: there is none of image-builder in this region"),
+			Code: NotUsable, Err: errors.New("find the stack: no stack in this region was made by image-builder"),
 			Next: "image-builder deploy RECIPE makes one; or check AWS_REGION and the account",
 		}
 	}

@@ -271,7 +271,7 @@ func TestParameterCommands(t *testing.T) {
 		{[]string{"get", "/a"}, said{out: "two\n"}},
 		{[]string{"get", "/a", "--json"}, said{out: `{"name":"/a","value":"two","version":2,"changed":"2026-03-04T12:00:00Z"}` + "\n"}},
 		{[]string{"list"}, said{out: "NAME  VALUE  VERSION  CHANGED\n/a    two    2        2026-03-04T12:00:00Z\n"}},
-		{[]string{"get", "/b"}, said{code: 4, err: "image-builder: error: find parameter /b: there is none of that name\nimage-builder: hint: image-builder parameter put /b VALUE\n"}},
+		{[]string{"get", "/b"}, said{code: 4, err: "image-builder: error: find parameter /b: not found\nimage-builder: hint: image-builder parameter put /b VALUE\n"}},
 		{[]string{"put", "a b", "x"}, said{code: 2, err: "image-builder: error: check parameter: \"a b\" is not a parameter name: only letters, digits and _ . - / are allowed: write a name like /buildkite/agent-ami\n"}},
 		{[]string{"put", "/a"}, said{code: 2, err: "image-builder: error: expected \"<value>\"\nimage-builder: hint: image-builder parameter put --help\n"}},
 	} {

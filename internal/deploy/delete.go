@@ -29,7 +29,7 @@ type Delete struct {
 func (d *Delete) Assess(ctx context.Context, name string) (stack.Stack, error) {
 	s, err := d.Stacks.Stack(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, &Unusable{Stack: name, Reason: "there is none of that name in this region", Next: "check the name, the region and the account"}
+		return s, &Unusable{Stack: name, Reason: "not found in this region", Next: "check the name, the region and the account"}
 	}
 	if err != nil {
 		return s, err

@@ -133,7 +133,7 @@ func TestBuckets(t *testing.T) {
 	}{
 		"ours":            {owner: "1"},
 		"somebody else's": {owner: "2", make: true, failed: "belongs to another account"},
-		"none":            {failed: "there is none of that name"},
+		"none":            {failed: "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -247,7 +247,7 @@ func TestDelete(t *testing.T) {
 	}{
 		"deleted":         {statuses: []stack.Status{stack.CreateComplete}, description: ours},
 		"nothing works":   {statuses: []stack.Status{stack.RollbackComplete}, description: ours},
-		"none":            {refused: "there is none of that name"},
+		"none":            {refused: "not found"},
 		"somebody else's": {statuses: []stack.Status{stack.CreateComplete}, refused: "not made by image-builder"},
 		"a failure":       {statuses: []stack.Status{stack.CreateComplete, stack.CreateComplete, "DELETE_IN_PROGRESS", stack.DeleteFailed}, description: ours, failed: "delete stack nightly: CloudFormation gives no reason"},
 	} {

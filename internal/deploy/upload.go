@@ -49,7 +49,7 @@ func (d *Deploy) open(ctx context.Context, b Bucket) (made bool, err error) {
 		return true, d.Buckets.CreateBucket(ctx, b.Name)
 	case errors.Is(err, fs.ErrNotExist):
 		return false, &Unusable{
-			Reason: fmt.Sprintf("use bucket %s: there is none of that name", b.Name),
+			Reason: fmt.Sprintf("use bucket %s: not found", b.Name),
 			Next:   "leave --upload-bucket out: a bucket is then made",
 		}
 	}

@@ -74,7 +74,7 @@ func gptSector(f *os.File, size int64) (int, error) {
 			entries := binary.LittleEndian.Uint32(header[80:])
 			length := binary.LittleEndian.Uint32(header[84:])
 			if entries > maxEntries || length != gpt.PartitionEntrySize {
-				return 0, &Unusable{Path: f.Name(), Reason: fmt.Sprintf("its GPT claims %d partitions of %d bytes: write the table anew", entries, length)}
+				return 0, &Unusable{Path: f.Name(), Reason: fmt.Sprintf("its GPT claims %d partitions of %d bytes: write a new table", entries, length)}
 			}
 			found = true
 		}

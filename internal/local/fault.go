@@ -41,7 +41,7 @@ func (e *MissingError) Error() string {
 	if e.Why != "" {
 		return fmt.Sprintf("find %s %s: %s", e.Kind, e.Name, e.Why)
 	}
-	return fmt.Sprintf("find %s %s: there is none of that name", e.Kind, e.Name)
+	return fmt.Sprintf("find %s %s: not found", e.Kind, e.Name)
 }
 
 // Is makes it an fs.ErrNotExist.

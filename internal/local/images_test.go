@@ -131,8 +131,8 @@ func TestFindImage(t *testing.T) {
 		"without the prefix":  {ask: "AB", want: "img-ab000000000000002"},
 		"the newest":          {ask: "latest", want: "img-ab000000000000002"},
 		"ambiguous":           {ask: "a", error: "several begin like that, such as img-aa000000000000001 and img-ab000000000000002"},
-		"nothing like it":     {ask: "img-ff", error: "there is none of that name"},
-		"a pattern, no match": {ask: "a%", error: "there is none of that name"},
+		"nothing like it":     {ask: "img-ff", error: "not found"},
+		"a pattern, no match": {ask: "a%", error: "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

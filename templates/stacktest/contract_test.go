@@ -54,7 +54,7 @@ func TestTheCommittedTemplateIsTheRenderedOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(committed, rendered(t)) {
-		t.Error("write it anew: go run ./cmd/image-builder template >templates/aws-stack.yml")
+		t.Error("write it again: go run ./cmd/image-builder template >templates/aws-stack.yml")
 	}
 }
 

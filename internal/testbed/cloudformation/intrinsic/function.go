@@ -251,7 +251,7 @@ func physical(name string, resource map[string]any) string {
 func (d *deployment) truth(v any) (bool, error) {
 	condition, ok := v.(map[string]any)
 	if !ok || len(condition) != 1 {
-		return false, fmt.Errorf("%v is no condition", v)
+		return false, fmt.Errorf("%v is not a condition", v)
 	}
 
 	for name, argument := range condition {

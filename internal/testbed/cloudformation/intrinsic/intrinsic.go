@@ -28,7 +28,7 @@ func Parse(text []byte) (Template, error) {
 
 	template, ok := value.(map[string]any)
 	if !ok {
-		return nil, fmt.Errorf("parse template: line %d: it is no map", root.Content[0].Line)
+		return nil, fmt.Errorf("parse template: line %d: it is not a map", root.Content[0].Line)
 	}
 
 	return template, nil
