@@ -55,6 +55,18 @@ set -euo pipefail
 	}
 }
 
+// The machine gives no HOME, as the service does not.
+func TestBootstrapGivesTheScriptItsHome(t *testing.T) {
+	t.Parallel()
+	m := start(t, options{})
+	write(t, filepath.Join(m.bucket, "bootstrap"), "#!/bin/sh\necho \"$HOME\" ~ >/var/lib/witness\n")
+
+	m.bake("bootstrap.yml", parameters{"BootstrapScriptUrl": scriptURL})
+	if got := m.bash("cat /var/lib/witness"); got != "/root /root" {
+		t.Errorf("the script's home is %q, want /root", got)
+	}
+}
+
 func TestBootstrapFails(t *testing.T) {
 	t.Parallel()
 	m := start(t, options{noSecrets: true})

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -50,5 +54,47 @@ func TestCtrlCWhileReading(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+// SIGTERM is told from Ctrl-C by the status, as in a shell; the step that runs is ended.
+func TestSignalsEndARun(t *testing.T) {
+	t.Parallel()
+
+	for signal, want := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGINT: 130} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			document := filepath.Join(dir, "wait.yml")
+			text := "schemaVersion: 1.0\nphases: [{name: build, steps: [{name: Wait, action: ExecuteBash, inputs: {commands: [echo begun, sleep 300]}}]}]\n"
+			if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			cmd := exec.CommandContext(ctx, programtest.Path(t), "component", "run", document, "--stream", "--no-log")
+			var says bytes.Buffer
+			cmd.Stderr = &says
+			stdout, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+
+			lines := bufio.NewScanner(stdout)
+			for lines.Scan() {
+				if strings.Contains(lines.Text(), "begun") {
+					_ = cmd.Process.Signal(signal)
+				}
+			}
+
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != want || !strings.Contains(says.String(), "interrupted") {
+				t.Errorf("exit status %d, want %d and the word interrupted:\n%s", code, want, says.String())
+			}
+		})
 	}
 }

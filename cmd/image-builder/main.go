@@ -8,13 +8,23 @@ import (
 	"syscall"
 
 	"image-builder/internal/cli"
+	"image-builder/internal/fault"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	// A second Ctrl-C ends what cannot be interrupted, such as reading from a terminal.
-	context.AfterFunc(ctx, func() { signal.Reset(os.Interrupt) })
-	code := cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
-	stop()
-	os.Exit(code)
+	ctx, cancel := context.WithCancelCause(context.Background())
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+
+	go func() {
+		var cause error // context.Canceled
+		if <-signals == syscall.SIGTERM {
+			cause = fault.ErrTerminated
+		}
+		cancel(cause)
+		// A second Ctrl-C ends what cannot be interrupted, such as reading from a terminal.
+		signal.Reset(os.Interrupt)
+	}()
+
+	os.Exit(cli.Main(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

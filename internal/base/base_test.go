@@ -48,6 +48,10 @@ func TestDebianIsAnAgentOfTheStack(t *testing.T) {
 			}
 		}
 
+		if sh, err := tree.Readlink("usr/bin/sh"); err != nil || sh != "bash" {
+			t.Errorf("sh is %q, %v, want bash", sh, err)
+		}
+
 		if id, err := tree.ReadFile("etc/machine-id"); err == nil && len(id) > len("uninitialized\n") {
 			t.Errorf("every machine would have the ID %s", id)
 		}

@@ -136,7 +136,7 @@ func (m Maker) installTree(ctx context.Context, d Distribution, id identity, v v
 
 	env := append(os.Environ(), "TMPDIR="+m.path("tmp"), "LC_ALL=C", "IMAGE_BUILDER_CUSTOMIZE="+script,
 		"ROOT_UUID="+id.filesystem.String(), "ROOT_PARTUUID="+id.root.String(), "BOOT="+m.path("boot"),
-		"EFI="+p.efi, "BIOS="+p.bios, "CONSOLE="+p.console)
+		"EFI="+p.efi, "BIOS="+p.bios, "CONSOLE="+p.console, "SH="+v.sh)
 	if err := m.run(ctx, env, "unshare", args...); err != nil {
 		return fmt.Errorf("build base %s: %w", d, explainArchive(err, v))
 	}
@@ -188,6 +188,6 @@ func (m Maker) makeDisk(ctx context.Context, d Distribution, id identity, p plat
 func BuildDigest(d Distribution) string {
 	v, _ := vendorOf(d.Vendor) // an impossible build has a digest too
 	sum := sha256.New()
-	fmt.Fprintln(sum, customize, contents+v.packages+v.kernel+v.hook, ext4Config, d.Suite, d.Mirror, d.Size, biosStart, espStart, rootStart, rest)
+	fmt.Fprintln(sum, customize, contents+v.packages+v.kernel+v.hook+v.sh, ext4Config, d.Suite, d.Mirror, d.Size, biosStart, espStart, rootStart, rest)
 	return hex.EncodeToString(sum.Sum(nil)[:8])
 }

@@ -2,10 +2,20 @@
 # Makes a Debian tree ($1) an Elastic CI Stack agent's: its user, groups and directories, cloud-init, network, serial
 # console, boot files. Runs on this machine as root before the tree becomes a disk. From the environment: ROOT_UUID and
 # ROOT_PARTUUID (of the root filesystem and its partition), BOOT (directory that receives the boot loader images),
-# EFI and BIOS (GRUB's platforms; BIOS may be empty), CONSOLE (serial device).
+# EFI and BIOS (GRUB's platforms; BIOS may be empty), CONSOLE (serial device), SH (program that `sh` is; empty for the
+# distribution's own).
 set -eu
 root=$1
 in_root() { chroot "$root" "$@"; }
+
+# An administrator's diversion keeps dash's package from taking its file back when it is upgraded. Debian 12's dash has
+# a diversion of its own, which would be in the way.
+if [ -n "$SH" ]; then
+	sh=$(in_root dpkg-query --listfiles dash | grep -m 1 '/sh$')
+	in_root dpkg-divert --quiet --package dash --no-rename --remove "$sh"
+	in_root dpkg-divert --quiet --local --no-rename --divert "$sh.distrib" --add "$sh"
+	ln -sf "$SH" "$root$sh"
+fi
 
 # The agent's user and directories as the stack's AMI has them. A fixed docker group, so that what a daemon with
 # user-namespace remapping stores is found again.

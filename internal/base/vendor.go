@@ -13,6 +13,7 @@ type vendor struct {
 	packages   string // besides contents, each followed by a comma
 	kernel     string // package; "" for the platform's
 	hook       string // shell command that runs before the kernel is installed; $1 is the tree
+	sh         string // program that `sh` is, as on the AMIs that the base stands in for; "" for the distribution's own
 	keyring    string // file with the keys that sign the archive
 	source     string // package that has the keyring, on Debian and on Ubuntu
 }
@@ -22,6 +23,7 @@ func vendorOf(name string) (vendor, error) {
 	case "debian":
 		return vendor{
 			components: "main", keyring: "/usr/share/keyrings/debian-archive-keyring.gpg", source: "debian-archive-keyring",
+			sh: "bash", // Debian stands in for Amazon Linux, whose sh is bash
 		}, nil
 	case "ubuntu":
 		// git-lfs, nvme-cli and pigz are in universe; Ubuntu's kernel only recommends what makes an initrd, and puts the

@@ -45,7 +45,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	stopped := false // by --help or --version, which have printed what was asked for
 	parser, err := newParser(&commands, stdout, stderr, func(int) { stopped = true })
 	if err != nil {
-		return fail(stderr, err)
+		return fail(ctx, stderr, err)
 	}
 
 	parsed, err := parser.Parse(args)
@@ -60,12 +60,12 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 
 	if err != nil {
 		env.JSON = slices.Contains(args, "--json") // no flag has its value yet
-		return env.fail(usageError(err))
+		return env.fail(ctx, usageError(err))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 
 	if err := parsed.Run(env); err != nil {
-		return env.fail(err)
+		return env.fail(ctx, err)
 	}
 	return 0
 }

@@ -30,12 +30,12 @@ func awstoe(ctx context.Context, t *testing.T, args ...string) (stdout, stderr s
 
 	parsed, err := parser.Parse(append([]string{"component"}, args...))
 	if err != nil {
-		return "", err.Error(), fail(&log, usageError(err))
+		return "", err.Error(), fail(ctx, &log, usageError(err))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 
 	if err := parsed.Run(&Env{Stdout: &out, Stderr: &log, Now: time.Now}); err != nil {
-		status = fail(&log, err)
+		status = fail(ctx, &log, err)
 	}
 
 	return out.String(), log.String(), status

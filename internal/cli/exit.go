@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +29,7 @@ const (
 	AWSRefused  = fault.AWSRefused
 	TimedOut    = fault.TimedOut
 	Interrupted = fault.Interrupted
+	Terminated  = fault.Terminated
 )
 
 // ExitError is an error that knows its exit code and what to do next.
@@ -54,14 +56,23 @@ func (e *ExitError) Class() fault.Class { return e.Code }
 func (e *ExitError) Hint() string { return e.Next }
 
 // fail prints an error and what to do next, and returns the status to exit with.
-func fail(stderr io.Writer, err error) int {
-	code := fault.ClassOf(err)
+func fail(ctx context.Context, stderr io.Writer, err error) int {
+	code := fault.ClassIn(ctx, err)
 	if exit := (*ExitError)(nil); errors.As(err, &exit) && exit.Err == nil {
 		return int(code)
 	}
-	complain(stderr, "error", fault.Text(err))
+	complain(stderr, "error", textOf(err, code))
 	complain(stderr, "hint", fault.HintOf(err))
 	return int(code)
+}
+
+// textOf returns what an error says, with an interruption in a user's words.
+func textOf(err error, code Code) string {
+	text := fault.Text(err)
+	if code == Interrupted || code == Terminated {
+		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
+	}
+	return text
 }
 
 // problem is what --json prints for a command that failed.
@@ -76,19 +87,19 @@ type problem struct {
 }
 
 // fail says why a command failed, on stderr and, with --json, as the one object on stdout.
-func (e *Env) fail(err error) int {
+func (e *Env) fail(ctx context.Context, err error) int {
 	exit := (*ExitError)(nil)
-	said := problem{Code: fault.ClassOf(err)}
+	said := problem{Code: fault.ClassIn(ctx, err)}
 
 	silent := errors.As(err, &exit) && exit.Err == nil
 	switch {
 	case !e.JSON || (silent && len(exit.Found) == 0):
-		return fail(e.Stderr, err)
+		return fail(ctx, e.Stderr, err)
 	case silent:
 		said.Error = "check recipe and flags: " + count(exit.Found.Errors(), "error")
 		said.Findings = exit.Found
 	default:
-		said.Error = fault.Text(err)
+		said.Error = textOf(err, said.Code)
 		said.Hint = fault.HintOf(err)
 	}
 
@@ -96,7 +107,7 @@ func (e *Env) fail(err error) int {
 		said.Log, said.Tail = printed.Output()
 	}
 	_ = json.NewEncoder(e.Stdout).Encode(said) // stderr has it too
-	return fail(e.Stderr, err)
+	return fail(ctx, e.Stderr, err)
 }
 
 // complain prints a text with the program's name before every line. Errors quote what steps printed, so they are as

@@ -65,12 +65,12 @@ func TestFail(t *testing.T) {
 		"a deploy out of sight":     {&deploy.Lost{Stack: "s", Err: &aws.ConfigError{Err: errors.New("x")}}, AWSRefused, ""},
 		"a timeout":                 {fmt.Errorf("x: %w", context.DeadlineExceeded), TimedOut, ""},
 		"a bake's timeout":          {&bake.StepError{Cause: context.DeadlineExceeded}, TimedOut, ""},
-		"an interruption":           {&ExitError{Code: StepFailed, Err: fmt.Errorf("x: %w", context.Canceled)}, Interrupted, "image-builder: error: x: context canceled\n"},
+		"an interruption":           {&ExitError{Code: StepFailed, Err: fmt.Errorf("x: %w", context.Canceled)}, Interrupted, "image-builder: error: x: interrupted\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var text bytes.Buffer
-			if code := fail(&text, test.err); code != int(test.code) {
+			if code := fail(t.Context(), &text, test.err); code != int(test.code) {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
 			if diff := cmp.Diff(test.want, text.String()); test.want != "" && diff != "" {

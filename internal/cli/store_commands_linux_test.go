@@ -46,7 +46,7 @@ func try(ctx context.Context, t *testing.T, dataDir string, args ...string) said
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		code := fail(&complaints, usageError(err))
+		code := fail(ctx, &complaints, usageError(err))
 		return said{err: complaints.String(), code: code}
 	}
 
@@ -55,7 +55,7 @@ func try(ctx context.Context, t *testing.T, dataDir string, args ...string) said
 	code := 0
 
 	if err := parsed.Run(env); err != nil {
-		code = fail(&complaints, err)
+		code = fail(ctx, &complaints, err)
 	}
 
 	return said{out.String(), complaints.String(), code}

@@ -28,7 +28,11 @@ const (
 	AWSRefused  Class = 6
 	TimedOut    Class = 124
 	Interrupted Class = 130
+	Terminated  Class = 143
 )
+
+// ErrTerminated is the cause of a context that SIGTERM ended.
+var ErrTerminated = errors.New("terminated")
 
 // Classes is the table that docs/reference/exit-codes.md shows.
 var Classes = []struct {
@@ -43,7 +47,8 @@ var Classes = []struct {
 	{SecretFound, "The image would have contained a secret; nothing was kept."},
 	{AWSRefused, "AWS refused or could not be reached: credentials, permissions, a bucket that does not exist."},
 	{TimedOut, "The bake took longer than its timeout."},
-	{Interrupted, "Interrupted by Ctrl-C, SIGTERM or SIGHUP, or you answered no. Everything temporary is removed; operations already started on AWS continue."},
+	{Interrupted, "Interrupted by Ctrl-C or SIGHUP, or you answered no. Everything temporary is removed; operations already started on AWS continue."},
+	{Terminated, "Interrupted by SIGTERM, with the same consequences."},
 }
 
 // Fault is an error with a class and a next action.
@@ -93,6 +98,15 @@ func ClassOf(err error) Class {
 		return outermost
 	}
 	return classOfSystem(err)
+}
+
+// ClassIn returns the class of an error of work under a context: what SIGTERM interrupted is Terminated.
+func ClassIn(ctx context.Context, err error) Class {
+	class := ClassOf(err)
+	if class == Interrupted && errors.Is(context.Cause(ctx), ErrTerminated) {
+		return Terminated
+	}
+	return class
 }
 
 // classOfSystem returns the class of errors of Go and the kernel.

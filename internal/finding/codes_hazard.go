@@ -14,6 +14,7 @@ const (
 	CopiedSecret  Code = "IB409"
 	IdleIgnore    Code = "IB410"
 	AlmostPhase   Code = "IB411"
+	PipefailInSh  Code = "IB412"
 )
 
 var hazardRules = []Rule{
@@ -29,4 +30,5 @@ var hazardRules = []Rule{
 	{CopiedSecret, "a secret is copied to a place that stays in the image", Warning},
 	{IdleIgnore, "a lint:ignore comment has no effect", Warning},
 	{AlmostPhase, "a phase that the service never runs, with almost the name of one it runs", Warning},
+	{PipefailInSh, "pipefail under #!/bin/sh ends the script where sh is dash", Warning},
 }

@@ -38,6 +38,7 @@ func hazards(sh *shell, w whole) finding.List {
 	found = append(found, secretFiles(sh, w)...)
 	found = append(found, dockerPulls(sh, w)...)
 	found = append(found, homes(sh)...)
+	found = append(found, pipefailInSh(sh)...)
 
 	return append(found, revokedKey(sh.script)...)
 }
@@ -212,29 +213,6 @@ func dockerPulls(sh *shell, w whole) finding.List {
 			return finding.List{warning(finding.DockerPull, sh.script.place(c.offset),
 				"an Elastic CI Stack's Docker daemon remaps user namespaces by default and does not see images pulled without it",
 				"list the image under docker-images in the recipe, or pull with the same userns-remap")}
-		}
-	}
-
-	return nil
-}
-
-// homes warns where HOME is needed and nothing has set it.
-func homes(sh *shell) finding.List {
-	if !sh.script.commands {
-		return nil
-	}
-	set := func(offset int) bool { return sh.setsAt >= 0 && sh.setsAt <= offset }
-
-	const right = "set it first: `export HOME=/root`"
-	for _, offset := range sh.homes {
-		if !set(offset) {
-			return finding.List{warning(finding.HomeUnset, sh.script.place(offset), "HOME is not set where component documents run", right)}
-		}
-	}
-
-	for _, c := range sh.calls {
-		if c.name == "git" && firstWord(c.args) == "config" && hasLong(c, "--global") && !set(c.offset) {
-			return finding.List{warning(finding.HomeUnset, sh.script.place(c.offset), "git config --global needs HOME, and HOME is not set where component documents run", right+", or use --system")}
 		}
 	}
 

@@ -98,7 +98,12 @@ func TestHazardsInCommands(t *testing.T) {
 		{"HOME with default", "ls ${HOME:-/root}", ""},
 		{"HOME quoted", "echo '$HOME'", ""},
 		{"HOME in a quoted heredoc", "cat > /etc/x <<'EOF'\n$HOME\nEOF", ""},
-		{"tilde", "ls ~/.ssh", ""},
+		{"tilde", "ls ~/.ssh", "1:4 IB408"},
+		{"tilde in a redirection", "echo x >> ~/.ssh/known_hosts", "1:11 IB408"},
+		{"tilde, HOME is set", "export HOME=/root\nls ~/.ssh", ""},
+		{"tilde of a user", "ls ~ec2-user/.ssh", ""},
+		{"tilde quoted", "ls '~/.ssh'", ""},
+		{"pipefail is bash's", "#!/bin/sh\nset -eo pipefail\nls", ""},
 		{"git config --global", "git config --global user.name x", "1:1 IB408"},
 	}
 	for _, test := range tests {
@@ -121,6 +126,10 @@ func TestHazardsInScripts(t *testing.T) {
 		{"hidden", "#!/bin/bash\nyum install -y jq\necho done\n", "2:1 IB401"},
 		{"-e on the #! line", "#!/bin/bash -e\nyum install -y jq\necho done\n", ""},
 		{"HOME is set for scripts of their own", "#!/bin/bash\nls $HOME\n", ""},
+		{"~ in scripts of their own", "#!/bin/sh\nmkdir -p ~/.ssh\n", ""},
+		{"pipefail under sh", "#!/bin/sh\nset -xeo pipefail\necho\n", "2:1 IB412"},
+		{"pipefail under sh by env", "#!/usr/bin/env sh\nset -e -o pipefail\necho\n", "2:1 IB412"},
+		{"pipefail under bash", "#!/bin/bash\nset -xeo pipefail\necho\n", ""},
 		{"another language", "#!/usr/bin/env -S python3 -u\nimport os\nif os: print('x')\n", ""},
 		{"no #! line", "yum install -y jq\necho done\n", "1:1 IB401"},
 		{"env", "#!/usr/bin/env bash\nyum install -y jq\necho done\n", "2:1 IB401"},
@@ -156,6 +165,27 @@ func TestBrokenURLs(t *testing.T) {
 		}
 		if got := places(result.Findings, 0, 0); got != want {
 			t.Errorf("%s: got %q, want %q: %v", source, got, want, result.Findings)
+		}
+	}
+}
+
+func TestHomeWithoutShell(t *testing.T) {
+	t.Parallel()
+	tests := map[string]string{
+		"action: ExecuteBinary\n        inputs: {path: /bin/mkdir, arguments: [~/.ssh]}":       "7:48 IB408",
+		"action: ExecuteBinary\n        inputs: {path: /bin/mkdir, arguments: [/root/.ssh]}":   "",
+		"action: ExecuteBinary\n        inputs: {path: /bin/echo, arguments: ['about $HOME']}": "",
+		"action: CreateFolder\n        inputs: [{path: $HOME/.ssh}]":                           "7:25 IB408",
+	}
+
+	for step, want := range tests {
+		text := "schemaVersion: 1.0\nphases:\n  - name: build\n    steps:\n      - name: Step\n        " + step + "\n"
+		result, err := linter().Text("x.yml", []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := places(result.Findings, 0, 0); got != want {
+			t.Errorf("%s: got %q, want %q: %v", step, got, want, result.Findings)
 		}
 	}
 }

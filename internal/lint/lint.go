@@ -124,6 +124,7 @@ func (l *Linter) documentHazards(doc *component.Document) finding.List {
 			place := func(offset int) finding.Position { return doc.Locate(v, offset) }
 			found = append(found, revokedKey(script{text: v.Text, place: place})...)
 		})
+		found = append(found, literalHomes(doc, step)...)
 	})
 
 	return found
@@ -225,10 +226,16 @@ func local(reference string) bool { return reference != "" && !strings.Contains(
 
 // isShell separates shell scripts from scripts in other languages, by the #! line.
 func isShell(text string) bool {
+	program := shebangProgram(text)
+	return program == "" || strings.HasSuffix(program, "sh")
+}
+
+// shebangProgram returns the name of the program that the #! line asks for; "" if there is none.
+func shebangProgram(text string) string {
 	line, _, _ := strings.Cut(text[:min(len(text), 200)], "\n")
 	words := strings.Fields(strings.TrimPrefix(line, "#!"))
 	if !strings.HasPrefix(line, "#!") || len(words) == 0 {
-		return true
+		return ""
 	}
 	program := filepath.Base(words[0])
 	if program == "env" && len(words) > 1 {
@@ -241,5 +248,5 @@ func isShell(text string) bool {
 		}
 	}
 
-	return strings.HasSuffix(program, "sh")
+	return program
 }

@@ -21,6 +21,7 @@ type shell struct {
 	calls   []call
 	writes  []target // redirections into files
 	homes   []int    // offsets of $HOME
+	tildes  []int    // offsets of words that begin with the ~ of one's own home
 	setsAt  int      // offset of the first HOME=, -1 for none
 	tracing int      // offset of set -x, -1 for none
 	invalid *fault
@@ -76,6 +77,10 @@ func (sh *shell) visit(node syntax.Node) {
 	case *syntax.Redirect:
 		if node.Word != nil && strings.HasPrefix(node.Op.String(), ">") {
 			sh.writes = append(sh.writes, target{wordText(node.Word), int(node.Word.Pos().Offset())})
+		}
+	case *syntax.Word:
+		if lit, ok := node.Parts[0].(*syntax.Lit); ok && (strings.HasPrefix(lit.Value, "~/") || (lit.Value == "~" && len(node.Parts) == 1)) {
+			sh.tildes = append(sh.tildes, int(node.Pos().Offset()))
 		}
 	case *syntax.ParamExp:
 		if node.Param != nil && node.Param.Value == "HOME" && !hasDefault(node) {
