@@ -35,6 +35,7 @@ var ranks = map[string]int{
 	"internal/stack":               1,
 	"internal/bootscript":          1,
 	"internal/recipe":              2, // built on nouns
+	"internal/announce":            2, // AMIs, once they are there
 	"internal/snapshot":            2, // AMIs and disks
 	"internal/component/action":    2,
 	"internal/component/logfolder": 2,

@@ -6,8 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"image-builder/internal/announce"
 	"image-builder/internal/image"
-	"image-builder/internal/patience"
 	"image-builder/internal/release"
 	"image-builder/internal/terminal"
 )
@@ -37,12 +37,12 @@ Examples:
 
 // resolved is the result of base resolve.
 type resolved struct {
-	AMI       string          `json:"ami"`
-	Region    string          `json:"region"`
-	Mappings  string          `json:"mappings"` // where the ID was read
-	Image     *image.AMI      `json:"image,omitempty"`
-	Unchecked string          `json:"unchecked,omitempty"` // why EC2 was not asked
-	Parameter *release.Change `json:"parameter,omitempty"`
+	AMI       string           `json:"ami"`
+	Region    string           `json:"region"`
+	Mappings  string           `json:"mappings"` // where the ID was read
+	Image     *image.AMI       `json:"image,omitempty"`
+	Unchecked string           `json:"unchecked,omitempty"` // why EC2 was not asked
+	Parameter *announce.Change `json:"parameter,omitempty"`
 }
 
 // Run finds the AMI.
@@ -62,7 +62,7 @@ func (c *BaseResolveCmd) Run(ctx context.Context, env *Env) error {
 	}
 
 	if c.Write != "" {
-		writer := release.Writer{Parameters: a.parameters, Wait: patience.Sleep}
+		writer := announce.Writer{Parameters: a.parameters}
 		change, err := writer.Write(ctx, c.Write, r.AMI)
 		if err != nil {
 			return err

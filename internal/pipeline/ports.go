@@ -51,17 +51,3 @@ type Identities interface {
 type Checks interface {
 	Run(ctx context.Context, caller preflight.Identity, wanted preflight.Wanted, existing stack.Stack) ([]preflight.Result, preflight.Wanted, error)
 }
-
-// OutputParameters are the account's parameters. Satisfied by aws.Parameters.
-type OutputParameters interface {
-	// Look returns a parameter; fs.ErrNotExist if it is not there.
-	Look(ctx context.Context, name string) (image.Parameter, error)
-	// Write sets a parameter, or makes it. It may have its value only after a while.
-	Write(ctx context.Context, parameter image.Parameter) error
-}
-
-// Topics are the account's topics. Satisfied by aws.Topics.
-type Topics interface {
-	// Send sends a message to a topic, by its ARN.
-	Send(ctx context.Context, topic, message string) error
-}

@@ -4,11 +4,9 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"time"
 
+	"image-builder/internal/announce"
 	"image-builder/internal/image"
 	"image-builder/internal/patience"
 	"image-builder/internal/progress"
@@ -19,8 +17,8 @@ import (
 // sent. So a reader of the message finds the parameter, and a reader of the parameter finds the AMI.
 type Publication struct {
 	Publisher  Publisher
-	Parameters OutputParameters
-	Topics     Topics
+	Parameters announce.Parameters
+	Topics     announce.Topics
 	// Keep notes the AMI with the image, as soon as it is available; nil: it is not noted.
 	Keep   func(ctx context.Context, imageID string, published image.Published) error
 	Pause  patience.Pause
@@ -32,9 +30,6 @@ type Announcement struct {
 	Parameter string // that receives the AMI's ID
 	Topic     string // ARN
 }
-
-// validated bounds the wait for a parameter of the data type aws:ec2:image, which has its value once the AMI was found.
-const validated = 5 * time.Minute
 
 // Run publishes. It may be run again after any failure: an AMI that is there is not made twice, but the message may be
 // sent twice.
@@ -54,44 +49,20 @@ func (p Publication) Run(ctx context.Context, r publish.Request, a Announcement)
 			return published, fmt.Errorf("name %s: %w", published.AMI, err)
 		}
 	}
-	if a.Topic == "" {
-		return published, nil
-	}
-	message, err := image.NewImage(published.AMI)
-	if err == nil {
-		err = p.Topics.Send(ctx, a.Topic, message)
-	}
-	if err != nil {
-		return published, fmt.Errorf("announce %s: %w", published.AMI, err)
+
+	if a.Topic != "" {
+		if err := announce.Send(ctx, p.Topics, a.Topic, published.AMI); err != nil {
+			return published, fmt.Errorf("announce %s: %w", published.AMI, err)
+		}
 	}
 	return published, nil
 }
 
-// name writes the output parameter, in the data type that it has, and waits until it has the value.
+// name writes the output parameter and waits until it has the value.
 func (p Publication) name(ctx context.Context, parameter, ami string) error {
 	defer p.Report.Stage("output parameter")()
-	written := image.Parameter{Name: parameter, Value: ami, Type: "String", DataType: "text"}
-	there, err := p.Parameters.Look(ctx, parameter)
-	switch {
-	case err == nil && there.Value == ami:
-		return nil
-	case err == nil:
-		written.DataType = there.DataType
-	case !errors.Is(err, fs.ErrNotExist):
-		return err
-	}
-
-	if err := p.Parameters.Write(ctx, written); err != nil {
-		return err
-	}
-	wait := patience.Wait{For: "parameter " + parameter + " to name " + ami, Limit: validated, Pause: p.Pause, Report: p.Report}
-	return wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
-		there, err := p.Parameters.Look(ctx, parameter)
-		if errors.Is(err, fs.ErrNotExist) {
-			return patience.Answer{State: "not there"}, nil
-		}
-		return patience.Answer{Done: there.Value == ami, State: there.Value}, err
-	})
+	_, err := announce.Writer{Parameters: p.Parameters, Pause: p.Pause, Report: p.Report}.Write(ctx, parameter, ami)
+	return err
 }
 
 // Publisher makes an AMI of an image. Satisfied by publish.Publisher.

@@ -2,5 +2,5 @@
 //
 // The only source is a file, mappings.yml, which lists AMIs by region and system; there is no API. EC2 confirms each
 // AMI before anything relies on it: the owner must be Buildkite, and the architecture the wanted one. The package
-// writes a parameter only on request, and only an AMI that passed; it prints nothing.
+// changes nothing and prints nothing.
 package release
