@@ -11,20 +11,20 @@ import (
 	"golang.org/x/term"
 )
 
-// errDeclined is the answer no.
+// errDeclined is the error for the answer no.
 var errDeclined = errors.New("cancelled")
 
-// agree asks a question that yes or no answers. The error is nil for yes, and says why there is no yes otherwise.
+// agree asks a yes-or-no question. The error is nil for yes, and otherwise says why there is no yes.
 func (e *Env) agree(ctx context.Context, question string) error {
 	file, ok := e.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
 		return &ExitError{Code: BadInput, Err: errors.New("there is no terminal to ask on"), Next: "give --yes to do it without asking"}
 	}
 	fmt.Fprintf(e.Stderr, "%s [y/N] ", question)
-	// Nothing can end the reading but an answer, so that an interruption leaves it behind.
+	// Only an answer can end the reading, so an interruption abandons it.
 	answer := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(file).ReadString('\n') // no answer is no
+		line, _ := bufio.NewReader(file).ReadString('\n') // an empty answer means no
 		answer <- line
 	}()
 

@@ -23,8 +23,8 @@ type BakeCmd struct {
 	Recipe       string `arg:"" optional:"" help:"Recipe file, or a bare bootstrap script." placeholder:"RECIPE|SCRIPT"`
 	recipe.Flags `embed:""`
 	Bucket       map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
-	KeepFailed   bool              `help:"Keep the disk as it stood when a step failed: see image shell."`
-	Boot         bool              `help:"Start the finished disk in a virtual machine first; one that shows no login prompt is not kept."`
+	KeepFailed   bool              `help:"Keep the disk if a step fails: see image shell."`
+	Boot         bool              `help:"Boot the finished disk in a virtual machine first; without a login prompt it is not kept."`
 }
 
 // Help is what --help adds.
@@ -42,7 +42,7 @@ Examples:
 
 // Run bakes.
 func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
-	unready := errors.Join(mountns.Enter(), secret.NoCore()) // first, since it starts the program anew
+	unready := errors.Join(mountns.Enter(), secret.NoCore()) // first, since it starts the program again
 	definition, err := c.definition(env)
 	if err != nil {
 		return err
@@ -61,7 +61,7 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 	return env.result(img, img.ID, func() { fmt.Fprint(env.Stderr, Summary(img)) })
 }
 
-// failed adds to the error how to look into the disk, if it was kept.
+// failed adds to the error how to look into the kept disk.
 func (c *BakeCmd) failed(env *Env, img image.Image, err error) error {
 	if img.Failed == "" {
 		return err

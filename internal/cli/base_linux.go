@@ -47,7 +47,7 @@ func (c *BaseListCmd) Run(ctx context.Context, env *Env) error {
 // BaseBuildCmd is `base build`.
 type BaseBuildCmd struct {
 	Reference string `arg:"" help:"What to build: debian:SUITE or ubuntu:SUITE." placeholder:"VENDOR:SUITE"`
-	Mirror    string `help:"Archive to install from; otherwise this machine's own for the suite, else the vendor's." placeholder:"URL"`
+	Mirror    string `help:"Archive to install from. Default: this machine's archive for the suite, or else the vendor's." placeholder:"URL"`
 	Size      string `help:"Size of the disk. It is sparse: free space takes no room." default:"3GiB" placeholder:"SIZE"`
 }
 
@@ -85,7 +85,7 @@ func (c *BaseBuildCmd) Run(ctx context.Context, env *Env) error {
 // BasePullCmd is `base pull`.
 type BasePullCmd struct {
 	Location string `arg:"" help:"A raw or qcow2 file, or https://host/disk.qcow2#sha256=DIGITS." placeholder:"FILE|URL"`
-	Name     string `help:"What recipes call the base; otherwise its path or URL." placeholder:"NAME"`
+	Name     string `help:"Name of the base in recipes. Default: its path or URL." placeholder:"NAME"`
 }
 
 // Help is what --help adds.
@@ -108,7 +108,7 @@ func (c *BasePullCmd) Run(ctx context.Context, env *Env) error {
 	return makeBase(ctx, env, func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Pull(ctx, source) })
 }
 
-// makeBase shows how a base is made and prints its name.
+// makeBase shows the making of a base and prints its name.
 func makeBase(ctx context.Context, env *Env, create func(context.Context, base.Maker) (image.Base, error)) (err error) {
 	if err := mountns.Enter(); err != nil {
 		return &ExitError{Code: BadMachine, Err: err}

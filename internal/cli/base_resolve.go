@@ -73,7 +73,7 @@ func (c *BaseResolveCmd) Run(ctx context.Context, env *Env) error {
 	return env.result(r, r.AMI, func() { c.explain(env, r) })
 }
 
-// checkWrite refuses a name that no parameter has.
+// checkWrite refuses an invalid parameter name.
 func (c *BaseResolveCmd) checkWrite() error {
 	if c.Write == "" {
 		return nil
@@ -111,7 +111,7 @@ func (c *BaseResolveCmd) find(ctx context.Context, a account, wanted release.Sys
 	return r, err
 }
 
-// check asks EC2 about the AMI. That it could not be asked is an error only if the AMI is to be written somewhere.
+// check asks EC2 about the AMI. Failing to ask is an error only if the AMI is to be written.
 func (c *BaseResolveCmd) check(ctx context.Context, a account, wanted release.System, r *resolved) error {
 	ami, err := release.Check(ctx, a.machines, r.AMI, r.Region, wanted)
 	unchecked := (*release.Unchecked)(nil)
@@ -132,7 +132,7 @@ func (c *BaseResolveCmd) check(ctx context.Context, a account, wanted release.Sy
 	return nil
 }
 
-// explain says on stderr what is known of the AMI, and what became of the parameter.
+// explain says on stderr what is known about the AMI, and the result of writing the parameter.
 func (c *BaseResolveCmd) explain(env *Env, r resolved) {
 	if r.Image == nil {
 		fmt.Fprintf(env.Stderr, "warning: owner and architecture are unchecked: %s\n", terminal.Harmless(r.Unchecked))

@@ -12,7 +12,7 @@ import (
 	"image-builder/internal/stack"
 )
 
-// builds is a stack of ours and the services that know of its builds.
+// builds is a stack of ours and the services that know its builds.
 type builds struct {
 	account
 
@@ -22,10 +22,10 @@ type builds struct {
 
 // pollFlag is --poll of the commands that follow a build.
 type pollFlag struct {
-	Poll time.Duration `help:"Longest pause between two looks at the build; 5s if not given." default:"5s" placeholder:"DURATION"`
+	Poll time.Duration `help:"Longest pause between two looks at the build. Default: 5s." default:"5s" placeholder:"DURATION"`
 }
 
-// Validate refuses what would ask without a pause.
+// Validate refuses a poll without pauses.
 func (f pollFlag) Validate() error {
 	if f.Poll <= 0 {
 		return fmt.Errorf("--poll %s: write a pause like 5s", f.Poll)
@@ -43,7 +43,7 @@ func (e *Env) builds(ctx context.Context, flag stackFlag) (*builds, error) {
 	return &builds{account: a, stack: found, flag: flag}, nil
 }
 
-// pipeline returns the ARN of the stack's pipeline, if the stack has come so far.
+// pipeline returns the ARN of the stack's pipeline, if the stack has one yet.
 func (b *builds) pipeline() (string, error) {
 	if arn := b.stack.Outputs["Pipeline"]; arn != "" {
 		return arn, nil
@@ -60,7 +60,7 @@ func (b *builds) pipeline() (string, error) {
 	}
 }
 
-// command is a command line for the same stack.
+// command is a command line about the same stack.
 func (b *builds) command(words string) string {
 	if b.flag.Stack != "" {
 		words += " --stack " + b.stack.Name
@@ -89,7 +89,7 @@ func (b *builds) follower(poll pollFlag) *imagepipeline.Follow {
 	}
 }
 
-// explain adds to an error of a build what to do about it.
+// explain adds the next action to the error of a build.
 func (b *builds) explain(err error) error {
 	if detached := (*imagepipeline.DetachedError)(nil); errors.As(err, &detached) {
 		return b.detached(detached)
@@ -111,7 +111,7 @@ func (b *builds) explain(err error) error {
 	return &ExitError{Code: StepFailed, Err: err, Next: next}
 }
 
-// detached says how to look at a build again that nobody watches any more, and how to end it.
+// detached says how to watch a build again, and how to end it.
 func (b *builds) detached(err *imagepipeline.DetachedError) error {
 	again := b.command("logs "+err.Image.Version+" --follow") + " follows it again"
 	if !errors.Is(err, context.Canceled) || !err.Image.State.Building() {
@@ -123,7 +123,7 @@ func (b *builds) detached(err *imagepipeline.DetachedError) error {
 	}
 }
 
-// utc writes a time the way people read it, in a zone that needs no thought.
+// utc writes a time for people, in a zone that all of them know.
 func utc(t time.Time) string {
 	if t.IsZero() {
 		return "-"

@@ -57,7 +57,7 @@ output    /out = ami-0new, of the newest image 1.0.4/1
 	}
 }
 
-// What needs somebody to act comes first, and nothing that AWS or an instance wrote acts on the terminal.
+// What needs action comes first, and no text from AWS or an instance acts on the terminal.
 func TestStatusTextAlarms(t *testing.T) {
 	t.Parallel()
 	b, shown := nightly()
@@ -131,7 +131,7 @@ func TestNarrowed(t *testing.T) {
 	}
 }
 
-// A log that is older than logs are kept says so.
+// A log older than the retention time is reported as expired.
 func TestNoLogAnyMore(t *testing.T) {
 	t.Parallel()
 	b, _ := nightly()

@@ -26,14 +26,14 @@ type Commands struct {
 	diskCommands
 
 	Lint       LintCmd       `cmd:"" group:"documents" help:"Check recipes, component documents and templates without running anything."`
-	Component  ComponentCmd  `cmd:"" group:"documents" help:"Run or validate component documents on this very machine."`
+	Component  ComponentCmd  `cmd:"" group:"documents" help:"Run or validate component documents on this machine."`
 	Base       BaseCmd       `cmd:"" group:"here" help:"Base images: list, build, pull, remove; find Buildkite's AMI."`
 	Parameter  ParameterCmd  `cmd:"" group:"here" help:"Parameters, as SSM would keep them: get, put, list."`
 	Events     EventsCmd     `cmd:"" group:"here" help:"Print the NewImage messages."`
 	MirrorName MirrorNameCmd `cmd:"" group:"documents" help:"Print the directory name that the agent gives a repository's mirror."`
-	Deploy     DeployCmd     `cmd:"" group:"aws" help:"Bring the stack for EC2 Image Builder to what a recipe says."`
-	Start      StartCmd      `cmd:"" group:"aws" help:"Have the stack build an image now, and follow it."`
-	Status     StatusCmd     `cmd:"" group:"aws" help:"Tell how the stack, its schedule and its last images stand."`
+	Deploy     DeployCmd     `cmd:"" group:"aws" help:"Create or update the stack that bakes a recipe on EC2 Image Builder."`
+	Start      StartCmd      `cmd:"" group:"aws" help:"Build an image on the stack now, and follow the build."`
+	Status     StatusCmd     `cmd:"" group:"aws" help:"Show the state of the stack, its schedule and its last images."`
 	Logs       LogsCmd       `cmd:"" group:"aws" help:"Print the log of an image that the stack built."`
 	Delete     DeleteCmd     `cmd:"" group:"aws" help:"Delete the stack."`
 	Template   TemplateCmd   `cmd:"" group:"aws" help:"Print the CloudFormation template of the stack for EC2 Image Builder."`
@@ -59,7 +59,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 
 	if err != nil {
-		env.JSON = slices.Contains(args, "--json") // no flag has its value yet
+		env.JSON = slices.Contains(args, "--json") // the flags have no values yet
 		return env.fail(ctx, usageError(err))
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))

@@ -14,7 +14,7 @@ import (
 	"image-builder/internal/source"
 )
 
-// ComponentCmd works with component documents on this very machine.
+// ComponentCmd works with component documents on this machine.
 type ComponentCmd struct {
 	Run      ComponentRunCmd      `cmd:"" help:"Run component documents on this machine, as awstoe run does."`
 	Validate ComponentValidateCmd `cmd:"" help:"Check component documents, as awstoe validate does."`
@@ -26,11 +26,11 @@ type ComponentRunCmd struct {
 	Paths []string `arg:"" optional:"" name:"document" help:"Documents to run: local paths or s3:// URLs." placeholder:"DOCUMENT"`
 	runSettings
 
-	Bucket           map[string]string `help:"Let a directory stand for a bucket." placeholder:"NAME=DIR" mapsep:"none"`
+	Bucket           map[string]string `help:"Use a directory as a bucket." placeholder:"NAME=DIR" mapsep:"none"`
 	Stream           bool              `help:"Print progress on stdout, one JSON object a line; the last line is the result."`
 	NoLog            bool              `help:"Make no log folder: the reader of the stream keeps the logs."`
 	Home             string            `help:"HOME of the steps. It is not set otherwise, as on the service." placeholder:"DIR"`
-	WorkingDirectory string            `help:"What WORKING_DIRECTORY says to the steps, and where their scripts are written." default:"/tmp" placeholder:"DIR"`
+	WorkingDirectory string            `help:"Value of WORKING_DIRECTORY for the steps, and where their scripts are written." default:"/tmp" placeholder:"DIR"`
 }
 
 // Help says how the command ends.

@@ -15,7 +15,7 @@ import (
 // uploadTime bounds the upload of a log folder.
 const uploadTime = 5 * time.Minute
 
-// upload puts the files of the log folder under its name into the bucket.
+// upload puts the files of the log folder into the bucket, under the folder's name.
 func (c *ComponentRunCmd) upload(ctx context.Context, objects source.Objects, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, uploadTime)
 	defer cancel()

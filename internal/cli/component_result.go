@@ -34,13 +34,13 @@ type streamer struct{ out io.Writer }
 func (s *streamer) Report(e progress.Event) {
 	text, err := json.Marshal(e)
 	if err == nil {
-		_, _ = s.out.Write(append(text, '\n')) // whoever reads it may be gone; the run goes on
+		_, _ = s.out.Write(append(text, '\n')) // the reader may be gone; the run continues
 	}
 }
 
 func (s *streamer) Close() {}
 
-// traced prints the console log. What it observes goes to the log folder as well, if there is one.
+// traced prints the console log. It passes events on to the log folder as well, if there is one.
 type traced struct {
 	log component.Observer // nil: none
 	out io.Writer
@@ -91,7 +91,7 @@ func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result compone
 		err = errors.Join(err, printed)
 	}
 
-	env.JSON = false // the result was the one object
+	env.JSON = false // the result was the only object
 	bad := component.Unusable{}
 	switch {
 	case err != nil && ctx.Err() != nil:
@@ -136,7 +136,7 @@ func (c *ComponentRunCmd) print(env *Env, result runResult) error {
 	return nil
 }
 
-// wantsReboot is the exit status that asks whoever started the command to reboot the machine and start it again.
+// wantsReboot is the exit status that asks the caller to reboot the machine and start the command again.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/send-commands-reboot.html
 const wantsReboot Code = 194
 
@@ -157,7 +157,7 @@ func (c *ComponentRunCmd) rebooting(ctx context.Context, env *Env, delay time.Du
 	return &ExitError{Code: wantsReboot}
 }
 
-// unusable prints the result of a run that never began.
+// unusable prints the result of a run that never started.
 func (c *ComponentRunCmd) unusable(env *Env, err error) error {
 	result := component.Result{ExecutionID: c.ExecutionID, Status: component.Failed, FailureMessage: err.Error()}
 	return c.conclude(context.Background(), env, result, "", err)

@@ -15,18 +15,18 @@ import (
 // runSettings are the settings of `awstoe run`, as flags and as the fields of its configuration file.
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/toe-run-config-input.html
 type runSettings struct {
-	Documents  []string `short:"d" help:"Documents to run, with commas between them." placeholder:"A,B" json:"-"`
+	Documents  []string `short:"d" help:"Documents to run, separated by commas." placeholder:"A,B" json:"-"`
 	Config     string   `short:"c" help:"JSON file with documents and settings: a local path or an s3:// URL." placeholder:"FILE" json:"-"`
-	Phases     []string `short:"p" help:"Phases to run, with commas between them; all if not given." placeholder:"A,B" json:"-"`
+	Phases     []string `short:"p" help:"Phases to run, separated by commas; all if not given." placeholder:"A,B" json:"-"`
 	Parameters []string `help:"Values for the parameters of documents." placeholder:"NAME=VALUE,…" json:"-"`
 
-	ExecutionID           string `short:"i" name:"execution-id" help:"Name of this run in logs; one is made if it is not given." placeholder:"ID" json:"executionId"`
-	LogDirectory          string `short:"l" help:"Where the log folder TOE_… is made." placeholder:"DIR" json:"logDirectory"`
+	ExecutionID           string `short:"i" name:"execution-id" help:"Name of this run in logs. Default: a new one." placeholder:"ID" json:"executionId"`
+	LogDirectory          string `short:"l" help:"Where to make the log folder TOE_…." placeholder:"DIR" json:"logDirectory"`
 	LogS3BucketName       string `short:"b" name:"log-s3-bucket-name" help:"Upload the log folder to this bucket at the end." placeholder:"BUCKET" json:"logS3BucketName"`
 	LogS3KeyPrefix        string `short:"k" name:"log-s3-key-prefix" help:"Where in the bucket." placeholder:"PREFIX" json:"logS3KeyPrefix"`
 	LogS3BucketOwner      string `name:"log-s3-bucket-owner" help:"Account that must own the bucket." placeholder:"ACCOUNT" json:"logS3BucketOwner"`
 	DocumentS3BucketOwner string `name:"document-s3-bucket-owner" help:"Account that must own the bucket of documents." placeholder:"ACCOUNT" json:"documentS3BucketOwner"`
-	StateDirectory        string `short:"s" help:"Where a run that waits for a reboot is remembered; TOE_STATE in the log directory if not given." placeholder:"DIR" json:"stateDirectory"`
+	StateDirectory        string `short:"s" help:"Where the state of a run that waits for a reboot is kept. Default: TOE_STATE in the log directory." placeholder:"DIR" json:"stateDirectory"`
 	Trace                 bool   `short:"t" help:"Print the console log on stderr." json:"trace"`
 
 	CWLogGroup       string `name:"cw-log-group" hidden:"" json:"cwLogGroup"`
@@ -36,7 +36,7 @@ type runSettings struct {
 
 	BlockedActionModules []string `help:"Actions that no document may use." placeholder:"Reboot" json:"-"`
 
-	// What the flags and the file say about documents and parameters.
+	// These settings come from both the flags and the file, and concern documents and parameters.
 	jobs       []configJob
 	parameters []component.Parameter
 }
@@ -53,7 +53,7 @@ type runConfig struct {
 	Documents  []configJob           `json:"documents"`
 	Parameters []component.Parameter `json:"parameters"`
 	Phases     string                `json:"phases"`
-	ExecutonID string                `json:"executonId"` // as one page of the guide spells it
+	ExecutonID string                `json:"executonId"` // one page of the guide spells it like this
 }
 
 // complete merges the flags, the document arguments and the configuration file. Flags win.
@@ -88,7 +88,8 @@ func (s *runSettings) complete(ctx context.Context, library action.Library, path
 	return s.identify()
 }
 
-// identify fills in where logs and state are, and the execution ID: that of the run that waits for a reboot, if one does.
+// identify fills in the directories of logs and state, and the execution ID: that of the run that waits for a reboot,
+// if there is one.
 func (s *runSettings) identify() (err error) {
 	if s.LogDirectory == "" {
 		s.LogDirectory = "."
@@ -122,7 +123,7 @@ func (s *runSettings) identify() (err error) {
 	return err
 }
 
-// read takes from the configuration file what the flags do not say.
+// read takes from the configuration file what the flags leave out.
 func (s *runSettings) read(ctx context.Context, library action.Library) error {
 	text, err := library.Document(ctx, s.Config, s.DocumentS3BucketOwner)
 	if err != nil {
@@ -164,14 +165,14 @@ func (s *runSettings) read(ctx context.Context, library action.Library) error {
 	return nil
 }
 
-// first keeps what the command line says, else takes what the file says.
+// first keeps the command line's value, or else takes the file's.
 func first(setting *string, file string) {
 	if *setting == "" {
 		*setting = file
 	}
 }
 
-// parseParameters reads name=value. What has no "=" goes on with the value before it: it had a comma.
+// parseParameters reads name=value. An entry without "=" continues the value before it, which contained a comma.
 func parseParameters(given []string) ([]component.Parameter, error) {
 	var parameters []component.Parameter
 	for _, text := range given {

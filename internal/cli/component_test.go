@@ -16,7 +16,7 @@ import (
 	"image-builder/internal/progress"
 )
 
-// awstoe runs `component ARGS…` and returns what it printed and its exit status.
+// awstoe runs `component ARGS…` and returns its output and exit status.
 func awstoe(ctx context.Context, t *testing.T, args ...string) (stdout, stderr string, status int) {
 	t.Helper()
 	var command struct {
@@ -41,7 +41,7 @@ func awstoe(ctx context.Context, t *testing.T, args ...string) (stdout, stderr s
 	return out.String(), log.String(), status
 }
 
-// save writes a file into a fresh directory.
+// save writes a file into a new directory.
 func save(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -202,7 +202,7 @@ func TestComponentRunStreams(t *testing.T) {
 		"step-started|Hello|||", "step-output|Hello|stdout|hello world|", "step-output|Hello|stderr|/root\\|/tmp|", "step-done|Hello|||success",
 		"step-started|Check|||", "step-done|Check||exit status 1|failed",
 	}
-	// stdout and stderr are two pipes: which comes first is not known.
+	// stdout and stderr are two pipes, so their order is unknown.
 	if len(seen) != len(want) || !strings.Contains(strings.Join(seen, "\n"), "stderr|/root|/tmp|") || seen[0] != want[0] || seen[5] != want[5] || seen[3] != want[3] {
 		t.Errorf("got\n%s", strings.Join(seen, "\n"))
 	}

@@ -12,14 +12,14 @@ import (
 	"image-builder/internal/finding"
 )
 
-// ComponentValidateCmd takes the flags of `awstoe validate`. To check more, and see where: lint.
+// ComponentValidateCmd takes the flags of `awstoe validate`. lint checks more, and shows the places.
 type ComponentValidateCmd struct {
 	Paths                 []string          `arg:"" optional:"" name:"document" help:"Documents to check: local paths or s3:// URLs." placeholder:"DOCUMENT"`
-	Documents             []string          `short:"d" help:"Documents to check, with commas between them." placeholder:"A,B"`
+	Documents             []string          `short:"d" help:"Documents to check, separated by commas." placeholder:"A,B"`
 	DocumentS3BucketOwner string            `name:"document-s3-bucket-owner" help:"Account that must own the bucket of documents." placeholder:"ACCOUNT"`
 	OSPlatforms           []string          `name:"os-platforms" help:"Platforms that the documents must run on (${enum}); this machine's if not given." enum:"linux,windows,darwin"`
 	Trace                 bool              `short:"t" help:"Print warnings as well."`
-	Bucket                map[string]string `help:"Let a directory stand for a bucket." placeholder:"NAME=DIR" mapsep:"none"`
+	Bucket                map[string]string `help:"Use a directory as a bucket." placeholder:"NAME=DIR" mapsep:"none"`
 }
 
 // validation is what `awstoe validate` prints.
@@ -34,7 +34,7 @@ func (c *ComponentValidateCmd) Help() string {
   image-builder component validate browsers.yml --os-platforms linux`
 }
 
-// Run checks the documents. What is wrong goes to stderr.
+// Run checks the documents. Findings go to stderr.
 func (c *ComponentValidateCmd) Run(ctx context.Context, env *Env) error {
 	objects, err := newObjects(c.Bucket)
 	if err != nil {
@@ -107,7 +107,7 @@ func (c *ComponentValidateCmd) platforms() []component.Platform {
 	return platforms
 }
 
-// thisPlatform is the one that this program runs on.
+// thisPlatform is this machine's platform.
 func thisPlatform() component.Platform {
 	switch runtime.GOOS {
 	case "windows":

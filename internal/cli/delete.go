@@ -66,7 +66,7 @@ func (c *DeleteCmd) Run(ctx context.Context, env *Env) error {
 	return env.result(map[string]any{"stack": s.Name, "id": s.ID, "status": stack.DeleteComplete}, s.Name, nil)
 }
 
-// name is the stack's. Whether it is there is for Assess to say.
+// name is the stack's name. Assess finds out whether it exists.
 func (c *DeleteCmd) name(ctx context.Context, a account) (string, error) {
 	if c.Stack != "" {
 		return c.Stack, c.check()
@@ -75,7 +75,7 @@ func (c *DeleteCmd) name(ctx context.Context, a account) (string, error) {
 	return s.Name, err
 }
 
-// agreed says what goes and what stays, and asks.
+// agreed says what is deleted and what stays, and asks.
 func (c *DeleteCmd) agreed(ctx context.Context, env *Env, s stack.Stack) error {
 	if !env.JSON {
 		fmt.Fprint(env.Stderr, deletionSummary(s))
@@ -86,7 +86,7 @@ func (c *DeleteCmd) agreed(ctx context.Context, env *Env, s stack.Stack) error {
 	return env.agree(ctx, fmt.Sprintf("Delete stack %s?", s.Name))
 }
 
-// deletionSummary says what goes with a stack, and what stays.
+// deletionSummary says what is deleted with a stack, and what stays.
 func deletionSummary(s stack.Stack) string {
 	goes := []string{"what is left of it, since it is unusable"}
 	if !s.Status.Dead() {
@@ -103,7 +103,7 @@ func deletionSummary(s stack.Stack) string {
 		s.Name, s.Status, strings.Join(goes, "\n    "), strings.Join(stays, "\n    "))
 }
 
-// parts are what a stack consists of.
+// parts are the parts of a stack.
 func parts(s stack.Stack) []string {
 	list := []string{"the image pipeline with its schedule, recipe, components and configurations, the roles and the rules"}
 	if s.Outputs["OutputTopic"] != "" {

@@ -22,8 +22,8 @@ import (
 type DeployCmd struct {
 	Recipe         string `arg:"" optional:"" help:"Recipe file, or a bare bootstrap script." placeholder:"RECIPE|SCRIPT"`
 	Stack          string `help:"Name of the stack. Default: the recipe's name." placeholder:"NAME"`
-	UploadBucket   string `help:"Bucket of this account for the template, the script and the documents. Default: image-builder-ACCOUNT-REGION, which is made if it is not there." placeholder:"BUCKET"`
-	Plan           bool   `help:"Show what would change, and leave everything as it is."`
+	UploadBucket   string `help:"Bucket of this account for the template, the script and the documents. Default: image-builder-ACCOUNT-REGION, which is created if it does not exist." placeholder:"BUCKET"`
+	Plan           bool   `help:"Show what would change, and change nothing."`
 	Yes            bool   `short:"y" help:"Do not ask."`
 	recipe.Flags   `embed:""`
 	deploySettings `embed:""`
@@ -49,7 +49,7 @@ type deployed struct {
 	Stack      string             `json:"stack"`
 	ID         string             `json:"id"`
 	Status     stack.Status       `json:"status"`
-	Parameters []deploy.Setting   `json:"parameters"` // that get another value
+	Parameters []deploy.Setting   `json:"parameters"` // whose value changes
 	Changes    []stack.Change     `json:"changes"`
 	Checks     []preflight.Result `json:"checks"`
 	Outputs    map[string]string  `json:"outputs"`
@@ -74,7 +74,7 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 	return c.result(env, done)
 }
 
-// wanted reads the recipe and the flags, and checks them as far as that needs no network.
+// wanted reads the recipe and the flags, and makes all checks that need no network.
 func (c *DeployCmd) wanted(env *Env) (name string, wanted preflight.Wanted, err error) {
 	r, found := recipe.Load(c.Recipe)
 	if r != nil {

@@ -18,12 +18,12 @@ import (
 type deployView struct {
 	env    *Env
 	watch  terminal.Watcher
-	agreed bool // before it was asked
+	agreed bool // before the question
 }
 
 func (d *deployView) report(e progress.Event) { d.watch.Report(e) }
 
-// showProposal says what would be done: to the stack, to its parameters, to its resources.
+// showProposal says what would change: the stack, its parameters, its resources.
 func (d *deployView) showProposal(p pipeline.Proposal) {
 	d.watch.Close()
 	if d.env.JSON {
@@ -54,7 +54,7 @@ func (d *deployView) showProposal(p pipeline.Proposal) {
 	d.showChanges(plan.ChangeSet)
 }
 
-// agree asks whether to go on, unless that was said before.
+// agree asks whether to go on, unless --yes answered already.
 func (d *deployView) agree(ctx context.Context, p pipeline.Proposal) error {
 	err := ctx.Err()
 	if !d.agreed {
@@ -77,7 +77,7 @@ func (d *deployView) showNew(set stack.ChangeSet) {
 	d.watch = d.env.watcher()
 }
 
-// showChecks says how every check ended. Those that failed are the error, and said there.
+// showChecks shows the result of every check. Failed checks are in the error, and shown with it.
 func (d *deployView) showChecks(results []preflight.Result) {
 	for _, r := range results {
 		if r.Status != preflight.Failed && !d.env.JSON {
@@ -90,7 +90,7 @@ func (d *deployView) say(format string, values ...any) {
 	fmt.Fprintf(d.env.Stderr, format+"\n", values...)
 }
 
-// sentence is a text with what to do about it.
+// sentence is a text with the next action.
 func sentence(text, next string) string {
 	if next != "" {
 		text += ": " + next
@@ -98,7 +98,8 @@ func sentence(text, next string) string {
 	return terminal.Harmless(text)
 }
 
-// showSettings lists the parameters that get another value; of a new stack those that do not have the template's default.
+// showSettings lists the parameters whose value changes; for a new stack, those that differ from the template's
+// default.
 func (d *deployView) showSettings(p pipeline.Proposal) {
 	update := p.Plan.Standing.Kind == deploy.Update
 	var rows [][2]string
@@ -143,7 +144,7 @@ func orBlank(value string) string {
 	return value
 }
 
-// showChanges says what happens to each resource: those that come or go by type, those that are there already one by one.
+// showChanges says what happens to each resource: new and removed ones by type, existing ones one by one.
 func (d *deployView) showChanges(set stack.ChangeSet) {
 	if d.env.JSON {
 		return

@@ -2,8 +2,8 @@ package cli
 
 import "image-builder/internal/preflight"
 
-// deploySettings are the flags of `deploy` that are stack parameters of the same name. What they say is what the template
-// says of the parameters. One that is not given leaves the stack as it is; an empty one empties the parameter.
+// deploySettings are the flags of `deploy` for the stack parameters of the same name. Their help is the template's
+// description of the parameter. A missing flag keeps the stack's value; an empty one empties the parameter.
 type deploySettings struct {
 	OutputAMIDataType    *string `name:"output-ami-data-type" help:"Data type of --output. An existing parameter keeps its type for ever, so give that one; launch templates that resolve the parameter need aws:ec2:image." placeholder:"TYPE"`
 	DockerUsernsRemap    *string `name:"docker-userns-remap" help:"The user whose IDs containers get. The default suits Elastic CI Stacks whose EnableDockerUserNamespaceRemap is true, which is their default; leave it blank for one where it is false." placeholder:"USER"`

@@ -21,7 +21,7 @@ import (
 	"image-builder/templates"
 )
 
-// notOfTheStack are the recipe's fields that no stack parameter has, each with what becomes of it.
+// notOfTheStack are the recipe fields without a stack parameter, each with what deploy does about it.
 var notOfTheStack = map[string]string{
 	"name":       "what the stack is called, unless --stack says otherwise",
 	"timeout":    "a warning: a stack has no such limit",
@@ -55,7 +55,7 @@ func flagsOf(t *testing.T, flags any) map[string]string {
 	return help
 }
 
-// TestEachStackParameterIsSetByOneFieldOrFlag holds template, recipe and flags of deploy together.
+// TestEachStackParameterIsSetByOneFieldOrFlag compares template, recipe and flags of deploy.
 func TestEachStackParameterIsSetByOneFieldOrFlag(t *testing.T) {
 	t.Parallel()
 	fields := flagsOf(t, &struct{ recipe.Flags }{recipe.NewFlags()})
@@ -97,7 +97,7 @@ func TestEachStackParameterIsSetByOneFieldOrFlag(t *testing.T) {
 	}
 }
 
-// TestDeployTakesThem finds the fields and the flags among what deploy takes.
+// TestDeployTakesThem checks that deploy has these fields and flags.
 func TestDeployTakesThem(t *testing.T) {
 	t.Parallel()
 	parser, err := newParser(&Commands{}, io.Discard, io.Discard, func(int) {})
@@ -179,7 +179,7 @@ func TestGivenSettingsHaveTheirParameter(t *testing.T) {
 	}
 }
 
-// TestDocsNameTheRulesOfAStack holds the table of findings in docs/05-stack.md equal to the rules.
+// TestDocsNameTheRulesOfAStack compares the table of findings in docs/05-stack.md with the rules.
 func TestDocsNameTheRulesOfAStack(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/05-stack.md")

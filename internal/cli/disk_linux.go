@@ -13,7 +13,7 @@ func (d *diskCommands) addFields() { d.Bake.Flags = recipe.NewFlags() }
 
 // baseDiskCommands are those of base that need a disk.
 type baseDiskCommands struct {
-	List   BaseListCmd   `cmd:"" help:"List the bases that are here."`
+	List   BaseListCmd   `cmd:"" help:"List the stored bases."`
 	Build  BaseBuildCmd  `cmd:"" help:"Build a Debian base."`
 	Pull   BasePullCmd   `cmd:"" help:"Take a raw or qcow2 disk, from a file or an https URL."`
 	Remove BaseRemoveCmd `cmd:"" help:"Remove a base. Images baked from it stay."`

@@ -23,7 +23,7 @@ type namedStack struct {
 // releaseName matches a release, as opposed to a stack's name.
 var releaseName = regexp.MustCompile(`^(latest|v?[0-9]+\.[0-9]+(\.[0-9]+)?)$`)
 
-// readStack finds a template: in a file, at a URL, of a published release, or that of a live stack with its settings.
+// readStack reads a template from a file, a URL, a published release, or a live stack with its settings.
 func readStack(ctx context.Context, name string) (namedStack, error) {
 	text, settings, err := stackTemplate(ctx, name)
 	if err != nil {

@@ -25,7 +25,7 @@ type Env struct {
 	Now      func() time.Time
 }
 
-// watcher shows progress as --json and stderr ask for it: nothing, lines, or a display.
+// watcher returns the display of progress that --json and stderr ask for.
 func (e *Env) watcher() terminal.Watcher {
 	if e.JSON {
 		return terminal.Silent{}

@@ -8,12 +8,12 @@ import (
 	"image-builder/internal/local"
 )
 
-// pollEvery is how often events --follow looks for new ones. Other processes write them, so there is nobody to wake us.
+// pollEvery is how often events --follow looks for new ones. Other processes write them, and cannot wake this one.
 const pollEvery = 200 * time.Millisecond
 
 // EventsCmd is `events`: the local stand-in for the SNS topic.
 type EventsCmd struct {
-	Follow bool  `short:"f" help:"Go on with each event as it happens, until Ctrl-C."`
+	Follow bool  `short:"f" help:"Also print new events as they happen, until Ctrl-C."`
 	After  int64 `help:"Only events after the numbered one; they count from 1." placeholder:"N" default:"0"`
 }
 
@@ -27,7 +27,7 @@ Examples:
   image-builder events --follow --after 41`
 }
 
-// Run prints events. Ctrl-C is how following ends, so it is no failure.
+// Run prints events. Ctrl-C is the usual end of following, so it is not a failure.
 func (c *EventsCmd) Run(ctx context.Context, env *Env) error {
 	return env.withStore(ctx, func(store *local.Store) error {
 		if !c.Follow {

@@ -86,7 +86,7 @@ type problem struct {
 	Findings finding.List `json:"findings,omitempty"`
 }
 
-// fail says why a command failed, on stderr and, with --json, as the one object on stdout.
+// fail says why a command failed, on stderr and, with --json, as the only object on stdout.
 func (e *Env) fail(ctx context.Context, err error) int {
 	exit := (*ExitError)(nil)
 	said := problem{Code: fault.ClassIn(ctx, err)}

@@ -80,7 +80,7 @@ func TestFail(t *testing.T) {
 	}
 }
 
-// The reference page and the table in the code must say the same.
+// The reference page and the table in the code must agree.
 func TestExitCodesPage(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/reference/exit-codes.md")

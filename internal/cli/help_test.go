@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Whoever asks for help sees how the command is typed.
+// The help of every command shows how to type it.
 func TestEveryHelpHasAnExample(t *testing.T) {
 	t.Parallel()
 	parser, err := newParser(&Commands{}, io.Discard, io.Discard, func(int) {})

@@ -17,7 +17,7 @@ import (
 
 // ImageBootCmd is `image boot`.
 type ImageBootCmd struct {
-	Disk    string        `arg:"" help:"Image, a beginning of its ID that no other has, or latest; or a raw disk file." placeholder:"ID|FILE"`
+	Disk    string        `arg:"" help:"Image, a unique prefix of its ID, or latest; or a raw disk file." placeholder:"ID|FILE"`
 	Timeout time.Duration `help:"How long the boot may take (2m, or 5m under software emulation)." placeholder:"DURATION"`
 }
 

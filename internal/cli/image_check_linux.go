@@ -43,7 +43,7 @@ type checked struct {
 }
 
 type checkedStack struct {
-	Name string `json:"name"` // as it was given
+	Name string `json:"name"` // as the user gave it
 	fit.Verdict
 }
 
@@ -88,7 +88,7 @@ func (c *ImageCheckCmd) show(env *Env, result checked) error {
 	return err
 }
 
-// fitText is a line for each stack, and below it what is wrong and what to do.
+// fitText is a line for each stack, followed by its problems and the next actions.
 func fitText(result checked) string {
 	var text strings.Builder
 	for _, one := range result.Stacks {
@@ -116,7 +116,7 @@ func fitText(result checked) string {
 	return text.String()
 }
 
-// open finds the image and hands over its tree, which is open only while use runs.
+// open finds the image and passes its tree to use, which must not keep it.
 func (c *ImageCheckCmd) open(ctx context.Context, env *Env, use func(fit.Image) error) error {
 	info, err := os.Stat(c.Image)
 	if err == nil && info.IsDir() {
@@ -139,7 +139,7 @@ func (c *ImageCheckCmd) open(ctx context.Context, env *Env, use func(fit.Image) 
 	return c.stored(ctx, env, use)
 }
 
-// stored looks in the store: for an image, then for a base.
+// stored looks in the store for an image, then for a base.
 func (c *ImageCheckCmd) stored(ctx context.Context, env *Env, use func(fit.Image) error) error {
 	return env.withStore(ctx, func(store *local.Store) error {
 		img, err := store.Image(ctx, c.Image)

@@ -20,10 +20,10 @@ import (
 
 // ImageExportCmd is `image export`.
 type ImageExportCmd struct {
-	ID     string `arg:"" help:"Image, a beginning of its ID that no other has, or latest." placeholder:"ID"`
+	ID     string `arg:"" help:"Image, a unique prefix of its ID, or latest." placeholder:"ID"`
 	File   string `arg:"" help:"File to write." type:"path" placeholder:"FILE"`
 	Format string `help:"raw or qcow2." enum:"raw,qcow2" default:"raw"`
-	Force  bool   `help:"Replace a file that is there."`
+	Force  bool   `help:"Replace an existing file."`
 }
 
 // Help is what --help adds.
@@ -58,7 +58,7 @@ func (c *ImageExportCmd) Run(ctx context.Context, env *Env) error {
 	})
 }
 
-// check looks before anything is written.
+// check makes all checks before anything is written.
 func (c *ImageExportCmd) check() error {
 	info, err := os.Stat(c.File)
 	switch {
@@ -75,11 +75,11 @@ func (c *ImageExportCmd) check() error {
 	return nil
 }
 
-// exportPrefix begins the name of the directory beside the file in which an export works.
+// exportPrefix starts the name of an export's working directory, beside the target file.
 const exportPrefix = ".image-builder-export-"
 
-// workDir makes the directory in which an export works, locked until the returned file is closed, and removes those
-// that killed exports left beside it.
+// workDir makes an export's working directory, locked until the returned file is closed, and removes those that
+// killed exports left beside it.
 func workDir(beside string) (string, *os.File, error) {
 	if err := removeRemains(beside); err != nil {
 		return "", nil, err
@@ -96,7 +96,7 @@ func workDir(beside string) (string, *os.File, error) {
 	return dir, lock, nil
 }
 
-// lockWork locks a directory. The kernel lets go of the lock when the process ends, however it ends.
+// lockWork locks a directory. The kernel releases the lock when the process ends.
 func lockWork(dir string) (*os.File, error) {
 	file, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
@@ -108,8 +108,8 @@ func lockWork(dir string) (*os.File, error) {
 	return file, nil
 }
 
-// removeRemains removes what killed exports left in a directory: only names that exports make, that no process locks,
-// and nothing in them except the disk.
+// removeRemains removes what killed exports left in a directory: only directories with an export's name, that no
+// process locks and that contain only the disk.
 func removeRemains(beside string) error {
 	entries, err := os.ReadDir(beside)
 	if err != nil {
@@ -126,7 +126,7 @@ func removeRemains(beside string) error {
 		if err != nil {
 			continue // another export works there, or it belongs to another user
 		}
-		// A directory that holds anything else is not removed, and fails no export.
+		// A directory with any other content stays, and does not fail the export.
 		if err := os.Remove(filepath.Join(dir, "disk")); err == nil {
 			_ = os.Remove(dir)
 		}
@@ -138,7 +138,7 @@ func removeRemains(beside string) error {
 	return nil
 }
 
-// export writes beside the file and then renames, so that nobody finds half a disk under its name.
+// export writes beside the file and then renames, so that no reader sees half a disk under its name.
 func (c *ImageExportCmd) export(ctx context.Context, img image.Image, report progress.Func) (err error) {
 	defer report.Stage("export")()
 	dir, lock, err := workDir(filepath.Dir(c.File))
@@ -164,8 +164,8 @@ func (c *ImageExportCmd) export(ctx context.Context, img image.Image, report pro
 	return c.place(written)
 }
 
-// place gives the file its name. A link does not replace a file that came meanwhile; a rename works on filesystems
-// without links, too.
+// place gives the file its name. A link would not replace a file that appeared meanwhile; a rename also works on
+// filesystems without links.
 func (c *ImageExportCmd) place(written string) error {
 	err := errors.ErrUnsupported
 	if !c.Force {

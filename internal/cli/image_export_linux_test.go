@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What a killed export left is removed by the next one; a running export, and what exports do not make, stays.
+// An export removes what killed exports left; running exports and other files stay.
 func TestExportRemovesRemains(t *testing.T) {
 	t.Parallel()
 	beside := t.TempDir()

@@ -16,7 +16,7 @@ import (
 // ImageCmd is `image`: the image store.
 type ImageCmd struct {
 	List   ImageListCmd   `cmd:"" help:"List the images, oldest first."`
-	Show   ImageShowCmd   `cmd:"" help:"Show an image: what it came from, every step, what was proved, what can boot it."`
+	Show   ImageShowCmd   `cmd:"" help:"Show an image: its origin, every step, what was proved, what can boot it."`
 	Export ImageExportCmd `cmd:"" help:"Copy an image's disk to a file."`
 	Boot   ImageBootCmd   `cmd:"" help:"Start an image in a virtual machine and wait for its login prompt."`
 	Check  ImageCheckCmd  `cmd:"" help:"Report whether an image fits an Elastic CI Stack, before anything is launched from it."`
@@ -97,7 +97,7 @@ func currentImages(ctx context.Context, store *local.Store) (map[string][]string
 
 // ImageRemoveCmd is `image remove`.
 type ImageRemoveCmd struct {
-	IDs   []string `arg:"" name:"id" help:"Image, or a beginning of its ID that no other has." placeholder:"ID"`
+	IDs   []string `arg:"" name:"id" help:"Image, or a unique prefix of its ID." placeholder:"ID"`
 	Force bool     `help:"Also remove an image that a parameter names as its current value; the parameter keeps it."`
 }
 

@@ -18,7 +18,7 @@ const shellStop = time.Minute
 
 // ImageShellCmd is `image shell`.
 type ImageShellCmd struct {
-	ID string `arg:"" help:"Image, also one that was kept with bake --keep-failed." placeholder:"ID"`
+	ID string `arg:"" help:"Image, including one kept with bake --keep-failed." placeholder:"ID"`
 }
 
 // Help is what --help adds.

@@ -20,7 +20,7 @@ import (
 
 // ImageShowCmd is `image show`.
 type ImageShowCmd struct {
-	ID string `arg:"" help:"Image, a beginning of its ID that no other has, or latest." placeholder:"ID"`
+	ID string `arg:"" help:"Image, a unique prefix of its ID, or latest." placeholder:"ID"`
 }
 
 // Help is what --help adds.
@@ -33,18 +33,18 @@ Examples:
   image-builder image show img-3f0c --json | jq .steps`
 }
 
-// shown is an image with what is not in its record.
+// shown is an image with facts that are not in its record.
 type shown struct {
 	image.Image
 	Access  access   `json:"access"`
-	Current []string `json:"current"` // the parameters that name it now
+	Current []string `json:"current"` // the parameters whose current value it is
 }
 
-// access is who may read a disk, which is what it takes to boot it or to copy it.
+// access is who may read a disk, and so may boot or copy it.
 type access struct {
 	Owner string `json:"owner"`
 	Mode  string `json:"mode"`    // of the disk file, octal
-	Who   string `json:"readers"` // the owner, a group, everybody: directories on the way included
+	Who   string `json:"readers"` // the owner, a group, everybody, considering the directories above
 }
 
 // Run shows.
@@ -140,7 +140,7 @@ func (e *Env) steps(steps []image.Step) error {
 	return e.columns([]string{"STEP", "STATUS", "TOOK", "LOG"}, rows)
 }
 
-// diskAccess finds who may read a disk: its mode, as far as the directories up to the data directory let one through.
+// diskAccess finds who may read a disk: its mode, reduced by the directories up to the data directory.
 func diskAccess(disk, dataDir string) (access, error) {
 	info, err := os.Stat(disk)
 	if err != nil {
@@ -168,7 +168,7 @@ func diskAccess(disk, dataDir string) (access, error) {
 	return found, nil
 }
 
-// hidden returns the permissions to read that a directory takes away from what lies in it.
+// hidden returns the read permissions that a directory takes away from its contents.
 func hidden(dir fs.FileMode) fs.FileMode {
 	closed := fs.FileMode(0)
 	if dir&0o010 == 0 {

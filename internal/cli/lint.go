@@ -26,7 +26,7 @@ type LintCmd struct {
 	Files      []string `arg:"" name:"file" help:"Recipes, component documents, CloudFormation templates, scripts; directories of them; - for stdin."`
 }
 
-// Help says what the exit status means.
+// Help explains the exit status.
 func (c *LintCmd) Help() string {
 	return `Exit status: 0 nothing found, 1 something found, 2 a file cannot be read or is nothing that can be checked.
 
@@ -35,7 +35,7 @@ Examples:
   image-builder lint --format github --errors-only .`
 }
 
-// linted is what came of all files.
+// linted is the result for all files.
 type linted struct {
 	files    int
 	texts    map[string][]byte
@@ -44,7 +44,7 @@ type linted struct {
 	unusable []error
 }
 
-// Run checks the files and prints what it found.
+// Run checks the files and prints the findings.
 func (c *LintCmd) Run(ctx context.Context, env *Env) error {
 	linter := &lint.Linter{Modules: action.All(action.Ports{}), Platform: component.Platform(c.Platform)}
 	all := &linted{texts: map[string][]byte{}, seen: map[finding.Finding]bool{}}
@@ -102,7 +102,7 @@ func (all *linted) add(linter *lint.Linter, path string, text []byte) error {
 	all.files++
 	all.texts[path] = text
 	for _, f := range result.Findings {
-		if !all.seen[f] { // a document may be named by a recipe, and again by itself
+		if !all.seen[f] { // a document may be checked for a recipe, and again by itself
 			all.seen[f] = true
 			all.found = append(all.found, f)
 		}
@@ -111,7 +111,7 @@ func (all *linted) add(linter *lint.Linter, path string, text []byte) error {
 	return nil
 }
 
-// walk checks the files of a directory that are surely ours; others are none of our business.
+// walk checks those files of a directory that are surely of our kinds, and skips the others.
 func (all *linted) walk(linter *lint.Linter, dir string) error {
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
@@ -156,7 +156,7 @@ func (c *LintCmd) print(env *Env, all *linted) error {
 	return finding.WriteText(env.Stdout, all.found, all.source)
 }
 
-// source returns the text of a file that was checked, or that a recipe among them names.
+// source returns the text of a checked file, or of a file that a checked recipe names.
 func (all *linted) source(file string) []byte {
 	text, known := all.texts[file]
 	if !known {
@@ -166,7 +166,7 @@ func (all *linted) source(file string) []byte {
 	return text
 }
 
-// conclude prints the summary and turns what was found into the exit status.
+// conclude prints the summary and turns the findings into the exit status.
 func (all *linted) conclude(env *Env) error {
 	faults := all.found.Errors()
 	fmt.Fprintf(env.Stderr, "%s checked: %s, %s\n", count(all.files, "file"), count(faults, "error"), count(len(all.found)-faults, "warning"))

@@ -15,9 +15,9 @@ import (
 type LogsCmd struct {
 	Image     string `arg:"" optional:"" help:"Image: its version as in 1.0.4/1, or its ARN. Default: the newest." placeholder:"IMAGE"`
 	stackFlag `embed:""`
-	Follow    bool `short:"f" help:"Go on with each line as it comes, until the build has ended."`
+	Follow    bool `short:"f" help:"Also print new lines as they come, until the build has ended."`
 	pollFlag  `embed:""`
-	Pipeline  bool `help:"The pipeline's own log instead: which builds were started, and why others were not."`
+	Pipeline  bool `help:"Print the pipeline's own log: which builds were started, and why others were not."`
 }
 
 // Help is what --help adds.
@@ -36,7 +36,7 @@ Examples:
   image-builder logs --pipeline | tail`
 }
 
-// Validate refuses what cannot be done together.
+// Validate refuses flags that exclude each other.
 func (c *LogsCmd) Validate() error {
 	if err := c.pollFlag.Validate(); err != nil {
 		return err
@@ -90,7 +90,7 @@ type shownLog struct {
 	Lines []imagepipeline.Line `json:"lines"`
 }
 
-// printLog prints all lines as they are read; with --json, together. It returns how many there were.
+// printLog prints all lines as they are read, or with --json together. It returns their number.
 func (e *Env) printLog(image imagepipeline.Image, print func(imagepipeline.Line) error, read func(func(imagepipeline.Line) error) (int, error)) (int, error) {
 	if !e.JSON {
 		return read(print)
@@ -131,7 +131,7 @@ func (e *Env) datedLine(line imagepipeline.Line) error {
 	return nil
 }
 
-// follow prints lines until the build has ended, and then how.
+// follow prints lines until the build has ended, and then its outcome.
 func (c *LogsCmd) follow(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
 	follower := b.follower(c.pollFlag)
 	follower.Line = env.logLine
@@ -159,7 +159,7 @@ func (c *LogsCmd) pipelineLog(ctx context.Context, env *Env, b *builds) error {
 	return err
 }
 
-// noImage says that there is no such image, and what the pipeline's log says of it.
+// noImage says that the image does not exist, and what the pipeline's log says about it.
 func (c *LogsCmd) noImage(ctx context.Context, env *Env, b *builds, images []imagepipeline.Image) error {
 	if c.Image != "" && len(images) > 0 {
 		return &ExitError{
@@ -175,7 +175,7 @@ func (c *LogsCmd) noImage(ctx context.Context, env *Env, b *builds, images []ima
 	}
 }
 
-// noLog says why an image has no log. A build that has just begun is no failure.
+// noLog says why an image has no log. For a build that has just begun it is not a failure.
 func (c *LogsCmd) noLog(ctx context.Context, env *Env, b *builds, image imagepipeline.Image) error {
 	err := fmt.Errorf("read the log of %s: it has no line", image.Version)
 	days, _ := strconv.Atoi(b.stack.Parameters["LogRetentionDays"])
@@ -207,10 +207,10 @@ func (b *builds) retention() string {
 	return ""
 }
 
-// pipelineTail is how many last lines of the pipeline's log are shown where an image has none.
+// pipelineTail is how many last lines of the pipeline's log are shown if an image has none.
 const pipelineTail = 10
 
-// showPipelineLog shows people the end of the pipeline's log, if it can be read: it may say why there is nothing else.
+// showPipelineLog shows people the end of the pipeline's log, if it is readable: it may say why nothing else exists.
 func (b *builds) showPipelineLog(ctx context.Context, env *Env) {
 	lines, err := b.log("PipelineLogs").Last(ctx, pipelineTail)
 	if env.JSON || err != nil || len(lines) == 0 {

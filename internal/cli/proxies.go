@@ -6,8 +6,8 @@ import (
 	"image-builder/internal/secret"
 )
 
-// proxyEnvironment returns the variables that name this machine's proxies, as NAME=value. A proxy whose URL holds a
-// password is a secret as well.
+// proxyEnvironment returns this machine's proxy variables, as NAME=value. A proxy URL with a password is a secret as
+// well.
 func proxyEnvironment(lookup func(name string) (string, bool)) (env []string, secrets []secret.Secret) {
 	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"} {
 		value, ok := lookup(name)

@@ -9,7 +9,7 @@ import (
 	"image-builder/internal/terminal"
 )
 
-// result prints what a command yields: with --json value as one JSON object, else line on stdout and, for people,
+// result prints a command's result: with --json value as one JSON object, else line on stdout and, for people,
 // whatever explain prints; explain may be nil.
 func (e *Env) result(value any, line string, explain func()) error {
 	if e.JSON {
@@ -24,7 +24,7 @@ func (e *Env) result(value any, line string, explain func()) error {
 	return nil
 }
 
-// showFindings prints what is wrong with a file, with the lines that are meant; errors among it end the command.
+// showFindings prints the findings of a file, with their lines; errors among them end the command.
 func (e *Env) showFindings(found finding.List) error {
 	source := func(file string) []byte {
 		text, _ := os.ReadFile(file) // without it only the excerpt is missing

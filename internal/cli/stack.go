@@ -11,15 +11,15 @@ import (
 	"image-builder/internal/stack"
 )
 
-// stackFlag is --stack of the commands that need a stack which is there.
+// stackFlag is --stack of the commands that need an existing stack.
 type stackFlag struct {
 	Stack string `help:"Name of the stack. Default: the only one of image-builder in the region." placeholder:"NAME"`
 }
 
-// stackName is what a stack may be called, or its ARN.
+// stackName matches a stack's name or ARN.
 var stackName = regexp.MustCompile(`^([A-Za-z][-A-Za-z0-9]{0,127}|arn:[^\s[:cntrl:]]+)$`)
 
-// check refuses what cannot be a stack's name.
+// check refuses an invalid stack name.
 func (f stackFlag) check() error {
 	if stackName.MatchString(f.Stack) {
 		return nil
@@ -30,7 +30,7 @@ func (f stackFlag) check() error {
 	}
 }
 
-// find returns the stack that is meant. There must be one, and it must be ours.
+// find returns the user's stack. It must exist, and it must be ours.
 func (f stackFlag) find(ctx context.Context, a account) (stack.Stack, error) {
 	if f.Stack == "" {
 		return onlyStack(ctx, a)
@@ -55,7 +55,7 @@ func (f stackFlag) find(ctx context.Context, a account) (stack.Stack, error) {
 	return s, err
 }
 
-// onlyStack returns the region's stack of ours if there is one only.
+// onlyStack returns the region's stack of ours if there is exactly one.
 func onlyStack(ctx context.Context, a account) (stack.Stack, error) {
 	ours, err := a.stacks.Ours(ctx)
 	if err != nil {

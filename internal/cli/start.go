@@ -17,7 +17,7 @@ import (
 type StartCmd struct {
 	stackFlag `embed:""`
 	Follow    bool `short:"f" help:"Show the build's steps and its log as they come, until it has ended."`
-	Again     bool `help:"Start a build although another one is under way."`
+	Again     bool `help:"Start a build even if another one is in progress."`
 	Enable    bool `help:"Switch the schedule on again, if it is off."`
 	pollFlag  `embed:""`
 }
@@ -89,14 +89,14 @@ func (c *StartCmd) start(ctx context.Context, b *builds) (imagepipeline.Image, e
 	return image, err
 }
 
-// schedule switches the schedule on, if that is asked for, and tells people if it stays off.
+// schedule turns the schedule on if the user asked for it, and warns people if it stays off.
 func (c *StartCmd) schedule(ctx context.Context, env *Env, b *builds) error {
 	p, err := b.images.Pipeline(ctx, b.stack.Outputs["Pipeline"])
 	if err != nil && c.Enable {
 		return err
 	}
 	if err != nil || p.Enabled {
-		return nil // the build was started, whatever may not be read
+		return nil // the build was started, even if something is unreadable
 	}
 
 	said := fmt.Sprintf("note: the schedule of %s is off: %s says why", b.stack.Name, b.command("status"))
@@ -115,10 +115,10 @@ func (c *StartCmd) schedule(ctx context.Context, env *Env, b *builds) error {
 	return nil
 }
 
-// followed is what start --follow yields.
+// followed is the result of start --follow.
 type followed struct {
 	imagepipeline.Build
-	Parameter imagepipeline.Parameter `json:"parameter"` // the output parameter, as it is after the build
+	Parameter imagepipeline.Parameter `json:"parameter"` // the output parameter, after the build
 	Published bool                    `json:"published"` // whether it names this build's AMI
 }
 
@@ -147,7 +147,7 @@ func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagep
 	return env.result(done, build.AMI, func() { fmt.Fprint(env.Stderr, builtSummary(b, done, err)) })
 }
 
-// builtSummary says what came out of a build, and whether the output parameter holds it.
+// builtSummary says what a build made, and whether the output parameter holds it.
 func builtSummary(b *builds, done followed, unread error) string {
 	lines := []string{
 		fmt.Sprintf("built %s in %s", done.AMI, terminal.Took(time.Duration(done.Elapsed))),

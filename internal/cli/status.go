@@ -30,7 +30,7 @@ Examples:
   image-builder status --json | jq -e .pipeline.enabled`
 }
 
-// Validate refuses a number that is none.
+// Validate refuses an invalid number.
 func (c *StatusCmd) Validate() error {
 	if c.Images < 0 {
 		return fmt.Errorf("--images %d: write how many to list, 0 for none", c.Images)
@@ -52,7 +52,7 @@ type shownSchedule struct {
 	Next       time.Time `json:"next,omitzero"`   // absent while the schedule is off
 }
 
-// Run tells how the stack stands.
+// Run shows the state of the stack.
 func (c *StatusCmd) Run(ctx context.Context, env *Env) error {
 	b, err := env.builds(ctx, c.stackFlag)
 	if err != nil {
@@ -76,7 +76,7 @@ func (c *StatusCmd) Run(ctx context.Context, env *Env) error {
 	return c.table(env, status)
 }
 
-// scheduled says when a pipeline builds; the next time is Image Builder's own or, if it does not say, reckoned.
+// scheduled says when a pipeline builds. The next time is Image Builder's own, or else computed.
 func scheduled(p *imagepipeline.Pipeline, now time.Time) *shownSchedule {
 	if p == nil || p.Expression == "" {
 		return nil
@@ -126,7 +126,7 @@ func (c *StatusCmd) table(env *Env, status imagepipeline.Status) error {
 	return c.reasons(env, status)
 }
 
-// narrowed leaves out the last columns of a table that is wider than the window, but for the first five.
+// narrowed drops the last columns of a table that is wider than the window, but keeps the first five.
 func narrowed(rows [][]string, columns int) [][]string {
 	wide := 0
 	fit := 0
@@ -149,8 +149,8 @@ func narrowed(rows [][]string, columns int) [][]string {
 	return narrow
 }
 
-// reasons says below the table why builds failed: sentences make poor columns. Those that failed for one reason share
-// a line.
+// reasons says below the table why builds failed: sentences do not fit into columns. Builds with the same reason
+// share a line.
 func (c *StatusCmd) reasons(env *Env, status imagepipeline.Status) error {
 	var why []string
 	failed := map[string][]string{}
@@ -201,7 +201,7 @@ func orDash(text string) string {
 	return terminal.Harmless(text)
 }
 
-// orUnknown is the base of an image: one that has no AMI has none that could be known.
+// orUnknown is an image's base; without an AMI there is nothing to know.
 func orUnknown(base, ami string) string {
 	if base == "" && ami != "" {
 		return "unknown"

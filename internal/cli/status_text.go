@@ -10,7 +10,7 @@ import (
 	"image-builder/internal/terminal"
 )
 
-// statusText is the status as people read it: what needs somebody to act, then a line for each fact.
+// statusText is the status for people: what needs action, then a line for each fact.
 type statusText struct {
 	shownStatus
 	builds *builds
@@ -18,13 +18,13 @@ type statusText struct {
 	now    time.Time
 }
 
-// alarm is something that needs somebody to act.
+// alarm is something that needs action.
 type alarm struct {
 	what  string
 	facts [][2]string
 }
 
-// String is the whole text but for the table of images.
+// String is the whole text except the table of images.
 func (s statusText) String() string {
 	var text strings.Builder
 	for _, one := range s.alarms() {
@@ -68,7 +68,7 @@ func (s statusText) alarms() []alarm {
 	return found
 }
 
-// stackAlarm says that a stack is not what was deployed.
+// stackAlarm says that a stack is not in the state that was deployed.
 func (s statusText) stackAlarm() (alarm, bool) {
 	st := s.Stack
 	if !st.Status.Failed() {
@@ -90,7 +90,7 @@ func (s statusText) stackAlarm() (alarm, bool) {
 	return alarm{what, [][2]string{{"why", terminal.Harmless(why)}, {"next", next}}}, true
 }
 
-// offAlarm says that nothing is built any more, why, and how to go on.
+// offAlarm says that builds have stopped, why, and how to continue.
 func (s statusText) offAlarm() alarm {
 	p := s.Pipeline
 	why := fmt.Sprintf("someone disabled the pipeline %s", p.Name)
@@ -124,7 +124,7 @@ func (s statusText) lastFailure() *imagepipeline.Built {
 	return nil
 }
 
-// baseAlarm says that builds cannot begin.
+// baseAlarm says that builds cannot start.
 func (s statusText) baseAlarm() alarm {
 	return alarm{"THE BASE PARAMETER IS NOT THERE: each build will fail", [][2]string{
 		{"parameter", s.Base.Name},
@@ -132,7 +132,7 @@ func (s statusText) baseAlarm() alarm {
 	}}
 }
 
-// unpublishedAlarm says that agents get another AMI than the newest one.
+// unpublishedAlarm says that agents get another AMI than the newest.
 func (s statusText) unpublishedAlarm() alarm {
 	holds := "which is not there"
 	if s.Output.AMI != "" {
@@ -263,7 +263,7 @@ func (s statusText) outputLine() string {
 	return text
 }
 
-// named is a parameter with what it names.
+// named is a parameter with its value.
 func named(p imagepipeline.Parameter) string {
 	switch {
 	case p.Missing:

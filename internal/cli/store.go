@@ -17,7 +17,7 @@ func (e *Env) withStore(ctx context.Context, use func(*local.Store) error) error
 	return errors.Join(use(store), store.Close())
 }
 
-// openStore opens the data directory, and warns of disks that the database does not know.
+// openStore opens the data directory, and warns of disks missing from the database.
 func (e *Env) openStore(ctx context.Context) (*local.Store, error) {
 	store, err := local.Open(ctx, e.DataDir, e.Now)
 	if err != nil {

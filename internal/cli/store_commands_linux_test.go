@@ -28,7 +28,7 @@ type storeCommands struct {
 	Events    EventsCmd    `cmd:""`
 }
 
-// said is what a command printed and exited with.
+// said is a command's output and exit status.
 type said struct {
 	out, err string
 	code     int
@@ -61,7 +61,7 @@ func try(ctx context.Context, t *testing.T, dataDir string, args ...string) said
 	return said{out.String(), complaints.String(), code}
 }
 
-// bakeLike publishes an image as a bake would: 4 MiB, of which the first 4 KiB are data.
+// bakeLike commits an image as a bake would: 4 MiB, of which the first 4 KiB are data.
 func bakeLike(t *testing.T, dataDir string, change func(*image.Image)) image.Image {
 	t.Helper()
 	store, err := local.Open(t.Context(), dataDir, noon)
@@ -307,7 +307,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// heard is a reader's end of what a command prints: it tells when something came.
+// heard is a reader of a command's output that reports when something came.
 type heard struct{ lines chan string }
 
 func (h heard) Write(text []byte) (int, error) {

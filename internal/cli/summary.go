@@ -10,8 +10,8 @@ import (
 	"image-builder/internal/terminal"
 )
 
-// Summary is what a bake says at its end, to people: what came out, from what, what was proved, and what can be done
-// with it. Of a bake that failed and kept its disk it says why, where the log is and how to look inside.
+// Summary is the end of a bake for people: the result, its origin, what was proved, and what to do with it. For a
+// failed bake whose disk was kept it says why, where the log is and how to look inside.
 func Summary(img image.Image) string {
 	if img.Failed != "" {
 		return failedSummary(img)
@@ -48,7 +48,7 @@ func failedSummary(img image.Image) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// tally counts steps by how they ended: "4 done, 1 skipped".
+// tally counts steps by outcome: "4 done, 1 skipped".
 func tally(steps []image.Step) string {
 	count := make(map[progress.Status]int)
 	for _, step := range steps {
@@ -65,7 +65,7 @@ func tally(steps []image.Step) string {
 	return strings.Join(parts, ", ")
 }
 
-// searched says what the search for secrets covered; it claims nothing that was not done.
+// searched says what the search for secrets covered, and claims nothing else.
 func searched(search *image.Search) string {
 	if search == nil {
 		return "the bake had none"

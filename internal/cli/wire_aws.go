@@ -6,7 +6,7 @@ import (
 	"image-builder/internal/source"
 )
 
-// account is AWS as the environment names it, a port a service. Nothing is asked before a command needs it.
+// account is AWS as the environment names it, a port a service. It makes no request before a command needs it.
 type account struct {
 	session    *aws.Session
 	stacks     *aws.CloudFormation
@@ -19,7 +19,7 @@ type account struct {
 	identities *aws.Identity
 }
 
-// newAccount returns the ports of an account in a region; "" is the region that the environment names.
+// newAccount returns the ports of an account in a region; "" is the environment's region.
 func newAccount(region string) account {
 	session := &aws.Session{Region: region}
 	return account{
@@ -35,7 +35,7 @@ func newAccount(region string) account {
 	}
 }
 
-// newObjects returns the buckets that directories stand for, and S3's for all other names.
+// newObjects returns the buckets that directories stand for, and S3's buckets for all other names.
 func newObjects(directories map[string]string) (source.Objects, error) {
 	here, err := local.NewBuckets(directories)
 	return source.Objects{Here: here, There: newAccount("").objects}, err

@@ -8,7 +8,7 @@ import (
 	"image-builder/internal/preflight"
 )
 
-// newDeployment wires a deploy to AWS and to the person who watches it.
+// newDeployment wires a deploy to AWS and to the user.
 func newDeployment(view *deployView) pipeline.Deployment {
 	a := newAccount("")
 	return pipeline.Deployment{

@@ -24,7 +24,7 @@ import (
 	"image-builder/internal/source"
 )
 
-// wiring is where the ports get their answers: this machine's, or AWS's where a recipe names them.
+// wiring connects the ports: to this machine, or to AWS where a recipe names it.
 type wiring struct {
 	env    *Env
 	store  *local.Store
@@ -39,7 +39,7 @@ func wire(ctx context.Context, env *Env, report progress.Func) (*wiring, error) 
 	return &wiring{env: env, store: store, report: report}, nil
 }
 
-// Close lets go of the store.
+// Close closes the store.
 func (w *wiring) Close() error { return w.store.Close() }
 
 // pipeline returns the pipeline for a recipe.
@@ -65,7 +65,7 @@ func (w *wiring) newRun(ctx context.Context) (pipeline.Run, pipeline.Place, erro
 	return run, pipeline.Place{ID: run.ID, Dir: run.Dir, Logs: w.store.Logs(run.ID)}, nil
 }
 
-// machine starts containers; one that is to run a container daemon of its own needs more rights.
+// machine starts containers; a container with a daemon of its own needs more rights.
 func machine(nesting bool) func(context.Context, string, string, []sandbox.Share) (sandbox.Machine, error) {
 	return func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
 		m, err := nspawn.Start(ctx, nspawn.Config{Disk: disk, WorkDir: workDir, Shares: shares, Nesting: nesting})
@@ -76,8 +76,8 @@ func machine(nesting bool) func(context.Context, string, string, []sandbox.Share
 	}
 }
 
-// bakeEnvironment is what scripts find in their environment: what a service on an instance would, credentials
-// included, and this machine's proxies. The second result is the values that are secret.
+// bakeEnvironment is the environment of scripts: as on an instance for a service, with credentials and this machine's
+// proxies. The second result lists the secret values.
 func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "WORKING_DIRECTORY=/tmp"}
 	proxies, secrets := proxyEnvironment(os.LookupEnv)
@@ -134,7 +134,7 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 	return p.Run(ctx, r, pipeline.Options{Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed})
 }
 
-// bases returns what turns base references into disks.
+// bases returns the resolver of base references.
 func (w *wiring) bases() base.Resolver {
 	return base.Resolver{
 		Catalog: w.store, Parameters: w.store, NewRun: w.newBaseRun, Now: w.env.Now, Progress: w.report,
@@ -142,7 +142,7 @@ func (w *wiring) bases() base.Resolver {
 	}
 }
 
-// account is where AMIs come from. Nothing is asked before a recipe names one.
+// account provides AMIs. It makes no request before a recipe names one.
 func (w *wiring) account() *base.Account {
 	a := newAccount("")
 	return &base.Account{

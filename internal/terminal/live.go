@@ -15,14 +15,14 @@ import (
 // redrawEvery is how often the live display changes: often enough to look alive, rarely enough to cost nothing.
 const redrawEvery = 100 * time.Millisecond
 
-// live redraws what runs in place. Each drawing is one write, which terminals show at once.
+// live redraws running activities in place. Each drawing is one write, which terminals show at once.
 type live struct {
 	mutex    sync.Mutex
 	out      io.Writer
 	screen   *screen
 	size     func() (columns, rows int)
 	finished []string // lines to scroll away with the next drawing
-	drawn    []string // the lines that stand below the cursor's place
+	drawn    []string // lines drawn above the cursor
 	stop     chan struct{}
 	stopped  sync.WaitGroup
 	once     sync.Once
@@ -40,7 +40,7 @@ func (l *live) Report(e progress.Event) {
 	l.finished = append(l.finished, l.screen.apply(e)...)
 }
 
-// Close draws what was finished, takes the rest off the screen and shows the cursor again.
+// Close draws finished lines, removes the rest from the screen and shows the cursor again.
 func (l *live) Close() {
 	l.once.Do(func() {
 		close(l.stop)
@@ -66,7 +66,7 @@ func (l *live) redraw() {
 	}
 }
 
-// draw replaces what it drew last by the finished lines, which stay, and the frame, which will be replaced.
+// draw replaces its last drawing by the finished lines, which stay, and the frame, which will be replaced.
 func (l *live) draw(frame []string, cursor string) {
 	columns, _ := l.size()
 	var text strings.Builder
@@ -76,7 +76,7 @@ func (l *live) draw(frame []string, cursor string) {
 		text.WriteString("\r" + ansi.CursorUp(rows))
 	}
 
-	// Lines are written over what was there: where a terminal cannot take a drawing as a whole, nothing blinks.
+	// New lines overwrite old ones, so that nothing blinks on terminals that do not draw a write at once.
 	for _, line := range slices.Concat(l.finished, frame) {
 		text.WriteString(line + ansi.EraseLineRight + "\n")
 	}
@@ -84,10 +84,10 @@ func (l *live) draw(frame []string, cursor string) {
 	text.WriteString(ansi.EraseScreenBelow + ansi.ResetModeSynchronizedOutput)
 	l.finished = nil
 	l.drawn = frame
-	_, _ = io.WriteString(l.out, text.String()) // a terminal that went away must not fail the bake
+	_, _ = io.WriteString(l.out, text.String()) // a terminal that is gone must not fail the bake
 }
 
-// occupied counts the rows that lines take now: a window that became narrower since broke them.
+// occupied counts the rows that lines take now: a narrower window wraps them.
 func occupied(lines []string, columns int) int {
 	rows := 0
 	for _, line := range lines {

@@ -29,7 +29,7 @@ func (p Paint) Red(text string) string {
 // Bold is for headings.
 func (p Paint) Bold(text string) string { return p.with(lipgloss.NewStyle().Bold(true), text) }
 
-// Faint is for what matters less than the text around it.
+// Faint is for text that matters less than its surroundings.
 func (p Paint) Faint(text string) string { return p.with(lipgloss.NewStyle().Faint(true), text) }
 
 func (p Paint) with(style lipgloss.Style, text string) string {

@@ -12,11 +12,11 @@ import (
 type plain struct {
 	mutex sync.Mutex
 	out   io.Writer
-	// quarter is how many quarters of the bytes that move were shown, by stage.
+	// quarter is how many quarters of a stage's bytes were shown.
 	quarter map[string]int64
 }
 
-// Close has nothing to finish: every line was written whole.
+// Close has nothing to do: every line was written completely.
 func (p *plain) Close() {}
 
 func (p *plain) Report(e progress.Event) {
@@ -52,7 +52,7 @@ func (p *plain) line(e progress.Event) string {
 	return ""
 }
 
-// moved shows each quarter once; a percentage a line would drown the rest.
+// moved shows each quarter once; a line for each percent would drown the rest.
 func (p *plain) moved(e progress.Event) string {
 	if e.Total <= 0 {
 		return ""

@@ -17,10 +17,10 @@ const (
 	tailFailed  = 12
 )
 
-// maxTailLine bounds what is kept of one line, in bytes; no terminal shows more.
+// maxTailLine bounds the kept part of a line, in bytes; terminals show less.
 const maxTailLine = 4096
 
-// screen is what a live terminal shows: what runs at present, and which lines were finished. It draws nothing.
+// screen is the state of a live terminal: running activities, and finished lines. It draws nothing.
 type screen struct {
 	now    func() time.Time
 	paint  Paint
@@ -29,14 +29,14 @@ type screen struct {
 	frames int // drawn so far, which turns the wheel
 }
 
-// stage is a stage that runs.
+// stage is a running stage.
 type stage struct {
 	name        string
 	since       time.Time
 	done, total int64 // bytes moved; 0 if none move
 }
 
-// activity is a step that runs.
+// activity is a running step.
 type activity struct {
 	step  progress.Step
 	since time.Time
@@ -45,7 +45,7 @@ type activity struct {
 
 func newScreen(now func() time.Time, paint Paint) *screen { return &screen{now: now, paint: paint} }
 
-// apply takes an event in and returns the lines that are finished by it.
+// apply handles an event and returns the lines that it finishes.
 func (s *screen) apply(e progress.Event) []string {
 	switch e.Kind {
 	case progress.StageStarted:
@@ -74,7 +74,7 @@ func (s *screen) apply(e progress.Event) []string {
 	return nil
 }
 
-// endStage makes no claim about success: a stage ends in an error, too.
+// endStage does not claim success: a stage may end in an error.
 func (s *screen) endStage(e progress.Event) []string {
 	s.stages = slices.DeleteFunc(s.stages, func(one *stage) bool { return one.name == e.Stage })
 	return []string{"• " + Harmless(e.Stage) + s.paint.Faint("  "+Took(e.Elapsed))}
@@ -101,7 +101,7 @@ func (s *screen) printed(step progress.Step, line string) {
 	}
 }
 
-// endStep leaves one line of a step, and of one that failed its last output.
+// endStep leaves one line for a step, and the last output of a failed one.
 func (s *screen) endStep(e progress.Event) []string {
 	var tail []string
 	if at := s.find(*e.Step); at >= 0 {
@@ -148,7 +148,7 @@ func (s *screen) quote(lines []string) []string {
 	return quoted
 }
 
-// frame returns the lines that show what runs, each narrower than columns, fewer than rows.
+// frame returns the lines for running activities, each narrower than columns, fewer than rows.
 func (s *screen) frame(columns, rows int) []string {
 	wheel := s.paint.Bold(string([]rune("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")[s.frames%10]))
 	s.frames++
@@ -171,7 +171,7 @@ func (s *screen) frame(columns, rows int) []string {
 	return lines
 }
 
-// bytes is the bar of a stage in which bytes move, with the mean rate since the stage began.
+// bytes is the progress bar of a stage, with the mean rate since the stage began.
 func (s *screen) bytes(one *stage, columns int) string {
 	if one.done <= 0 {
 		return ""

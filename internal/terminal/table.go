@@ -40,5 +40,5 @@ func prettyTable(heading []string, rows [][]string, paint Paint) string {
 	return blankEnds.ReplaceAllString(text, "") + "\n"
 }
 
-// blankEnds are what fills short lines up; in a narrow window it would make each of them two.
+// blankEnds matches the padding at the end of lines: in a narrow window it would wrap each of them.
 var blankEnds = regexp.MustCompile(`(?m) +$`)

@@ -74,7 +74,7 @@ func TestTook(t *testing.T) {
 	}
 }
 
-// story is a bake as its events tell it: a clone with bytes, a step that prints, one that fails.
+// story is a bake as events: a clone with bytes, a step with output, a failed step.
 func story() []progress.Event {
 	download := step("Download")
 	run := step("Run")
@@ -216,7 +216,7 @@ func TestFrameFitsTheWindow(t *testing.T) {
 	}
 }
 
-// What live writes is only text, colours, and the few sequences that redraw; and it leaves the cursor visible.
+// live writes only text, colours, and the few sequences that redraw, and leaves the cursor visible.
 func TestLiveLeavesTheTerminalAsItWas(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

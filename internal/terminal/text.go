@@ -13,12 +13,12 @@ import (
 	"image-builder/internal/progress"
 )
 
-// tabWidth is how far apart terminals put tab stops.
+// tabWidth is the distance of terminals' tab stops.
 const tabWidth = 8
 
-// Harmless makes one line of foreign text safe to print: escape sequences and control characters are gone, so are
-// the characters that reverse the direction of text, and tabs are blanks. Of a line that overwrites itself with
-// carriage returns, as progress displays do, the last version is left.
+// Harmless makes one line of foreign text safe to print: it removes escape sequences, control characters and
+// characters that reverse the direction of text, and turns tabs into blanks. From a line that overwrites itself with
+// carriage returns, as progress displays do, it keeps the last version.
 func Harmless(line string) string {
 	line = strings.TrimRight(line, "\r\n")
 	if isPlain(line) {
@@ -49,7 +49,7 @@ func isPlain(line string) bool {
 	return true
 }
 
-// Label names a step for people: the document, the phase, the step, and which turn of a loop or attempt it is.
+// Label names a step for people: the document, the phase, the step, and the loop's iteration or the attempt.
 func Label(step progress.Step) string {
 	document := strings.TrimSuffix(filepath.Base(step.Document), filepath.Ext(step.Document))
 	text := Harmless(strings.Join([]string{document, step.Phase, step.Name}, "/"))
@@ -62,7 +62,7 @@ func Label(step progress.Step) string {
 	return text
 }
 
-// Took writes a duration the way people read it: 12ms, 1.2s, 2m03s, 1h02m.
+// Took writes a duration for people: 12ms, 1.2s, 2m03s, 1h02m.
 func Took(d time.Duration) string {
 	switch {
 	case d < 100*time.Millisecond:
@@ -75,5 +75,5 @@ func Took(d time.Duration) string {
 	return fmt.Sprintf("%dh%02dm", int(d.Hours()), int(d.Minutes())%60)
 }
 
-// Size writes bytes the way people read them: 1.5 GiB.
+// Size writes bytes for people: 1.5 GiB.
 func Size(bytes int64) string { return humanize.IBytes(uint64(max(0, bytes))) }
