@@ -43,6 +43,7 @@ var ranks = map[string]int{
 	"internal/sandbox/qemu":        2,
 	"internal/base":                3, // stages
 	"internal/bake":                3,
+	"internal/boot":                3,
 	"internal/lint":                3,
 	"internal/deploy":              3,
 	"internal/preflight":           3,

@@ -1,18 +1,15 @@
 package cli
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"time"
 
+	"image-builder/internal/boot"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
-	"image-builder/internal/progress"
 	"image-builder/internal/sandbox/qemu"
-	"image-builder/internal/terminal"
 )
 
 // ImageBootCmd is `image boot`.
@@ -66,36 +63,7 @@ func (e *Env) image(ctx context.Context, id string) (img image.Image, err error)
 func (e *Env) boot(ctx context.Context, config qemu.BootConfig) (qemu.BootResult, error) {
 	watch := e.watcher()
 	defer watch.Close()
-	return bootDisk(ctx, config, watch.Report)
-}
-
-// bootDisk boots a disk and reports its console as the output of a step.
-func bootDisk(ctx context.Context, config qemu.BootConfig, report progress.Func) (qemu.BootResult, error) {
-	if err := qemu.Preflight(cmp.Or(config.Arch, image.HostArch())); err != nil {
-		return qemu.BootResult{}, &ExitError{Code: BadMachine, Err: err}
-	}
-	step := progress.Step{Document: "image", Phase: "boot", Name: "boot", Iteration: -1}
-	report.Report(progress.Event{Kind: progress.StepStarted, Step: &step})
-	start := time.Now()
-	config.Console = &consoleLines{func(line string) {
-		report.Report(progress.Event{Kind: progress.StepOutput, Step: &step, Stream: "stdout", Text: line})
-	}, nil}
-
-	result, err := qemu.Boot(ctx, config)
-	status := progress.Success
-	text := ""
-
-	if err != nil {
-		status = progress.Failed
-		text = "no login prompt"
-	}
-
-	report.Report(progress.Event{Kind: progress.StepDone, Step: &step, Status: status, Text: text, Elapsed: time.Since(start)})
-	if isA[*qemu.BootError](err) {
-		err = &ExitError{Code: NotUsable, Err: err}
-	}
-
-	return result, err
+	return boot.Boot{Report: watch.Report}.Disk(ctx, config)
 }
 
 // bootLine says how a disk booted: "login prompt after 12.3 s (software emulation: …)".
@@ -105,24 +73,4 @@ func bootLine(result qemu.BootResult) string {
 		return line + " (KVM)"
 	}
 	return line + " (software emulation: " + result.Why + ")"
-}
-
-// consoleLines cuts a console into lines.
-type consoleLines struct {
-	report func(line string)
-	rest   []byte
-}
-
-func (c *consoleLines) Write(p []byte) (int, error) {
-	c.rest = append(c.rest, p...)
-	for {
-		line, rest, found := bytes.Cut(c.rest, []byte("\n"))
-		if !found {
-			return len(p), nil
-		}
-		if text := terminal.Harmless(string(line)); text != "" {
-			c.report(text)
-		}
-		c.rest = rest
-	}
 }

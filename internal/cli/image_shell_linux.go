@@ -35,7 +35,7 @@ func (c *ImageShellCmd) Run(ctx context.Context, env *Env) (err error) {
 		return err
 	}
 	if err := nspawn.Preflight(ctx); err != nil {
-		return &ExitError{Code: BadMachine, Err: err}
+		return err
 	}
 
 	store, err := env.openStore(ctx)

@@ -11,6 +11,7 @@ import (
 	"image-builder/internal/aws"
 	"image-builder/internal/bake"
 	"image-builder/internal/base"
+	"image-builder/internal/boot"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/pipeline"
@@ -95,21 +96,14 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 	return slices.Concat(env, proxies, credentials), secrets, nil
 }
 
-// boot proves that a finished disk starts.
-func (w *wiring) boot(ctx context.Context, img image.Image) error {
-	config := qemu.BootConfig{Disk: img.Disk, WorkDir: filepath.Dir(img.Disk), Arch: img.Arch}
-	_, err := bootDisk(ctx, config, w.report)
-	return err
-}
-
 func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.Image, error) {
 	if err := nspawn.Preflight(ctx); err != nil {
-		return image.Image{}, &ExitError{Code: BadMachine, Err: err}
+		return image.Image{}, err
 	}
 
 	if c.Boot {
 		if err := qemu.Preflight(image.HostArch()); err != nil {
-			return image.Image{}, &ExitError{Code: BadMachine, Err: err}
+			return image.Image{}, err
 		}
 	}
 
@@ -128,7 +122,7 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 	}
 
 	if c.Boot {
-		p.Boot = w.boot
+		p.Boot = boot.Boot{Report: w.report}.Image
 	}
 
 	return p.Run(ctx, r, pipeline.Options{Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed})

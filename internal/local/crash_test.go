@@ -92,7 +92,7 @@ func baker(ctx context.Context, dir, how string) *exec.Cmd {
 }
 
 // A process killed at any moment leaves whole images and, for the next one, nothing else.
-func TestKilledWhilePublishing(t *testing.T) {
+func TestKilledWhileCommitting(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 
@@ -237,7 +237,7 @@ func TestKilledAtEachStepOfRemoval(t *testing.T) {
 		t.Run(step, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			img := publish(t, open(t, dir), "")
+			img := commit(t, open(t, dir), "")
 			cmd := baker(t.Context(), dir, "die at "+step)
 			cmd.Env = append(cmd.Env, "IMAGE_BUILDER_TEST_IMAGE="+img.ID)
 			expectKilled(t, cmd)

@@ -12,10 +12,10 @@ import (
 	"image-builder/internal/image"
 )
 
-func TestPublish(t *testing.T) {
+func TestCommit(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
-	img := publish(t, s, "/buildkite/agent-ami")
+	img := commit(t, s, "/buildkite/agent-ami")
 	reader := open(t, s.dir)
 	got, err := reader.Image(t.Context(), img.ID)
 	if err != nil {
@@ -41,7 +41,7 @@ func TestPublish(t *testing.T) {
 	expectFiles(t, filepath.Join(s.dir, runsDir), 0)
 }
 
-func TestPublishFailedImage(t *testing.T) {
+func TestCommitFailedImage(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	run, err := s.NewRun(t.Context())
@@ -72,7 +72,7 @@ func TestPublishFailedImage(t *testing.T) {
 }
 
 // After any error nothing of the image is visible and none of its files stays.
-func TestPublishAllOrNothing(t *testing.T) {
+func TestCommitAllOrNothing(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*Store, *image.Image) error{
 		"another ID": func(_ *Store, img *image.Image) error { img.ID = image.NewID(); return nil },
@@ -150,8 +150,8 @@ func TestFindImage(t *testing.T) {
 func TestRemoveImage(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
-	old := publish(t, s, "/out")
-	current := publish(t, s, "/out")
+	old := commit(t, s, "/out")
+	current := commit(t, s, "/out")
 	if err := s.RemoveImage(t.Context(), old.ID, false); err != nil {
 		t.Fatal(err)
 	}

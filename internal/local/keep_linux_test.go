@@ -73,7 +73,7 @@ func TestLostDatabase(t *testing.T) {
 				t.Fatal(err)
 			}
 			base := addBase(t, first, "mine", "a")
-			img := publish(t, first, "/out")
+			img := commit(t, first, "/out")
 			if err := errors.Join(first.Close(), lose(filepath.Join(dir, storeFile))); err != nil {
 				t.Fatal(err)
 			}
@@ -150,7 +150,7 @@ func TestFullDrive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img := publish(t, s, "")
+	img := commit(t, s, "")
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

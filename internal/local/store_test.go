@@ -29,8 +29,8 @@ func open(t *testing.T, dir string) *Store {
 	return s
 }
 
-// publish bakes an image of one line.
-func publish(t *testing.T, s *Store, parameter string) image.Image {
+// commit bakes an image of one line.
+func commit(t *testing.T, s *Store, parameter string) image.Image {
 	t.Helper()
 	run, err := s.NewRun(t.Context())
 	if err != nil {
@@ -104,7 +104,7 @@ func TestOpenKeepsWhatIsThere(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "a b%20?c#d")
 	first := open(t, dir)
-	want := publish(t, first, "/out")
+	want := commit(t, first, "/out")
 	got, err := open(t, dir).Image(t.Context(), want.ID)
 	if err != nil || got.Disk != want.Disk {
 		t.Fatalf("Image: %+v, %v", got, err)
@@ -120,7 +120,7 @@ func TestDataDirectoryMoves(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	id := publish(t, s, "").ID
+	id := commit(t, s, "").ID
 	if err := errors.Join(s.Close(), os.Rename(filepath.Join(parent, "old"), filepath.Join(parent, "new"))); err != nil {
 		t.Fatal(err)
 	}

@@ -12,42 +12,59 @@ import (
 
 	"image-builder/internal/bake"
 	"image-builder/internal/component"
+	"image-builder/internal/image"
 	"image-builder/internal/recipe"
 	"image-builder/internal/s3uri"
+	"image-builder/internal/secret"
 	"image-builder/templates"
 )
 
-// define reads everything that the recipe names, so that a missing file or secret is reported before anything is created.
-func (p Pipeline) define(ctx context.Context, r *recipe.Recipe, o Options) (bake.Definition, error) {
-	digest, err := r.Digest()
+// contents are what the files, objects and secrets that a recipe names hold.
+type contents struct {
+	digest    string
+	secrets   []secret.Secret
+	documents []bake.Document
+	script    []byte // nil: the recipe has none, or it is in a bucket
+}
+
+// read reads everything that the recipe names, so that a missing file or secret is reported before anything is created.
+func (p Pipeline) read(ctx context.Context, r *recipe.Recipe) (c contents, err error) {
+	c.digest, err = r.Digest()
 	if err != nil {
-		return bake.Definition{}, err
-	}
-	d := bake.Definition{
-		Name: r.Name, RecipeDigest: digest, Buckets: o.Buckets, Env: o.Env, DiskSize: r.Disk,
-		AllowLeak: r.AllowLeak, Parameter: r.Output, Timeout: r.Timeout, KeepFailed: o.KeepFailed, Credentials: o.Credentials,
+		return contents{}, err
 	}
 
 	if r.Secrets != "" {
-		d.Secrets, err = p.Secrets.Secrets(ctx, r.Secrets)
+		c.secrets, err = p.Secrets.Secrets(ctx, r.Secrets)
 		if err != nil {
-			return bake.Definition{}, fmt.Errorf("read secrets: %w", err)
+			return contents{}, fmt.Errorf("read secrets: %w", err)
 		}
 	}
 
-	d.Documents, err = p.documents(ctx, r)
+	c.documents, err = p.documents(ctx, r)
 	if err != nil {
-		return bake.Definition{}, err
+		return contents{}, err
 	}
 
 	if r.Bootstrap != "" && !s3uri.Is(r.Bootstrap) {
-		d.Script, err = os.ReadFile(r.Bootstrap)
+		c.script, err = os.ReadFile(r.Bootstrap)
 		if err != nil {
-			return bake.Definition{}, fmt.Errorf("read bootstrap script: %w", err)
+			return contents{}, fmt.Errorf("read bootstrap script: %w", err)
 		}
 	}
 
-	return d, nil
+	return c, nil
+}
+
+// define puts together what is baked, from what, and where.
+func define(r *recipe.Recipe, o Options, c contents, base image.Base, place Place) bake.Definition {
+	return bake.Definition{
+		ID: place.ID, Name: r.Name, Base: base, RecipeDigest: c.digest,
+		Documents: c.documents, Script: c.script, Secrets: c.secrets,
+		Buckets: o.Buckets, Env: o.Env, Credentials: o.Credentials, KeepFailed: o.KeepFailed,
+		DiskSize: r.Disk, AllowLeak: r.AllowLeak, Parameter: r.Output, Timeout: r.Timeout,
+		Dir: place.Dir, Logs: place.Logs,
+	}
 }
 
 // documents puts the component documents into the order in which they run: packages first, since the others may
@@ -94,7 +111,7 @@ func readyMade(uses ...use) ([]bake.Document, error) {
 func (p Pipeline) components(ctx context.Context, components []recipe.Component) ([]bake.Document, error) {
 	var documents []bake.Document
 	for _, c := range components {
-		text, err := p.read(ctx, c.Document)
+		text, err := p.text(ctx, c.Document)
 		if err != nil {
 			return nil, fmt.Errorf("read component document: %w", err)
 		}
@@ -103,7 +120,7 @@ func (p Pipeline) components(ctx context.Context, components []recipe.Component)
 	return documents, nil
 }
 
-func (p Pipeline) read(ctx context.Context, name string) ([]byte, error) {
+func (p Pipeline) text(ctx context.Context, name string) ([]byte, error) {
 	if s3uri.Is(name) {
 		return p.Objects.Object(ctx, name)
 	}

@@ -27,17 +27,17 @@ func TestDocumentsRunInTheOrderInWhichTheyNeedEachOther(t *testing.T) {
 		}
 	}
 
-	d, err := Pipeline{}.define(t.Context(), &recipe.Recipe{
+	c, err := Pipeline{}.read(t.Context(), &recipe.Recipe{
 		Name: "all", Bootstrap: script, Packages: []string{"jq", "npm:yarn"}, GitMirrors: []string{"git@example.com:a/b.git"},
 		DockerImages: []string{"alpine"}, Components: []recipe.Component{{Document: own, Parameters: []component.Parameter{{Name: "A", Value: "1"}}}},
-	}, Options{})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	type run struct{ Document, Parameter, Value string }
 	var got []run
-	for _, document := range d.Documents {
+	for _, document := range c.documents {
 		got = append(got, run{document.Name, document.Parameters[0].Name, document.Parameters[0].Value})
 	}
 
@@ -52,8 +52,8 @@ func TestDocumentsRunInTheOrderInWhichTheyNeedEachOther(t *testing.T) {
 		t.Error(diff)
 	}
 
-	if string(d.Script) != "text of script.sh" {
-		t.Errorf("script is %q", d.Script)
+	if string(c.script) != "text of script.sh" {
+		t.Errorf("script is %q", c.script)
 	}
 }
 

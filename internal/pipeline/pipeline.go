@@ -26,7 +26,7 @@ type Pipeline struct {
 	// NewRun opens a directory of its own for a bake and says what the image's ID will be.
 	NewRun func(ctx context.Context) (Run, Place, error)
 	Bake   bake.Bake
-	// Boot starts the finished disk in a virtual machine; nil leaves that out.
+	// Boot proves that the finished disk starts; nil leaves that out. Satisfied by boot.Boot.Image.
 	Boot   func(ctx context.Context, img image.Image) error
 	Report progress.Func
 }
@@ -44,11 +44,11 @@ type Options struct {
 // Errors are those of the stages: bake.StepError and bake.LeakError among them. With KeepFailed, the image that was
 // kept is returned with the error.
 func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.Image, error) {
-	definition, err := p.define(ctx, r, o)
+	found, err := p.read(ctx, r)
 	if err != nil {
 		return image.Image{}, err
 	}
-	definition.Base, err = p.base(ctx, r.Base)
+	base, err := p.base(ctx, r.Base)
 	if err != nil {
 		return image.Image{}, err
 	}
@@ -57,15 +57,13 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 	if err != nil {
 		return image.Image{}, err
 	}
-	definition.ID, definition.Dir, definition.Logs = place.ID, place.Dir, place.Logs
-
-	if err := run.Hold(ctx, definition.Base); err != nil {
+	if err := run.Hold(ctx, base); err != nil {
 		return image.Image{}, errors.Join(err, run.Close())
 	}
 
-	img, err := p.Bake.Run(ctx, definition)
+	img, err := p.Bake.Run(ctx, define(r, o, found, base, place))
 	if err == nil && p.Boot != nil {
-		err = p.boot(ctx, img)
+		err = p.Boot(ctx, img)
 	}
 
 	if err == nil || img.Failed != "" {
@@ -75,11 +73,6 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 	}
 
 	return img, errors.Join(err, run.Close())
-}
-
-func (p Pipeline) boot(ctx context.Context, img image.Image) error {
-	defer p.Report.Stage("boot")()
-	return p.Boot(ctx, img)
 }
 
 func (p Pipeline) base(ctx context.Context, reference string) (image.Base, error) {

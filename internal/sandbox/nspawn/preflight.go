@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 
+	"image-builder/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -37,6 +39,13 @@ func findPrograms() (p programs, err error) {
 // Preflight reports whether this machine can run a Machine: root, the programs, and a kernel that lets it make
 // namespaces, mounts and control groups. Its error lists everything that is missing and what to do about it.
 func Preflight(ctx context.Context) error {
+	if err := ready(ctx); err != nil {
+		return fault.New(fault.BadMachine, err, "")
+	}
+	return nil
+}
+
+func ready(ctx context.Context) error {
 	if os.Geteuid() != 0 {
 		return errors.New("start machine: it mounts disks: run as root, or with sudo")
 	}

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -59,6 +60,12 @@ func (e *BootError) Error() string {
 	}
 	return text
 }
+
+// Class is that of things that cannot be used.
+func (e *BootError) Class() fault.Class { return fault.NotUsable }
+
+// Hint is empty: the reason says what to do.
+func (e *BootError) Hint() string { return "" }
 
 // shownLines is how much of the console an error shows.
 const shownLines = 15

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -95,6 +96,13 @@ func system(arch image.Arch) (program, pkg string) {
 
 // Preflight reports whether this machine can boot disks of an architecture; its error names what to install.
 func Preflight(arch image.Arch) error {
+	if err := installed(arch); err != nil {
+		return fault.New(fault.BadMachine, err, "")
+	}
+	return nil
+}
+
+func installed(arch image.Arch) error {
 	program, pkg := system(arch)
 	if _, err := exec.LookPath(program); err != nil {
 		return fmt.Errorf("find %s: it is not installed: apt-get install %s", program, pkg)
