@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 
+	"image-builder/internal/fault"
+
 	"golang.org/x/term"
 )
 
@@ -18,7 +20,7 @@ var errDeclined = errors.New("cancelled")
 func (e *Env) agree(ctx context.Context, question string) error {
 	file, ok := e.Stdin.(*os.File)
 	if !ok || !term.IsTerminal(int(file.Fd())) {
-		return &ExitError{Code: BadInput, Err: errors.New("there is no terminal to ask on"), Next: "give --yes to do it without asking"}
+		return fault.New(fault.BadInput, errors.New("there is no terminal to ask on"), "give --yes to do it without asking")
 	}
 	fmt.Fprintf(e.Stderr, "%s [y/N] ", question)
 	// Only an answer can end the reading, so an interruption abandons it.
@@ -37,6 +39,6 @@ func (e *Env) agree(ctx context.Context, question string) error {
 		case "y", "yes":
 			return nil
 		}
-		return &ExitError{Code: Interrupted, Err: errDeclined}
+		return fault.New(fault.Interrupted, errDeclined, "")
 	}
 }

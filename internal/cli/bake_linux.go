@@ -48,7 +48,7 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	if unready != nil {
-		return &ExitError{Code: BadMachine, Err: unready}
+		return fault.New(fault.BadMachine, unready, "")
 	}
 
 	watch := env.watcher()
@@ -69,7 +69,7 @@ func (c *BakeCmd) failed(env *Env, img image.Image, err error) error {
 	if !env.JSON {
 		fmt.Fprint(env.Stderr, Summary(img))
 	}
-	return &ExitError{Code: fault.ClassOf(err), Err: err, Next: "image-builder image shell " + img.ID}
+	return fault.New(fault.ClassOf(err), err, "image-builder image shell "+img.ID)
 }
 
 // definition reads the recipe and the flags, and checks them and every document and script they name.

@@ -9,6 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"image-builder/internal/base"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/mountns"
@@ -65,17 +66,17 @@ Examples:
 func (c *BaseBuildCmd) Run(ctx context.Context, env *Env) error {
 	bytes, err := humanize.ParseBytes(c.Size)
 	if err != nil || bytes > 1<<44 {
-		return &ExitError{Code: BadInput, Err: fmt.Errorf("read size %q: it is not a disk size", c.Size), Next: "write --size 8GiB"}
+		return fault.New(fault.BadInput, fmt.Errorf("read size %q: it is not a disk size", c.Size), "write --size 8GiB")
 	}
 	d, ok, err := image.ParseDistribution(c.Reference)
 	if !ok {
-		return &ExitError{Code: BadInput, Err: fmt.Errorf("build base %q: only Debian and Ubuntu are built here", c.Reference), Next: "write debian:bookworm or ubuntu:noble, or use base pull for a disk that exists"}
+		return fault.New(fault.BadInput, fmt.Errorf("build base %q: only Debian and Ubuntu are built here", c.Reference), "write debian:bookworm or ubuntu:noble, or use base pull for a disk that exists")
 	}
 	if err != nil {
-		return &ExitError{Code: BadInput, Err: fmt.Errorf("build base: %w", err)}
+		return fault.New(fault.BadInput, fmt.Errorf("build base: %w", err), "")
 	}
 	if err := base.BuildPreflight(); err != nil {
-		return &ExitError{Code: BadMachine, Err: err}
+		return fault.New(fault.BadMachine, err, "")
 	}
 
 	wanted := base.Distribution{Distribution: d, Mirror: c.Mirror, Size: int64(bytes)}
@@ -102,7 +103,7 @@ Examples:
 func (c *BasePullCmd) Run(ctx context.Context, env *Env) error {
 	name, err := base.PulledName(c.Location)
 	if err != nil {
-		return &ExitError{Code: BadInput, Err: err}
+		return fault.New(fault.BadInput, err, "")
 	}
 	source := base.Source{Location: c.Location, Name: cmp.Or(c.Name, name)}
 	return makeBase(ctx, env, func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Pull(ctx, source) })
@@ -111,7 +112,7 @@ func (c *BasePullCmd) Run(ctx context.Context, env *Env) error {
 // makeBase shows the making of a base and prints its name.
 func makeBase(ctx context.Context, env *Env, create func(context.Context, base.Maker) (image.Base, error)) (err error) {
 	if err := mountns.Enter(); err != nil {
-		return &ExitError{Code: BadMachine, Err: err}
+		return fault.New(fault.BadMachine, err, "")
 	}
 	watch := env.watcher()
 	defer watch.Close()

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"image-builder/internal/announce"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/release"
 	"image-builder/internal/terminal"
@@ -79,7 +80,7 @@ func (c *BaseResolveCmd) checkWrite() error {
 		return nil
 	}
 	if wrong := (*image.NameError)(nil); errors.As(image.CheckNewParameterName(c.Write), &wrong) {
-		return &ExitError{Code: BadInput, Err: errors.New("check --write: " + wrong.Message), Next: "give it like --write /buildkite/base-ami"}
+		return fault.New(fault.BadInput, errors.New("check --write: "+wrong.Message), "give it like --write /buildkite/base-ami")
 	}
 	return nil
 }
@@ -101,7 +102,7 @@ func (c *BaseResolveCmd) find(ctx context.Context, a account, wanted release.Sys
 
 	mappings, err := release.Fetch(ctx, r.Mappings)
 	if err != nil && !isA[*release.Unusable](err) {
-		return r, &ExitError{Code: AWSRefused, Err: err, Next: "check the connection; or fetch the file otherwise, and name it with --mappings FILE"}
+		return r, fault.New(fault.AWSRefused, err, "check the connection; or fetch the file otherwise, and name it with --mappings FILE")
 	}
 
 	if err == nil {
@@ -117,10 +118,9 @@ func (c *BaseResolveCmd) check(ctx context.Context, a account, wanted release.Sy
 	unchecked := (*release.Unchecked)(nil)
 	switch {
 	case errors.As(err, &unchecked) && c.Write != "":
-		return &ExitError{
-			Code: AWSRefused, Err: fmt.Errorf("write %s: %s is not known to be Buildkite's: %w", c.Write, r.AMI, err),
-			Next: "use credentials that may ec2:DescribeImages; without --write the ID alone is printed",
-		}
+		return fault.New(fault.AWSRefused,
+			fmt.Errorf("write %s: %s is not known to be Buildkite's: %w", c.Write, r.AMI, err),
+			"use credentials that may ec2:DescribeImages; without --write the ID alone is printed")
 	case errors.As(err, &unchecked):
 		r.Unchecked = unchecked.Error()
 	case err != nil:

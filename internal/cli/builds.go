@@ -55,9 +55,9 @@ func (b *builds) pipeline() (string, error) {
 		next = b.command("status") + " tells when it is done"
 	}
 
-	return "", &ExitError{
-		Code: NotUsable, Err: fmt.Errorf("use stack %s: it has no pipeline: it is in %s", b.stack.Name, status), Next: next,
-	}
+	return "", fault.New(fault.NotUsable,
+		fmt.Errorf("use stack %s: it has no pipeline: it is in %s", b.stack.Name, status),
+		next)
 }
 
 // command is a command line about the same stack.
@@ -108,19 +108,18 @@ func (b *builds) explain(err error) error {
 		next = b.command("start --follow") + " starts another one"
 	}
 
-	return &ExitError{Code: StepFailed, Err: err, Next: next}
+	return fault.New(fault.Failed, err, next)
 }
 
 // detached says how to watch a build again, and how to end it.
 func (b *builds) detached(err *imagepipeline.DetachedError) error {
 	again := b.command("logs "+err.Image.Version+" --follow") + " follows it again"
 	if !errors.Is(err, context.Canceled) || !err.Image.State.Building() {
-		return &ExitError{Code: fault.ClassOf(err.Err), Err: err, Next: again}
+		return fault.New(fault.ClassOf(err.Err), err, again)
 	}
-	return &ExitError{
-		Code: Interrupted, Err: fmt.Errorf("interrupted: Image Builder goes on with build %s", err.Image.Version),
-		Next: again + "; to cancel it: aws imagebuilder cancel-image-creation --image-build-version-arn " + err.Image.ARN,
-	}
+	return fault.New(fault.Interrupted,
+		fmt.Errorf("interrupted: Image Builder goes on with build %s", err.Image.Version),
+		again+"; to cancel it: aws imagebuilder cancel-image-creation --image-build-version-arn "+err.Image.ARN)
 }
 
 // utc writes a time for people, in a zone that all of them know.

@@ -138,7 +138,7 @@ func TestNoLogAnyMore(t *testing.T) {
 	env := &Env{Now: func() time.Time { return noon().Add(31 * 24 * time.Hour) }, Stderr: &bytes.Buffer{}}
 	err := (&LogsCmd{}).noLog(t.Context(), env, b, imagepipeline.Image{Version: "1.0.4/1", State: imagepipeline.Available, Created: noon()})
 	want := "read the log of 1.0.4/1: it has no line any more: it was built on 2026-03-04 12:00 UTC, and logs are kept for 30 days"
-	if err == nil || err.Error() != want || fault.ClassOf(err) != NotUsable || !strings.Contains(fault.HintOf(err), "--log-retention-days") {
+	if err == nil || err.Error() != want || fault.ClassOf(err) != fault.NotUsable || !strings.Contains(fault.HintOf(err), "--log-retention-days") {
 		t.Errorf("got %v, %q", err, fault.HintOf(err))
 	}
 }
@@ -152,18 +152,18 @@ func TestErrorsOfBuilds(t *testing.T) {
 	late := &patience.LateError{For: "build 1.0.4/1", State: "BUILDING", Limit: 24 * time.Hour}
 	for name, test := range map[string]struct {
 		err  error
-		code Code
+		code fault.Class
 		want string
 	}{
 		"too long": {
-			&imagepipeline.DetachedError{Image: one, Err: late}, TimedOut,
+			&imagepipeline.DetachedError{Image: one, Err: late}, fault.TimedOut,
 			"follow build 1.0.4/1, which goes on: waited 24h0m0s for build 1.0.4/1, which is still BUILDING; image-builder logs 1.0.4/1 --follow --stack nightly follows it again",
 		},
 		"nothing to print on": {
-			&imagepipeline.DetachedError{Image: one, Err: errors.New("the disk is full")}, StepFailed,
+			&imagepipeline.DetachedError{Image: one, Err: errors.New("the disk is full")}, fault.Failed,
 			"follow build 1.0.4/1, which goes on: the disk is full; image-builder logs 1.0.4/1 --follow --stack nightly follows it again",
 		},
-		"any other": {errors.New("denied"), StepFailed, "denied; "},
+		"any other": {errors.New("denied"), fault.Failed, "denied; "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -10,6 +10,7 @@ import (
 	"image-builder/internal/component"
 	"image-builder/internal/component/action"
 	"image-builder/internal/component/logfolder"
+	"image-builder/internal/fault"
 	"image-builder/internal/progress"
 	"image-builder/internal/source"
 )
@@ -51,7 +52,7 @@ func (c *ComponentRunCmd) Run(ctx context.Context, env *Env) (err error) {
 		return err
 	}
 	if err := c.complete(ctx, action.Library{Objects: objects}, c.Paths); err != nil {
-		return &ExitError{Code: BadInput, Err: err}
+		return fault.New(fault.BadInput, err, "")
 	}
 
 	jobs, copies, err := c.open(ctx, action.Library{Objects: objects})

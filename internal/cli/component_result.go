@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"image-builder/internal/component"
+	"image-builder/internal/fault"
 	"image-builder/internal/progress"
 	"image-builder/internal/terminal"
 )
@@ -98,10 +99,10 @@ func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result compone
 		return err
 	case errors.As(err, &bad):
 		_ = env.showFindings(bad.Findings) // the status is awstoe's, not lint's
-		return &ExitError{Code: StepFailed}
+		return &saidError{class: fault.Failed}
 
 	case err != nil:
-		return &ExitError{Code: StepFailed, Err: err}
+		return fault.New(fault.Failed, err, "")
 	case result.Reboot != nil:
 		return c.rebooting(ctx, env, result.Reboot.Delay)
 	case result.Status == component.Failed:
@@ -109,7 +110,7 @@ func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result compone
 		if dir != "" {
 			next = "read " + filepath.Join(dir, "console.log")
 		}
-		return &ExitError{Code: StepFailed, Err: failedStep(result), Next: next}
+		return fault.New(fault.Failed, failedStep(result), next)
 	}
 
 	return nil
@@ -138,12 +139,12 @@ func (c *ComponentRunCmd) print(env *Env, result runResult) error {
 
 // wantsReboot is the exit status that asks the caller to reboot the machine and start the command again.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/send-commands-reboot.html
-const wantsReboot Code = 194
+const wantsReboot fault.Class = 194
 
 // rebooting ends the command so that the machine can be rebooted. A sandbox has nothing to wait for.
 func (c *ComponentRunCmd) rebooting(ctx context.Context, env *Env, delay time.Duration) error {
 	if c.Stream {
-		return &ExitError{Code: wantsReboot}
+		return &saidError{class: wantsReboot}
 	}
 	fmt.Fprintln(env.Stderr, "image-builder: reboot this machine, then run the same command again: it goes on where it stopped")
 	timer := time.NewTimer(delay)
@@ -154,7 +155,7 @@ func (c *ComponentRunCmd) rebooting(ctx context.Context, env *Env, delay time.Du
 	case <-ctx.Done():
 	}
 
-	return &ExitError{Code: wantsReboot}
+	return &saidError{class: wantsReboot}
 }
 
 // unusable prints the result of a run that never started.

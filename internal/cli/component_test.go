@@ -13,6 +13,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/progress"
 )
 
@@ -287,7 +288,7 @@ func TestComponentRunInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, stderr, status := awstoe(ctx, t, "run", "-l", t.TempDir(), save(t, "greeting.yml", greeting))
-	if status != int(Interrupted) {
+	if status != int(fault.Interrupted) {
 		t.Errorf("status %d\n%s", status, stderr)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"image-builder/internal/component"
 	"image-builder/internal/component/action"
+	"image-builder/internal/fault"
 	"image-builder/internal/finding"
 )
 
@@ -63,7 +64,7 @@ func (c *ComponentValidateCmd) Run(ctx context.Context, env *Env) error {
 		return fmt.Errorf("print result: %w", err)
 	}
 	if found.Errors() > 0 {
-		return &ExitError{Code: StepFailed}
+		return &saidError{class: fault.Failed}
 	}
 
 	return nil

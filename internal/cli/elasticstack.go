@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/fit"
 	"image-builder/internal/release"
 )
@@ -32,7 +33,7 @@ func readStack(ctx context.Context, name string) (namedStack, error) {
 
 	template, err := fit.ParseTemplate(text)
 	if err != nil {
-		return namedStack{}, &ExitError{Code: NotUsable, Err: fmt.Errorf("read stack %s: %w", name, err)}
+		return namedStack{}, fault.New(fault.NotUsable, fmt.Errorf("read stack %s: %w", name, err), "")
 	}
 
 	if template.Version == "" && releaseName.MatchString(name) && name != "latest" {
@@ -57,13 +58,13 @@ func stackTemplate(ctx context.Context, name string) ([]byte, map[string]string,
 		return text, nil, err
 
 	case strings.ContainsRune(name, os.PathSeparator):
-		return nil, nil, &ExitError{Code: NotUsable, Err: fmt.Errorf("read template: %w", statErr), Next: "name a release (v6.71.1), a template or a live stack with --stack"}
+		return nil, nil, fault.New(fault.NotUsable, fmt.Errorf("read template: %w", statErr), "name a release (v6.71.1), a template or a live stack with --stack")
 	}
 
 	stacks := newAccount("").stacks
 	live, err := stacks.Stack(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, &ExitError{Code: NotUsable, Err: err, Next: "name a live stack of this region, a release (v6.71.1) or a template's file with --stack"}
+		return nil, nil, fault.New(fault.NotUsable, err, "name a live stack of this region, a release (v6.71.1) or a template's file with --stack")
 	}
 	if err != nil {
 		return nil, nil, err

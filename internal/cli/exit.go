@@ -15,50 +15,24 @@ import (
 	"image-builder/internal/terminal"
 )
 
-// Code is the status that the program exits with.
-type Code = fault.Class
-
-// The exit codes.
-const (
-	Done        = fault.Done
-	StepFailed  = fault.Failed
-	BadInput    = fault.BadInput
-	BadMachine  = fault.BadMachine
-	NotUsable   = fault.NotUsable
-	SecretFound = fault.SecretFound
-	AWSRefused  = fault.AWSRefused
-	TimedOut    = fault.TimedOut
-	Interrupted = fault.Interrupted
-	Terminated  = fault.Terminated
-)
-
-// ExitError is an error that knows its exit code and what to do next.
-type ExitError struct {
-	Code  Code
-	Err   error        // nil: everything was said already
-	Next  string       // what to do, as a command or an instruction; may be empty
-	Found finding.List // of a file that is not usable; printed already
+// saidError ends a command whose output already says why.
+type saidError struct {
+	class fault.Class
+	found finding.List // of a file that is not usable; printed already
 }
 
-func (e *ExitError) Error() string {
-	if e.Err == nil {
-		return fmt.Sprintf("exit status %d", e.Code)
-	}
-	return e.Err.Error()
-}
+func (e *saidError) Error() string { return fmt.Sprintf("exit status %d", e.class) }
 
-func (e *ExitError) Unwrap() error { return e.Err }
+// Class is the exit status.
+func (e *saidError) Class() fault.Class { return e.class }
 
-// Class is the exit code.
-func (e *ExitError) Class() fault.Class { return e.Code }
-
-// Hint says what to do next.
-func (e *ExitError) Hint() string { return e.Next }
+// Hint is empty: everything was said.
+func (e *saidError) Hint() string { return "" }
 
 // fail prints an error and what to do next, and returns the status to exit with.
 func fail(ctx context.Context, stderr io.Writer, err error) int {
 	code := fault.ClassIn(ctx, err)
-	if exit := (*ExitError)(nil); errors.As(err, &exit) && exit.Err == nil {
+	if isA[*saidError](err) {
 		return int(code)
 	}
 	complain(stderr, "error", textOf(err, code))
@@ -67,9 +41,9 @@ func fail(ctx context.Context, stderr io.Writer, err error) int {
 }
 
 // textOf returns what an error says, with an interruption in a user's words.
-func textOf(err error, code Code) string {
+func textOf(err error, code fault.Class) string {
 	text := fault.Text(err)
-	if code == Interrupted || code == Terminated {
+	if code == fault.Interrupted || code == fault.Terminated {
 		text = strings.ReplaceAll(text, context.Canceled.Error(), "interrupted")
 	}
 	return text
@@ -77,34 +51,34 @@ func textOf(err error, code Code) string {
 
 // problem is what --json prints for a command that failed.
 type problem struct {
-	Error string   `json:"error"`
-	Code  Code     `json:"code"`
-	Hint  string   `json:"hint,omitempty"`
-	Log   string   `json:"log,omitempty"`  // of the step that failed
-	Tail  []string `json:"tail,omitempty"` // its last lines
+	Error string      `json:"error"`
+	Code  fault.Class `json:"code"` // the exit status
+	Hint  string      `json:"hint,omitempty"`
+	Log   string      `json:"log,omitempty"`  // of the step that failed
+	Tail  []string    `json:"tail,omitempty"` // its last lines
 	// Findings are what is wrong with the recipe, the document or a flag.
 	Findings finding.List `json:"findings,omitempty"`
 }
 
 // fail says why a command failed, on stderr and, with --json, as the only object on stdout.
 func (e *Env) fail(ctx context.Context, err error) int {
-	exit := (*ExitError)(nil)
 	said := problem{Code: fault.ClassIn(ctx, err)}
 
-	silent := errors.As(err, &exit) && exit.Err == nil
+	printed := (*saidError)(nil)
+	silent := errors.As(err, &printed)
 	switch {
-	case !e.JSON || (silent && len(exit.Found) == 0):
+	case !e.JSON || (silent && len(printed.found) == 0):
 		return fail(ctx, e.Stderr, err)
 	case silent:
-		said.Error = "check recipe and flags: " + count(exit.Found.Errors(), "error")
-		said.Findings = exit.Found
+		said.Error = "check recipe and flags: " + count(printed.found.Errors(), "error")
+		said.Findings = printed.found
 	default:
 		said.Error = textOf(err, said.Code)
 		said.Hint = fault.HintOf(err)
 	}
 
-	if printed := printer(nil); errors.As(err, &printed) {
-		said.Log, said.Tail = printed.Output()
+	if step := printer(nil); errors.As(err, &step) {
+		said.Log, said.Tail = step.Output()
 	}
 	_ = json.NewEncoder(e.Stdout).Encode(said) // stderr has it too
 	return fail(ctx, e.Stderr, err)
@@ -138,5 +112,5 @@ func usageError(err error) error {
 	if parse := (*kong.ParseError)(nil); errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
 		command = "image-builder " + parse.Context.Selected().Path()
 	}
-	return &ExitError{Code: BadInput, Err: err, Next: strings.TrimSpace(command) + " --help"}
+	return fault.New(fault.BadInput, err, strings.TrimSpace(command)+" --help")
 }

@@ -8,6 +8,7 @@ import (
 
 	"image-builder/internal/base"
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/fit"
 	"image-builder/internal/local"
 	"image-builder/internal/mountns"
@@ -83,7 +84,7 @@ func (c *ImageCheckCmd) Run(ctx context.Context, env *Env) error {
 func (c *ImageCheckCmd) show(env *Env, result checked) error {
 	err := env.result(result, strings.TrimSuffix(fitText(result), "\n"), func() {})
 	if err == nil && !result.Fits {
-		return &ExitError{Code: StepFailed}
+		return &saidError{class: fault.Failed}
 	}
 	return err
 }
@@ -133,7 +134,7 @@ func (c *ImageCheckCmd) open(ctx context.Context, env *Env, use func(fit.Image) 
 		return inspect(ctx, fit.Image{Size: info.Size()}, c.Image, use)
 	}
 	if strings.ContainsRune(c.Image, os.PathSeparator) {
-		return &ExitError{Code: NotUsable, Err: fmt.Errorf("open image: %w", err), Next: "name an image, a base, a raw disk or a directory"}
+		return fault.New(fault.NotUsable, fmt.Errorf("open image: %w", err), "name an image, a base, a raw disk or a directory")
 	}
 
 	return c.stored(ctx, env, use)

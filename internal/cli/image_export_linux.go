@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/progress"
@@ -65,11 +66,11 @@ func (c *ImageExportCmd) check() error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return &ExitError{Code: BadInput, Err: fmt.Errorf("export to %s: %w", c.File, err)}
+		return fault.New(fault.BadInput, fmt.Errorf("export to %s: %w", c.File, err), "")
 	case !info.Mode().IsRegular():
-		return &ExitError{Code: BadInput, Err: fmt.Errorf("export to %s: it is not a regular file", c.File), Next: "name a file"}
+		return fault.New(fault.BadInput, fmt.Errorf("export to %s: it is not a regular file", c.File), "name a file")
 	case !c.Force:
-		return &ExitError{Code: BadInput, Err: fmt.Errorf("export to %s: it exists", c.File), Next: "name another file, or replace it with --force"}
+		return fault.New(fault.BadInput, fmt.Errorf("export to %s: it exists", c.File), "name another file, or replace it with --force")
 	}
 
 	return nil

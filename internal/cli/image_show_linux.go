@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/terminal"
@@ -144,7 +145,7 @@ func (e *Env) steps(steps []image.Step) error {
 func diskAccess(disk, dataDir string) (access, error) {
 	info, err := os.Stat(disk)
 	if err != nil {
-		return access{}, &ExitError{Code: NotUsable, Err: fmt.Errorf("read disk: %w", err), Next: "image-builder image remove it, and bake again"}
+		return access{}, fault.New(fault.NotUsable, fmt.Errorf("read disk: %w", err), "image-builder image remove it, and bake again")
 	}
 	readable := info.Mode().Perm()
 	for dir := filepath.Dir(disk); len(dir) >= len(dataDir); dir = filepath.Dir(dir) {

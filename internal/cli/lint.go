@@ -13,6 +13,7 @@ import (
 
 	"image-builder/internal/component"
 	"image-builder/internal/component/action"
+	"image-builder/internal/fault"
 	"image-builder/internal/finding"
 	"image-builder/internal/lint"
 	"image-builder/internal/recipe"
@@ -171,10 +172,10 @@ func (all *linted) conclude(env *Env) error {
 	faults := all.found.Errors()
 	fmt.Fprintf(env.Stderr, "%s checked: %s, %s\n", count(all.files, "file"), count(faults, "error"), count(len(all.found)-faults, "warning"))
 	if len(all.unusable) > 0 {
-		return &ExitError{Code: BadInput, Err: errors.Join(all.unusable...)}
+		return fault.New(fault.BadInput, errors.Join(all.unusable...), "")
 	}
 	if len(all.found) > 0 {
-		return &ExitError{Code: StepFailed}
+		return &saidError{class: fault.Failed}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/imagepipeline"
 	"image-builder/internal/terminal"
 )
@@ -150,10 +151,9 @@ func (c *LogsCmd) pipelineLog(ctx context.Context, env *Env, b *builds) error {
 		return b.log("PipelineLogs").All(ctx, line)
 	})
 	if err == nil && count == 0 {
-		return &ExitError{
-			Code: NotUsable, Err: fmt.Errorf("read the pipeline's log: it has no line%s", b.retention()),
-			Next: b.command("status") + " tells when the next build is due",
-		}
+		return fault.New(fault.NotUsable,
+			fmt.Errorf("read the pipeline's log: it has no line%s", b.retention()),
+			b.command("status")+" tells when the next build is due")
 	}
 
 	return err
@@ -162,17 +162,15 @@ func (c *LogsCmd) pipelineLog(ctx context.Context, env *Env, b *builds) error {
 // noImage says that the image does not exist, and what the pipeline's log says about it.
 func (c *LogsCmd) noImage(ctx context.Context, env *Env, b *builds, images []imagepipeline.Image) error {
 	if c.Image != "" && len(images) > 0 {
-		return &ExitError{
-			Code: NotUsable, Err: fmt.Errorf("find image %s: stack %s has none of that version", c.Image, b.stack.Name),
-			Next: b.command("status --images "+strconv.Itoa(len(images))) + " lists them",
-		}
+		return fault.New(fault.NotUsable,
+			fmt.Errorf("find image %s: stack %s has none of that version", c.Image, b.stack.Name),
+			b.command("status --images "+strconv.Itoa(len(images)))+" lists them")
 	}
 
 	b.showPipelineLog(ctx, env)
-	return &ExitError{
-		Code: NotUsable, Err: fmt.Errorf("find an image: stack %s has not built any yet", b.stack.Name),
-		Next: b.command("start --follow") + " builds one now; " + b.command("status") + " tells when the next build is due",
-	}
+	return fault.New(fault.NotUsable,
+		fmt.Errorf("find an image: stack %s has not built any yet", b.stack.Name),
+		b.command("start --follow")+" builds one now; "+b.command("status")+" tells when the next build is due")
 }
 
 // noLog says why an image has no log. For a build that has just begun it is not a failure.
@@ -183,12 +181,11 @@ func (c *LogsCmd) noLog(ctx context.Context, env *Env, b *builds, image imagepip
 	age := env.Now().Sub(image.Created)
 	switch {
 	case image.State.Building():
-		return &ExitError{Code: NotUsable, Err: fmt.Errorf("%w yet; the build is %s", err, image.State), Next: b.command("logs " + image.Version + " --follow")}
+		return fault.New(fault.NotUsable, fmt.Errorf("%w yet; the build is %s", err, image.State), b.command("logs "+image.Version+" --follow"))
 	case days > 0 && age > time.Duration(days)*24*time.Hour:
-		return &ExitError{
-			Code: NotUsable, Err: fmt.Errorf("%w any more: it was built on %s%s", err, utc(image.Created), b.retention()),
-			Next: "deploy with a higher --log-retention-days to keep those of later builds longer",
-		}
+		return fault.New(fault.NotUsable,
+			fmt.Errorf("%w any more: it was built on %s%s", err, utc(image.Created), b.retention()),
+			"deploy with a higher --log-retention-days to keep those of later builds longer")
 	}
 
 	b.showPipelineLog(ctx, env)
@@ -196,7 +193,7 @@ func (c *LogsCmd) noLog(ctx context.Context, env *Env, b *builds, image imagepip
 		err = fmt.Errorf("%w: the build failed before its instance wrote any: %s", err, imagepipeline.Build{Image: image}.Why())
 	}
 
-	return &ExitError{Code: NotUsable, Err: err, Next: imagepipeline.Advice(image.Reason)}
+	return fault.New(fault.NotUsable, err, imagepipeline.Advice(image.Reason))
 }
 
 // retention says how long logs are kept.

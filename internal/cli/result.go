@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/finding"
 	"image-builder/internal/terminal"
 )
@@ -34,7 +35,7 @@ func (e *Env) showFindings(found finding.List) error {
 		return err
 	}
 	if found.Errors() > 0 {
-		return &ExitError{Code: BadInput, Found: found}
+		return &saidError{class: fault.BadInput, found: found}
 	}
 
 	return nil

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/stack"
 )
 
@@ -24,10 +25,9 @@ func (f stackFlag) check() error {
 	if stackName.MatchString(f.Stack) {
 		return nil
 	}
-	return &ExitError{
-		Code: BadInput, Err: fmt.Errorf("find stack %q: that is not a stack's name", f.Stack),
-		Next: "write --stack NAME, of letters, digits and hyphens",
-	}
+	return fault.New(fault.BadInput,
+		fmt.Errorf("find stack %q: that is not a stack's name", f.Stack),
+		"write --stack NAME, of letters, digits and hyphens")
 }
 
 // find returns the user's stack. It must exist, and it must be ours.
@@ -42,14 +42,13 @@ func (f stackFlag) find(ctx context.Context, a account) (stack.Stack, error) {
 	s, err := a.stacks.Stack(ctx, f.Stack)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return s, &ExitError{
-			Code: NotUsable, Err: fmt.Errorf("find stack %s: not found in this region", f.Stack),
-			Next: "image-builder deploy RECIPE --stack " + f.Stack + " makes one; or check the name, AWS_REGION and the account",
-		}
+		return s, fault.New(fault.NotUsable,
+			fmt.Errorf("find stack %s: not found in this region", f.Stack),
+			"image-builder deploy RECIPE --stack "+f.Stack+" makes one; or check the name, AWS_REGION and the account")
 	case err == nil && !s.Ours() && s.Status != stack.ReviewInProgress:
-		return s, &ExitError{
-			Code: NotUsable, Err: fmt.Errorf("use stack %s: it was not made by image-builder", f.Stack), Next: "name another one with --stack",
-		}
+		return s, fault.New(fault.NotUsable,
+			fmt.Errorf("use stack %s: it was not made by image-builder", f.Stack),
+			"name another one with --stack")
 	}
 
 	return s, err
@@ -65,10 +64,9 @@ func onlyStack(ctx context.Context, a account) (stack.Stack, error) {
 		return ours[0], nil
 	}
 	if len(ours) == 0 {
-		return stack.Stack{}, &ExitError{
-			Code: NotUsable, Err: errors.New("find the stack: no stack in this region was made by image-builder"),
-			Next: "image-builder deploy RECIPE makes one; or check AWS_REGION and the account",
-		}
+		return stack.Stack{}, fault.New(fault.NotUsable,
+			errors.New("find the stack: no stack in this region was made by image-builder"),
+			"image-builder deploy RECIPE makes one; or check AWS_REGION and the account")
 	}
 
 	var names []string
@@ -76,8 +74,7 @@ func onlyStack(ctx context.Context, a account) (stack.Stack, error) {
 		names = append(names, s.Name)
 	}
 
-	return stack.Stack{}, &ExitError{
-		Code: BadInput, Err: fmt.Errorf("find the stack: this region has %d of image-builder: %s", len(ours), strings.Join(names, ", ")),
-		Next: "name one with --stack",
-	}
+	return stack.Stack{}, fault.New(fault.BadInput,
+		fmt.Errorf("find the stack: this region has %d of image-builder: %s", len(ours), strings.Join(names, ", ")),
+		"name one with --stack")
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/imagepipeline"
 	"image-builder/internal/patience"
 	"image-builder/internal/terminal"
@@ -71,19 +72,17 @@ func (c *StartCmd) start(ctx context.Context, b *builds) (imagepipeline.Image, e
 		return imagepipeline.Image{}, err
 	}
 	if b.stack.Status.Busy() {
-		return imagepipeline.Image{}, &ExitError{
-			Code: NotUsable, Err: fmt.Errorf("start build: stack %s is in %s", b.stack.Name, b.stack.Status),
-			Next: "start again when it is done: " + b.command("status"),
-		}
+		return imagepipeline.Image{}, fault.New(fault.NotUsable,
+			fmt.Errorf("start build: stack %s is in %s", b.stack.Name, b.stack.Status),
+			"start again when it is done: "+b.command("status"))
 	}
 
 	start := &imagepipeline.Start{Images: b.images, Starter: b.images, Wait: patience.Sleep, Pace: c.Poll}
 	image, err := start.Run(ctx, arn, rand.Text(), c.Again)
 	if busy := (*imagepipeline.UnderWayError)(nil); errors.As(err, &busy) {
-		return image, &ExitError{
-			Code: NotUsable, Err: err,
-			Next: b.command("logs "+busy.Images[0].Version+" --follow") + " follows it; start --again starts another one beside it",
-		}
+		return image, fault.New(fault.NotUsable,
+			err,
+			b.command("logs "+busy.Images[0].Version+" --follow")+" follows it; start --again starts another one beside it")
 	}
 
 	return image, err
@@ -132,10 +131,9 @@ func (c *StartCmd) follow(ctx context.Context, env *Env, b *builds, image imagep
 		return b.explain(err)
 	}
 	if build.AMI == "" {
-		return &ExitError{
-			Code: NotUsable, Err: fmt.Errorf("find the AMI of %s: the image is %s, but has none in this region and account", build.Version, build.State),
-			Next: "aws imagebuilder get-image --image-build-version-arn " + build.ARN,
-		}
+		return fault.New(fault.NotUsable,
+			fmt.Errorf("find the AMI of %s: the image is %s, but has none in this region and account", build.Version, build.State),
+			"aws imagebuilder get-image --image-build-version-arn "+build.ARN)
 	}
 
 	done := followed{Build: build, Parameter: imagepipeline.Parameter{Name: b.stack.Parameters["OutputAmiParameter"]}}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/progress"
@@ -205,7 +206,7 @@ func TestImageRemove(t *testing.T) {
 	got := try(t.Context(), t, dir, "image", "remove", old.ID, current.ID)
 
 	want := said{
-		out: old.ID + "\n", code: int(NotUsable),
+		out: old.ID + "\n", code: int(fault.NotUsable),
 		err: "image-builder: error: remove image " + current.ID + ": it is the current value of parameter /out\n" +
 			"image-builder: hint: bake a newer image into that parameter first, or remove it all the same with --force\n",
 	}
@@ -216,7 +217,7 @@ func TestImageRemove(t *testing.T) {
 		t.Errorf("image remove --force: %+v", got)
 	}
 
-	if got := try(t.Context(), t, dir, "image", "show", current.ID); got.code != int(NotUsable) {
+	if got := try(t.Context(), t, dir, "image", "show", current.ID); got.code != int(fault.NotUsable) {
 		t.Errorf("image show of what was removed: %+v", got)
 	}
 }
@@ -242,14 +243,14 @@ func TestImageExport(t *testing.T) {
 	}
 
 	got = try(t.Context(), t, dir, "image", "export", img.ID, file)
-	if got.code != int(BadInput) || !strings.Contains(got.err, "it exists") || !strings.Contains(got.err, "--force") {
+	if got.code != int(fault.BadInput) || !strings.Contains(got.err, "it exists") || !strings.Contains(got.err, "--force") {
 		t.Errorf("image export over a file: %+v", got)
 	}
 	got = try(t.Context(), t, dir, "image", "export", "--force", "--format", "qcow2", img.ID, file)
 	if text, err := os.ReadFile(file); got.code != 0 || err != nil || !bytes.HasPrefix(text, []byte("QFI\xfb")) {
 		t.Errorf("image export as qcow2: %+v, %v", got, err)
 	}
-	if got := try(t.Context(), t, dir, "image", "export", img.ID, files); got.code != int(BadInput) {
+	if got := try(t.Context(), t, dir, "image", "export", img.ID, files); got.code != int(fault.BadInput) {
 		t.Errorf("image export to a directory: %+v", got)
 	}
 
