@@ -38,6 +38,7 @@ var ranks = map[string]int{
 	"internal/announce":            2, // AMIs, once they are there
 	"internal/snapshot":            2, // AMIs and disks
 	"internal/component/action":    2,
+	"internal/component/inside":    2,
 	"internal/component/logfolder": 2,
 	"internal/sandbox/nspawn":      2,
 	"internal/sandbox/qemu":        2,

@@ -1,10 +1,8 @@
 // Package bake is the build stage: it turns a base disk, component documents and secrets into a sealed disk.
 //
-// It clones the base, brings up a sandbox.Machine on the clone, runs the documents in it and seals the result: free
-// space discarded, filesystem checked, every byte that is not a hole searched for every secret, disk read-only.
-// Inside, the documents are run by the same binary that runs outside, shared with the machine, so that nothing of
-// ours stays on the disk. The package never decides what is baked (recipe), never makes anything visible (local) and
-// prints nothing.
+// It clones the base, brings up a sandbox.Machine on the clone, runs the documents in it (inside) and seals the result:
+// free space discarded, filesystem checked, every byte that is not a hole searched for every secret, disk read-only.
+// The package never decides what is baked (recipe), never makes anything visible (local) and prints nothing.
 package bake
 
 import (
@@ -15,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"image-builder/internal/component"
+	"image-builder/internal/component/inside"
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
@@ -54,11 +52,13 @@ type Definition struct {
 }
 
 // Document is a component document and the values of its parameters.
-type Document struct {
-	Name       string // file name
-	Text       []byte
-	Parameters []component.Parameter
-}
+type Document = inside.Document
+
+// ScriptURL is where the bootstrap document finds a local script.
+const ScriptURL = inside.ScriptURL
+
+// StepError says that a step failed, and shows the end of what it printed.
+type StepError = inside.StepError
 
 // Bake holds a bake's connections to the outside.
 type Bake struct {
@@ -113,7 +113,7 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 // keeps reports whether the disk of a failed bake is wanted. After an interruption it is not: the user does not want
 // to wait for the search of the disk.
 func (d Definition) keeps(failed error) bool {
-	return d.KeepFailed && isStepError(failed) && !errors.Is(failed, context.Canceled)
+	return d.KeepFailed && errors.As(failed, new(*StepError)) && !errors.Is(failed, context.Canceled)
 }
 
 // timeoutError says how long a bake was allowed to take. It is a context.DeadlineExceeded.
@@ -127,8 +127,6 @@ func (timeoutError) Is(target error) bool { return target == context.DeadlineExc
 
 func (d Definition) disk() string { return filepath.Join(d.Dir, "disk.raw") }
 
-func (d Definition) workDir() string { return filepath.Join(d.Dir, "machine") }
-
 // check returns an error if the bake cannot work, before anything is copied.
 func (d Definition) check() error {
 	if here := image.HostArch(); d.Base.Arch != here {
@@ -138,6 +136,16 @@ func (d Definition) check() error {
 		return &disk.Unusable{Path: d.Base.Disk, Reason: fmt.Sprintf("base %s has %d bytes, and %d were asked for: a disk can only grow, so leave disk: out or ask for more", d.Base.Name, d.Base.Size, d.DiskSize)}
 	}
 	return nil
+}
+
+// build runs the documents. When it returns, the machine is stopped, the secrets are gone from memory and the free
+// space of the disk is holes.
+func (b Bake) build(ctx context.Context, d Definition) ([]image.Step, error) {
+	defer b.Report.Stage("build")()
+	return inside.Runner{Start: b.Start, Binary: b.Binary, Report: b.Report}.Run(ctx, inside.Definition{
+		Disk: d.disk(), Source: d.Base.Name, Dir: d.Dir, Logs: d.Logs, Documents: d.Documents,
+		Phases: []string{"build", "validate"}, Script: d.Script, Buckets: d.Buckets, Secrets: d.Secrets, Hidden: d.hidden, Env: d.Env,
+	})
 }
 
 func (b Bake) clone(ctx context.Context, d Definition) error {

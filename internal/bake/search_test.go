@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/mountns"
@@ -130,5 +132,20 @@ func TestHardLinksAreOneFile(t *testing.T) {
 				t.Errorf("error is %v, want it to say %q", err, want)
 			}
 		})
+	}
+}
+
+const token = "tok_5f1c0b9a8d7e6f3a"
+
+func TestLeakErrorNamesPlacesNotSecrets(t *testing.T) {
+	t.Parallel()
+	leaks := []Leak{
+		{Secret: "token", Form: "base64", Offset: 4096, File: "/etc/leaked", FileOffset: 12},
+		{Secret: "token", Form: "plain", Offset: 8192},
+	}
+	want := "search disk for secrets: found token (base64) in /etc/leaked at byte 12 (byte 4096 of the disk); " +
+		"token (plain) at byte 8192 of the disk, in no file: deleted, or in the file system's own records"
+	if diff := cmp.Diff(want, (&LeakError{Leaks: leaks}).Error()); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -1,4 +1,4 @@
-package bake
+package inside
 
 import (
 	"bytes"
@@ -199,8 +199,3 @@ func (e *StepError) Output() (log string, tail []string) { return e.Step.Log, e.
 
 // Unwrap returns why the run ended: a cancelled context, or the status of the run.
 func (e *StepError) Unwrap() error { return e.Cause }
-
-func isStepError(err error) bool {
-	var failed *StepError
-	return errors.As(err, &failed)
-}

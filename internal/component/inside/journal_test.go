@@ -1,4 +1,4 @@
-package bake
+package inside
 
 import (
 	"encoding/json"
@@ -144,18 +144,5 @@ func TestJournalKnowsWhetherTheRunSucceeded(t *testing.T) {
 		if j.succeeded() {
 			t.Errorf("%q: it counts for the run after it", stdout)
 		}
-	}
-}
-
-func TestLeakErrorNamesPlacesNotSecrets(t *testing.T) {
-	t.Parallel()
-	leaks := []Leak{
-		{Secret: "token", Form: "base64", Offset: 4096, File: "/etc/leaked", FileOffset: 12},
-		{Secret: "token", Form: "plain", Offset: 8192},
-	}
-	want := "search disk for secrets: found token (base64) in /etc/leaked at byte 12 (byte 4096 of the disk); " +
-		"token (plain) at byte 8192 of the disk, in no file: deleted, or in the file system's own records"
-	if diff := cmp.Diff(want, (&LeakError{Leaks: leaks}).Error()); diff != "" {
-		t.Error(diff)
 	}
 }

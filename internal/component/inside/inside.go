@@ -1,4 +1,9 @@
-package bake
+// Package inside runs component documents in a sandbox.Machine.
+//
+// The documents are run by the same binary that runs outside, shared with the machine, so that nothing of ours stays
+// on the disk. Secrets and documents are in memory only. What the steps print is masked, kept in a log for each step
+// and passed on as progress. The package never decides what is run, and knows nothing of what the disk becomes.
+package inside
 
 import (
 	"context"
@@ -8,11 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"image-builder/internal/component"
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
+	"image-builder/internal/progress"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/secret"
 )
@@ -36,10 +43,49 @@ const (
 	stopTimeout = time.Minute
 )
 
-// build runs the documents. When it returns, the machine is stopped, the secrets are gone from memory and the free
-// space of the disk is holes.
-func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err error) {
-	defer b.Report.Stage("build")()
+// Document is a component document and the values of its parameters.
+type Document struct {
+	Name       string // file name
+	Text       []byte
+	Parameters []component.Parameter
+}
+
+// Definition says what to run, and on what.
+type Definition struct {
+	Disk string // raw disk file
+	// Source is the disk's name in errors, if Disk is a copy that is gone when they are read.
+	Source string
+	// Dir is a private directory for the machine and for what is kept in memory; Run leaves nothing in it.
+	Dir string
+	// Logs is the directory of the step logs.
+	Logs      string
+	Documents []Document // in execution order; none: the machine is only brought up
+	Phases    []string   // that run: build, validate, test
+	// Script is what ScriptURL stands for; nil without one.
+	Script  []byte
+	Buckets map[string]string // bucket name → local directory that stands for it
+	// Secrets are the files in /tmp/secrets while the documents run.
+	Secrets []secret.Secret
+	// Hidden are all values that must not reach a log.
+	Hidden *secret.Set
+	// Env is the environment of documents and scripts, including credentials: NAME=value.
+	Env []string
+	// Ready, if not nil, uses the machine before the documents do; its error ends the run.
+	Ready func(ctx context.Context, machine sandbox.Machine) error
+}
+
+// Runner brings a disk up and runs documents in it.
+type Runner struct {
+	// Start brings a disk up.
+	Start func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error)
+	// Binary is the path of this program, statically linked.
+	Binary string
+	Report progress.Func
+}
+
+// Run runs the documents. When it returns, the machine is stopped and the secrets are gone from memory. A failed step
+// yields a StepError.
+func (r Runner) Run(ctx context.Context, d Definition) (steps []image.Step, err error) {
 	memory, err := secret.MountMemory(filepath.Join(d.Dir, "memory"), memorySize)
 	if err != nil {
 		return nil, fmt.Errorf("keep secrets in memory: %w", err)
@@ -49,9 +95,9 @@ func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err 
 	if err := d.fill(memory); err != nil {
 		return nil, err
 	}
-	machine, err := b.start(ctx, d)
+	machine, err := r.start(ctx, d)
 	if err != nil {
-		return nil, fmt.Errorf("start sandbox: %w", err)
+		return nil, fmt.Errorf("start sandbox: %w", d.named(err))
 	}
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
@@ -59,32 +105,47 @@ func (b Bake) build(ctx context.Context, d Definition) (steps []image.Step, err 
 		err = errors.Join(err, machine.Stop(ctx), os.Remove(d.workDir())) // never into a mount that Stop could not end
 	}()
 
-	journal, err := newJournal(d.Logs, d.hidden, b.Report)
+	if d.Ready != nil {
+		if err := d.Ready(ctx, machine); err != nil {
+			return nil, err
+		}
+	}
+	if len(d.Documents) == 0 {
+		return nil, nil
+	}
+
+	journal, err := newJournal(d.Logs, d.Hidden, r.Report)
 	if err != nil {
 		return nil, err
 	}
-	err = b.execute(ctx, machine, d, journal)
+	err = r.execute(ctx, machine, d, journal)
 
-	return journal.close(d.ofDisk(err))
+	return journal.close(d.named(err))
 }
 
-// ofDisk replaces our copy's path by the base's name: the copy is gone when the error is read.
-func (d Definition) ofDisk(err error) error {
-	if unusable := (*disk.Unusable)(nil); errors.As(err, &unusable) && unusable.Path == d.disk() {
-		unusable.Path = d.Base.Name
+// named replaces the path of a copy by its source's name: the copy is gone when the error is read.
+func (d Definition) named(err error) error {
+	if unusable := (*disk.Unusable)(nil); errors.As(err, &unusable) && unusable.Path == d.Disk && d.Source != "" {
+		unusable.Path = d.Source
 	}
 	return err
 }
 
-func (b Bake) start(ctx context.Context, d Definition) (sandbox.Machine, error) {
+func (d Definition) workDir() string { return filepath.Join(d.Dir, "machine") }
+
+func (r Runner) start(ctx context.Context, d Definition) (sandbox.Machine, error) {
 	if err := os.Mkdir(d.workDir(), 0o700); err != nil {
 		return nil, err
 	}
-	return b.Start(ctx, d.disk(), d.workDir(), b.shares(d))
+	machine, err := r.Start(ctx, d.Disk, d.workDir(), r.shares(d))
+	if err != nil {
+		return nil, errors.Join(err, os.Remove(d.workDir()))
+	}
+	return machine, nil
 }
 
 // execute runs `component run` inside until it is done, rebooting as often as it asks.
-func (b Bake) execute(ctx context.Context, machine sandbox.Machine, d Definition, journal *journal) error {
+func (r Runner) execute(ctx context.Context, machine sandbox.Machine, d Definition, journal *journal) error {
 	command := sandbox.Command{Args: arguments(d), Env: d.Env, Stdout: journal, Stderr: journal.stderr}
 	for range rebootLimit + 1 {
 		journal.restart()
@@ -95,7 +156,7 @@ func (b Bake) execute(ctx context.Context, machine sandbox.Machine, d Definition
 
 		var exit sandbox.ExitError
 		if err == nil && !journal.succeeded() {
-			return &disk.Unusable{Path: d.disk(), Reason: noResult, Next: "use a base whose /bin/sh is a shell"}
+			return &disk.Unusable{Path: d.Disk, Reason: noResult, Next: "use a base whose /bin/sh is a shell"}
 		}
 		if !errors.As(err, &exit) || exit.Status != rebootAsked {
 			return err
@@ -127,10 +188,10 @@ func arguments(d Definition) []string {
 }
 
 // shares lists this machine's directories that the sandbox sees. Only the secrets and the state are writable.
-func (b Bake) shares(d Definition) []sandbox.Share {
+func (r Runner) shares(d Definition) []sandbox.Share {
 	memory := func(name string) string { return filepath.Join(d.Dir, "memory", name) }
 	shares := []sandbox.Share{
-		{Source: b.Binary, Target: inside + "/image-builder", ReadOnly: true},
+		{Source: r.Binary, Target: inside + "/image-builder", ReadOnly: true},
 		{Source: memory("control"), Target: inside + "/control", ReadOnly: true},
 		{Source: memory("bucket"), Target: inside + "/bucket/" + localBucket, ReadOnly: true},
 		{Source: memory("state"), Target: inside + "/state"},
@@ -157,7 +218,7 @@ type configDocument struct {
 
 // fill writes documents, script and secrets into memory, where the sandbox sees them.
 func (d Definition) fill(memory *secret.Memory) error {
-	run := config{Phases: "build,validate"}
+	run := config{Phases: strings.Join(d.Phases, ",")}
 	for i, document := range d.Documents {
 		name := filepath.Join("documents", strconv.Itoa(i), document.Name)
 		if err := memory.Write(filepath.Join("control", name), document.Text); err != nil {

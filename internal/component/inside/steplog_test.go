@@ -1,4 +1,4 @@
-package bake
+package inside
 
 import (
 	"os"
