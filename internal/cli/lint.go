@@ -39,6 +39,8 @@ Examples:
 // linted is the result for all files.
 type linted struct {
 	files    int
+	walked   bool // a directory was among them
+	skipped  int  // YAML and JSON files of directories that are something else
 	texts    map[string][]byte
 	found    finding.List
 	seen     map[finding.Finding]bool
@@ -114,6 +116,7 @@ func (all *linted) add(linter *lint.Linter, path string, text []byte) error {
 
 // walk checks those files of a directory that are surely of our kinds, and skips the others.
 func (all *linted) walk(linter *lint.Linter, dir string) error {
+	all.walked = true
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -127,6 +130,7 @@ func (all *linted) walk(linter *lint.Linter, dir string) error {
 
 		text, err := lint.Read(path)
 		if err != nil || !lint.Certain(lint.KindOf(path, text), text) {
+			all.skipped++
 			return nil
 		}
 
@@ -170,7 +174,11 @@ func (all *linted) source(file string) []byte {
 // conclude prints the summary and turns the findings into the exit status.
 func (all *linted) conclude(env *Env) error {
 	faults := all.found.Errors()
-	fmt.Fprintf(env.Stderr, "%s checked: %s, %s\n", count(all.files, "file"), count(faults, "error"), count(len(all.found)-faults, "warning"))
+	looked := count(all.files, "file") + " checked"
+	if all.walked {
+		looked = fmt.Sprintf("%s, %d skipped", looked, all.skipped)
+	}
+	fmt.Fprintf(env.Stderr, "%s: %s, %s\n", looked, count(faults, "error"), count(len(all.found)-faults, "warning"))
 	if len(all.unusable) > 0 {
 		return fault.New(fault.BadInput, errors.Join(all.unusable...), "")
 	}

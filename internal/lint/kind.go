@@ -49,6 +49,9 @@ func KindOf(path string, text []byte) Kind {
 		}
 	}
 
+	if resembles(keys, text) {
+		return Document
+	}
 	return Unknown
 }
 
@@ -58,7 +61,7 @@ func Certain(kind Kind, text []byte) bool {
 	keys := topKeys(text)
 	switch kind {
 	case Document:
-		return keys["schemaVersion"] && keys["phases"]
+		return (keys["schemaVersion"] && keys["phases"]) || resembles(keys, text)
 	case Template:
 		return bytes.Contains(text, []byte("AWS::ImageBuilder::"))
 	case Recipe:

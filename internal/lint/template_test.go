@@ -70,6 +70,8 @@ func TestKindOf(t *testing.T) {
 		"{schemaVersion: 1.0,\n phases: []}": Document, `{"a": {"phases": [1, 2]}, 'b': "{phases: 1}"}`: Unknown, "{version: 1, phases: {build: {}}}": Unknown,
 		"Resources: {}": Template, `{"Resources": {"A": {"schemaVersion": 1}}}`: Template, "AWSTemplateFormatVersion: x": Template,
 		"base: debian:bookworm": Recipe, "name: x\npackages: [jq]\n": Recipe, "name: x": Unknown, "": Unknown, "{": Unknown,
+		"schemaVerison: 1.0\nphase: []\n": Document, "steps: [{name: x, action: ExecuteBash}]": Document, "phase: [{name: x, steps: [{action: S3Download}]}]": Document,
+		"steps: [{name: x, action: 'aws:runShellScript'}]": Unknown, "apiVersion: v1\nkind: X\nsteps: [{action: ExecuteBash}]\n": Unknown,
 		"\xef\xbb\xbfschemaVersion: 1.0": Document, "x:\n  phases: []\n": Unknown, "\"schemaVersion\": 1.0\n": Document,
 	}
 
