@@ -22,6 +22,15 @@ type Condition struct {
 	At         finding.Position
 }
 
+// site is where a condition stands, which decides what then and else mean.
+type site int
+
+const (
+	underIf         site = iota // of a step
+	inAssert                    // the inputs of Assert
+	insideCondition             // an operand of and, or, not
+)
+
 // operand is what an operator takes besides its own argument.
 type operand int
 
@@ -57,7 +66,7 @@ func operatorNames() []string {
 }
 
 // condition reads a condition; nil if it cannot be evaluated. Only the outermost one decides about the step.
-func (p *report) condition(v *Value, top bool) *Condition {
+func (p *report) condition(v *Value, at site) *Condition {
 	if v.Shape == List && len(v.Items) == 1 {
 		v = v.Items[0]
 	}
@@ -67,7 +76,7 @@ func (p *report) condition(v *Value, top bool) *Condition {
 		return nil
 	}
 	c := &Condition{At: v.At, Then: "Execute", Else: "Skip"}
-	argument, ok := p.operator(c, v, top)
+	argument, ok := p.operator(c, v, at)
 	if !ok {
 		return nil
 	}
@@ -90,7 +99,7 @@ func (p *report) condition(v *Value, top bool) *Condition {
 }
 
 // operator finds the one operator among the keys of a condition, and reads then and else.
-func (p *report) operator(c *Condition, v *Value, top bool) (argument Entry, ok bool) {
+func (p *report) operator(c *Condition, v *Value, at site) (argument Entry, ok bool) {
 	ok = true
 	for _, entry := range v.Entries {
 		name := entry.Key.Text
@@ -101,7 +110,7 @@ func (p *report) operator(c *Condition, v *Value, top bool) (argument Entry, ok 
 		_, known := operators[name]
 		switch {
 		case name == "then" || name == "else":
-			p.outcome(c, entry, top)
+			p.outcome(c, entry, at)
 		case name == "value" || name == "path":
 		case !known:
 			p.fault(finding.BadCondition, entry.Key, fmt.Sprintf("there is no operator %q", keyText(entry.Key)), operatorAdvice(name))
@@ -134,9 +143,13 @@ func operatorAdvice(name string) string {
 	return "use an operator of the comparison page, for example stringEquals"
 }
 
-func (p *report) outcome(c *Condition, entry Entry, top bool) {
-	if !top {
+func (p *report) outcome(c *Condition, entry Entry, at site) {
+	switch at {
+	case insideCondition:
 		p.warn(finding.BadCondition, entry.Key, entry.Key.Text+" has no effect inside another condition", "move it up, beside the operator under if")
+		return
+	case inAssert:
+		p.warn(finding.BadCondition, entry.Key, entry.Key.Text+" has no effect in Assert, which fails when its condition is false", "remove it; to skip a step, give the step an if")
 		return
 	}
 	allowed := []string{"Abort", "Execute", "Skip"}
@@ -168,7 +181,7 @@ func (p *report) operands(c *Condition, argument Entry) *Condition {
 	}
 
 	for _, item := range items {
-		if operand := p.condition(item, false); operand != nil {
+		if operand := p.condition(item, insideCondition); operand != nil {
 			c.Operands = append(c.Operands, operand)
 		}
 	}

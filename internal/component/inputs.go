@@ -115,7 +115,7 @@ func required(schema Schema) string {
 
 func (d *decoder) element(schema Schema, v *Value) Inputs {
 	if len(schema.Fields) == 1 && schema.Fields[0].Kind == Predicate {
-		if c := d.condition(v, false); c != nil {
+		if c := d.condition(v, inAssert); c != nil {
 			return Inputs{schema.Fields[0].Name: c}
 		}
 		return nil

@@ -30,7 +30,7 @@ func (p *parser) step(v *Value) *Step {
 	}
 
 	if condition := keys["if"]; condition.Key != nil && condition.Value.Shape != Null {
-		step.If = p.condition(condition.Value, true)
+		step.If = p.condition(condition.Value, underIf)
 	}
 
 	return step

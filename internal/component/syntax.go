@@ -16,6 +16,10 @@ func (r *reader) syntax(text []byte, err error) {
 	at := finding.Position{File: r.file, Line: 1, Column: 1}
 	message := err.Error()
 
+	if r.encoding(text) {
+		return
+	}
+
 	var load *yaml.LoadError
 	if errors.As(err, &load) {
 		message = load.Message
@@ -49,6 +53,17 @@ func (r *reader) syntax(text []byte, err error) {
 	}
 
 	r.errorAt(finding.Syntax, at, "YAML: "+message, syntaxAdvice(line(text, at.Line), message))
+}
+
+// encoding reports the first byte that is not UTF-8, and whether there is one.
+func (r *reader) encoding(text []byte) bool {
+	if utf8.Valid(text) {
+		return false
+	}
+	line, column, _ := badByte(text)
+	r.errorAt(finding.Syntax, finding.Position{File: r.file, Line: line, Column: column},
+		"the file is not UTF-8: this byte is of another encoding, such as Latin-1", "save the file as UTF-8")
+	return true
 }
 
 // opened reports whether the fault is at the opening of a construct, not where its end was missed.
@@ -116,7 +131,7 @@ func syntaxAdvice(line, message string) string {
 
 	case strings.Contains(message, "unknown anchor"):
 		return "put quotes around a value that starts with *"
-	case strings.Contains(message, "escape character"):
+	case strings.Contains(message, "escape character") || strings.Contains(message, "hexadecimal"):
 		return "use single quotes, or double the backslash"
 	}
 

@@ -18,7 +18,7 @@ const (
 )
 
 var hazardRules = []Rule{
-	{ShellSyntax, "bash cannot read the script", Warning},
+	{ShellSyntax, "bash cannot read the script", Error},
 	{HiddenFailure, "a command can fail without the step failing", Warning},
 	{TracedSecret, "set -x prints secrets into the log", Warning},
 	{VarTmp, "a file left in /var/tmp does not reach the image", Warning},

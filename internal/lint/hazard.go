@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"image-builder/internal/finding"
 )
@@ -24,9 +25,9 @@ func newWhole(text string) whole {
 
 // hazards looks for everything in a script that runs but goes wrong in a bake.
 func hazards(sh *shell, w whole) finding.List {
-	var found finding.List
+	found := encodingHazard(sh.script)
 	if sh.invalid != nil {
-		return append(syntaxHazard(sh), revokedKey(sh.script)...)
+		return append(append(found, syntaxHazard(sh)...), revokedKey(sh.script)...)
 	}
 
 	if f, ok := hiddenFailure(sh); ok {
@@ -44,8 +45,18 @@ func hazards(sh *shell, w whole) finding.List {
 }
 
 func syntaxHazard(sh *shell) finding.List {
-	at := sh.script.place(sh.invalid.offset)
-	return finding.List{warning(finding.ShellSyntax, at, "bash cannot read this: "+sh.invalid.text, "check the script with `bash -n`")}
+	return finding.List{{
+		Code: finding.ShellSyntax, Position: sh.script.place(sh.invalid.offset), Message: "bash cannot read this: " + sh.invalid.text, Right: "check the script with `bash -n`",
+	}}
+}
+
+// encodingHazard warns of a script in another encoding: bash reads it, but what it writes is not what was meant.
+func encodingHazard(s script) finding.List {
+	if utf8.ValidString(s.text) {
+		return nil
+	}
+	offset := strings.IndexFunc(s.text, func(r rune) bool { return r == utf8.RuneError })
+	return finding.List{warning(finding.ShellSyntax, s.place(offset), "the script is not UTF-8: this byte is of another encoding, such as Latin-1", "save the file as UTF-8")}
 }
 
 // secretText is the text in a script that handles a secret: its path, or the variable that holds it.

@@ -26,8 +26,7 @@ func hiddenFailure(sh *shell) (finding.Finding, bool) {
 		return finding.Finding{}, false
 	}
 
-	name := strings.TrimSpace(h.found.name + " " + firstWord(h.found.args))
-	f := warning(finding.HiddenFailure, sh.script.place(h.found.offset), fmt.Sprintf("if `%s` fails, the script goes on and only the status of its last command counts", name),
+	f := warning(finding.HiddenFailure, sh.script.place(h.found.offset), fmt.Sprintf("if `%s` fails, the script goes on and only the status of its last command counts", sh.excerpt(*h.found)),
 		"begin the commands with `set -euo pipefail`, or end this one with `|| exit 1`")
 	f.Length = len(h.found.name)
 
@@ -52,13 +51,24 @@ func shebangStops(text string) bool {
 	return false
 }
 
+// excerpt is a command as it is written, cut after its first line or 40 characters.
+func (sh *shell) excerpt(c call) string {
+	text := sh.script.text[c.offset:min(c.end, len(sh.script.text))]
+	text, _, _ = strings.Cut(text, "\n")
+	runes := []rune(strings.TrimSpace(strings.TrimSuffix(text, "\\")))
+	if len(runes) > 40 {
+		return string(runes[:40]) + "…"
+	}
+	return string(runes)
+}
+
 func (h *hidden) statements(statements []*syntax.Stmt, last bool) {
 	for i, statement := range statements {
 		if h.stopped || h.found != nil {
 			return
 		}
 		final := last && i == len(statements)-1
-		checked := i+1 < len(statements) && readsStatus(statements[i+1])
+		checked := i+1 < len(statements) && (readsStatus(statements[i+1]) || tests(statements[i+1], statement))
 		if statement.Negated || statement.Background || checked {
 			continue
 		}
@@ -101,6 +111,8 @@ func (h *hidden) command(command syntax.Command, last bool) {
 func (h *hidden) call(node *syntax.CallExpr, last bool) {
 	c, ok := callOf(node)
 	switch {
+	case !ok && len(node.Args) == 0 && !last:
+		h.assigned(node.Assigns)
 	case !ok:
 	case stops(c):
 		h.stopped = true

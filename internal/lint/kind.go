@@ -134,6 +134,14 @@ func flowKeys(text string) map[string]bool {
 	return keys
 }
 
+// isUTF16 reports whether a file begins with a byte order mark of UTF-16, or has the zero bytes of Latin text in it.
+func isUTF16(text []byte) bool {
+	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
+		return true
+	}
+	return len(text) > 3 && len(text)%2 == 0 && ((text[0] == 0 && text[2] == 0) || (text[1] == 0 && text[3] == 0))
+}
+
 // blank reports whether a file has only comments and separators.
 func blank(text []byte) bool {
 	for line := range bytes.Lines(bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) {

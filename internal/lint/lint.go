@@ -64,6 +64,11 @@ func Read(path string) ([]byte, error) {
 
 // Text checks a file's text. The path names it in findings and is the base for relative paths in it.
 func (l *Linter) Text(path string, text []byte) (Result, error) {
+	if isUTF16(text) {
+		return Result{Kind: Document, Text: text, Findings: finding.List{{
+			Code: finding.Syntax, Position: finding.Position{File: path, Line: 1, Column: 1}, Message: "the file is encoded as UTF-16", Right: "save the file as UTF-8",
+		}}}, nil
+	}
 	result := Result{Kind: KindOf(path, text), Text: text}
 	switch result.Kind {
 	case Document:
@@ -101,7 +106,7 @@ func (l *Linter) check(file string, text []byte, platform component.Platform) (*
 		return nil, found
 	}
 	found = append(found, component.Check(doc, l.Modules, component.Options{Platform: platform})...)
-	found = append(found, almostPhases(doc)...)
+	found = append(found, almostPhases(doc, found)...)
 	found = append(found, brokenURLs(doc, found)...)
 	return doc, append(found, l.documentHazards(doc)...)
 }

@@ -11,8 +11,11 @@ import (
 
 // almostPhases warns of a phase that the service never runs and whose name looks like a typo. Such phases are allowed
 // in a document: `component run` runs them.
-func almostPhases(doc *component.Document) finding.List {
+func almostPhases(doc *component.Document, known finding.List) finding.List {
 	var found finding.List
+	if slices.ContainsFunc(known, func(f finding.Finding) bool { return f.Code == finding.NoKnownPhase }) {
+		return nil // this says it, with the same advice
+	}
 	for _, phase := range doc.Phases {
 		name := phase.Name.Value
 		near := finding.Nearest(name, component.ServicePhases)

@@ -12,6 +12,7 @@ type call struct {
 	name   string
 	args   []string
 	offset int
+	end    int // offset of the first byte after it
 }
 
 // shell is what one pass over a script finds.
@@ -54,8 +55,13 @@ type target struct {
 // read parses a script and collects what the hazards need.
 func (l *Linter) read(s script) *shell {
 	sh := &shell{script: s, setsAt: -1, tracing: -1}
+	text := validUTF8(s.text)
 	parser := syntax.NewParser(syntax.Variant(syntax.LangBash))
-	file, err := parser.Parse(strings.NewReader(s.text), "")
+	file, err := parser.Parse(strings.NewReader(text), "")
+	if err != nil {
+		file, err = parser.Parse(strings.NewReader(plainIndexes(text)), "")
+	}
+
 	if err != nil {
 		sh.invalid = faultOf(err)
 		return sh
@@ -145,7 +151,7 @@ func callOf(node *syntax.CallExpr) (call, bool) {
 		return call{}, false
 	}
 	name := words[0][strings.LastIndexByte(words[0], '/')+1:]
-	return call{name: name, args: words[1:], offset: int(node.Args[0].Pos().Offset())}, true
+	return call{name: name, args: words[1:], offset: int(node.Args[0].Pos().Offset()), end: int(node.End().Offset())}, true
 }
 
 // skipOptions drops a wrapper's own options and assignments.
