@@ -172,7 +172,7 @@ func (j *jobs) parallel(ctx context.Context) error {
 	return nil
 }
 
-// several runs four bakes, so many of them at once.
+// several runs four bakes, this many at once.
 func (j *jobs) several(v *volume, job string, width int) contestant {
 	var ids [atOnce]string
 

@@ -66,7 +66,7 @@ func (j *jobs) search(ctx context.Context) error {
 }
 
 // searchFile lets each program search one file. grep gets -z, without which it takes a hole for one line and keeps it all
-// in memory; ripgrep is no faster with the like.
+// in memory; ripgrep is not faster with a similar option.
 func (j *jobs) searchFile(ctx context.Context, name, file, secrets, whole, all string) error {
 	say("search for secrets in a %s", name)
 	info, err := os.Stat(file)

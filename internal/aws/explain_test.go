@@ -75,7 +75,7 @@ func TestExplain(t *testing.T) {
 
 	for name, test := range map[string]struct{ variable, value, want string }{
 		"no such host":    {"AWS_ENDPOINT_URL_CLOUDFORMATION", "http://nowhere.invalid", "look at stack s: there is no host nowhere.invalid: check AWS_REGION, and this machine's name resolution"},
-		"nobody listens":  {"AWS_ENDPOINT_URL_CLOUDFORMATION", "http://127.0.0.1:1", "look at stack s: no answer from 127.0.0.1:1: connection refused: check the connection, then run the same command again"},
+		"no listener":     {"AWS_ENDPOINT_URL_CLOUDFORMATION", "http://127.0.0.1:1", "look at stack s: no answer from 127.0.0.1:1: connection refused: check the connection, then run the same command again"},
 		"a region's name": {"AWS_REGION", "eu west 1", `use AWS region "eu west 1": it is not a valid region name: set AWS_REGION to one like eu-central-1`},
 		"profile":         {"AWS_PROFILE", "nobody", "find AWS profile nobody: not found: correct AWS_PROFILE, or write the profile into ~/.aws/config"},
 		"configuration":   {"AWS_MAX_ATTEMPTS", "x", `read AWS configuration: invalid value AWS_MAX_ATTEMPTS=x, strconv.ParseInt: parsing "x": invalid syntax: correct it in ~/.aws/config, ~/.aws/credentials or the environment`},
@@ -89,7 +89,7 @@ func TestExplain(t *testing.T) {
 		})
 	}
 
-	t.Run("nobody there", func(t *testing.T) {
+	t.Run("no server", func(t *testing.T) {
 		server := httptest.NewServer(nil)
 		server.Close()
 		t.Setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", server.URL)

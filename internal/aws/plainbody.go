@@ -21,7 +21,7 @@ import (
 //     prefers WriteTo to Read (transferWriter.writeBody);
 //   - it takes the io.EOF for a failed write and closes the connection, from which the answer is still being read.
 //
-// A closed body answers Read with io.EOF as well; there it is no error.
+// A closed body answers Read with io.EOF as well; there it is not an error.
 func PlainBodies(stack *middleware.Stack) error {
 	hide := middleware.DeserializeMiddlewareFunc("PlainBodies", func(
 		ctx context.Context, in middleware.DeserializeInput, next middleware.DeserializeHandler,

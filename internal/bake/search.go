@@ -171,7 +171,7 @@ func (e *LeakError) Error() string {
 	}
 	if e.More {
 		lines = append(lines, fmt.Sprintf("the search ended at %d places, so there may be more: find out which step writes the secret so often, "+
-			"and keep it from that; allow-leak cannot admit so many", e.Places))
+			"and keep it from that; allow-leak cannot cover that many", e.Places))
 	}
 	return "search disk for secrets: found " + strings.Join(lines, "; ")
 }

@@ -132,7 +132,7 @@ func TestComponentRunFails(t *testing.T) {
 		{"an empty parameter", []string{"-d", file, "--parameters", "Whom="}, 2, "", "write name=value"},
 		{"a blocked action", []string{"-d", file, "--blocked-action-modules", "Reboot,ExecuteBash"}, 1, "", "is blocked"},
 		{"CloudWatch", []string{"-d", file, "--cw-log-group", "g"}, 2, "", "upload that with --log-s3-bucket-name"},
-		{"a bucket that is no directory", []string{"-d", file, "--bucket", "b=" + file}, 2, "", "it is not a directory"},
+		{"a bucket that is not a directory", []string{"-d", file, "--bucket", "b=" + file}, 2, "", "it is not a directory"},
 		{"an unknown flag", []string{"-d", file, "--no-such"}, 2, "", "--no-such"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

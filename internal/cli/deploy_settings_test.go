@@ -92,7 +92,7 @@ func TestEachStackParameterIsSetByOneFieldOrFlag(t *testing.T) {
 
 	for field, isUnused := range unused {
 		if isUnused {
-			t.Errorf("the recipe's field %s sets no parameter: name it in fields (internal/preflight/wanted.go), or say in notOfTheStack what becomes of it", field)
+			t.Errorf("the recipe's field %s sets no parameter: name it in fields (internal/preflight/wanted.go), or say in notOfTheStack what deploy does with it", field)
 		}
 	}
 }

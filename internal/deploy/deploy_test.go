@@ -26,11 +26,11 @@ func TestAssess(t *testing.T) {
 		"none":                            {kind: Create},
 		"one that works":                  {statuses: []stack.Status{stack.CreateComplete}, description: ours, kind: Update},
 		"an update that was undone":       {statuses: []stack.Status{"UPDATE_ROLLBACK_COMPLETE"}, description: ours, kind: Update},
-		"somebody else's":                 {statuses: []stack.Status{stack.CreateComplete}, description: "mine", refused: "not made by image-builder (CREATE_COMPLETE): choose another name with --stack"},
-		"somebody else's that failed":     {statuses: []stack.Status{stack.RollbackComplete}, refused: "not made by image-builder"},
+		"another owner's":                 {statuses: []stack.Status{stack.CreateComplete}, description: "mine", refused: "not made by image-builder (CREATE_COMPLETE): choose another name with --stack"},
+		"another owner's that failed":     {statuses: []stack.Status{stack.RollbackComplete}, refused: "not made by image-builder"},
 		"our change set waits":            {statuses: []stack.Status{stack.ReviewInProgress}, set: changeSetName, kind: Create},
 		"nothing waits":                   {statuses: []stack.Status{stack.ReviewInProgress}, kind: Create},
-		"somebody's change set waits":     {statuses: []stack.Status{stack.ReviewInProgress}, set: "mine", refused: "delete-stack --stack-name nightly"},
+		"another user's change set waits": {statuses: []stack.Status{stack.ReviewInProgress}, set: "mine", refused: "delete-stack --stack-name nightly"},
 		"a first deploy that failed":      {statuses: []stack.Status{"CREATE_IN_PROGRESS", stack.RollbackComplete}, description: ours, reason: "Quota", kind: Recreate, why: "topic Topic was not created: Quota"},
 		"a deletion that failed":          {statuses: []stack.Status{stack.DeleteFailed}, description: ours, kind: Recreate, why: "CloudFormation gives no reason"},
 		"an update that cannot be undone": {statuses: []stack.Status{stack.UpdateRollbackFailed}, description: ours, refused: "continue-update-rollback --stack-name nightly"},
@@ -132,7 +132,7 @@ func TestBuckets(t *testing.T) {
 		failed string
 	}{
 		"ours":            {owner: "1"},
-		"somebody else's": {owner: "2", make: true, failed: "belongs to another account"},
+		"another owner's": {owner: "2", make: true, failed: "belongs to another account"},
 		"none":            {failed: "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -248,7 +248,7 @@ func TestDelete(t *testing.T) {
 		"deleted":         {statuses: []stack.Status{stack.CreateComplete}, description: ours},
 		"nothing works":   {statuses: []stack.Status{stack.RollbackComplete}, description: ours},
 		"none":            {refused: "not found"},
-		"somebody else's": {statuses: []stack.Status{stack.CreateComplete}, refused: "not made by image-builder"},
+		"another owner's": {statuses: []stack.Status{stack.CreateComplete}, refused: "not made by image-builder"},
 		"a failure":       {statuses: []stack.Status{stack.CreateComplete, stack.CreateComplete, "DELETE_IN_PROGRESS", stack.DeleteFailed}, description: ours, failed: "delete stack nightly: CloudFormation gives no reason"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Check proves that the root filesystem of the disk at path, which nobody has mounted, is consistent. It changes
+// Check proves that the root filesystem of the disk at path, which must not be mounted, is consistent. It changes
 // nothing. It runs e2fsck -fn or xfs_repair -n; a Missing says which is not installed, a Damaged what was found.
 func Check(ctx context.Context, path string) error {
 	p, err := Root(path)

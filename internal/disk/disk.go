@@ -9,7 +9,7 @@
 // A disk may be hostile. Tables are bounds-checked before use, paths in a mounted tree are resolved inside that tree,
 // and a filesystem's wish to panic the kernel on errors (a superblock field) is overridden. What remains: mounting
 // hands the superblock and all metadata to the kernel's filesystem driver, whose maintainers do not promise safety
-// against crafted filesystems. Whoever takes a base from a stranger should bake in a virtual machine.
+// against crafted filesystems. Bake a stranger's base in a virtual machine.
 package disk
 
 import (

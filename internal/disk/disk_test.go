@@ -278,7 +278,7 @@ func TestWritesThatDoNotFitFailTheDisk(t *testing.T) {
 	}
 	m := mustOpen(t, path)
 	write(t, filepath.Join(m.Dir(), "large"), strings.Repeat("x", 30*mib))
-	unix.Sync() // the error is told now, to nobody in particular
+	unix.Sync() // the kernel reports the error now, to no process
 	if err := m.Trim(t.Context()); !errors.Is(err, ErrFull) {
 		t.Errorf("got %v, want ErrFull", err)
 	}

@@ -37,7 +37,7 @@ var magics = []magic{
 	{vhdx, 0, "vhdxfile"},
 }
 
-// identify names the format of what starts at offset; "" if it is none that is known.
+// identify names the format of what starts at offset; "" if the format is unknown.
 func identify(r io.ReaderAt, offset int64) string {
 	for _, m := range magics {
 		found := make([]byte, len(m.text))

@@ -152,7 +152,7 @@ func growFilesystem(ctx context.Context, f *os.File, p Partition) (err error) {
 	return nil
 }
 
-// growXFS has the kernel grow an xfs, which it does while it is mounted, on a mount that nobody sees.
+// growXFS has the kernel grow an xfs, which it does while it is mounted, on an invisible mount.
 func growXFS(device string, p Partition) error {
 	tree, err := mountTree(device, XFS, false)
 	if err != nil {

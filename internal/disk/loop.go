@@ -14,7 +14,7 @@ import (
 // process may take it.
 const attachTries = 100
 
-// loop is a loop device over a partition. It detaches by itself when nobody has it open or mounted any more, so a
+// loop is a loop device over a partition. It detaches by itself when it is no longer open or mounted, so a
 // killed process leaves none behind.
 type loop struct {
 	device *os.File
@@ -86,7 +86,7 @@ func take(control *os.File, config *unix.LoopConfig) (*os.File, error) {
 	return device, nil
 }
 
-// release waits until nobody else uses the device, then lets go of it and waits until it is detached.
+// release waits until the device is no longer used, then closes it and waits until it is detached.
 func (l *loop) release(ctx context.Context) error {
 	path := l.device.Name()
 	err := await(ctx, func() (bool, error) {

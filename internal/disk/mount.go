@@ -138,7 +138,7 @@ func (m *Mount) collect() error {
 }
 
 // Close unmounts the tree and detaches the disk; it waits, at most 20 s, for the last user of either to go (a killed
-// process that still dies). After a nil error nobody has the disk open on this mount's account, and all that was
+// process that still dies). After a nil error this mount no longer keeps the disk open, and all that was
 // written is in the file. Calling it again returns what the first call did.
 func (m *Mount) Close(ctx context.Context) error {
 	m.closed.Do(func() {

@@ -85,7 +85,7 @@ func awaitPID(t *testing.T, path string) int {
 	return 0
 }
 
-// awaitEnd fails the test, and kills the process, if it is still there after a while. One that nobody waited for is a
+// awaitEnd fails the test, and kills the process, if it is still there after a while. An unreaped one is a
 // zombie, and as good as gone.
 func awaitEnd(t *testing.T, pid int) {
 	t.Helper()

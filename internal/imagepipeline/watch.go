@@ -237,7 +237,7 @@ func (w *watch) stepAt(at time.Time) *progress.Step {
 // conclude reports what was held back and sums the build up.
 func (w *watch) conclude() Build {
 	build := Build{Image: w.image, Elapsed: image.Duration(span(w.workflows))}
-	_, _ = w.tell(nil, true) // without lines, nobody returns an error
+	_, _ = w.tell(nil, true) // without lines there is no error
 
 	if w.image.State != Failed {
 		return build

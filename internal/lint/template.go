@@ -136,7 +136,7 @@ func (t *template) component(key, properties *yaml.Node) {
 	t.data(key, properties, platform)
 }
 
-// plain returns a node that is text as it stands: no intrinsic function.
+// plain returns a node that is plain text, not an intrinsic function.
 func plain(node *yaml.Node) *yaml.Node {
 	if node == nil || node.Kind != yaml.ScalarNode || (strings.HasPrefix(node.Tag, "!") && !strings.HasPrefix(node.Tag, "!!")) {
 		return nil

@@ -66,7 +66,7 @@ func TestBasesShareDisks(t *testing.T) {
 	}
 }
 
-// A base built again takes the name; the disk that nobody names any more goes with the next command.
+// A base built again takes the name; the disk without a name goes with the next command.
 func TestBaseBuiltAgain(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())

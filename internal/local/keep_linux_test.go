@@ -50,7 +50,7 @@ func TestForeignDirectoryIsLeftAlone(t *testing.T) {
 	write(t, file, "precious")
 
 	if _, err := Open(t.Context(), dir, clock); err == nil {
-		t.Error("a directory of somebody else was opened")
+		t.Error("a directory of another owner was opened")
 	}
 	if _, err := os.Stat(file); err != nil {
 		t.Error(err)

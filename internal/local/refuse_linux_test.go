@@ -28,7 +28,7 @@ func TestOpenRefuses(t *testing.T) {
 			},
 			error: "not a database", hint: "not a store or is damaged",
 		},
-		"somebody's project": {
+		"another user's project": {
 			spoil: func(_ *testing.T, dir string) error { return os.MkdirAll(filepath.Join(dir, "runs", "exp1"), 0o700) },
 			error: "it is not empty (it holds runs)", hint: "empty or new directory",
 		},

@@ -179,7 +179,7 @@ func TestCheck(t *testing.T) {
 		unchecked bool
 	}{
 		"good":              {ami: good, os: "amazonlinux2023"},
-		"somebody else's":   {ami: change(func(a *image.AMI) { a.Owner = "111122223333" }), os: "ubuntu2404", says: "ami-1 belongs to account 111122223333, not to Buildkite (172840064832)"},
+		"another owner's":   {ami: change(func(a *image.AMI) { a.Owner = "111122223333" }), os: "ubuntu2404", says: "ami-1 belongs to account 111122223333, not to Buildkite (172840064832)"},
 		"other machine":     {ami: change(func(a *image.AMI) { a.Arch = image.ARM64 }), os: "ubuntu2404", says: "ami-1 is arm64, not x86_64"},
 		"Linux for Windows": {ami: good, os: "windows", says: "is not of windows"},
 		"Windows for Linux": {ami: change(func(a *image.AMI) { a.Windows = true }), os: "ubuntu2404", says: "is not of ubuntu2404"},

@@ -106,7 +106,7 @@ func TestMemoryGoesThoughItIsInUse(t *testing.T) {
 		t.Fatal(err)
 	}
 	if names, err := dir.Readdirnames(-1); len(names) > 0 {
-		t.Errorf("whoever was inside still sees %q (%v)", names, err)
+		t.Errorf("a process that was inside still sees %q (%v)", names, err)
 	}
 }
 

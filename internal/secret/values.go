@@ -295,7 +295,7 @@ func isBare(text string) bool {
 	return !strings.ContainsAny(text, "={}<>[]#") && !strings.Contains(text, ": ")
 }
 
-// isKey reports whether a text is bytes in base64 that are no text: a key, or a line of one.
+// isKey reports whether a text is bytes in base64 that are not text: a key, or a line of one.
 func isKey(text string) bool {
 	if !keyBody.MatchString(text) || len(text)%4 != 0 || !looksRandom(text) {
 		return false

@@ -1,4 +1,4 @@
-// Package stack holds the nouns of CloudFormation: a stack as it stands, the changes that a change set would make,
+// Package stack holds the nouns of CloudFormation: a stack, the changes that a change set would make,
 // and the events of an operation; and what each of them means.
 //
 // Plain values. It makes no request and prints nothing.
@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Stack is a stack as it stands.
+// Stack is the state of a stack.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
 type Stack struct {
 	ID          string            `json:"id"` // its ARN

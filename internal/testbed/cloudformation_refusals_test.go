@@ -161,7 +161,7 @@ func TestStacksThatAreListed(t *testing.T) {
 	}
 
 	summary, err := client.GetTemplateSummary(t.Context(), &cloudformation.GetTemplateSummaryInput{StackName: aws.String("one")})
-	if err != nil || *summary.Description != "a stack of somebody else's" {
+	if err != nil || *summary.Description != "a stack of another owner's" {
 		t.Errorf("summary %+v, %v", summary, err)
 	}
 }

@@ -42,7 +42,7 @@ func TestDescribeImages(t *testing.T) {
 		"by architecture":     {in: ec2.DescribeImagesInput{Filters: []types.Filter{where("architecture", "x86_64", "i386")}}, want: []string{own}},
 		"by tag":              {in: ec2.DescribeImagesInput{Filters: []types.Filter{where("tag:Name", "nightly")}}, want: []string{own}},
 		"unknown":             {in: ec2.DescribeImagesInput{ImageIds: []string{"ami-0123456789abcdef0"}}, code: "InvalidAMIID.NotFound"},
-		"somebody else's":     {in: ec2.DescribeImagesInput{ImageIds: []string{hidden}}, code: "InvalidAMIID.NotFound"},
+		"another owner's":     {in: ec2.DescribeImagesInput{ImageIds: []string{hidden}}, code: "InvalidAMIID.NotFound"},
 		"malformed":           {in: ec2.DescribeImagesInput{ImageIds: []string{"ami-xyz"}}, code: "InvalidAMIID.Malformed"},
 		"deregistered":        {in: ec2.DescribeImagesInput{ImageIds: []string{gone}}, code: "InvalidAMIID.Unavailable"},
 		"an unknown filter":   {in: ec2.DescribeImagesInput{Filters: []types.Filter{where("value", "x")}}, code: "InvalidParameterValue"},

@@ -133,7 +133,7 @@ func TestS3(t *testing.T) {
 	}
 }
 
-func TestS3OfSomebodyElse(t *testing.T) {
+func TestS3OfAnotherOwner(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
 	if err := c.S3.CreateBucket("theirs", "999999999999"); err != nil {

@@ -168,7 +168,7 @@ var lies = map[string]lie{
 	"a failed rollback is a success": {"cloudformation", "DescribeStacks", "stacks/test_blocked_stack_deletion", eachStack(func(s wire.Values) {
 		s["StackStatus"] = strings.Replace(wire.Text(s, "StackStatus"), "ROLLBACK_FAILED", "ROLLBACK_COMPLETE", 1)
 	})},
-	"a template is written anew": {"cloudformation", "GetTemplate", "update_stack/test_diff_after_update", falsified(func(out wire.Values) {
+	"a template is written again": {"cloudformation", "GetTemplate", "update_stack/test_diff_after_update", falsified(func(out wire.Values) {
 		out["TemplateBody"] = strings.TrimSpace(wire.Text(out, "TemplateBody"))
 	})},
 	"templates are not read before they are used": {"cloudformation", "CreateChangeSet", "validations/test_resources_blocks[invalid-key]", refusing(func(wire.Fault) (wire.Values, error) {

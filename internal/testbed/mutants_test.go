@@ -251,7 +251,7 @@ func TestMutantsAreNoticed(t *testing.T) {
 
 			against := c.Violations()
 			if cmp.Equal(honest, seen) && len(against) == 0 {
-				t.Error("nobody noticed")
+				t.Error("not noticed")
 			}
 		})
 	}
@@ -288,15 +288,15 @@ func mutants() map[string]mutant {
 		"a client token forgotten": {"imagebuilder.StartImagePipelineExecution", answers(func(out wire.Values) {
 			out["imageBuildVersionArn"] = strings.Replace(wire.Text(out, "imageBuildVersionArn"), "/1.0.0/", fmt.Sprintf("/1.0.%d/", n.Add(1)), 1)
 		})},
-		"a count that is text":     {"imagebuilder.ListWorkflowExecutions", answers(func(out wire.Values) { first(out, "workflowExecutions")["totalStepCount"] = "7" })},
-		"a type that there is not": {"imagebuilder.ListWorkflowExecutions", answers(func(out wire.Values) { first(out, "workflowExecutions")["type"] = "build" })},
-		"outputs that are no text": {"imagebuilder.ListWorkflowStepExecutions", answers(func(out wire.Values) { first(out, "steps")["outputs"] = wire.Values{"instanceId": "i-1"} })},
-		"a step that never ends":   {"imagebuilder.ListWorkflowStepExecutions", answers(func(out wire.Values) { delete(first(out, "steps"), "endTime") })},
-		"a step without a name":    {"imagebuilder.ListWorkflowStepExecutions", answers(func(out wire.Values) { first(out, "steps")["name"] = "" })},
-		"pages without an end":     {"imagebuilder.ListImagePipelineImages", answers(func(out wire.Values) { out["nextToken"] = "again" })},
-		"a page too few":           {"imagebuilder.ListImagePipelineImages", answers(func(out wire.Values) { delete(out, "nextToken") })},
-		"failures below none":      {"imagebuilder.GetImagePipeline", answers(func(out wire.Values) { wire.Struct(out, "imagePipeline")["consecutiveFailures"] = int64(-1) })},
-		"a schedule that is off":   {"imagebuilder.GetImagePipeline", answers(func(out wire.Values) { wire.Struct(out, "imagePipeline")["status"] = "DISABLED" })},
+		"a count that is text":      {"imagebuilder.ListWorkflowExecutions", answers(func(out wire.Values) { first(out, "workflowExecutions")["totalStepCount"] = "7" })},
+		"a type that there is not":  {"imagebuilder.ListWorkflowExecutions", answers(func(out wire.Values) { first(out, "workflowExecutions")["type"] = "build" })},
+		"outputs that are not text": {"imagebuilder.ListWorkflowStepExecutions", answers(func(out wire.Values) { first(out, "steps")["outputs"] = wire.Values{"instanceId": "i-1"} })},
+		"a step that never ends":    {"imagebuilder.ListWorkflowStepExecutions", answers(func(out wire.Values) { delete(first(out, "steps"), "endTime") })},
+		"a step without a name":     {"imagebuilder.ListWorkflowStepExecutions", answers(func(out wire.Values) { first(out, "steps")["name"] = "" })},
+		"pages without an end":      {"imagebuilder.ListImagePipelineImages", answers(func(out wire.Values) { out["nextToken"] = "again" })},
+		"a page too few":            {"imagebuilder.ListImagePipelineImages", answers(func(out wire.Values) { delete(out, "nextToken") })},
+		"failures below none":       {"imagebuilder.GetImagePipeline", answers(func(out wire.Values) { wire.Struct(out, "imagePipeline")["consecutiveFailures"] = int64(-1) })},
+		"a schedule that is off":    {"imagebuilder.GetImagePipeline", answers(func(out wire.Values) { wire.Struct(out, "imagePipeline")["status"] = "DISABLED" })},
 		"a size that is text": {"ec2.DescribeImages", answers(func(out wire.Values) {
 			first(first(out, "Images"), "BlockDeviceMappings")["Ebs"] = wire.Values{"VolumeSize": "10"}
 		})},

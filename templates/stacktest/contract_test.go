@@ -165,13 +165,13 @@ func contractFaults(t intrinsic.Template) []string {
 
 	for _, section := range []string{"Transform", "Hooks"} {
 		if t[section] != nil {
-			faults = append(faults, "a template with "+section+" is no plain CloudFormation")
+			faults = append(faults, "a template with "+section+" is not plain CloudFormation")
 		}
 	}
 
 	for name, body := range t.Section("Resources") {
 		if kind := body.(map[string]any)["Type"].(string); strings.HasPrefix(kind, "AWS::Lambda") || strings.HasPrefix(kind, "Custom::") || strings.HasPrefix(kind, "AWS::CloudFormation") {
-			faults = append(faults, name+" is a "+kind+": code that somebody must keep")
+			faults = append(faults, name+" is a "+kind+": code that needs maintenance")
 		}
 	}
 

@@ -25,7 +25,7 @@ func TestShellcheckFindsNothingInScripts(t *testing.T) {
 	}
 }
 
-// TestSmokeScriptWantsToBeTold runs the script as nobody means it to be run: it must stop before it calls anything.
+// TestSmokeScriptWantsToBeTold runs the script without its settings: it must stop before it calls anything.
 func TestSmokeScriptWantsToBeTold(t *testing.T) {
 	t.Parallel()
 	region := "SMOKE_REGION=eu-central-1"

@@ -132,7 +132,7 @@ func occasions(t *testing.T) map[string]occasion {
 		"the parameter comes late":   {account{image: built(pipelineARN, ownAMI), parameter: []string{"", "ami-old", holds[0]}}, []any{event(t, "AVAILABLE")}, []string{news}},
 		"the parameter never comes":  {account{image: built(pipelineARN, ownAMI), parameter: []string{"ami-old"}}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "/buildkite/agent-ami does not hold ami-0123456789abcdef0 but: ami-old")}},
 		"another pipeline's":         {account{image: built(pipelineARN+"-2", ownAMI)}, []any{event(t, "AVAILABLE")}, nil},
-		"nobody's":                   {account{image: strings.Replace(built("", ownAMI), `"SourcePipelineArn": "",`, "", 1)}, []any{event(t, "FAILED")}, nil},
+		"no pipeline's":              {account{image: strings.Replace(built("", ownAMI), `"SourcePipelineArn": "",`, "", 1)}, []any{event(t, "FAILED")}, nil},
 		"a failed image":             {account{image: failed}, []any{event(t, "FAILED")}, []string{failure(imageARN, `Document \"x\" failed!`)}},
 		"a failure without reason":   {account{image: built(pipelineARN, "")}, []any{event(t, "FAILED")}, []string{failure(imageARN, "Image Builder gives no reason")}},
 		"an image without AMI":       {account{image: built(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
@@ -218,7 +218,7 @@ func machines(t intrinsic.Template) []string {
 			}
 			next = append(next, successors(state)...)
 			if state["Type"] == "Task" && state["Catch"] == nil && next[0] != "TellFailure" {
-				faults = append(faults, name+"."+next[0]+": nobody is told when it fails")
+				faults = append(faults, name+"."+next[0]+": its failure is not reported")
 			}
 		}
 

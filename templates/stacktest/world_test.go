@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 type world struct {
 	*testbed.Cloud
 	moto *emulator
-	env  []string // for whoever asks either
+	env  []string // for clients of either
 	base string   // Buildkite's AMI
 
 	temporary   string // the script's directory for temporary files

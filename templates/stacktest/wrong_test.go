@@ -94,7 +94,7 @@ var wrong = []struct{ name, old, new, by, aws string }{
 	{"every parameter", "Action: [ssm:GetParameter, ssm:PutParameter]\n            Resource: ", "Action: [ssm:GetParameter, ssm:PutParameter]\n            Resource: '*' #", byPermissions, ""},
 	{"instances that read every parameter", "iam::aws:policy/EC2InstanceProfileForImageBuilder,${Own}", "iam::aws:policy/AmazonSSMManagedInstanceCore,${Own}", byPermissions, ""},
 	{"a state that nothing leads to", "            Default: ReadImage\n", "            Default: TellFailure\n", byMachines, ""},
-	{"a failure that nobody is told of", "Catch:\n              - ErrorEquals: [States.ALL]\n                Assign: {reason: '{% \"The message", "Comment:\n              - ErrorEquals: [States.ALL]\n                Assign: {reason: '{% \"The message", byMachines, ""},
+	{"a failure that is not reported", "Catch:\n              - ErrorEquals: [States.ALL]\n                Assign: {reason: '{% \"The message", "Comment:\n              - ErrorEquals: [States.ALL]\n                Assign: {reason: '{% \"The message", byMachines, ""},
 	{"executions whose names come again", "StateMachineType: STANDARD", "StateMachineType: EXPRESS", byMachines, ""},
 	{"version of a component with x", "Version: 1.0.", "Version: 1.x.", byOurLint, ""},
 	{"a step that does not exist", "        action: S3Download", "        action: S3Copy", byOurLint, ""},

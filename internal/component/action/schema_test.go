@@ -70,7 +70,7 @@ func TestSchemas(t *testing.T) {
 		{"read", `{action: ReadFile, inputs: [{path: /a, printFileContent: "true"}]}`, ""},
 		{"encode", `{action: SetFileEncoding, inputs: [{path: /a, encoding: utf32-BE}]}`, ""},
 		{"file owner", `{action: SetFileOwner, inputs: [{path: /a, owner: b, group: c}]}`, ""},
-		{"file owner of nobody", `{action: SetFileOwner, inputs: [{path: /a}]}`, "has no owner"},
+		{"file owner missing", `{action: SetFileOwner, inputs: [{path: /a}]}`, "has no owner"},
 		{"folder owner", `{action: SetFolderOwner, inputs: [{path: /a, owner: b, recursive: false}]}`, ""},
 		{"file permissions", `{action: SetFilePermissions, inputs: [{path: /a, permissions: 766}]}`, ""},
 		{"folder permissions", `{action: SetFolderPermissions, inputs: [{path: /a, permissions: 0777, recursive: true}]}`, ""},

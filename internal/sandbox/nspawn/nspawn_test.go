@@ -185,7 +185,7 @@ func runForever(disk, dir string) {
 	panic(err)
 }
 
-// Nobody cleans up after kill -9 but the kernel: every process of the machine goes at once.
+// After kill -9 only the kernel cleans up: every process of the machine goes at once.
 func TestKilledProcessTakesTheMachineWithIt(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -19,7 +19,7 @@ import (
 const killTimeout = 30 * time.Second
 
 // Run runs command as root in the container. Its working directory is /, its standard input is empty, and its
-// environment is Command.Env alone, but for a _ that some shells add.
+// environment is Command.Env alone, except for a _ that some shells add.
 func (m *Machine) Run(ctx context.Context, command sandbox.Command) error {
 	output := newTail(command.Stderr)
 	launcher := exec.Command(m.programs.unshare) //nolint:noctx // execute kills it, and waits for all of its children
@@ -27,7 +27,7 @@ func (m *Machine) Run(ctx context.Context, command sandbox.Command) error {
 	if oneWriter(command.Stdout, command.Stderr) {
 		launcher.Stdout = output // one pipe, so that the order is kept
 	}
-	launcher.WaitDelay = 5 * time.Second // somebody else holding our pipes cannot be: all of them are dead
+	launcher.WaitDelay = 5 * time.Second // no process can still hold our pipes: all of them are dead
 	return m.execute(ctx, command, "pipe", launcher, output)
 }
 
@@ -114,7 +114,7 @@ func kill(ctx context.Context, launcher *exec.Cmd, done <-chan error) error {
 		return errors.Join(context.Cause(ctx), err)
 	}
 	select {
-	case <-done: //nolint:errcheck // that it was killed is no news
+	case <-done: //nolint:errcheck // it was killed, as intended
 		return context.Cause(ctx)
 	case <-time.After(killTimeout):
 		return errors.Join(context.Cause(ctx), fmt.Errorf("end the machine's processes: some are still there after %s", killTimeout))

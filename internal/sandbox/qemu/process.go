@@ -39,7 +39,7 @@ func run(ctx context.Context, program *exec.Cmd) error {
 	_ = program.Process.Kill() // it may have ended meanwhile
 
 	select {
-	case <-done: //nolint:errcheck // that it was killed is no news
+	case <-done: //nolint:errcheck // it was killed, as intended
 		return context.Cause(ctx)
 	case <-time.After(30 * time.Second):
 		return errors.Join(context.Cause(ctx), fmt.Errorf("end %s: it does not go away", program.Path))

@@ -9,8 +9,8 @@ import (
 	"image-builder/internal/testbed/wire"
 )
 
-// somebodyElses is the template of a stack that this project did not make.
-const somebodyElses = `Description: a stack of somebody else's
+// foreignTemplate is the template of a stack that this project did not make.
+const foreignTemplate = `Description: a stack of another owner's
 Resources:
   Topic:
     Type: AWS::SNS::Topic
@@ -27,7 +27,7 @@ func (c *Service) Put(given Stack) (string, error) {
 	}
 	text := given.Template
 	if text == "" {
-		text = somebodyElses
+		text = foreignTemplate
 	}
 
 	t, err := parseTemplate(text)

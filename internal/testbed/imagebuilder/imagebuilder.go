@@ -80,7 +80,7 @@ type Script struct {
 	Polls map[string]int
 }
 
-// Image is an image as it stands.
+// Image is the state of an image.
 type Image struct {
 	ARN       string
 	Version   string // 1.0.0/1
