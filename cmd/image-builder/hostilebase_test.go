@@ -22,6 +22,7 @@ func TestBasesThatCannotRunAStep(t *testing.T) {
 			}
 		}
 	}
+
 	for name, test := range map[string]struct {
 		change func(tree string)
 		says   string
@@ -42,6 +43,7 @@ func TestBasesThatCannotRunAStep(t *testing.T) {
 			if strings.Contains(text, ": \n") || strings.Contains(text, "not empty") {
 				t.Errorf("an error ends in nothing, or is of no concern:\n%s", text)
 			}
+
 			if got := b.run("image", "list"); strings.Contains(got, "img-") {
 				t.Errorf("an image was kept:\n%s", got)
 			}
@@ -71,6 +73,7 @@ func TestKeepFailedAfterATimeout(t *testing.T) {
 	if strings.Contains(text, "not empty") {
 		t.Errorf("it tells of what is of no concern:\n%s", text)
 	}
+
 	_, id, _ := strings.Cut(text, "hint: image-builder image shell ")
 	if img := b.show(strings.TrimSpace(id)); img.Failed == "" || img.Parameter != "" {
 		t.Errorf("the image is recorded as %+v", img)

@@ -66,6 +66,7 @@ func TestSignalsEndARun(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			document := filepath.Join(dir, "wait.yml")
+
 			text := "schemaVersion: 1.0\nphases: [{name: build, steps: [{name: Wait, action: ExecuteBash, inputs: {commands: [echo begun, sleep 300]}}]}]\n"
 			if err := os.WriteFile(document, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
@@ -80,6 +81,7 @@ func TestSignalsEndARun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}

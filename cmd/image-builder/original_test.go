@@ -50,6 +50,7 @@ func TestOriginalScriptBakesAsPrinted(t *testing.T) {
 
 	mirror := b.run("mirror-name", server.URL)
 	script := filepath.Join(t.TempDir(), "bootstrap.sh")
+
 	text := strings.NewReplacer("HOST_KEY", strings.TrimSpace(string(server.KnownHosts)), "MIRROR", mirror, "REPOSITORY", server.URL).Replace(original)
 	if err := os.WriteFile(script, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

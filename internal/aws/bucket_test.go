@@ -83,8 +83,10 @@ func TestWithdrawAsksAgain(t *testing.T) {
 		}
 		s3.ServeHTTP(w, r)
 	}))
+
 	t.Cleanup(server.Close)
 	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+
 	if err := (&S3{Session: &Session{}}).Withdraw(t.Context(), "fresh", "", nil); err != nil {
 		t.Error(err)
 	}

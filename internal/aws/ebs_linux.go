@@ -54,11 +54,13 @@ func (e *EBS) open(ctx context.Context) (*ebs.Client, error) {
 			t.WriteBufferSize = 64 << 10
 			t.ReadBufferSize = 64 << 10
 		}).WithDialerOptions(func(d *net.Dialer) { d.Timeout = ebsConnect })
+
 		e.client = ebs.NewFromConfig(cfg, func(o *ebs.Options) {
 			o.HTTPClient = client
 			o.Retryer = aws.NopRetryer{}
 		})
 	})
+
 	return e.client, nil
 }
 
@@ -77,6 +79,7 @@ func (e *EBS) Start(ctx context.Context, request snapshot.Request) (snapshot.Sta
 	for _, name := range slices.Sorted(maps.Keys(request.Tags)) { // the same token with the tags in another order would be a conflict
 		in.Tags = append(in.Tags, types.Tag{Key: aws.String(name), Value: aws.String(request.Tags[name])})
 	}
+
 	out, err := client.StartSnapshot(ctx, in)
 	if err != nil {
 		return snapshot.Started{}, e.explain(ctx, "begin snapshot", err)
@@ -84,6 +87,7 @@ func (e *EBS) Start(ctx context.Context, request snapshot.Request) (snapshot.Sta
 	if out.SnapshotId == nil || out.BlockSize == nil {
 		return snapshot.Started{}, cutOff("begin snapshot")
 	}
+
 	return snapshot.Started{ID: aws.ToString(out.SnapshotId), State: string(out.Status), BlockSize: int64(aws.ToInt32(out.BlockSize))}, nil
 }
 
@@ -115,6 +119,7 @@ func (e *EBS) Complete(ctx context.Context, id string, blocks int64, sum snapsho
 		ChecksumAlgorithm:         types.ChecksumAlgorithmChecksumAlgorithmSha256,
 		ChecksumAggregationMethod: types.ChecksumAggregationMethodChecksumAggregationLinear,
 	})
+
 	return e.explain(ctx, "complete snapshot", err)
 }
 
@@ -142,10 +147,12 @@ func (e *EBS) Blocks(ctx context.Context, id, page string) (snapshot.Page, error
 	if out.BlockSize == nil {
 		return snapshot.Page{}, cutOff("list blocks")
 	}
+
 	found := snapshot.Page{Next: aws.ToString(out.NextToken), BlockSize: int64(aws.ToInt32(out.BlockSize)), Volume: aws.ToInt64(out.VolumeSize)}
 	for _, block := range out.Blocks {
 		found.Blocks = append(found.Blocks, snapshot.Location{Index: int64(aws.ToInt32(block.BlockIndex)), Token: aws.ToString(block.BlockToken)})
 	}
+
 	return found, nil
 }
 
@@ -166,10 +173,12 @@ func (e *EBS) ChangedBlocks(ctx context.Context, first, second, page string) (sn
 	if out.BlockSize == nil {
 		return snapshot.Page{}, cutOff("list changed blocks")
 	}
+
 	found := snapshot.Page{Next: aws.ToString(out.NextToken), BlockSize: int64(aws.ToInt32(out.BlockSize)), Volume: aws.ToInt64(out.VolumeSize)}
 	for _, block := range out.ChangedBlocks {
 		found.Blocks = append(found.Blocks, snapshot.Location{Index: int64(aws.ToInt32(block.BlockIndex)), Token: aws.ToString(block.SecondBlockToken)})
 	}
+
 	return found, nil
 }
 
@@ -200,6 +209,7 @@ func (e *EBS) Block(ctx context.Context, id string, at snapshot.Location, into [
 	if _, err := io.ReadFull(out.BlockData, into); err != nil {
 		return digest, e.explain(ctx, "get block", err)
 	}
+
 	return digest, nil
 }
 
@@ -247,9 +257,11 @@ func kindOf(err error) error {
 
 	var api smithy.APIError
 	code := ""
+
 	if errors.As(err, &api) {
 		code = api.ErrorCode()
 	}
+
 	switch {
 	case code == "RequestThrottledException", code == "ConcurrentLimitExceededException", throttles.IsErrorThrottle(err) == aws.TrueTernary:
 		return snapshot.ErrThrottled
@@ -262,6 +274,7 @@ func kindOf(err error) error {
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.As(err, new(net.Error)):
 		return snapshot.ErrPassing
 	}
+
 	return nil
 }
 

@@ -40,6 +40,7 @@ func amiOf(i types.Image) image.AMI {
 		ami.Volume = device.Volume
 		ami.Encrypted = aws.ToBool(mapping.Ebs.Encrypted)
 	}
+
 	ami.Deprecated, _ = time.Parse(time.RFC3339, aws.ToString(i.DeprecationTime)) // without one it is not deprecated
 	return ami
 }
@@ -97,6 +98,7 @@ func (e *EC2) OwnAMIs(ctx context.Context, tag, value string) ([]image.AMI, erro
 		}
 		return page.NextToken, nil
 	})
+
 	return found, err
 }
 
@@ -115,10 +117,12 @@ func (e *EC2) Register(ctx context.Context, ami image.AMI, description string) (
 		TagSpecifications:   tagged(types.ResourceTypeImage, ami.Tags),
 		BlockDeviceMappings: mappings(ami),
 	}
+
 	out, err := client.RegisterImage(ctx, in)
 	if err != nil {
 		return "", nameTaken(ami.Name, e.explain(ctx, "register AMI "+ami.Name, err))
 	}
+
 	return aws.ToString(out.ImageId), nil
 }
 
@@ -142,12 +146,15 @@ func mappingOf(device image.Device) types.BlockDeviceMapping {
 		SnapshotId: optional(device.Snapshot), VolumeSize: aws.Int32(int32(device.Size)), DeleteOnTermination: aws.Bool(true),
 		VolumeType: types.VolumeType(cmp.Or(device.Volume.Type, "gp3")),
 	}
+
 	if device.Volume.IOPS > 0 {
 		mapping.Ebs.Iops = aws.Int32(device.Volume.IOPS)
 	}
+
 	if device.Volume.Throughput > 0 {
 		mapping.Ebs.Throughput = aws.Int32(device.Volume.Throughput)
 	}
+
 	return mapping
 }
 
@@ -200,6 +207,7 @@ func (e *EC2) CopySnapshot(ctx context.Context, id, region, description string, 
 	if err != nil {
 		return "", e.explain(ctx, "copy "+id, err)
 	}
+
 	return aws.ToString(out.SnapshotId), nil
 }
 
@@ -217,6 +225,7 @@ func (e *EC2) CopyAMI(ctx context.Context, ami image.AMI, region, token string) 
 	if err != nil {
 		return "", nameTaken(ami.Name, e.explain(ctx, "copy "+ami.ID+" from "+region, err))
 	}
+
 	return aws.ToString(out.ImageId), nil
 }
 
@@ -232,15 +241,18 @@ func (e *EC2) Share(ctx context.Context, id string, accounts, units []string) er
 	for _, account := range accounts {
 		add = append(add, types.LaunchPermission{UserId: aws.String(account)})
 	}
+
 	for _, unit := range units {
 		add = append(add, types.LaunchPermission{OrganizationalUnitArn: aws.String(unit)})
 	}
+
 	_, err = client.ModifyImageAttribute(ctx, &ec2.ModifyImageAttributeInput{
 		ImageId: &id, LaunchPermission: &types.LaunchPermissionModifications{Add: add},
 	})
 	if err != nil {
 		return e.explain(ctx, "share "+id, err)
 	}
+
 	return nil
 }
 

@@ -27,6 +27,7 @@ func (e *EC2) Snapshot(ctx context.Context, id string) (snapshot.Snapshot, error
 	if err != nil {
 		return snapshot.Snapshot{}, classified(kindOf(err), e.explain(ctx, "look at "+id, err))
 	}
+
 	return snapshotOf(out.Snapshots[0]), nil
 }
 
@@ -60,6 +61,7 @@ func (e *EC2) DeleteSnapshot(ctx context.Context, id string) error {
 	if errors.Is(err, snapshot.ErrNotFound) {
 		return nil
 	}
+
 	return err
 }
 
@@ -80,11 +82,14 @@ func (e *EC2) OwnSnapshots(ctx context.Context, tag, value string) ([]snapshot.S
 		if err != nil {
 			return nil, e.explain(ctx, "look for snapshots with the tag "+tag, err)
 		}
+
 		for _, one := range page.Snapshots {
 			found = append(found, snapshotOf(one))
 		}
+
 		return page.NextToken, nil
 	})
+
 	return found, err
 }
 
@@ -100,5 +105,6 @@ func (e *EC2) OwnSnapshot(ctx context.Context, id string) (bool, error) {
 	if err != nil {
 		return false, e.explain(ctx, "look at "+id, err)
 	}
+
 	return len(out.Snapshots) > 0, nil
 }

@@ -28,15 +28,20 @@ func TestAnswersSurviveALateWriteLoop(t *testing.T) {
 		late.settled(r.Context())
 		fmt.Fprint(w, `"}}`)
 	}))
+
 	t.Cleanup(server.Close)
 	session := &Session{}
 	cfg, err := session.load(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	client := ssm.NewFromConfig(cfg, func(o *ssm.Options) {
-		o.BaseEndpoint, o.HTTPClient, o.RetryMaxAttempts = &server.URL, late, 1
+		o.BaseEndpoint = &server.URL
+		o.HTTPClient = late
+		o.RetryMaxAttempts = 1
 	})
+
 	name := "/a"
 	out, err := client.GetParameter(late.traced(t.Context()), &ssm.GetParameterInput{Name: &name})
 	if err != nil {

@@ -22,6 +22,7 @@ func (t *Topics) Send(ctx context.Context, topic, message string) error {
 			o.Region = parts[3]
 		}
 	})
+
 	_, err = client.Publish(ctx, &sns.PublishInput{TopicArn: &topic, Message: &message})
 	return t.Session.explain(ctx, "send message to "+topic, err)
 }

@@ -45,6 +45,7 @@ func (m Maker) AMI(ctx context.Context, account Account, id string, earlier []im
 	if err == nil {
 		err = pullable(ami)
 	}
+
 	if err != nil {
 		return image.Base{}, fmt.Errorf("pull base %s: %w", id, err)
 	}
@@ -53,6 +54,7 @@ func (m Maker) AMI(ctx context.Context, account Account, id string, earlier []im
 	if err != nil {
 		return image.Base{}, fmt.Errorf("pull base %s: %w", id, named(err, m.path(diskFile), id))
 	}
+
 	return made, nil
 }
 
@@ -68,6 +70,7 @@ func pullable(ami image.AMI) error {
 	case ami.Virtualization != "" && ami.Virtualization != "hvm":
 		return fmt.Errorf("its virtualization is %s: name an AMI with hvm", ami.Virtualization)
 	}
+
 	return nil
 }
 
@@ -91,6 +94,7 @@ func (m Maker) pullAMI(ctx context.Context, account Account, ami image.AMI, earl
 	made.AMI = &ami
 	made.Snapshot = own
 	made.Region = region
+
 	return made, disk.Check(ctx, made.Disk)
 }
 
@@ -113,12 +117,15 @@ func (m Maker) ownSnapshot(ctx context.Context, account Account, ami image.AMI) 
 			return id, nil
 		}
 	}
+
 	if id == "" {
 		tags := map[string]string{SourceTag: ami.Snapshot, "Name": ami.Name, "image-builder:source-ami": ami.ID}
-		if id, err = account.Copies.CopySnapshot(ctx, ami.Snapshot, "", "root disk of "+ami.ID+" for image-builder", tags); err != nil {
+		id, err = account.Copies.CopySnapshot(ctx, ami.Snapshot, "", "root disk of "+ami.ID+" for image-builder", tags)
+		if err != nil {
 			return "", err
 		}
 	}
+
 	return id, m.copied(ctx, account, id)
 }
 

@@ -33,11 +33,13 @@ func (m Maker) bring(ctx context.Context, account Account, ami image.AMI, own st
 	if err := m.downloadAMI(ctx, account, own, work); err != nil {
 		return err
 	}
+
 	for _, name := range []string{diskFile, snapshot.DigestsFile} {
 		if err := os.Rename(filepath.Join(work, name), m.path(name)); err != nil {
 			return fmt.Errorf("move disk: %w", err)
 		}
 	}
+
 	return os.RemoveAll(dir)
 }
 
@@ -48,6 +50,7 @@ func (m Maker) downloadAMI(ctx context.Context, account Account, own, work strin
 		return fmt.Errorf("write disk: %w", err)
 	}
 	defer file.Close()
+
 	info, err := file.Stat()
 	if err != nil {
 		return fmt.Errorf("write disk: %w", err)
@@ -57,6 +60,7 @@ func (m Maker) downloadAMI(ctx context.Context, account Account, own, work strin
 		return err
 	}
 	defer func() { _ = digests.Close() }() // it was only read
+
 	from, err := os.ReadFile(filepath.Join(work, clonedFrom))
 	if err != nil {
 		return fmt.Errorf("continue download: %w", err)
@@ -69,6 +73,7 @@ func (m Maker) downloadAMI(ctx context.Context, account Account, own, work strin
 	if err != nil {
 		return err
 	}
+
 	return errors.Join(file.Sync(), digests.Sync())
 }
 
@@ -90,16 +95,20 @@ func begin(ctx context.Context, dir, work, own string, size int64, earlier []ima
 	from := ""
 	path := filepath.Join(fresh, diskFile)
 	err := os.WriteFile(path, nil, 0o600)
+
 	if like := newest(earlier, own, size); like != nil {
 		from = like.Snapshot
 		err = cloneBase(ctx, fresh, *like)
 	}
-	if err = errors.Join(err, os.WriteFile(filepath.Join(fresh, clonedFrom), []byte(from), 0o600)); err != nil {
+
+	err = errors.Join(err, os.WriteFile(filepath.Join(fresh, clonedFrom), []byte(from), 0o600))
+	if err != nil {
 		return fmt.Errorf("begin download: %w", err)
 	}
 	if err := errors.Join(os.Chmod(path, 0o600), os.Truncate(path, size), os.Rename(fresh, work)); err != nil {
 		return fmt.Errorf("begin download: %w", err)
 	}
+
 	return nil
 }
 
@@ -114,9 +123,11 @@ func cloneBase(ctx context.Context, dir string, base image.Base) error {
 	if err == nil {
 		err = disk.Clone(ctx, path, base.Disk, nil)
 	}
+
 	if err == nil {
 		err = copyFile(filepath.Join(dir, snapshot.DigestsFile), filepath.Join(filepath.Dir(base.Disk), snapshot.DigestsFile))
 	}
+
 	return err
 }
 
@@ -138,11 +149,13 @@ func copyFile(dst, src string) error {
 		return fmt.Errorf("copy digests: %w", err)
 	}
 	defer in.Close()
+
 	out, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return fmt.Errorf("copy digests: %w", err)
 	}
 	_, err = io.Copy(out, in)
+
 	return errors.Join(err, out.Sync(), out.Close())
 }
 

@@ -36,6 +36,7 @@ func TestPullForAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer store.Close()
+
 	made, err := accountOf(resolverOf(store), store, &aws.Session{}).Resolve(t.Context(), id)
 	if err != nil {
 		t.Fatal(err)
@@ -47,6 +48,7 @@ func TestPullForAnother(t *testing.T) {
 func TestKilledPullContinues(t *testing.T) {
 	t.Parallel()
 	c := newCloud(t)
+
 	path := laidOut(t, layouts["whole disk"], "killed")
 	for seed := range 7 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -58,11 +60,13 @@ func TestKilledPullContinues(t *testing.T) {
 			for range 4 {
 				c.pullIn(t, id, data, 1+random.IntN(25))
 			}
+
 			disk := c.pullIn(t, id, data, -1)
 			if disk == "" {
 				t.Fatal("it did not end")
 			}
 			same(t, path, disk)
+
 			if made := len(c.EBS.Snapshots()) - before; made != 1 {
 				t.Errorf("%d copies were made", made)
 			}
@@ -91,6 +95,7 @@ func (c *cloud) pullIn(t *testing.T, id, data string, at int) string {
 		_ = command.Process.Kill()
 		return wire.CutRequest
 	}
+
 	c.Disturb("ebs", weather)
 	c.Disturb("ec2", weather)
 
@@ -100,6 +105,7 @@ func (c *cloud) pullIn(t *testing.T, id, data string, at int) string {
 			return disk
 		}
 	}
+
 	if err == nil || !strings.Contains(err.Error(), "killed") {
 		t.Fatalf("%v\n%s", err, out)
 	}

@@ -60,6 +60,7 @@ func (c *cloud) addAMI(tb testing.TB, path string, ami ec2.AMI) string {
 			blocks[index] = block
 		}
 	}
+
 	ami.Owner = image.Buildkite
 	ami.Public = true
 	ami.RootSize = 1
@@ -67,6 +68,7 @@ func (c *cloud) addAMI(tb testing.TB, path string, ami ec2.AMI) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	return c.EC2.AddAMI(ami)
 }
 
@@ -133,6 +135,7 @@ func TestAMIsOfEveryLayoutBecomeBases(t *testing.T) {
 				t.Fatal(err)
 			}
 			same(t, path, got.Disk)
+
 			if a := got.AMI; got.Name != id || a.BootMode != "uefi-preferred" || !a.ENA || a.IMDS != "v2.0" || a.RootDevice != "/dev/xvda" || got.Region != wire.Region {
 				t.Errorf("got %+v of %+v", got, got.AMI)
 			}
@@ -155,6 +158,7 @@ func TestNewerAMIOfAParameterBringsWhatDiffers(t *testing.T) {
 	path := laidOut(t, layouts["whole disk"], "first")
 	old := c.addAMI(t, path, ec2.AMI{Name: "first"})
 	c.SSM.Put(ssm.Parameter{Name: "/base-ami", Value: old})
+
 	first, err := c.Resolve(t.Context(), "ssm:/base-ami")
 	if err != nil || first.Name != old {
 		t.Fatalf("got %+v, %v", first, err)
@@ -163,6 +167,7 @@ func TestNewerAMIOfAParameterBringsWhatDiffers(t *testing.T) {
 	shell(t, filepath.Dir(path), `cp --reflink=never --sparse=always disk.raw newer.raw; head -c 600000 /dev/urandom >more; debugfs -w -R "write more more" newer.raw`)
 	newer := filepath.Join(filepath.Dir(path), "newer.raw")
 	c.SSM.Put(ssm.Parameter{Name: "/base-ami", Value: c.addAMI(t, newer, ec2.AMI{Name: "second"})})
+
 	second, err := c.Resolve(t.Context(), "ssm:/base-ami")
 	if err != nil {
 		t.Fatal(err)
@@ -190,6 +195,7 @@ func same(tb testing.TB, want, got string) {
 		tb.Fatal(err)
 	}
 	defer a.Close()
+
 	b, err := os.Open(got)
 	if err != nil {
 		tb.Fatal(err)

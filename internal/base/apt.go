@@ -16,6 +16,7 @@ func (m Maker) aptArguments(ctx context.Context, d Distribution, v vendor) ([]st
 	args := []string{d.Suite, m.path("tree")}
 	keyringErr := v.checkKeyring()
 	var sources []string
+
 	if d.Mirror == "" {
 		sources = hostSources(ctx, d.Suite)
 	}
@@ -91,6 +92,7 @@ func explainArchive(err error, v vendor) error {
 	case has("does not have a Release file"):
 		return fmt.Errorf("the archive does not have this suite: check its name, or name an archive that has it with `base build --mirror URL`: %w", err)
 	}
+
 	return err
 }
 

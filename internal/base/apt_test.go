@@ -64,6 +64,7 @@ func TestBuildRefusesWhatItCannotBuild(t *testing.T) {
 func TestArchivesThatCannotServe(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	if err := BuildPreflight(); err != nil {
 		t.Skip(err)
 	}
@@ -78,6 +79,7 @@ func TestArchivesThatCannotServe(t *testing.T) {
 		fmt.Fprintf(w, "Origin: Test\nSuite: noble\nCodename: noble\nArchitectures: amd64 arm64\nComponents: main universe\nDate: %s\nSHA256:\n",
 			time.Now().UTC().Format(time.RFC1123))
 	}))
+
 	t.Cleanup(unsigned.Close)
 	closed := httptest.NewServer(http.NotFoundHandler())
 	closed.Close()

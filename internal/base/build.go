@@ -91,6 +91,7 @@ func (m Maker) Build(ctx context.Context, d Distribution) (image.Base, error) {
 	if err != nil {
 		return image.Base{}, err
 	}
+
 	p.kernel = cmp.Or(v.kernel, p.kernel)
 	if err := BuildPreflight(); err != nil {
 		return image.Base{}, err
@@ -114,6 +115,7 @@ func (m Maker) installTree(ctx context.Context, d Distribution, id identity, v v
 	if err != nil {
 		return err
 	}
+
 	if v.hook != "" {
 		args = append([]string{"--essential-hook=" + v.hook}, args...)
 	}

@@ -143,6 +143,7 @@ func (r Resolver) plan(reference string) (wanted, error) {
 	if image.IsAMI(reference) {
 		return wanted{name: reference, make: r.pullAMI(reference)}, nil
 	}
+
 	pull := func(name string) func(context.Context, Maker) (image.Base, error) {
 		return func(ctx context.Context, m Maker) (image.Base, error) {
 			return m.Pull(ctx, Source{Location: reference, Name: name})

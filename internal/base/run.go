@@ -101,6 +101,7 @@ func withoutNoise(line string) string {
 			return text
 		}
 	}
+
 	return ""
 }
 

@@ -25,6 +25,7 @@ func vendorOf(name string) (vendor, error) {
 			components: "main", keyring: "/usr/share/keyrings/debian-archive-keyring.gpg", source: "debian-archive-keyring",
 			sh: "bash", // Debian stands in for Amazon Linux, whose sh is bash
 		}, nil
+
 	case "ubuntu":
 		// git-lfs, nvme-cli and pigz are in universe; Ubuntu's kernel only recommends what makes an initrd, and puts the
 		// links to itself into /boot unless it is told to put them into /, where Debian's are
@@ -34,6 +35,7 @@ func vendorOf(name string) (vendor, error) {
 			keyring: "/usr/share/keyrings/ubuntu-archive-keyring.gpg", source: "ubuntu-keyring (Debian 12 has it in bookworm-backports)",
 		}, nil
 	}
+
 	return vendor{}, fmt.Errorf("build base: %q is not a distribution that can be built: write debian:bookworm or ubuntu:noble", name)
 }
 

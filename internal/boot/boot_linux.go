@@ -45,6 +45,7 @@ func (b Boot) Disk(ctx context.Context, config qemu.BootConfig) (qemu.BootResult
 
 	result, err := qemu.Boot(ctx, config)
 	done := progress.Event{Kind: progress.StepDone, Step: &step, Status: progress.Success, Elapsed: time.Since(start)}
+
 	if err != nil {
 		done.Status = progress.Failed
 		done.Text = "no login prompt"

@@ -17,6 +17,7 @@ func (r *run) set(name string, v value) {
 // assign follows NAME=value and returns the assigned value.
 func (r *run) assign(a *syntax.Assign) value {
 	text, known := r.word(a.Value)
+
 	if a.Array != nil {
 		for _, element := range a.Array.Elems {
 			r.arithmetic(element.Index)

@@ -75,6 +75,7 @@ func (c *BaseBuildCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return fault.New(fault.BadInput, fmt.Errorf("build base: %w", err), "")
 	}
+
 	if err := base.BuildPreflight(); err != nil {
 		return fault.New(fault.BadMachine, err, "")
 	}

@@ -73,6 +73,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 func newParser(commands *Commands, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
 	commands.addFields()
 	commands.Deploy.Flags = recipe.NewFlags()
+
 	return kong.New(commands,
 		kong.Name("image-builder"),
 		kong.Description("Bakes machine images for the agents of Buildkite Elastic CI Stacks: a base disk, component documents and secrets in; a bootable disk without a secret in it out."),

@@ -65,9 +65,11 @@ func (c *DeployCmd) Run(ctx context.Context, env *Env) error {
 	view := &deployView{env: env, watch: env.watcher(), agreed: c.Yes}
 	done, err := newDeployment(view).Run(ctx, pipeline.Order{Stack: name, Wanted: wanted, Bucket: c.UploadBucket, PlanOnly: c.Plan})
 	view.watch.Close()
+
 	if refusal := (*preflight.NotReadyError)(nil); errors.As(err, &refusal) {
 		view.showChecks(refusal.Results)
 	}
+
 	if err != nil {
 		return err
 	}

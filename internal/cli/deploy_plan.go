@@ -57,6 +57,7 @@ func (d *deployView) showProposal(p pipeline.Proposal) {
 // agree asks whether to go on, unless --yes answered already.
 func (d *deployView) agree(ctx context.Context, p pipeline.Proposal) error {
 	err := ctx.Err()
+
 	if !d.agreed {
 		verb := map[deploy.Kind]string{
 			deploy.Create: "Create", deploy.Update: "Update", deploy.Recreate: "Delete what is left of it and create",
@@ -67,6 +68,7 @@ func (d *deployView) agree(ctx context.Context, p pipeline.Proposal) error {
 	if err == nil {
 		d.watch = d.env.watcher()
 	}
+
 	return err
 }
 
@@ -103,6 +105,7 @@ func sentence(text, next string) string {
 func (d *deployView) showSettings(p pipeline.Proposal) {
 	update := p.Plan.Standing.Kind == deploy.Update
 	var rows [][2]string
+
 	width := 0
 	for _, s := range p.Plan.Settings {
 		if !update && s.After == p.Wanted.Default(s.Name) {

@@ -80,6 +80,7 @@ func (e *Env) fail(ctx context.Context, err error) int {
 	if step := printer(nil); errors.As(err, &step) {
 		said.Log, said.Tail = step.Output()
 	}
+
 	_ = json.NewEncoder(e.Stdout).Encode(said) // stderr has it too
 	return fail(ctx, e.Stderr, err)
 }

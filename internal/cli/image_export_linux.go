@@ -89,6 +89,7 @@ func workDir(beside string) (string, *os.File, error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("export disk: %w", err)
 	}
+
 	lock, err := lockWork(dir)
 	if err != nil {
 		return "", nil, errors.Join(fmt.Errorf("export disk: %w", err), os.RemoveAll(dir))
@@ -127,10 +128,12 @@ func removeRemains(beside string) error {
 		if err != nil {
 			continue // another export works there, or it belongs to another user
 		}
+
 		// A directory with any other content stays, and does not fail the export.
 		if err := os.Remove(filepath.Join(dir, "disk")); err == nil {
 			_ = os.Remove(dir)
 		}
+
 		if err := lock.Close(); err != nil {
 			return fmt.Errorf("export disk: %w", err)
 		}

@@ -36,11 +36,13 @@ func TestExportRemovesRemains(t *testing.T) {
 	if _, err := os.Stat(dead); !os.IsNotExist(err) {
 		t.Errorf("the remains of a killed export are still there: %v", err)
 	}
+
 	for _, dir := range []string{running, foreign} {
 		if _, err := os.Stat(filepath.Join(dir, "disk")); err != nil {
 			t.Error(err)
 		}
 	}
+
 	if _, err := os.Stat(next); err != nil {
 		t.Error(err)
 	}

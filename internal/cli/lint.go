@@ -175,9 +175,11 @@ func (all *linted) source(file string) []byte {
 func (all *linted) conclude(env *Env) error {
 	faults := all.found.Errors()
 	looked := count(all.files, "file") + " checked"
+
 	if all.walked {
 		looked = fmt.Sprintf("%s, %d skipped", looked, all.skipped)
 	}
+
 	fmt.Fprintf(env.Stderr, "%s: %s, %s\n", looked, count(faults, "error"), count(len(all.found)-faults, "warning"))
 	if len(all.unusable) > 0 {
 		return fault.New(fault.BadInput, errors.Join(all.unusable...), "")
@@ -185,6 +187,7 @@ func (all *linted) conclude(env *Env) error {
 	if len(all.found) > 0 {
 		return &saidError{class: fault.Failed}
 	}
+
 	return nil
 }
 

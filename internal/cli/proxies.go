@@ -20,11 +20,13 @@ func proxyEnvironment(lookup func(name string) (string, bool)) (env []string, se
 		if err != nil || proxy.User == nil {
 			continue
 		}
+
 		if password, ok := proxy.User.Password(); ok && password != "" {
 			secrets = append(secrets,
 				secret.Secret{Name: name, Value: []byte(value)},
 				secret.Secret{Name: name, Value: []byte(password)})
 		}
 	}
+
 	return env, secrets
 }

@@ -15,6 +15,7 @@ func TestPasswordOfAProxyIsASecret(t *testing.T) {
 		"HTTPS_PROXY": "http://proxy.example.com:3128",
 		"no_proxy":    "localhost,.example.com",
 	}
+
 	env, secrets := proxyEnvironment(func(name string) (string, bool) {
 		value, ok := set[name]
 		return value, ok
@@ -24,6 +25,7 @@ func TestPasswordOfAProxyIsASecret(t *testing.T) {
 	if diff := cmp.Diff(want, env); diff != "" {
 		t.Errorf("wrong environment (-want +got):\n%s", diff)
 	}
+
 	for line, masked := range map[string]string{
 		"Proxy " + set["http_proxy"]: "Proxy ***",
 		"correct-horse-battery":      "***",

@@ -28,6 +28,7 @@ func (e *Env) openStore(ctx context.Context) (*local.Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
+
 	if len(unnamed) > 0 {
 		fmt.Fprintf(e.Stderr, "warning: the database does not know %s, such as %s; they are kept: image-builder image adopt takes them back\n",
 			count(len(unnamed), "disk"), unnamed[0])

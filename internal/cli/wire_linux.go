@@ -51,6 +51,7 @@ func (w *wiring) pipeline(r *recipe.Recipe, buckets local.Buckets) (pipeline.Pip
 	}
 	a := newAccount("")
 	objects := source.Objects{Here: buckets, There: a.objects}
+
 	return pipeline.Pipeline{
 		Bases: w.bases(), Objects: objects, NewRun: w.newRun, Report: w.report,
 		Secrets: source.Secrets{Objects: objects, Vault: a.vault, Parameters: a.parameters},
@@ -87,6 +88,7 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("find AWS credentials: %w", err)
 	}
+
 	for _, variable := range credentials {
 		if name, value, _ := strings.Cut(variable, "="); name == "AWS_SECRET_ACCESS_KEY" || name == "AWS_SESSION_TOKEN" {
 			secrets = append(secrets, secret.Secret{Name: name, Value: []byte(value)})

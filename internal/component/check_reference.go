@@ -121,6 +121,7 @@ func (c *checker) unclosed(v *Value) {
 
 		p := parseReference(ref.body)
 		_, step := c.steps.at[p.prefix]
+
 		_, declared := c.variables[p.name]
 		if (p.meaning == chained && step) || (p.meaning == variableName && declared) || (p.meaning == loopPart && p.name == "loop") {
 			c.warn(finding.BadReference, c.at(spot{v, ref}), fmt.Sprintf("{{ %s is not closed: it stays as it is", ref.body), "close it with }}")

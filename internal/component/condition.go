@@ -152,6 +152,7 @@ func (p *report) outcome(c *Condition, entry Entry, at site) {
 		p.warn(finding.BadCondition, entry.Key, entry.Key.Text+" has no effect in Assert, which fails when its condition is false", "remove it; to skip a step, give the step an if")
 		return
 	}
+
 	allowed := []string{"Abort", "Execute", "Skip"}
 	if entry.Value.Shape != Scalar || !slices.Contains(allowed, entry.Value.Text) {
 		p.fault(finding.BadCondition, entry.Value, fmt.Sprintf("%s is %q", entry.Key.Text, entry.Value.Text), didYouMean(entry.Value.Text, allowed))

@@ -43,6 +43,7 @@ func Example() {
 		Env:        os.Environ(),
 		Dir:        os.TempDir(),
 	}
+
 	result, err := run.Execute(context.Background())
 	if err != nil {
 		fmt.Println(err)
@@ -52,6 +53,7 @@ func Example() {
 	for _, step := range result.Documents[0].Phases[0].Steps {
 		fmt.Println(step.Name+":", step.Status)
 	}
+
 	fmt.Println(result.Status)
 	// Output:
 	// Greet: success

@@ -115,6 +115,7 @@ func TestFlood(t *testing.T) {
 			total += len(e.Text)
 		}
 	}
+
 	result, err := run.Execute(t.Context())
 	if err != nil || result.Status != component.Success {
 		t.Fatalf("got %v %s", err, result.FailureMessage)

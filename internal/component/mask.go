@@ -80,6 +80,7 @@ func (m *masker) boundary(text []byte, end int) int {
 	for end > 0 && end < len(text) && !utf8.RuneStart(text[end]) {
 		end--
 	}
+
 	return end
 }
 
@@ -186,6 +187,7 @@ func (m *masker) maskEnd(masked string, length int) string {
 			}
 		}
 	}
+
 	if cutAt == len(masked) {
 		return masked
 	}

@@ -43,6 +43,7 @@ func TestQuotedEndIsMaskedBeforeItIsCut(t *testing.T) {
 	const secret = "looked-up-secret-value"
 	mask := &masker{}
 	mask.learn(secret)
+
 	for cutAt := range len(secret) {
 		s := &stream{mask: mask, keep: tailKept, line: func(string, bool) {}}
 		if _, err := s.Write([]byte("begin " + secret + strings.Repeat("x", tailSize-len(secret)+cutAt))); err != nil {

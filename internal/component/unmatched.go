@@ -78,6 +78,7 @@ func untaken(name, path string, declared map[string]Variable) []string {
 	case !found:
 		return []string{fmt.Sprintf("%s has no parameter %s%s", path, name, suggestion(name, slices.Sorted(maps.Keys(declared))))}
 	}
+
 	return nil
 }
 

@@ -22,6 +22,7 @@ func TestUnmatched(t *testing.T) {
 			notes = append(notes, e.Text)
 		}
 	}
+
 	reboots(t, run)
 
 	want := []string{

@@ -55,10 +55,12 @@ func (f *follower) follow(ctx context.Context, s stack.Stack, since string) (sta
 		if err != nil {
 			return patience.Answer{}, err
 		}
+
 		for _, e := range fresh {
 			f.tell(e)
 			since = e.ID
 		}
+
 		after = now
 		events = append(events, fresh...)
 		return patience.Answer{Done: ended(now, events), Changed: len(fresh) > 0, State: string(now.Status)}, nil

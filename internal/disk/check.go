@@ -57,6 +57,7 @@ func runCheck(ctx context.Context, path string, p Partition, pkg, program string
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	cmd.WaitDelay = 5 * time.Second
 	defer tie(cmd)()
+
 	report, err := cmd.CombinedOutput()
 
 	if ctx.Err() != nil {

@@ -234,6 +234,7 @@ func TestLocateNamesTheFile(t *testing.T) {
 			if err := m.Close(t.Context()); err != nil {
 				t.Fatal(err)
 			}
+
 			all, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
@@ -241,6 +242,7 @@ func TestLocateNamesTheFile(t *testing.T) {
 
 			at := int64(bytes.Index(all, []byte("find me please")))
 			got, err := Locate(t.Context(), path, []int64{at, 0})
+
 			want := map[int64][]Place{at: {{Path: "/another name", Offset: 100_000, Links: []string{"/deep/down/file"}}}}
 			if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(Place{})); diff != "" || err != nil {
 				t.Errorf("wrong places (-want +got), %v:\n%s", err, diff)

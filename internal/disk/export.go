@@ -50,6 +50,7 @@ func convert(ctx context.Context, dst, src string, done func(share float64)) err
 	cmd := exec.CommandContext(ctx, "qemu-img", "convert", "-p", "-f", "raw", "-O", "qcow2", "file:"+src, "file:"+dst)
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	defer tie(cmd)()
+
 	said := new(bytes.Buffer)
 	cmd.Stderr = said
 	out, err := cmd.StdoutPipe()

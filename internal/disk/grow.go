@@ -145,6 +145,7 @@ func growFilesystem(ctx context.Context, f *os.File, p Partition) (err error) {
 	cmd := exec.CommandContext(ctx, exe, "-f", l.device.Name())
 	cmd.Env = []string{"LC_ALL=C", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
 	defer tie(cmd)()
+
 	if report, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("run resize2fs: %w: %s", errors.Join(err, context.Cause(ctx)), lastLines(string(report), 6))
 	}

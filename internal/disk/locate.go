@@ -64,6 +64,7 @@ func locateIn(tree *os.Root, name string, partition int64, offsets []int64, plac
 		return nil // unreadable in this tree: it stays unnamed
 	}
 	defer file.Close()
+
 	info, err := file.Stat()
 	if err != nil {
 		return nil

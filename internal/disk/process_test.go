@@ -37,11 +37,13 @@ func TestToolsDieWithTheirParent(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("attaches disks: run as root")
 	}
+
 	for _, tool := range []string{"e2fsck", "xfs_repair", "resize2fs", "qemu-img"} {
 		t.Run(tool, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			path, pidFile := filepath.Join(dir, "disk.raw"), filepath.Join(dir, "pid")
+			path := filepath.Join(dir, "disk.raw")
+			pidFile := filepath.Join(dir, "pid")
 			script := fmt.Sprintf("#!/bin/sh\necho $$ >%s.new; mv %s.new %s; exec sleep 1000\n", pidFile, pidFile, pidFile)
 			err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 64<<20),
 				os.Mkdir(filepath.Join(dir, "bin"), 0o700), os.MkdirAll(filepath.Join(dir, "tree/etc"), 0o700),
@@ -49,6 +51,7 @@ func TestToolsDieWithTheirParent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			if out, err := exec.CommandContext(t.Context(), "mkfs.ext4", "-q", "-d", filepath.Join(dir, "tree"), path).CombinedOutput(); err != nil {
 				t.Fatalf("mkfs.ext4: %v\n%s", err, out)
 			}
@@ -59,6 +62,7 @@ func TestToolsDieWithTheirParent(t *testing.T) {
 			if err := parent.Start(); err != nil {
 				t.Fatal(err)
 			}
+
 			child := awaitPID(t, pidFile)
 			if err := parent.Process.Kill(); err != nil {
 				t.Fatal(err)
@@ -81,6 +85,7 @@ func awaitPID(t *testing.T, path string) int {
 			return pid
 		}
 	}
+
 	t.Fatal("the tool never started")
 	return 0
 }

@@ -21,12 +21,14 @@ func Nearest(word string, candidates []string) string {
 			distance = d
 		}
 	}
+
 	return best
 }
 
 // tolerance is how many edits a misspelling of a word may have. More would suggest words that only look alike.
 func tolerance(word string) int {
-	switch n := len(word); {
+	n := len(word)
+	switch {
 	case n < 5:
 		return 1
 	case n < 9:

@@ -43,5 +43,6 @@ func ParseDistribution(text string) (Distribution, bool, error) {
 		title := strings.ToUpper(vendor[:1]) + vendor[1:]
 		return d, true, &NameError{fmt.Sprintf("%q is not a suite of %s", suite, title), "write " + vendor + ":" + Suites(vendor)[0]}
 	}
+
 	return d, true, nil
 }

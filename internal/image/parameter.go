@@ -42,6 +42,7 @@ func CheckParameterName(name string) error {
 	case strings.Count(name, "/") > deepestParameterLevels:
 		return &NameError{fmt.Sprintf("a parameter name has at most %d levels", deepestParameterLevels), right}
 	}
+
 	return nil
 }
 

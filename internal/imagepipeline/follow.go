@@ -132,10 +132,12 @@ func (f *Follow) watch(ctx context.Context, w *watch) error {
 		if fresh || w.image.State.Building() {
 			quiet = 0
 		}
+
 		allowed := quietLooks
 		if w.image.State == Failed {
 			allowed = quietLooksFailed
 		}
+
 		return patience.Answer{Done: quiet > allowed, Changed: fresh, State: string(w.image.State)}, nil
 	})
 }

@@ -35,5 +35,6 @@ func (o *Output) Holds(ctx context.Context, name, ami string) (string, error) {
 	if late := (*patience.LateError)(nil); errors.As(err, &late) {
 		err = nil // the value says enough
 	}
+
 	return value, err
 }

@@ -117,7 +117,8 @@ func (l *Look) parameter(ctx context.Context, s *Status, p *Parameter) {
 		return
 	}
 	found, err := l.Parameters.Look(ctx, p.Name)
-	p.AMI, p.Missing = found.Value, errors.Is(err, fs.ErrNotExist)
+	p.AMI = found.Value
+	p.Missing = errors.Is(err, fs.ErrNotExist)
 	if !p.Missing {
 		s.unread(err)
 	}

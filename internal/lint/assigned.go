@@ -20,6 +20,7 @@ func (h *hidden) substituted(node syntax.Node) bool {
 
 	inner := &hidden{}
 	inner.statements(substitution.Stmts, false)
+
 	if inner.found != nil && !isFilter(*inner.found) {
 		h.found = inner.found
 	}
@@ -51,6 +52,7 @@ func tests(statement, before *syntax.Stmt) bool {
 	}
 
 	found := false
+
 	if looked := condition(statement.Cmd); looked != nil {
 		syntax.Walk(looked, func(node syntax.Node) bool {
 			if p, ok := node.(*syntax.ParamExp); ok && p.Param != nil {

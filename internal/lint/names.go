@@ -16,6 +16,7 @@ func almostPhases(doc *component.Document, known finding.List) finding.List {
 	if slices.ContainsFunc(known, func(f finding.Finding) bool { return f.Code == finding.NoKnownPhase }) {
 		return nil // this says it, with the same advice
 	}
+
 	for _, phase := range doc.Phases {
 		name := phase.Name.Value
 		near := finding.Nearest(name, component.ServicePhases)

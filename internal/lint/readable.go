@@ -13,7 +13,8 @@ func validUTF8(text string) string {
 	}
 	out := []byte(text)
 
-	for i := 0; i < len(out); {
+	i := 0
+	for i < len(out) {
 		r, size := utf8.DecodeRune(out[i:])
 		if r == utf8.RuneError && size == 1 {
 			out[i] = '?'

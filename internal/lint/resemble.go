@@ -18,6 +18,7 @@ func resembles(keys map[string]bool, text []byte) bool {
 			return false
 		}
 	}
+
 	if nearly(keys, "schemaVersion") && nearly(keys, "phases") {
 		return true
 	}
@@ -61,5 +62,6 @@ func hasActions(value any, levels int) bool {
 			}
 		}
 	}
+
 	return false
 }

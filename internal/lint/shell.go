@@ -68,6 +68,7 @@ func (l *Linter) read(s script) *shell {
 	}
 	sh.file = file
 	syntax.Walk(file, func(node syntax.Node) bool { sh.visit(node); return true })
+
 	return sh
 }
 
@@ -88,6 +89,7 @@ func (sh *shell) visit(node syntax.Node) {
 		if lit, ok := node.Parts[0].(*syntax.Lit); ok && (strings.HasPrefix(lit.Value, "~/") || (lit.Value == "~" && len(node.Parts) == 1)) {
 			sh.tildes = append(sh.tildes, int(node.Pos().Offset()))
 		}
+
 	case *syntax.ParamExp:
 		if node.Param != nil && node.Param.Value == "HOME" && !hasDefault(node) {
 			sh.homes = append(sh.homes, int(node.Pos().Offset()))

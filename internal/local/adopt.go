@@ -23,6 +23,7 @@ func (s *Store) Unnamed(ctx context.Context) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+
 		for _, name := range names {
 			dir := filepath.Join(s.dir, part, name)
 			known, err := s.hasRow(ctx, part, name)
@@ -60,14 +61,17 @@ func (s *Store) Adopt(ctx context.Context) ([]string, error) {
 			}
 			continue
 		}
+
 		name, adoptErr := s.adoptBase(ctx, dir)
 		err = errors.Join(err, adoptErr)
+
 		if adoptErr == nil {
 			adopted = append(adopted, name)
 		}
 	}
 
 	slices.SortFunc(images, func(a, b image.Image) int { return a.Created.Compare(b.Created) })
+
 	for _, img := range images {
 		img.Disk = filepath.Join(s.dir, imagesDir, img.ID, diskFile)
 		adoptErr := s.adoptImage(ctx, img)

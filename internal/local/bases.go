@@ -58,6 +58,7 @@ func (r *Run) CommitBase(ctx context.Context, base image.Base) (image.Base, erro
 	if err != nil {
 		return base, explain(r.store.dir, err)
 	}
+
 	r.store.reached("moved")
 	if err := r.store.recordBase(ctx, base); err != nil {
 		return base, errors.Join(err, r.moveBack(home))
@@ -103,6 +104,7 @@ func (s *Store) recordBase(ctx context.Context, base image.Base) error {
 	if err != nil {
 		return explain(s.dir, fmt.Errorf("record base %s: %w", base.Name, err))
 	}
+
 	if former != "" {
 		_, err = s.clearUnnamed(ctx, basesDir, former)
 	}
@@ -124,6 +126,7 @@ func (s *Store) unsettleFormer(ctx context.Context, base image.Base) (string, er
 	if err != nil || names > 1 {
 		return "", err
 	}
+
 	return former.SHA256, unsettle(filepath.Join(s.dir, basesDir, former.SHA256))
 }
 
@@ -148,6 +151,7 @@ func (s *Store) RemoveBase(ctx context.Context, name string) (err error) {
 	}
 
 	home := filepath.Join(s.dir, basesDir, base.SHA256)
+
 	if names == 1 {
 		lock, err := s.lockToRemove("base "+name, home)
 		if err != nil {

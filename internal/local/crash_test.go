@@ -40,6 +40,7 @@ func bakeInto(dir string, how string) error {
 		if err != nil {
 			return err
 		}
+
 		if step, ok := strings.CutPrefix(how, "die at "); ok {
 			s.reached = func(reached string) {
 				if reached == step {
@@ -48,6 +49,7 @@ func bakeInto(dir string, how string) error {
 				}
 			}
 		}
+
 		if how == "hold" {
 			return holdDatabase(ctx, s)
 		}
@@ -217,10 +219,12 @@ func TestKilledAtEachStepOfCommit(t *testing.T) {
 			s := open(t, dir)
 			expectWhole(t, s)
 			images, err := s.Images(t.Context())
+
 			unnamed, err2 := s.Unnamed(t.Context())
 			if err := errors.Join(err, err2); err != nil || len(images) != want || len(unnamed) != 0 {
 				t.Errorf("%d images, want %d; unnamed %q, %v", len(images), want, unnamed, err)
 			}
+
 			for _, img := range images {
 				if isUncommitted(filepath.Dir(img.Disk)) {
 					t.Error("the record is still uncommitted")
@@ -244,6 +248,7 @@ func TestKilledAtEachStepOfRemoval(t *testing.T) {
 
 			s := open(t, dir)
 			images, err := s.Images(t.Context())
+
 			unnamed, err2 := s.Unnamed(t.Context())
 			if err := errors.Join(err, err2); err != nil || len(images) != want || len(unnamed) != 0 {
 				t.Errorf("%d images, want %d; unnamed %q, %v", len(images), want, unnamed, err)

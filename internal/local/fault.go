@@ -122,6 +122,7 @@ func advice(dir string, err error) string {
 		return "another process uses " + dir + "/" + storeFile + processes(holders(dir+"/"+storeFile)) + ": wait until it has ended, or end it"
 	case errors.Is(err, syscall.EROFS), code != 0 && errors.Is(unix.Access(dir, unix.W_OK), unix.EROFS):
 		return dir + " must be on a writable filesystem: name another directory with --data-dir"
+
 	case errors.Is(err, fs.ErrPermission), code == sqlite3.SQLITE_READONLY, code == sqlite3.SQLITE_CANTOPEN, code == sqlite3.SQLITE_PERM:
 		return dir + " must be writable by this user: run as its owner (sudo), or name another directory with --data-dir"
 

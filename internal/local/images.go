@@ -142,6 +142,7 @@ func (s *Store) RemoveImage(ctx context.Context, id string, force bool) (err err
 		return explain(s.dir, err)
 	}
 	defer func() { err = errors.Join(err, unlock(lock)) }()
+
 	if err := unsettle(home); err != nil {
 		return explain(s.dir, err)
 	}

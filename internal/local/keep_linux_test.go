@@ -16,10 +16,12 @@ func TestOnlyOurNamesAreRemoved(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	outside := t.TempDir()
+
 	var kept []string
 	for _, part := range []string{runsDir, imagesDir, basesDir, logsDir} {
 		kept = append(kept, filepath.Join(s.dir, part, "holiday", "photo"))
 	}
+
 	kept = append(kept, filepath.Join(outside, "photo"))
 	for _, file := range kept {
 		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
@@ -27,6 +29,7 @@ func TestOnlyOurNamesAreRemoved(t *testing.T) {
 		}
 		write(t, file, "precious")
 	}
+
 	if err := os.Symlink(outside, filepath.Join(s.dir, runsDir, deadRun)); err != nil {
 		t.Fatal(err)
 	}
@@ -47,6 +50,7 @@ func TestForeignDirectoryIsLeftAlone(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
 		t.Fatal(err)
 	}
+
 	write(t, file, "precious")
 
 	if _, err := Open(t.Context(), dir, clock); err == nil {
@@ -55,6 +59,7 @@ func TestForeignDirectoryIsLeftAlone(t *testing.T) {
 	if _, err := os.Stat(file); err != nil {
 		t.Error(err)
 	}
+
 	expectFiles(t, dir, 1)
 }
 
@@ -72,8 +77,10 @@ func TestLostDatabase(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			base := addBase(t, first, "mine", "a")
 			img := commit(t, first, "/out")
+
 			if err := errors.Join(first.Close(), lose(filepath.Join(dir, storeFile))); err != nil {
 				t.Fatal(err)
 			}
@@ -106,6 +113,7 @@ func TestHeldBaseStays(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	base := addBase(t, s, "mine", "a")
+
 	run, err := s.NewRun(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -125,6 +133,7 @@ func TestHeldBaseStays(t *testing.T) {
 
 	addBase(t, other, "mine", "b")
 	open(t, s.dir)
+
 	if _, err := os.Stat(base.Disk); err != nil {
 		t.Error(err)
 	}
@@ -146,11 +155,13 @@ func TestFullDrive(t *testing.T) {
 	if err := mountTmpfs(t, dir, "size=4m"); err != nil {
 		t.Fatal(err)
 	}
+
 	s, err := Open(t.Context(), dir, clock)
 	if err != nil {
 		t.Fatal(err)
 	}
 	img := commit(t, s, "")
+
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -165,6 +176,7 @@ func TestFullDrive(t *testing.T) {
 	if err := s.RemoveImage(t.Context(), img.ID, false); err != nil {
 		t.Errorf("RemoveImage: %v", err)
 	}
+
 	expectFiles(t, filepath.Join(dir, imagesDir), 0)
 }
 
@@ -178,6 +190,7 @@ func TestReadOnlyStore(t *testing.T) {
 	if err := mountTmpfs(t, dir, ""); err != nil {
 		t.Fatal(err)
 	}
+
 	s, err := Open(t.Context(), dir, clock)
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +201,7 @@ func TestReadOnlyStore(t *testing.T) {
 
 	s = open(t, dir)
 	_, putErr := s.PutParameter(t.Context(), "/a", "b")
+
 	fault := (*MachineError)(nil)
 	if !errors.As(putErr, &fault) || !strings.Contains(fault.Hint(), "writable filesystem") {
 		t.Errorf("PutParameter: %v (%+v)", putErr, fault)
@@ -214,6 +228,7 @@ func TestHeldDatabase(t *testing.T) {
 		_, err = s.PutParameter(t.Context(), "/a", "b")
 		err = errors.Join(err, s.Close())
 	}
+
 	fault := (*MachineError)(nil)
 	if !errors.As(err, &fault) || !strings.Contains(fault.Hint(), "another process uses") {
 		t.Fatalf("Open: %v (%+v)", err, fault)

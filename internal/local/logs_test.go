@@ -33,6 +33,7 @@ func TestLogsOfOldFailuresGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer run.Close()
+
 	left, err := os.ReadDir(filepath.Join(store.Dir(), logsDir))
 	if err != nil {
 		t.Fatal(err)

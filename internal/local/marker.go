@@ -63,6 +63,7 @@ func claim(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("open data directory: %w", err)
 	}
+
 	for _, entry := range entries {
 		if entry.Name() != "lost+found" { // the root of an ext4 file system has one
 			return foreign(dir, entry.Name())

@@ -66,12 +66,14 @@ func (r *Run) Commit(ctx context.Context, img image.Image) (image.Image, error) 
 	if err := errors.Join(writeBeside(r.Dir, mapPaths(placed, r.store.relative)), r.flush()); err != nil {
 		return img, explain(r.store.dir, err)
 	}
+
 	r.store.reached("flushed")
 
 	if err := r.move(home); err != nil {
 		return img, explain(r.store.dir, err)
 	}
 	r.store.reached("moved")
+
 	if err := r.store.commitOnce(ctx, placed); err != nil {
 		return img, errors.Join(err, r.moveBack(home))
 	}
@@ -111,15 +113,18 @@ func (r *Run) Close() error {
 		return nil
 	}
 	var err error
+
 	if !r.moved {
 		_, err = r.store.discard(r.Dir)
 	}
+
 	err = errors.Join(err, r.lock.Close())
 	r.lock = nil
 
 	for _, lock := range r.held {
 		err = errors.Join(err, lock.Close())
 	}
+
 	r.held = nil
 	return err
 }

@@ -72,6 +72,7 @@ func openWithin(ctx context.Context, dir string, now func() time.Time, patience 
 	if err != nil {
 		return nil, explain(dir, &placeError{err})
 	}
+
 	s := &Store{dir: dir, root: root, now: now, reached: stopAt(os.Getenv(StopVariable))}
 	s.db, err = connect(filepath.Join(dir, storeFile), patience)
 	if err != nil {

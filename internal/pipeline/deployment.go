@@ -86,6 +86,7 @@ func (d Deployment) propose(ctx context.Context, o Order) (Proposal, error) {
 	if err == nil {
 		err = preflight.Verdict(results)
 	}
+
 	if err != nil {
 		return Proposal{}, err
 	}
@@ -95,6 +96,7 @@ func (d Deployment) propose(ctx context.Context, o Order) (Proposal, error) {
 		return Proposal{}, err
 	}
 	plan, err := d.Deploy.Prepare(ctx, standing, request)
+
 	return Proposal{Caller: caller, Checks: results, Wanted: wanted, Plan: plan}, err
 }
 
@@ -114,5 +116,6 @@ func request(o Order, caller preflight.Identity, wanted preflight.Wanted) (deplo
 	for _, u := range wanted.Uploads {
 		r.Uploads = append(r.Uploads, deploy.Upload{Key: u.Key, Body: u.Body(bucket.Name)})
 	}
+
 	return r, nil
 }

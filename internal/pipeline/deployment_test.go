@@ -42,6 +42,7 @@ func order(t *testing.T) pipeline.Order {
 // deployment returns a deploy to an account on loopback, which records its steps. The answer is a person's.
 func deployment(cloud *testbed.Cloud, steps *[]string, answer error) pipeline.Deployment {
 	session := aws.NewSession(cloud.Config())
+
 	return pipeline.Deployment{
 		Identities: &aws.Identity{Session: session},
 		Checks:     checks{steps: steps},
@@ -90,6 +91,7 @@ func TestNothingIsDeployedUnlessAPersonAgrees(t *testing.T) {
 			if s, there := cloud.CloudFormation.Stack("nightly"); there {
 				t.Errorf("stack is left in %s", s.Status)
 			}
+
 			if keys, err := cloud.S3.Keys(deployedBucket); err == nil {
 				t.Errorf("bucket is left with %v", keys)
 			}

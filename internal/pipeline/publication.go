@@ -38,6 +38,7 @@ func (p Publication) Run(ctx context.Context, r publish.Request, a Announcement)
 	if err != nil {
 		return image.Published{}, err
 	}
+
 	if p.Keep != nil {
 		if err := p.Keep(ctx, r.Image.ID, published); err != nil {
 			return published, err
@@ -55,6 +56,7 @@ func (p Publication) Run(ctx context.Context, r publish.Request, a Announcement)
 			return published, fmt.Errorf("announce %s: %w", published.AMI, err)
 		}
 	}
+
 	return published, nil
 }
 

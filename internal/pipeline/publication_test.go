@@ -34,6 +34,7 @@ func TestParameterNamesTheAMIBeforeTheMessageIsSent(t *testing.T) {
 	topic := cloud.SNS.AddTopic("images")
 	ami := cloud.EC2.AddAMI(ec2.AMI{})
 	cloud.SSM.Put(ssm.Parameter{Name: "/typed", Value: cloud.EC2.AddAMI(ec2.AMI{}), DataType: "aws:ec2:image"})
+
 	p := pipeline.Publication{
 		Publisher: publisher{ami}, Parameters: &aws.Parameters{Session: session}, Topics: &aws.Topics{Session: session},
 		Pause: func(context.Context, time.Duration) error { return nil },
@@ -47,6 +48,7 @@ func TestParameterNamesTheAMIBeforeTheMessageIsSent(t *testing.T) {
 			t.Errorf("%s names %q", parameter, got)
 		}
 	}
+
 	want := `{"event": "NewImage", "NewImage": {"ami": "` + ami + `"}}`
 	if got := cloud.SNS.Messages(topic); len(got) != 2 || got[0] != want {
 		t.Errorf("messages: %q", got)
@@ -58,6 +60,7 @@ func TestNothingIsSaidOfAnAMIThatIsNotThere(t *testing.T) {
 	cloud := testbed.Start(t)
 	session := aws.NewSession(cloud.Config())
 	topic := cloud.SNS.AddTopic("images")
+
 	p := pipeline.Publication{Publisher: publisher{}, Parameters: &aws.Parameters{Session: session}, Topics: &aws.Topics{Session: session}}
 	if _, err := p.Run(t.Context(), publish.Request{}, pipeline.Announcement{Parameter: "/out", Topic: topic}); err == nil {
 		t.Error("no error")
@@ -66,6 +69,7 @@ func TestNothingIsSaidOfAnAMIThatIsNotThere(t *testing.T) {
 	// Nor of one whose parameter could not be written.
 	p.Publisher = publisher{cloud.EC2.AddAMI(ec2.AMI{})}
 	cloud.Fail("ssm", "PutParameter", wire.Fault{Code: "AccessDeniedException", Message: "no"}, 1)
+
 	_, err := p.Run(t.Context(), publish.Request{}, pipeline.Announcement{Parameter: "/out", Topic: topic})
 	if err == nil || !strings.Contains(err.Error(), "/out") {
 		t.Errorf("got %v", err)

@@ -195,6 +195,7 @@ func (e *NotReadyError) Error() string {
 		}
 		lines = append(lines, line)
 	}
+
 	return strings.Join(lines, "\n")
 }
 

@@ -358,6 +358,7 @@ func TestVerdict(t *testing.T) {
 	if err := Verdict([]Result{fine, {Name: "secrets", Status: Unchecked}, {Name: "base AMI", Status: Warning}}); err != nil {
 		t.Errorf("refused: %v", err)
 	}
+
 	for name, test := range map[string]struct {
 		results    []Result
 		text, hint string

@@ -39,6 +39,7 @@ func checkBase(v value) (string, *fault) {
 		return text, parameterFault(finding.RecipeBase, rest)
 	case slices.Contains(image.Vendors(), kind) && kind != text:
 		return checkDistribution(text)
+
 	case image.IsAMI(text):
 		return text, nil
 
@@ -70,6 +71,7 @@ func checkDistribution(text string) (string, *fault) {
 	if near == "" || slices.Contains(known, d.Suite) {
 		return text, nil
 	}
+
 	return "", &fault{
 		code: finding.RecipeBase, message: fmt.Sprintf("%s does not have a suite %q", d.Vendor, d.Suite),
 		right: fmt.Sprintf("did you mean %s:%s?", d.Vendor, near),

@@ -17,6 +17,7 @@ func Beside(ctx context.Context, path string) (*Digests, error) {
 		return nil, fmt.Errorf("find digests: %w", err)
 	}
 	defer file.Close()
+
 	info, err := file.Stat()
 	if err != nil {
 		return nil, fmt.Errorf("find digests: %w", err)
@@ -27,17 +28,20 @@ func Beside(ctx context.Context, path string) (*Digests, error) {
 	if err == nil && digests.Len() == blocksOf(info.Size()) {
 		return digests, nil
 	}
+
 	if err == nil {
 		err = digests.Close()
 	} else if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
+
 	if err != nil {
 		return nil, err
 	}
 	if err := compute(ctx, file, info.Size(), kept); err != nil {
 		return nil, fmt.Errorf("compute digests of %s: %w", path, err)
 	}
+
 	return OpenDigests(kept)
 }
 
@@ -52,6 +56,7 @@ func compute(ctx context.Context, file *os.File, size int64, path string) (err e
 			err = errors.Join(err, removed)
 		}
 	}()
+
 	if err := part.Close(); err != nil {
 		return err
 	}
@@ -61,8 +66,10 @@ func compute(ctx context.Context, file *os.File, size int64, path string) (err e
 		return err
 	}
 	_, err = Comparison{Disk: file, Digests: digests}.Changes(ctx)
-	if err = errors.Join(err, digests.Sync(), digests.Close()); err != nil {
+	err = errors.Join(err, digests.Sync(), digests.Close())
+	if err != nil {
 		return err
 	}
+
 	return os.Rename(part.Name(), path)
 }

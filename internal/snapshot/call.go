@@ -71,6 +71,7 @@ func (c *caller) attempt(ctx context.Context, do func(context.Context) error) er
 	if err != nil && errors.Is(context.Cause(ctx), ErrPassing) {
 		err = context.Cause(ctx)
 	}
+
 	c.window.leave(began, c.outcome(err, time.Since(began)))
 	return err
 }

@@ -24,11 +24,13 @@ func (a account) coldsnap(tb testing.TB, args ...string) string {
 			command.Env = append(command.Env, variable)
 		}
 	}
+
 	command.Stderr = os.Stderr
 	out, err := command.Output()
 	if err != nil {
 		tb.Fatalf("coldsnap %v: %v\n%s", args, err, out)
 	}
+
 	return strings.TrimSpace(string(out))
 }
 
@@ -52,11 +54,13 @@ func TestColdsnapReadsWhatWeWrite(t *testing.T) {
 	changed := base.clone(t, 0)
 	changed.scribble(t, random)
 	changed.write(t, 0, make([]byte, 2*snapshot.BlockSize))
+
 	second := a.mustUpload(t, changed, "changed", parentOf(first.Snapshot, base))
 
 	for id, l := range map[string]local{first.Snapshot: base, second.Snapshot: changed} {
 		path := filepath.Join(t.TempDir(), "disk.raw")
 		a.coldsnap(t, "download", "--no-progress", id, path)
+
 		got, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)

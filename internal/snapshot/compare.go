@@ -90,8 +90,10 @@ func (c Comparison) run(ctx context.Context, out sink) (Compared, error) {
 	if c.Parent != nil {
 		theirs = c.Parent.Disk
 	}
+
 	work := &comparing{Comparison: c, sink: out, blocks: blocks, found: Compared{Changed: newSet(blocks)}}
-	if work.layout, err = newLayout(c.Disk, theirs, blocks); err != nil {
+	work.layout, err = newLayout(c.Disk, theirs, blocks)
+	if err != nil {
 		return Compared{}, err
 	}
 
@@ -99,6 +101,7 @@ func (c Comparison) run(ctx context.Context, out sink) (Compared, error) {
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() error { return work.stretches(ctx) })
 	}
+
 	err = group.Wait()
 	work.found.Read = work.read.Load()
 	work.found.Zeroed = work.zero.Load()
@@ -144,6 +147,7 @@ func (p *part) compare(ctx context.Context, first, count int64) error {
 	if err := p.Digests.read(first, p.known[:count]); err != nil {
 		return err
 	}
+
 	if p.Parent != nil {
 		if err := p.Parent.Digests.read(first, p.theirs[:count]); err != nil {
 			return err
@@ -156,20 +160,24 @@ func (p *part) compare(ctx context.Context, first, count int64) error {
 		if err != nil {
 			return err
 		}
+
 		if !digest.Same(p.known[i]) {
 			if err := p.Digests.Set(index, digest); err != nil {
 				return err
 			}
 		}
+
 		if !digest.Same(p.theirs[i]) {
 			if err := p.pass(ctx, index, digest); err != nil {
 				return err
 			}
 		}
+
 		if p.layout.data.Has(index) {
 			p.sink.seen(p.done.Add(BlockSize), p.layout.data.Len()*BlockSize)
 		}
 	}
+
 	return nil
 }
 
@@ -190,6 +198,7 @@ func (p *part) digest(index int64, theirs, known Digest) (Digest, error) {
 		return Digest{}, err
 	}
 	p.read.Add(BlockSize)
+
 	digest := Sum(p.buffer)
 	if p.Known && !digest.Same(known) {
 		return Digest{}, &ChangedError{Path: p.Disk.Name()}
@@ -197,6 +206,7 @@ func (p *part) digest(index int64, theirs, known Digest) (Digest, error) {
 	if digest.Zero() {
 		return Digest{}, nil
 	}
+
 	return digest, nil
 }
 
@@ -214,6 +224,7 @@ func (p *part) pass(ctx context.Context, index int64, digest Digest) error {
 	if err == nil {
 		p.buffer, err = p.sink.buffer(ctx)
 	}
+
 	return err
 }
 

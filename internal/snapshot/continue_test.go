@@ -59,6 +59,7 @@ func TestInterruptedUploadSendsNothingTwice(t *testing.T) {
 	l := filled(t, 200)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+
 	wire := &cutting{Writer: a.ebs, after: 50, cut: cancel}
 	upload := a.upload(l, "interrupted", nil)
 	upload.Writer = wire
@@ -73,6 +74,7 @@ func TestInterruptedUploadSendsNothingTwice(t *testing.T) {
 	}
 	a.equal(t, l, done.Snapshot)
 	slices.Sort(wire.sent)
+
 	if len(slices.Compact(wire.sent)) != 200 || len(wire.sent) != 200 || done.Blocks != 200 || done.Sent > 150 {
 		t.Errorf("%d blocks were sent, of 200: %+v", len(wire.sent), done)
 	}
@@ -87,6 +89,7 @@ func TestInterruptedUploadSendsNothingTwice(t *testing.T) {
 	if err := snapshot.Forget(upload.Journal); err != nil {
 		t.Fatal(err)
 	}
+
 	again, err = upload.Run(t.Context())
 	if err != nil || again.Snapshot != done.Snapshot || len(wire.sent) != 200 {
 		t.Errorf("uploaded again by its token alone: %+v, %v", again, err)
@@ -126,6 +129,7 @@ func TestSnapshotThatCameToNothingIsDeletedAndBegunAgain(t *testing.T) {
 				t.Fatal(err)
 			}
 			a.equal(t, l, done.Snapshot)
+
 			if made := a.EBS.Snapshots(); len(made) != 1 || made[0] == first {
 				t.Errorf("snapshots: %v, the first was %s", made, first)
 			}
@@ -149,6 +153,7 @@ func TestDiskThatChangedMeanwhileIsRefused(t *testing.T) {
 	if made := a.EBS.Snapshots(); len(made) != 0 {
 		t.Errorf("snapshots that will never be completed: %v", made)
 	}
+
 	done, err := upload.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -163,6 +168,7 @@ func TestTwoProcessesDoNotUploadTheSame(t *testing.T) {
 	upload := a.upload(l, "twice", nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+
 	other := upload
 	var busy error
 	upload.Writer = &cutting{Writer: a.ebs, after: 5, cut: func() { _, busy = other.Run(ctx) }}
@@ -196,6 +202,7 @@ func TestInterruptedDownloadGetsNothingTwice(t *testing.T) {
 	down := newLocal(t, snapshot.GiB)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+
 	d := a.download(down, id, "")
 	wire := &stopping{Reader: a.ebs, after: 60, cut: cancel}
 	d.Reader = wire
@@ -208,6 +215,7 @@ func TestInterruptedDownloadGetsNothingTwice(t *testing.T) {
 		t.Fatal(err)
 	}
 	wire.after = -1
+
 	done, err := d.Run(t.Context())
 	if err != nil || done.Kept < 30 || done.Got+done.Kept != 200 {
 		t.Errorf("got %+v, %v", done, err)
@@ -228,6 +236,7 @@ func firstWhole(t *testing.T, l local) int64 {
 	if err != nil || first < 0 {
 		t.Fatalf("no block was kept: %v", err)
 	}
+
 	return first
 }
 
@@ -271,6 +280,7 @@ func TestUnrelatedSnapshotBringsWhatDiffers(t *testing.T) {
 	if err != nil || done.Got != 1 || done.Kept != 48 || done.Zeroed != 1 {
 		t.Errorf("got %+v, %v", done, err)
 	}
+
 	a.equal(t, down, second)
 }
 
@@ -280,6 +290,7 @@ func TestDigestsBesideADiskAreComputedOnce(t *testing.T) {
 	if err := os.Remove(filepath.Join(l.dir, snapshot.DigestsFile)); err != nil {
 		t.Fatal(err)
 	}
+
 	for range 2 {
 		digests, err := snapshot.Beside(t.Context(), l.disk.Name())
 		if err != nil {
@@ -292,10 +303,12 @@ func TestDigestsBesideADiskAreComputedOnce(t *testing.T) {
 		if got, err := digests.At(4); err != nil || got != snapshot.Sum(block) {
 			t.Errorf("got %x, %v", got, err)
 		}
+
 		if err := digests.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
+
 	if snapshot.Sum(make([]byte, snapshot.BlockSize)) != snapshot.ZeroBlock {
 		t.Error("a block of zeroes has another digest")
 	}

@@ -36,6 +36,7 @@ func CreateDigests(path string, bytes int64) (*Digests, error) {
 	} else if err == nil && info.Size() != blocksOf(bytes)*digestSize {
 		err = fmt.Errorf("%s is not of a disk of %d bytes: remove it", path, bytes)
 	}
+
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open digests: %w", err), file.Close())
 	}
@@ -53,6 +54,7 @@ func OpenDigests(path string) (*Digests, error) {
 	if err == nil && info.Size()%digestSize != 0 {
 		err = fmt.Errorf("%s is cut off: remove it", path)
 	}
+
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open digests: %w", err), file.Close())
 	}
@@ -116,6 +118,7 @@ func (d *Digests) Each(visit func(index int64, digest Digest) error) error {
 			}
 		}
 	}
+
 	return nil
 }
 

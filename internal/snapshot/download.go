@@ -109,6 +109,7 @@ func (d *downloading) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+
 	return d.clearOthers()
 }
 
@@ -133,6 +134,7 @@ func (d *downloading) each(ctx context.Context, pages list, do func(context.Cont
 		d.meter.expect()
 		group.Go(func() error { return do(ctx, at) })
 	})
+
 	if failed := group.Wait(); failed != nil {
 		return failed // the reason why the listing stopped
 	}
@@ -141,7 +143,8 @@ func (d *downloading) each(ctx context.Context, pages list, do func(context.Cont
 
 func (d *downloading) pages(ctx context.Context, pages list, visit func(Location)) error {
 	last := int64(-1)
-	for token := ""; ; {
+	token := ""
+	for {
 		var page Page
 		err := d.caller.call(ctx, "list blocks", func(ctx context.Context) (err error) {
 			page, err = pages(ctx, token)
@@ -161,6 +164,7 @@ func (d *downloading) pages(ctx context.Context, pages list, visit func(Location
 			last = at.Index
 			visit(at)
 		}
+
 		if page.Next == "" {
 			return nil
 		}
@@ -205,6 +209,7 @@ func (d *downloading) get(ctx context.Context, at Location) error {
 		d.kept.Add(1)
 		return nil
 	}
+
 	d.got.Add(1)
 	return d.write(at.Index, buffer, digest)
 }
@@ -221,6 +226,7 @@ func (d *downloading) held(index int64, buffer []byte) (Digest, error) {
 	if Sum(buffer) != digest {
 		return Digest{}, nil // half written, or changed since
 	}
+
 	return digest, nil
 }
 
@@ -228,7 +234,8 @@ func (d *downloading) held(index int64, buffer []byte) (Digest, error) {
 func (d *downloading) fetch(ctx context.Context, at Location, buffer []byte, held Digest) (Digest, error) {
 	var digest Digest
 	err := d.caller.call(ctx, fmt.Sprintf("get block %d", at.Index), func(ctx context.Context) (err error) {
-		if digest, err = d.Reader.Block(ctx, d.Snapshot, at, buffer, held); err != nil {
+		digest, err = d.Reader.Block(ctx, d.Snapshot, at, buffer, held)
+		if err != nil {
 			return err
 		}
 		if digest != held && Sum(buffer) != digest {
@@ -236,6 +243,7 @@ func (d *downloading) fetch(ctx context.Context, at Location, buffer []byte, hel
 		}
 		return nil
 	})
+
 	return digest, err
 }
 
@@ -255,6 +263,7 @@ func (d *downloading) write(index int64, block []byte, digest Digest) error {
 	if _, err := d.Disk.WriteAt(block, index*BlockSize); err != nil {
 		return fmt.Errorf("write disk: %w", err)
 	}
+
 	return d.Digests.Set(index, digest)
 }
 

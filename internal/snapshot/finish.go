@@ -19,6 +19,7 @@ func (u *uploading) begin(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+
 	if u.journal.Seed != seed {
 		if err := u.abandon(ctx); err != nil {
 			return "", err
@@ -36,6 +37,7 @@ func (u *uploading) begin(ctx context.Context) (string, error) {
 		default:
 			return state, err
 		}
+
 		if err := u.abandon(ctx); err != nil {
 			return "", err
 		}
@@ -43,6 +45,7 @@ func (u *uploading) begin(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
+
 	return "", fmt.Errorf("begin snapshot: %d in a row came to nothing: run the same command again in a while", most)
 }
 
@@ -51,9 +54,11 @@ func (u *uploading) start(ctx context.Context) (string, error) {
 	request := Request{
 		VolumeSize: u.volume, Description: u.Description, Tags: u.Tags, Token: u.journal.token(), Timeout: outlive,
 	}
+
 	if u.Parent != nil {
 		request.Parent = u.Parent.Snapshot
 	}
+
 	var started Started
 	err := u.caller.call(ctx, "begin snapshot", func(ctx context.Context) (err error) {
 		started, err = u.Writer.Start(ctx, request)
@@ -75,6 +80,7 @@ func (u *uploading) start(ctx context.Context) (string, error) {
 	if err := u.journal.restart(next); err != nil {
 		return "", err
 	}
+
 	if started.State == Pending {
 		return Pending, nil
 	}
@@ -119,6 +125,7 @@ func (u *uploading) complete(ctx context.Context, changed *Set) error {
 	if err != nil {
 		return err
 	}
+
 	return u.settle(ctx)
 }
 
@@ -166,6 +173,7 @@ func (u *uploading) giveUp(ctx context.Context, cause error) error {
 	if err := u.abandon(ctx); err != nil {
 		return err
 	}
+
 	return u.journal.restart(head{Seed: u.journal.Seed, Attempt: u.journal.Attempt + 1})
 }
 

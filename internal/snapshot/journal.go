@@ -48,9 +48,11 @@ func openJournal(path string, bytes int64) (*journal, error) {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		err = ErrBusy
 	}
+
 	if err == nil {
 		err = j.read()
 	}
+
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal: %w", err), sent.Close())
 	}
@@ -69,6 +71,7 @@ func (j *journal) read() error {
 	if err := json.Unmarshal(text, &j.head); err != nil {
 		return fmt.Errorf("read %s: %w: remove it", j.path, err)
 	}
+
 	return nil
 }
 
@@ -86,6 +89,7 @@ func (j *journal) write(h head) error {
 	if err := os.Rename(next, j.path); err != nil {
 		return fmt.Errorf("write journal: %w", err)
 	}
+
 	j.head = h
 	return nil
 }

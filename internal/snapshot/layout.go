@@ -31,6 +31,7 @@ func newLayout(file, parent *os.File, blocks int64) (layout, error) {
 	if err != nil || len(shared) == 0 {
 		return l, err
 	}
+
 	extents, err := collect(file)
 	if err != nil {
 		return layout{}, err
@@ -45,12 +46,14 @@ func newLayout(file, parent *os.File, blocks int64) (layout, error) {
 	for _, extent := range subtract(extents, shared) {
 		l.own.addBytes(extent.Offset, extent.Length)
 	}
+
 	end := blocks * BlockSize
 	for _, extent := range subtract(theirs, shared) {
 		if extent.Offset < end {
 			l.own.addBytes(extent.Offset, min(extent.Length, end-extent.Offset))
 		}
 	}
+
 	return l, nil
 }
 
@@ -71,6 +74,7 @@ func subtract(extents, without []disk.Extent) []disk.Extent {
 	for _, extent := range extents {
 		at := extent.Offset
 		end := extent.Offset + extent.Length
+
 		for len(without) > 0 && without[0].Offset+without[0].Length <= at {
 			without = without[1:]
 		}
@@ -84,9 +88,11 @@ func subtract(extents, without []disk.Extent) []disk.Extent {
 			}
 			at = max(at, w.Offset+w.Length)
 		}
+
 		if at < end {
 			rest = append(rest, disk.Extent{Offset: at, Length: end - at})
 		}
 	}
+
 	return rest
 }

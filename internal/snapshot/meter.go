@@ -54,6 +54,7 @@ func (m *meter) run() (stop func()) {
 		defer close(finished)
 		ticker := time.NewTicker(tick)
 		defer ticker.Stop()
+
 		last := []sample{{time.Now(), 0}}
 		for {
 			select {
@@ -67,6 +68,7 @@ func (m *meter) run() (stop func()) {
 			m.report(last)
 		}
 	}()
+
 	return func() {
 		close(ended)
 		<-finished
@@ -84,6 +86,7 @@ func (m *meter) report(last []sample) {
 		Done: m.done.Load() * BlockSize, Total: m.expected.Load() * BlockSize, Retries: m.caller.retries.Load(), Calls: m.caller.window.size(),
 		Compared: m.comparedTo.Load(), ToCompare: m.compareN.Load(),
 	}
+
 	if span := time.Since(last[0].at).Seconds(); span > 0 {
 		state.Rate = float64(state.Done-last[0].blocks*BlockSize) / span
 	}
@@ -93,8 +96,10 @@ func (m *meter) report(last []sample) {
 	if state.Compared > 0 && state.Compared < state.ToCompare {
 		total *= float64(state.ToCompare) / float64(state.Compared)
 	}
+
 	if state.Rate > 0 {
 		state.Left = time.Duration((total - float64(state.Done)) / state.Rate * float64(time.Second)).Round(time.Second)
 	}
+
 	m.moved(state)
 }

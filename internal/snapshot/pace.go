@@ -56,6 +56,7 @@ func (w *window) enter(ctx context.Context) error {
 			w.mu.Unlock()
 			return nil
 		}
+
 		freed := w.waiting
 		w.mu.Unlock()
 
@@ -90,6 +91,7 @@ func (w *window) leave(began time.Time, outcome int) {
 	case outcome == fast && full:
 		w.limit = min(w.most, w.limit+1/w.limit)
 	}
+
 	close(w.waiting)
 	w.waiting = make(chan struct{})
 }

@@ -23,12 +23,14 @@ func xfs(tb testing.TB) string {
 	if out, err := command.CombinedOutput(); err != nil {
 		tb.Fatalf("%v\n%s", err, out)
 	}
+
 	mounted := filepath.Join(dir, "mnt")
 	tb.Cleanup(func() {
 		if out, err := exec.Command("umount", "--lazy", mounted).CombinedOutput(); err != nil {
 			tb.Errorf("%v\n%s", err, out)
 		}
 	})
+
 	return mounted
 }
 
@@ -38,9 +40,11 @@ func TestBlocksThatAreStillTheBasesOwnAreNotRead(t *testing.T) {
 	a := newAccount(t)
 	base := newLocal(t, 64<<20)
 	base.scribble(t, seeded(1))
+
 	for index := int64(40); index < 120; index++ { // holes in every block
 		base.write(t, index*snapshot.BlockSize+8192, []byte("base"))
 	}
+
 	parent := a.mustUpload(t, base, "base", nil).Snapshot
 
 	dir := xfs(t)
@@ -52,16 +56,20 @@ func TestBlocksThatAreStillTheBasesOwnAreNotRead(t *testing.T) {
 	if err := disk.Clone(t.Context(), path, held, nil); err != nil {
 		t.Fatal(err)
 	}
+
 	theirs, err := os.Open(held)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer theirs.Close()
+
 	clone := newLocal(t, 64<<20)
-	if clone.disk, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+	clone.disk, err = os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer clone.disk.Close()
+
 	clone.write(t, 50*snapshot.BlockSize+100_000, []byte("changed"))
 	clone.write(t, 60*snapshot.BlockSize, make([]byte, snapshot.BlockSize)) // became zero
 	clone.write(t, 127*snapshot.BlockSize, []byte("new"))

@@ -53,6 +53,7 @@ func newLocal(tb testing.TB, size int64) local {
 	if err == nil {
 		err = disk.Truncate(size)
 	}
+
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -61,6 +62,7 @@ func newLocal(tb testing.TB, size int64) local {
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	tb.Cleanup(func() {
 		_ = l.disk.Close()
 		_ = l.digests.Close()
@@ -91,6 +93,7 @@ func (l local) scribble(tb testing.TB, random *rand.Rand) {
 	for range 1 + random.IntN(12) {
 		at := random.Int64N(size)
 		length := min(random.Int64N(3*snapshot.BlockSize)+1, size-at)
+
 		switch random.IntN(4) {
 		case 0:
 			l.write(tb, at, make([]byte, length))
@@ -100,6 +103,7 @@ func (l local) scribble(tb testing.TB, random *rand.Rand) {
 			if err != nil {
 				tb.Fatal(err)
 			}
+
 		default:
 			text := make([]byte, length)
 			for i := range text {
@@ -156,6 +160,7 @@ func (a account) equal(tb testing.TB, l local, id string) {
 	for _, index := range a.EBS.Blocks(id) {
 		blocks[index] = true
 	}
+
 	for extent, err := range disk.Extents(l.disk) {
 		if err != nil {
 			tb.Fatal(err)
@@ -176,6 +181,7 @@ func (a account) equal(tb testing.TB, l local, id string) {
 		if err != nil {
 			tb.Fatal(err)
 		}
+
 		if !bytes.Equal(got, want) {
 			tb.Errorf("block %d of %s differs from the disk", index, id)
 		}
@@ -191,7 +197,8 @@ func seeded(seed int) *rand.Rand { return rand.New(rand.NewPCG(uint64(seed), 11)
 // storm makes the network and the service fail at random.
 func (a account) storm(random *rand.Rand) {
 	a.Disturb("ebs", func(*http.Request) wire.Disturbance {
-		switch n := rand.IntN(1000); {
+		n := rand.IntN(1000)
+		switch {
 		case n < 15:
 			return wire.CutRequest
 		case n < 30:
@@ -201,6 +208,7 @@ func (a account) storm(random *rand.Rand) {
 		}
 		return wire.Calm
 	})
+
 	for _, operation := range []string{"StartSnapshot", "PutSnapshotBlock", "CompleteSnapshot", "GetSnapshotBlock", "ListSnapshotBlocks"} {
 		for _, fault := range []wire.Fault{
 			{Code: "RequestThrottledException", Message: "slower"},
@@ -247,6 +255,7 @@ func (a account) pullBack(t *testing.T, base local, first string, changed local,
 	if _, err := d.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	a.equal(t, down, first)
 
 	d.Snapshot = second
@@ -255,6 +264,7 @@ func (a account) pullBack(t *testing.T, base local, first string, changed local,
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	a.equal(t, down, second)
 	if done.Blocks > 60 {
 		t.Errorf("%d blocks were listed: not only those that differ", done.Blocks)

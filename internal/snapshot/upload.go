@@ -80,11 +80,13 @@ func (u Upload) Run(ctx context.Context) (done Uploaded, err error) {
 		caller:  &caller{bounds: u.Bounds, window: newWindow(u.Pace)},
 		changed: newSet(blocksOf(info.Size())),
 	}
+
 	work.meter = newMeter(u.Moved, work.caller)
 	done, err = work.run(ctx)
 	if err != nil {
 		return done, fmt.Errorf("upload disk %s: %w", u.Disk.Name(), err)
 	}
+
 	return done, nil
 }
 
@@ -119,6 +121,7 @@ func (u *uploading) run(ctx context.Context) (Uploaded, error) {
 	if err == nil {
 		err = u.complete(ctx, found.Changed)
 	}
+
 	if err != nil {
 		return Uploaded{}, errors.Join(err, u.giveUp(ctx, err))
 	}
@@ -129,6 +132,7 @@ func (u *uploading) run(ctx context.Context) (Uploaded, error) {
 	if err := u.journal.write(end); err != nil {
 		return Uploaded{}, err
 	}
+
 	return Uploaded{
 		Snapshot: u.journal.Snapshot, Blocks: found.Changed.Len(), Zeroed: found.Zeroed, Sent: u.sent.Load(), Read: found.Read,
 		Shared: found.Shared, Retries: u.caller.retries.Load(),
@@ -169,6 +173,7 @@ func (u *uploading) send(ctx context.Context) (Compared, error) {
 	if sendErr != nil {
 		err = sendErr // it is why the comparison was stopped
 	}
+
 	if err != nil {
 		return found, err
 	}
@@ -198,6 +203,7 @@ func (u *uploading) take(_ context.Context, block changed) error {
 		defer u.release(block.bytes)
 		return u.put(u.sending, block)
 	})
+
 	return nil
 }
 
@@ -206,6 +212,7 @@ func (u *uploading) put(ctx context.Context, block changed) error {
 	if bytes == nil {
 		bytes = zeroes
 	}
+
 	digest := block.digest.stated()
 	what := fmt.Sprintf("send block %d to %s", block.index, u.journal.Snapshot)
 	err := u.caller.call(ctx, what, func(ctx context.Context) error {

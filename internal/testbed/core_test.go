@@ -146,6 +146,7 @@ func TestRequestsThatTheModelRefuses(t *testing.T) {
 
 			wantViolation(t, c, test.says)
 			c.Overlook(func(string) bool { return true })
+
 			if err := test.call(t.Context(), c.config(test.service)); err != nil {
 				t.Errorf("something else than %q is wrong with it: %v", test.says, err)
 			}

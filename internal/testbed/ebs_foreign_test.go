@@ -49,5 +49,6 @@ func TestEBSByForeignClient(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+
 	c.wantAllCalled(t, "ebs")
 }

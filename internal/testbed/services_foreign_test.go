@@ -27,6 +27,7 @@ func TestServicesByForeignClient(t *testing.T) {
 	subnet := c.EC2.AddSubnet(ec2.Subnet{VPC: "vpc-0123456789abcdef0", Public: true})
 	c.EC2.AddRouteTable(ec2.RouteTable{VPC: "vpc-0123456789abcdef0", Subnets: []string{subnet}, Routes: []ec2.Route{{Destination: "0.0.0.0/0", Target: "igw-0123456789abcdef0"}}})
 	c.EC2.AddEndpoint(ec2.Endpoint{VPC: "vpc-0123456789abcdef0", Service: "com.amazonaws.eu-central-1.s3", Type: "Gateway"})
+
 	snapshot, err := c.EBS.AddSnapshot(ebs.Snapshot{Size: 8, Owner: "210987654321", Public: true}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +81,7 @@ func TestServicesByForeignClient(t *testing.T) {
 func (c *Cloud) wantAllCalled(t *testing.T, model string) {
 	t.Helper()
 	service := c.Service(model)
+
 	known, err := wire.LoadModel(c.Models(), model)
 	if err != nil {
 		t.Fatal(err)

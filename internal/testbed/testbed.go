@@ -53,6 +53,7 @@ func Start(tb testing.TB) *Cloud {
 			tb.Errorf("testbed: %s", v)
 		}
 	})
+
 	return c
 }
 

@@ -57,11 +57,13 @@ func newWorld(t *testing.T) *world {
 	w.env = slices.DeleteFunc(w.Env(), func(v string) bool {
 		return strings.HasSuffix(v, "=") || strings.HasPrefix(v, "AWS_ENDPOINT_URL_SNS=")
 	})
+
 	w.moto = emulate(t, w.env...)
 	w.base = w.EC2.AddAMI(ec2.AMI{Name: "buildkite-stack-linux-x86_64", Owner: "172840064832", Public: true})
 	w.CloudFormation.OnCreate("AWS::SNS::Topic", w.addTopic)
 	w.CloudFormation.OnCreate("AWS::StepFunctions::StateMachine", w.addMachine)
 	w.CloudFormation.OnCreate("AWS::Events::Rule", w.addRule)
+
 	return w
 }
 

@@ -42,6 +42,7 @@ phases:
 			}
 		},
 	}
+
 	result, err := run.Execute(t.Context())
 	if err != nil || result.Status != component.Success {
 		t.Fatalf("status %s, %v", result.Status, err)

@@ -67,10 +67,12 @@ func transfer(want func(string) error, do func(ctx context.Context, from, to str
 		if err != nil {
 			return err
 		}
+
 		if strings.Contains(source, "*") {
 			// A pattern skips matches of the wrong kind.
 			paths = slices.DeleteFunc(paths, func(from string) bool { return want(from) != nil })
 		}
+
 		if to := in.Text("destination"); len(paths) > 1 && !isFolder(to) {
 			return fmt.Errorf("write %s: %d sources match %s: end the destination in a separator to make it a folder", to, len(paths), source)
 		}

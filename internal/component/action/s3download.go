@@ -55,7 +55,8 @@ func documented(in component.Inputs) error {
 	to := in.Text("destination")
 	literal := withoutReferences(source)
 
-	switch star := strings.IndexByte(literal, '*'); {
+	star := strings.IndexByte(literal, '*')
+	switch {
 	case star >= 0 && (!strings.HasSuffix(literal, "/*") || star != len(literal)-1):
 		return component.Fault{
 			Field: "source", Warning: true, Message: `"*" stands elsewhere than in a last "/*": what the service does with that is not documented`,
@@ -67,6 +68,7 @@ func documented(in component.Inputs) error {
 			Right: "end the destination in a file name",
 		}
 	}
+
 	return nil
 }
 

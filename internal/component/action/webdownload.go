@@ -76,6 +76,7 @@ func verifiable(in component.Inputs) error {
 			Right: "copy the whole checksum, and name the algorithm that it was made with",
 		}
 	}
+
 	return nil
 }
 

@@ -110,6 +110,7 @@ func (r Runner) Run(ctx context.Context, d Definition) (steps []image.Step, err 
 			return nil, err
 		}
 	}
+
 	if len(d.Documents) == 0 {
 		return nil, nil
 	}
@@ -150,6 +151,7 @@ func (r Runner) execute(ctx context.Context, machine sandbox.Machine, d Definiti
 	for range rebootLimit + 1 {
 		journal.restart()
 		err := machine.Run(ctx, command)
+
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
 		}

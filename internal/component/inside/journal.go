@@ -79,7 +79,8 @@ func (j *journal) event(line []byte) {
 		return
 	}
 	if message.Kind == "" { // the result, awstoe's object: the last line
-		j.result, j.failure = message.Status, j.secrets.Mask(message.FailureMessage)
+		j.result = message.Status
+		j.failure = j.secrets.Mask(message.FailureMessage)
 		return
 	}
 
@@ -157,6 +158,7 @@ func (j *journal) explain(err error, first *stepLog) error {
 	case j.failure != "":
 		return fmt.Errorf("run documents: %s: %w", j.failure, err)
 	}
+
 	if said := j.stderr.String(); said != "" {
 		return fmt.Errorf("run documents: %w: %s", err, said)
 	}

@@ -60,9 +60,11 @@ func (t *tail) Write(p []byte) (int, error) {
 		}
 		t.overlong = true
 	}
+
 	if t.overlong {
 		t.begun = ""
 	}
+
 	return len(p), nil
 }
 
@@ -133,8 +135,10 @@ func (l *stepLog) output(event progress.Event, secrets *secret.Set) (shown strin
 	if !event.More {
 		text += line.masker.End()
 	}
+
 	l.write(event.Stream, text, !event.More)
 	line.begin = shorten(line.begin + text[:min(len(text), shownLine)])
+
 	if event.More {
 		return "", false
 	}
@@ -150,6 +154,7 @@ func (l *stepLog) write(stream, text string, end bool) {
 	if l.open != "" && l.open != stream {
 		text = "\n" + text
 	}
+
 	l.open = stream
 	if end {
 		text += "\n"
@@ -197,11 +202,13 @@ func (l *stepLog) finish() {
 		l.write(stream, text, true)
 		l.add(shorten(line.begin + text[:min(len(text), shownLine)]))
 	}
+
 	clear(l.long)
 
 	if l.omitted > 0 {
 		l.append(fmt.Sprintf("[image-builder: %d bytes are left out. The last lines:]\n%s\n", l.omitted, strings.Join(l.last, "\n")))
 	}
+
 	l.close()
 }
 

@@ -31,6 +31,7 @@ func TestLongLinesAreWholeAndMasked(t *testing.T) {
 				for i, one := range pieces {
 					j.tell(t, piece(run("Long"), "stdout", one, i < len(pieces)-1))
 				}
+
 				steps, _ := j.close(nil)
 
 				log, err := os.ReadFile(steps[0].Log)
@@ -54,6 +55,7 @@ func TestLinesOfTwoStreamsStayApart(t *testing.T) {
 		piece(run("Both"), "stdout", "line", false),
 		piece(run("Both"), "stdout", "without an end "+token, true),
 	)
+
 	steps, _ := j.close(nil)
 
 	log, err := os.ReadFile(steps[0].Log)
@@ -66,10 +68,12 @@ func TestLogHasALimit(t *testing.T) {
 	t.Parallel()
 	j, _ := testJournal(t)
 	j.tell(t, piece(run("Loud"), "stdout", "begin", false))
+
 	j.steps[0].limit = 100
 	for range 1000 {
 		j.tell(t, piece(run("Loud"), "stdout", "again and again", false))
 	}
+
 	j.tell(t, piece(run("Loud"), "stdout", "the end", false))
 	steps, _ := j.close(nil)
 
@@ -81,6 +85,7 @@ func TestLogHasALimit(t *testing.T) {
 	if len(text) > 1000 || !strings.HasPrefix(text, "begin\nagain") || !strings.HasSuffix(text, "the end\n") {
 		t.Errorf("the log has %d bytes: %s", len(text), text)
 	}
+
 	for _, notice := range []string{"is left out, except the last lines", "bytes are left out. The last lines:"} {
 		if strings.Count(text, notice) != 1 {
 			t.Errorf("the log does not say once that it %q: %s", notice, text)
@@ -92,6 +97,7 @@ func TestLogHasALimit(t *testing.T) {
 func TestOverlongForeignLinesAreLeftOut(t *testing.T) {
 	t.Parallel()
 	j, _ := testJournal(t)
+
 	line := strings.Repeat("x", maxLine-5) + token + "\nlast words\n"
 	for rest := line; rest != ""; rest = rest[min(len(rest), 32<<10):] {
 		one := []byte(rest[:min(len(rest), 32<<10)])

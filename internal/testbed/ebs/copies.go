@@ -22,6 +22,7 @@ func (e *Service) Copy(id, description string, tags map[string]string, encrypted
 	if s.Encrypted {
 		s.Key = cmp.Or(from.Key, Key)
 	}
+
 	s.lineage = s.ID
 	e.snapshots[s.ID] = s
 	return s.ID, true
@@ -47,14 +48,17 @@ func (e *Service) Visible() []*Snapshot {
 			s.late = max(0, s.late-1)
 			continue
 		}
+
 		if s.State == "pending" && s.finish == 0 {
 			s.State = "completed"
 		} else if s.State == "pending" && s.finish > 0 {
 			s.finish--
 		}
+
 		shown := *s
 		seen = append(seen, &shown)
 	}
+
 	return seen
 }
 

@@ -92,6 +92,7 @@ func (e *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	if do == nil {
 		return nil
 	}
+
 	return func(call wire.Call) (wire.Values, error) {
 		if err := e.delay(call); err != nil {
 			return nil, err
@@ -123,6 +124,7 @@ func (e *Service) AddSnapshot(s Snapshot, blocks map[int64][]byte) (string, erro
 	if s.ID == "" {
 		s.ID = e.id()
 	}
+
 	s.Owner = cmp.Or(s.Owner, e.Number)
 	s.State = "completed"
 	s.Started = e.Now()
@@ -140,6 +142,7 @@ func (e *Service) AddSnapshot(s Snapshot, blocks map[int64][]byte) (string, erro
 		}
 		s.blocks[index] = digest
 	}
+
 	e.snapshots[s.ID] = &s
 	return s.ID, nil
 }
@@ -188,10 +191,12 @@ func (e *Service) Block(id string, index int64) ([]byte, error) {
 	if s == nil {
 		return nil, fmt.Errorf("testbed: there is no %s", id)
 	}
+
 	digest, there := s.blocks[index]
 	if !there {
 		return make([]byte, blockSize), nil
 	}
+
 	return e.read(digest)
 }
 

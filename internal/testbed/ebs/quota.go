@@ -18,11 +18,13 @@ func (q *quota) take(now time.Time, perSecond float64) bool {
 	} else {
 		q.tokens = min(perSecond, q.tokens+now.Sub(q.filled).Seconds()*perSecond)
 	}
+
 	q.filled = now
 	if q.tokens < 1 {
 		return false
 	}
 	q.tokens--
+
 	return true
 }
 
@@ -32,6 +34,7 @@ func (e *Service) delay(call wire.Call) error {
 	latency := e.limits.Latency
 	perSecond := 0.0
 	key := call.Operation
+
 	switch call.Operation {
 	case "PutSnapshotBlock":
 		perSecond = orDefault(e.limits.Puts, 1000)
@@ -48,11 +51,14 @@ func (e *Service) delay(call wire.Call) error {
 	if e.quotas[key] == nil {
 		e.quotas[key] = &quota{}
 	}
+
 	fine := perSecond < 0 || e.quotas[key].take(time.Now(), perSecond)
 	e.mu.Unlock()
+
 	if latency > 0 {
 		time.Sleep(latency)
 	}
+
 	if !fine {
 		return wire.Reasoned{Fault: wire.Fault{Code: "RequestThrottledException", Message: "The number of API requests has exceeded the maximum allowed API request throttling limit for the snapshot."}, Reason: "RESOURCE_LEVEL_THROTTLE"}
 	}

@@ -39,6 +39,7 @@ func (e *Service) getSnapshotBlock(call wire.Call) (wire.Values, error) {
 		e.mu.Unlock()
 		return nil, err
 	}
+
 	index := wire.Number(call.In, "BlockIndex", -1)
 	digest, there := s.blocks[index]
 	token := blockToken(s, index)
@@ -50,10 +51,12 @@ func (e *Service) getSnapshotBlock(call wire.Call) (wire.Values, error) {
 	e.mu.Lock()
 	offset := e.blocks[digest]
 	e.mu.Unlock()
+
 	block := make([]byte, blockSize)
 	if _, err := e.file.ReadAt(block, offset); err != nil {
 		return nil, err
 	}
+
 	return wire.Values{
 		"DataLength": int64(blockSize), "BlockData": block, "Checksum": base64.StdEncoding.EncodeToString(digest[:]), "ChecksumAlgorithm": "SHA256",
 	}, nil
@@ -77,6 +80,7 @@ func (e *Service) listSnapshotBlocks(call wire.Call) (wire.Values, error) {
 	for _, index := range window {
 		blocks = append(blocks, wire.Values{"BlockIndex": index, "BlockToken": blockToken(s, index)})
 	}
+
 	return e.listed("Blocks", blocks, s, next), nil
 }
 
@@ -88,9 +92,12 @@ func (e *Service) listChangedBlocks(call wire.Call) (wire.Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	first := &Snapshot{}
+
 	if id := wire.Text(call.In, "FirstSnapshotId"); id != "" {
-		if first, err = e.readable(id); err != nil {
+		first, err = e.readable(id)
+		if err != nil {
 			return nil, err
 		}
 		if first.lineage != second.lineage {
@@ -104,11 +111,13 @@ func (e *Service) listChangedBlocks(call wire.Call) (wire.Values, error) {
 			differ[index] = true
 		}
 	}
+
 	for index := range first.blocks {
 		if _, ok := second.blocks[index]; !ok {
 			differ[index] = true
 		}
 	}
+
 	window, next, err := ebsPage(call.In, slices.Sorted(maps.Keys(differ)), first.ID+second.ID)
 	if err != nil {
 		return nil, err
@@ -124,6 +133,7 @@ func (e *Service) listChangedBlocks(call wire.Call) (wire.Values, error) {
 		}
 		blocks = append(blocks, block)
 	}
+
 	return e.listed("ChangedBlocks", blocks, second, next), nil
 }
 
@@ -142,22 +152,27 @@ func ebsPage(in wire.Values, indices []int64, list string) (window []int64, next
 		return nil, "", ebsInvalid("INVALID_PARAMETER_VALUE", "MaxResults is less than 100")
 	}
 	start := wire.Number(in, "StartingBlockIndex", 0)
+
 	token := wire.Text(in, "NextToken")
 	if token != "" {
 		text, _ := base64.StdEncoding.DecodeString(token)
 		at, ok := strings.CutPrefix(string(text), list+" page ")
-		if start, err = strconv.ParseInt(at, 10, 64); err != nil || !ok {
+		start, err = strconv.ParseInt(at, 10, 64)
+		if err != nil || !ok {
 			return nil, "", ebsInvalid("INVALID_PAGE_TOKEN", "The page token is invalid")
 		}
 	}
 
 	first, _ := slices.BinarySearch(indices, start)
 	end := min(len(indices), first+int(size))
+
 	if token == "" && len(indices) > first {
 		end = first
 	}
+
 	if end < len(indices) {
 		next = base64.StdEncoding.EncodeToString(fmt.Appendf(nil, "%s page %d", list, indices[end]))
 	}
+
 	return indices[first:end], next, nil
 }

@@ -28,6 +28,7 @@ func (e *Service) startSnapshot(call wire.Call) (wire.Values, error) {
 	if len(token) > 64 {
 		return nil, ebsInvalid("INVALID_PARAMETER_VALUE", "Client token is longer than 64 characters")
 	}
+
 	for _, s := range e.snapshots {
 		switch {
 		case token == "" || s.token != token:
@@ -46,10 +47,12 @@ func (e *Service) startSnapshot(call wire.Call) (wire.Values, error) {
 	for _, tag := range wire.List[wire.Values](call.In, "Tags") {
 		s.Tags[wire.Text(tag, "Key")] = wire.Text(tag, "Value")
 	}
+
 	s.lineage = s.ID
 	if err := e.inherit(s, call.In); err != nil {
 		return nil, err
 	}
+
 	if s.Encrypted {
 		s.Key = cmp.Or(s.Key, cmp.Or(wire.Text(call.In, "KmsKeyArn"), Key))
 	}
@@ -60,6 +63,7 @@ func (e *Service) startSnapshot(call wire.Call) (wire.Values, error) {
 			pending++
 		}
 	}
+
 	if pending >= mostPending {
 		return nil, wire.Reasoned{Fault: wire.Fault{Code: "ServiceQuotaExceededException", Message: "The maximum number of pending snapshots was reached."}, Reason: "DEPENDENCY_SERVICE_QUOTA_EXCEEDED"}
 	}
@@ -71,6 +75,7 @@ func (e *Service) startSnapshot(call wire.Call) (wire.Values, error) {
 func (e *Service) inherit(s *Snapshot, in wire.Values) error {
 	_, encrypted := in["Encrypted"]
 	key := wire.Text(in, "KmsKeyArn")
+
 	if s.Parent == "" {
 		if key != "" && !wire.Truth(in, "Encrypted") && !e.encrypt {
 			return ebsInvalid("INVALID_PARAMETER_VALUE", "KmsKeyArn needs Encrypted")
@@ -91,6 +96,7 @@ func (e *Service) inherit(s *Snapshot, in wire.Values) error {
 	case s.Size < parent.Size:
 		return ebsInvalid("INVALID_VOLUME_SIZE", "The volume size %d is smaller than the parent's, %d", s.Size, parent.Size)
 	}
+
 	s.lineage = parent.lineage
 	s.Encrypted = parent.Encrypted
 	s.Key = parent.Key
@@ -107,9 +113,11 @@ func (e *Service) encodeStarted(s *Snapshot) wire.Values {
 			out[name] = text
 		}
 	}
+
 	if len(s.Tags) > 0 {
 		out["Tags"] = wire.Tags(s.Tags)
 	}
+
 	return out
 }
 
@@ -124,6 +132,7 @@ func (e *Service) pending(call wire.Call) (*Snapshot, error) {
 		s.late--
 		return nil, ebsMissing(id)
 	}
+
 	if s.State != "pending" || s.finish >= 0 {
 		return nil, ebsInvalid("INVALID_SNAPSHOT_ID", "The snapshot %s is not pending", id)
 	}
@@ -142,6 +151,7 @@ func (e *Service) putSnapshotBlock(call wire.Call) (wire.Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	index := wire.Number(call.In, "BlockIndex", -1)
 	switch {
 	case index < 0 || index >= s.Size*blocksPerGiB:
@@ -157,6 +167,7 @@ func (e *Service) putSnapshotBlock(call wire.Call) (wire.Values, error) {
 	}
 	s.blocks[index] = digest
 	s.written[index] = digest
+
 	return wire.Values{"Checksum": stated, "ChecksumAlgorithm": "SHA256"}, nil
 }
 
@@ -186,6 +197,7 @@ func (e *Service) completeSnapshot(call wire.Call) (wire.Values, error) {
 			return nil, ebsInvalid("INVALID_PARAMETER_VALUE", "The checksum %s is not that of the written blocks", stated)
 		}
 	}
+
 	s.finish = e.limits.Completing
 	return wire.Values{"Status": "pending"}, nil
 }

@@ -119,10 +119,12 @@ func (e *Service) encodeImage(a AMI) wire.Values {
 			out[name] = text
 		}
 	}
+
 	codes := []any{}
 	for _, code := range a.ProductCodes {
 		codes = append(codes, wire.Values{"ProductCodeId": code, "ProductCodeType": "marketplace"})
 	}
+
 	if len(codes) > 0 {
 		out["ProductCodes"] = codes
 	}

@@ -41,6 +41,7 @@ func (e *Service) registerImage(call wire.Call) (wire.Values, error) {
 	if err := e.registrable(a, call.In); err != nil {
 		return nil, err
 	}
+
 	for _, mapping := range wire.List[wire.Values](call.In, "BlockDeviceMappings") {
 		if wire.Text(mapping, "DeviceName") != a.RootDevice {
 			a.Devices = append(a.Devices, mapping)
@@ -49,7 +50,9 @@ func (e *Service) registerImage(call wire.Call) (wire.Values, error) {
 		volume := wire.Struct(mapping, "Ebs")
 		a.Snapshot = wire.Text(volume, "SnapshotId")
 		snapshot, ok := e.disks.Snapshot(a.Snapshot)
-		switch _, encrypted := volume["Encrypted"]; {
+
+		_, encrypted := volume["Encrypted"]
+		switch {
 		case !ok || snapshot.Owner != e.Number:
 			return nil, e.refuse("InvalidSnapshot.NotFound", "The snapshot '%s' does not exist.", a.Snapshot)
 		case snapshot.State != "completed":
@@ -57,11 +60,13 @@ func (e *Service) registerImage(call wire.Call) (wire.Values, error) {
 		case encrypted:
 			return nil, e.refuse("InvalidBlockDeviceMapping", "the encrypted flag cannot be specified since device %s has a snapshot specified.", a.RootDevice)
 		}
+
 		a.RootSize = wire.Number(volume, "VolumeSize", snapshot.Size)
 		if a.RootSize < snapshot.Size {
 			return nil, e.refuse("InvalidBlockDeviceMapping", "Volume of size %dGB is smaller than snapshot '%s', expect size >= %dGB", a.RootSize, a.Snapshot, snapshot.Size)
 		}
 	}
+
 	if a.Snapshot == "" {
 		return nil, e.refuse("InvalidBlockDeviceMapping", "No root snapshot specified in device mapping.")
 	}
@@ -81,6 +86,7 @@ func (e *Service) registrable(a AMI, in wire.Values) error {
 		return e.refuse("InvalidAMIName.Duplicate", "AMI name %s is already in use by AMI", a.Name)
 	case a.RootDevice == "":
 		return e.refuse("MissingParameter", "The request must contain the parameter RootDeviceName")
+
 	case virtualization != "hvm" && a.Architecture != "i386":
 		return e.refuse("InvalidParameterCombination", "The architecture %s needs the virtualization type hvm", a.Architecture)
 	case a.Architecture == "arm64" && a.BootMode != "" && a.BootMode != "uefi":
@@ -88,6 +94,7 @@ func (e *Service) registrable(a AMI, in wire.Values) error {
 	case a.TPM != "" && !strings.HasPrefix(a.BootMode, "uefi"):
 		return e.refuse("InvalidParameterCombination", "TpmSupport needs the boot mode uefi")
 	}
+
 	return nil
 }
 
@@ -134,9 +141,11 @@ func (e *Service) copyImage(call wire.Call) (wire.Values, error) {
 	a.State = "pending"
 	a.looks = pendingLooks
 	a.Tags = specifiedTags(call.In, "image")
+
 	if snapshot, ok := e.disks.Copy(from.Snapshot, "Copied", specifiedTags(call.In, "snapshot"), wire.Truth(call.In, "Encrypted")); ok {
 		a.Snapshot = snapshot
 	}
+
 	e.images = append(e.images, a)
 	return wire.Values{"ImageId": a.ID}, nil
 }
@@ -161,9 +170,11 @@ func (e *Service) modifyImageAttribute(call wire.Call) (wire.Values, error) {
 	if a.State != "available" {
 		return nil, e.refuse("InvalidAMIID.Unavailable", "The image ID '%s' is not available", a.ID)
 	}
+
 	for _, permission := range wire.List[wire.Values](wire.Struct(call.In, "LaunchPermission"), "Add") {
 		a.Shared = append(a.Shared, cmp.Or(wire.Text(permission, "UserId"), wire.Text(permission, "OrganizationalUnitArn")))
 	}
+
 	return wire.Values{}, nil
 }
 
@@ -184,6 +195,7 @@ func (e *Service) createTags(call wire.Call) (wire.Values, error) {
 			a.Tags[wire.Text(tag, "Key")] = wire.Text(tag, "Value")
 		}
 	}
+
 	return wire.Values{}, nil
 }
 

@@ -57,6 +57,7 @@ func (e *Service) deleteSnapshot(call wire.Call) (wire.Values, error) {
 	if e.disks.Remove(id) {
 		return nil, nil
 	}
+
 	if !slices.Contains(e.orphans, id) {
 		return nil, e.refuse("InvalidSnapshot.NotFound", "The snapshot '%s' does not exist.", id)
 	}

@@ -29,11 +29,13 @@ func (e *Service) describeSnapshots(call wire.Call) (wire.Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if owners := wire.List[string](call.In, "OwnerIds"); len(owners) > 0 {
 		snapshots = slices.DeleteFunc(slices.Clone(snapshots), func(s *ebs.Snapshot) bool {
 			return !slices.Contains(owners, s.Owner) && (s.Owner != e.Number || !slices.Contains(owners, "self"))
 		})
 	}
+
 	return ec2Page(e, call, "SnapshotIds", "Snapshots", snapshots, encodeSnapshot)
 }
 
@@ -42,15 +44,19 @@ func encodeSnapshot(s *ebs.Snapshot) wire.Values {
 		"SnapshotId": s.ID, "OwnerId": s.Owner, "Description": s.Description, "State": s.State, "VolumeSize": s.Size, "Encrypted": s.Encrypted,
 		"StartTime": s.Started.UTC(), "Progress": "100%", "VolumeId": "vol-ffffffff", "Tags": wire.Tags(s.Tags), "StorageTier": "standard",
 	}
+
 	if s.State == "pending" {
 		out["Progress"] = "0%"
 	}
+
 	if s.State == "error" {
 		out["StateMessage"] = "The snapshot was not completed in time."
 	}
+
 	if s.Key != "" {
 		out["KmsKeyId"] = s.Key
 	}
+
 	return out
 }
 
@@ -68,5 +74,6 @@ func withTags[T any](in wire.Values, known filters[T], tags func(T) map[string]s
 			}
 		}
 	}
+
 	return all
 }

@@ -93,11 +93,13 @@ func (l *Service) getLogEvents(call wire.Call) (wire.Values, error) {
 		last = from.At
 	}
 
-	forward, backward := Place{Forward: true, At: last, Tries: from.Tries}, Place{At: first, Tries: from.Tries}
+	forward := Place{Forward: true, At: last, Tries: from.Tries}
+	backward := Place{At: first, Tries: from.Tries}
 
 	if l.EmptyPages > 0 && first < last {
 		l.EmptyPages--
-		forward, backward = Place{Forward: true, At: from.At, Tries: from.Tries + 1}, Place{At: from.At, Tries: from.Tries + 1}
+		forward = Place{Forward: true, At: from.At, Tries: from.Tries + 1}
+		backward = Place{At: from.At, Tries: from.Tries + 1}
 		first = 0
 		last = 0
 	}

@@ -54,6 +54,7 @@ func (s *Service) publish(call wire.Call) (wire.Values, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	topic := wire.Text(call.In, "TopicArn")
+
 	message := wire.Text(call.In, "Message")
 	switch {
 	case !strings.HasPrefix(topic, "arn:aws:sns:"):
@@ -63,6 +64,7 @@ func (s *Service) publish(call wire.Call) (wire.Values, error) {
 	case message == "":
 		return nil, wire.Fault{Code: "InvalidParameter", Message: "Invalid parameter: Empty message", Status: 400}
 	}
+
 	s.messages[topic] = append(s.messages[topic], message)
 	return wire.Values{"MessageId": wire.UUID("", topic+message)}, nil
 }

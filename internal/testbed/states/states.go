@@ -172,6 +172,7 @@ func (e *Execution) assign(place map[string]any, result, failure any) error {
 	for name, value := range values.(map[string]any) {
 		e.variables[name] = value
 	}
+
 	return nil
 }
 

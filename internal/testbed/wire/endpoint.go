@@ -171,6 +171,7 @@ func (a *answering) write(w http.ResponseWriter, out Values, err error) {
 	case errors.As(err, &reasoned):
 		a.writeReasoned(w, reasoned)
 		return
+
 	case !errors.As(err, &f):
 		a.server.Violate("%s.%v", a.service.Model(), err)
 		f = Fault{Code: "InternalFailure", Message: err.Error(), Status: http.StatusInternalServerError}

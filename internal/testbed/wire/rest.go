@@ -44,6 +44,7 @@ func (a *answering) answerRest(w http.ResponseWriter, out Values) ([]byte, error
 			body[name] = value
 			continue
 		}
+
 		switch v := value.(type) {
 		case string:
 			w.Header().Set(m.LocationName, v)
@@ -58,5 +59,6 @@ func (a *answering) answerRest(w http.ResponseWriter, out Values) ([]byte, error
 		w.Header().Set("Content-Type", "application/octet-stream")
 		return raw, nil
 	}
+
 	return answerJSON(body)
 }

@@ -72,6 +72,7 @@ func signature(r *http.Request, signed []string, service string, when time.Time,
 	if sum == unsignedPayload && service == "ebs" && !slices.Contains(signed, "x-amz-checksum") {
 		return "" // only this protects the body
 	}
+
 	if sum == "" || (service != "s3" && (service != "ebs" || sum != unsignedPayload)) {
 		hash := sha256.Sum256(body)
 		sum = hex.EncodeToString(hash[:])
