@@ -87,6 +87,7 @@ var ranks = map[string]int{
 // mayReach lists the imports of an equal rank that are meant, each with its reason.
 var mayReach = map[string]string{
 	"internal/finding -> internal/fault":  "a finding is an error, whose class is bad input",
+	"internal/mountns -> internal/fault":  "a machine that cannot have private mounts is the class of its error",
 	"internal/image -> internal/progress": "an image's record keeps the steps that progress told of",
 	"internal/lint -> internal/recipe":    "lint checks recipes",
 }

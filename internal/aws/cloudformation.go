@@ -126,7 +126,7 @@ func (c *CloudFormation) DeleteStack(ctx context.Context, id, token string) erro
 	_, err = client.DeleteStack(ctx, &cloudformation.DeleteStackInput{StackName: &id, ClientRequestToken: &token})
 	err = c.explain(ctx, "delete stack "+nameOf(id), err)
 	if call := (*callError)(nil); errors.As(err, &call) && strings.Contains(call.cause, "TerminationProtection") {
-		call.next = "if it is really meant: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name " + nameOf(id)
+		call.hint = "if it is really meant: aws cloudformation update-termination-protection --no-enable-termination-protection --stack-name " + nameOf(id)
 	}
 	return err
 }

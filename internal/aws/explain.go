@@ -15,35 +15,19 @@ import (
 	"image-builder/internal/fault"
 )
 
-// ConfigError says that this machine's AWS configuration is unusable: no region, or an unknown profile.
-type ConfigError struct {
-	Err  error
-	Next string // what to do about it
-}
-
-func (e *ConfigError) Error() string { return advised(e.Err.Error(), e.Next) }
-
-// Class is that of what AWS refuses.
-func (e *ConfigError) Class() fault.Class { return fault.AWSRefused }
-
-// Hint says what to do about it, which Error ends with.
-func (e *ConfigError) Hint() string { return e.Next }
-
-func (e *ConfigError) Unwrap() error { return e.Err }
-
 // callError is a failed AWS call in one sentence: what was attempted, why it failed, and the next action if we know
 // one. It wraps the SDK's error for errors.As.
 type callError struct {
-	what, cause, next string
+	what, cause, hint string
 	err               error
 }
 
-func (e *callError) Error() string { return advised(e.Cause(), e.next) }
+func (e *callError) Error() string { return advised(e.Cause(), e.hint) }
 
 // advised is a text with what to do about it.
-func advised(text, next string) string {
-	if next != "" {
-		text += ": " + next
+func advised(text, hint string) string {
+	if hint != "" {
+		text += ": " + hint
 	}
 	return text
 }
@@ -54,7 +38,7 @@ func (e *callError) Unwrap() error { return e.err }
 func (e *callError) Class() fault.Class { return fault.AWSRefused }
 
 // Hint says what to do about it, which Error ends with; "" if that is not known.
-func (e *callError) Hint() string { return e.next }
+func (e *callError) Hint() string { return e.hint }
 
 // Passing reports whether a retry may succeed: the call was throttled, the connection broke, or AWS had an internal
 // error.
@@ -76,17 +60,17 @@ func (s *Session) explain(ctx context.Context, what string, err error) error {
 		if _, absent := s.config.Credentials.Retrieve(ctx); absent != nil {
 			return &callError{
 				what: what, cause: "there are no AWS credentials", err: err,
-				next: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run on an instance with a profile",
+				hint: "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run on an instance with a profile",
 			}
 		}
 	}
 
-	cause, next := why(err)
-	return &callError{what: what, cause: cause, next: next, err: err}
+	cause, hint := why(err)
+	return &callError{what: what, cause: cause, hint: hint, err: err}
 }
 
 // why says in a few words why a call failed, and the next action; "" if the reason already says it.
-func why(err error) (cause, next string) {
+func why(err error) (cause, hint string) {
 	var api smithy.APIError
 	var unreached *url.Error
 	var unknown *net.DNSError
@@ -95,12 +79,12 @@ func why(err error) (cause, next string) {
 	switch {
 	case errors.As(err, &api):
 		cause = said(api)
-		next = advice(api.ErrorCode(), api.ErrorMessage())
+		hint = hintFor(api.ErrorCode(), api.ErrorMessage())
 	case errors.As(err, &unknown) && unknown.IsNotFound:
 		return "there is no host " + unknown.Name, "check AWS_REGION, and this machine's name resolution"
 	case errors.As(err, &unreached):
 		cause = "no answer from " + host(unreached.URL) + ": " + bare(unreached.Err)
-		next = "check the connection, then run the same command again"
+		hint = "check the connection, then run the same command again"
 	default:
 		cause = bare(err)
 	}
@@ -109,7 +93,7 @@ func why(err error) (cause, next string) {
 		cause += fmt.Sprintf(", %d times", exceeded.Attempt)
 	}
 
-	return cause, next
+	return cause, hint
 }
 
 // said is AWS's message with its code; some errors have only the code.
@@ -150,8 +134,8 @@ func host(address string) string {
 	return "AWS"
 }
 
-// advice returns the next action for an AWS error; "" if the error already says it.
-func advice(code, message string) string {
+// hintFor returns the next action for an AWS error; "" if the error already says it.
+func hintFor(code, message string) string {
 	if strings.Contains(message, "Signature expired") || strings.Contains(message, "Signature not yet current") {
 		code = "RequestTimeTooSkewed" // most services use this code for a refused signature
 	}

@@ -96,7 +96,7 @@ func TestExplain(t *testing.T) {
 		t.Setenv("AWS_MAX_ATTEMPTS", "1")
 		_, err := (&CloudFormation{Session: &Session{}}).Stack(t.Context(), "s")
 		var call *callError
-		if !errors.As(err, &call) || !call.Passing() || call.next != "check the connection, then run the same command again" {
+		if !errors.As(err, &call) || !call.Passing() || call.hint != "check the connection, then run the same command again" {
 			t.Errorf("got %v", err)
 		}
 	})

@@ -17,6 +17,8 @@ import (
 	"sync"
 	"time"
 
+	"image-builder/internal/fault"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
@@ -75,12 +77,11 @@ func (s *Session) load(ctx context.Context) (aws.Config, error) {
 func misconfigured(err error) error {
 	var unknown config.SharedConfigProfileNotExistError
 	if errors.As(err, &unknown) {
-		return &ConfigError{
-			Err:  fmt.Errorf("find AWS profile %s: not found", unknown.Profile),
-			Next: "correct AWS_PROFILE, or write the profile into ~/.aws/config",
-		}
+		return fault.Full(fault.AWSRefused,
+			fmt.Errorf("find AWS profile %s: not found", unknown.Profile),
+			"correct AWS_PROFILE, or write the profile into ~/.aws/config")
 	}
-	return &ConfigError{Err: fmt.Errorf("read AWS configuration: %w", err), Next: "correct it in ~/.aws/config, ~/.aws/credentials or the environment"}
+	return fault.Full(fault.AWSRefused, fmt.Errorf("read AWS configuration: %w", err), "correct it in ~/.aws/config, ~/.aws/credentials or the environment")
 }
 
 func newRetryer() aws.Retryer {
@@ -120,9 +121,9 @@ func (s *Session) regional(ctx context.Context) (aws.Config, error) {
 	switch {
 	case err != nil:
 	case cfg.Region == "":
-		err = &ConfigError{Err: errors.New("find AWS region: none is set"), Next: "set AWS_REGION, or region in ~/.aws/config"}
+		err = fault.Full(fault.AWSRefused, errors.New("find AWS region: none is set"), "set AWS_REGION, or region in ~/.aws/config")
 	case !regionName.MatchString(cfg.Region):
-		err = &ConfigError{Err: fmt.Errorf("use AWS region %q: it is not a valid region name", cfg.Region), Next: "set AWS_REGION to one like eu-central-1"}
+		err = fault.Full(fault.AWSRefused, fmt.Errorf("use AWS region %q: it is not a valid region name", cfg.Region), "set AWS_REGION to one like eu-central-1")
 	}
 	return cfg, err
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -63,7 +64,10 @@ func BuildPreflight() error {
 			err = errors.Join(err, &disk.Missing{Program: program, Package: pkg})
 		}
 	}
-	return err
+	if err != nil {
+		return fault.New(fault.BadMachine, err, "")
+	}
+	return nil
 }
 
 // Build makes a bootable disk of a distribution for this machine's architecture: GPT, ESP and BIOS boot partition

@@ -48,7 +48,7 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	if unready != nil {
-		return fault.New(fault.BadMachine, unready, "")
+		return unready
 	}
 
 	watch := env.watcher()

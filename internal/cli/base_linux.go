@@ -77,7 +77,7 @@ func (c *BaseBuildCmd) Run(ctx context.Context, env *Env) error {
 	}
 
 	if err := base.BuildPreflight(); err != nil {
-		return fault.New(fault.BadMachine, err, "")
+		return err
 	}
 
 	wanted := base.Distribution{Distribution: d, Mirror: c.Mirror, Size: int64(bytes)}
@@ -113,7 +113,7 @@ func (c *BasePullCmd) Run(ctx context.Context, env *Env) error {
 // makeBase shows the making of a base and prints its name.
 func makeBase(ctx context.Context, env *Env, create func(context.Context, base.Maker) (image.Base, error)) (err error) {
 	if err := mountns.Enter(); err != nil {
-		return fault.New(fault.BadMachine, err, "")
+		return err
 	}
 	watch := env.watcher()
 	defer watch.Close()

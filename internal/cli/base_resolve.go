@@ -101,14 +101,11 @@ func (c *BaseResolveCmd) find(ctx context.Context, a account, wanted release.Sys
 	}
 
 	mappings, err := release.Fetch(ctx, r.Mappings)
-	if err != nil && !isA[*release.Unusable](err) {
-		return r, fault.New(fault.AWSRefused, err, "check the connection; or fetch the file otherwise, and name it with --mappings FILE")
+	if err != nil {
+		return r, err
 	}
 
-	if err == nil {
-		r.AMI, err = mappings.Find(r.Region, wanted)
-	}
-
+	r.AMI, err = mappings.Find(r.Region, wanted)
 	return r, err
 }
 

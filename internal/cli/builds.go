@@ -100,8 +100,8 @@ func (b *builds) explain(err error) error {
 	}
 
 	next := b.command("logs " + failed.Build.Version)
-	if advice := imagepipeline.Advice(failed.Build.Why()); advice != "" {
-		next = advice + "; " + next
+	if hint := failed.Hint(); hint != "" {
+		next = hint + "; " + next
 	}
 
 	if failed.Build.State == imagepipeline.Cancelled {

@@ -110,7 +110,7 @@ func (c *ComponentRunCmd) open(ctx context.Context, library action.Library) ([]c
 		}
 		document, findings := component.Parse(d.Path, text)
 		if document == nil {
-			return nil, nil, component.Unusable{Path: d.Path, Findings: findings}
+			return nil, nil, component.InvalidError{Path: d.Path, Findings: findings}
 		}
 		jobs = append(jobs, component.Job{Document: document, Path: d.Path, Parameters: d.Parameters})
 		copies = append(copies, logfolder.Document{Path: d.Path, Text: text})

@@ -93,7 +93,7 @@ func (c *ComponentRunCmd) conclude(ctx context.Context, env *Env, result compone
 	}
 
 	env.JSON = false // the result was the only object
-	bad := component.Unusable{}
+	bad := component.InvalidError{}
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return err

@@ -83,7 +83,7 @@ func (d *deployView) showNew(set stack.ChangeSet) {
 func (d *deployView) showChecks(results []preflight.Result) {
 	for _, r := range results {
 		if r.Status != preflight.Failed && !d.env.JSON {
-			d.say("%s: %s: %s", r.Status, r.Name, sentence(r.Text, r.Next))
+			d.say("%s: %s: %s", r.Status, r.Name, sentence(r.Text, r.Hint))
 		}
 	}
 }

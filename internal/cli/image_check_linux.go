@@ -106,11 +106,11 @@ func fitText(result checked) string {
 		fmt.Fprintf(&text, "%s: %s\n", name, answer)
 
 		for _, b := range one.Breaks {
-			fmt.Fprintf(&text, "  error: %s: %s\n    next: %s\n", b.Name, terminal.Harmless(b.Text), terminal.Harmless(b.Next))
+			fmt.Fprintf(&text, "  error: %s: %s\n    next: %s\n", b.Name, terminal.Harmless(b.Text), terminal.Harmless(b.Hint))
 		}
 
 		for _, b := range one.Warnings {
-			fmt.Fprintf(&text, "  warning: %s: %s\n    next: %s\n", b.Name, terminal.Harmless(b.Text), terminal.Harmless(b.Next))
+			fmt.Fprintf(&text, "  warning: %s: %s\n    next: %s\n", b.Name, terminal.Harmless(b.Text), terminal.Harmless(b.Hint))
 		}
 	}
 

@@ -193,7 +193,7 @@ func (c *LogsCmd) noLog(ctx context.Context, env *Env, b *builds, image imagepip
 		err = fmt.Errorf("%w: the build failed before its instance wrote any: %s", err, imagepipeline.Build{Image: image}.Why())
 	}
 
-	return fault.New(fault.NotUsable, err, imagepipeline.Advice(image.Reason))
+	return fault.New(fault.NotUsable, err, (&imagepipeline.FailedError{Build: imagepipeline.Build{Image: image}}).Hint())
 }
 
 // retention says how long logs are kept.

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"image-builder/internal/fault"
 	"image-builder/internal/local"
 	"image-builder/internal/terminal"
 )
@@ -57,7 +56,7 @@ Example:
 // Run sets the value.
 func (c *ParameterPutCmd) Run(ctx context.Context, env *Env) error {
 	if err := local.CheckParameter(c.Name, c.Value); err != nil {
-		return fault.New(fault.BadInput, err, "")
+		return err
 	}
 	return env.withStore(ctx, func(store *local.Store) error {
 		version, err := store.PutParameter(ctx, c.Name, c.Value)

@@ -308,7 +308,7 @@ func TestFaultsStopTheRunBeforeItStarts(t *testing.T) {
 	run := newRun(t, s, steps(`inputs: {do: say a}`), steps(`inputs: {do: '{{ Undeclared }}'}`))
 	result, err := run.Execute(t.Context())
 
-	var unusable component.Unusable
+	var unusable component.InvalidError
 	if !errors.As(err, &unusable) || unusable.Path != "d1.yml" || result.Status != component.Failed || len(s.done) > 0 {
 		t.Errorf("got %v, ran %v", err, s.done)
 	}

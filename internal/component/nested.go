@@ -56,7 +56,7 @@ func (s *stepRun) child(ctx context.Context, nested Nested, location string, cha
 	}
 	document, findings := Parse(location, text)
 	if document == nil {
-		return nil, Unusable{Path: location, Findings: findings}
+		return nil, InvalidError{Path: location, Findings: findings}
 	}
 
 	run := *s.run

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/finding"
 	"image-builder/internal/progress"
 )
@@ -52,13 +53,13 @@ type Job struct {
 	Parameters []Parameter
 }
 
-// Unusable is the error for documents with faults: no step ran.
-type Unusable struct {
+// InvalidError says that documents have faults: no step ran.
+type InvalidError struct {
 	Path     string
 	Findings finding.List
 }
 
-func (u Unusable) Error() string {
+func (u InvalidError) Error() string {
 	for _, f := range u.Findings {
 		if f.Severity == finding.Error {
 			return fmt.Sprintf("check document: %v", f)
@@ -67,11 +68,17 @@ func (u Unusable) Error() string {
 	return "check document " + u.Path + ": it cannot be read"
 }
 
+// Class is that of bad input.
+func (u InvalidError) Class() fault.Class { return fault.BadInput }
+
+// Hint is empty: the findings say what would be right.
+func (u InvalidError) Hint() string { return "" }
+
 // Execute runs the documents one after another, each with its phases in order. It checks all documents before any
 // step runs.
 //
 // A failed step is not an error; the result reports it. An error means that the run was impossible: documents with
-// faults (Unusable), a state directory of another run, or a context that ended. If the result has Reboot set, reboot
+// faults (InvalidError), a state directory of another run, or a context that ended. If the result has Reboot set, reboot
 // the machine and execute the same run again with the same state directory.
 func (r *Run) Execute(ctx context.Context) (Result, error) {
 	e, err := r.prepare()
@@ -149,7 +156,7 @@ func (e *execution) plan(jobs []Job) error {
 func (r *Run) usable(job Job) error {
 	findings := slices.Concat(job.Document.faults, Check(job.Document, r.Modules, Options{Platform: r.platform(), Here: true}))
 	if findings.Errors() > 0 {
-		return Unusable{Path: job.Path, Findings: sortFindings(findings)}
+		return InvalidError{Path: job.Path, Findings: sortFindings(findings)}
 	}
 	var err error
 	job.Document.Steps(func(_ *Phase, step *Step) {

@@ -23,13 +23,13 @@ type Delete struct {
 }
 
 // Assess returns a stack that can be deleted. It first follows an operation in progress to its end; if that was the
-// deletion, it returns the stack in that status. The error is an *Unusable if there is no stack of that name, if this
+// deletion, it returns the stack in that status. It refuses if there is no stack of that name, if this
 // program did not make it, or while it builds an image: the build instance would keep the subnet and the security
 // group in use.
 func (d *Delete) Assess(ctx context.Context, name string) (stack.Stack, error) {
 	s, err := d.Stacks.Stack(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, &Unusable{Stack: name, Reason: "not found in this region", Next: "check the name, the region and the account"}
+		return s, unusable(name, "not found in this region", "check the name, the region and the account")
 	}
 	if err != nil {
 		return s, err
@@ -67,12 +67,10 @@ func (d *Delete) idle(ctx context.Context, s stack.Stack) error {
 		return nil
 	}
 
-	return &Unusable{
-		Stack:  s.Name,
-		Reason: "it builds an image, whose instance would hold on to the stack's network: " + strings.Join(running, ", "),
-		Next: fmt.Sprintf("wait for it (image-builder logs --follow --stack %s), or end it: aws imagebuilder cancel-image-creation --image-build-version-arn %s",
-			s.Name, running[0]),
-	}
+	return unusable(s.Name,
+		"it builds an image, whose instance would hold on to the stack's network: "+strings.Join(running, ", "),
+		fmt.Sprintf("wait for it (image-builder logs --follow --stack %s), or end it: aws imagebuilder cancel-image-creation --image-build-version-arn %s",
+			s.Name, running[0]))
 }
 
 // Run deletes a stack and follows the deletion to its end. The error is a *Failed if CloudFormation cannot delete a

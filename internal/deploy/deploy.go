@@ -89,10 +89,9 @@ func (d *Deploy) judge(ctx context.Context, s stack.Stack) (Standing, error) {
 	case s.Status == stack.DeleteComplete:
 		return Standing{Name: s.Name, Kind: Create}, nil
 	case s.Status == stack.UpdateRollbackFailed:
-		return Standing{}, &Unusable{
-			Stack: s.Name, Reason: "an update failed, and so did undoing it (UPDATE_ROLLBACK_FAILED)",
-			Next: "aws cloudformation continue-update-rollback --stack-name " + s.Name,
-		}
+		return Standing{}, unusable(s.Name,
+			"an update failed, and so did undoing it (UPDATE_ROLLBACK_FAILED)",
+			"aws cloudformation continue-update-rollback --stack-name "+s.Name)
 	case s.Status.Dead():
 		events, err := stack.LastOperation(d.Stacks.Events(ctx, s.ID))
 		return Standing{Name: s.Name, Kind: Recreate, Stack: s, Why: because(s, events)}, err
@@ -112,14 +111,13 @@ func reviewed(ctx context.Context, stacks Stacks, s stack.Stack) error {
 		return nil
 	}
 
-	return &Unusable{
-		Stack: s.Name, Reason: "it waits for a change set that image-builder did not make (REVIEW_IN_PROGRESS): " + strings.Join(names, ", "),
-		Next: "choose another name with --stack, or remove it: aws cloudformation delete-stack --stack-name " + s.Name,
-	}
+	return unusable(s.Name,
+		"it waits for a change set that image-builder did not make (REVIEW_IN_PROGRESS): "+strings.Join(names, ", "),
+		"choose another name with --stack, or remove it: aws cloudformation delete-stack --stack-name "+s.Name)
 }
 
 func notOurs(s stack.Stack, next string) error {
-	return &Unusable{Stack: s.Name, Reason: fmt.Sprintf("it was not made by image-builder (%s)", s.Status), Next: next}
+	return unusable(s.Name, fmt.Sprintf("it was not made by image-builder (%s)", s.Status), next)
 }
 
 func (d *Deploy) following() *follower {

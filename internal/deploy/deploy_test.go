@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/stack"
 )
 
@@ -55,8 +56,7 @@ func TestAssess(t *testing.T) {
 			got, err := c.deploy(t).Assess(t.Context(), "nightly")
 
 			if test.refused != "" {
-				var unusable *Unusable
-				if !errors.As(err, &unusable) || !strings.Contains(unusable.Error()+": "+unusable.Next, test.refused) {
+				if fault.ClassOf(err) != fault.NotUsable || !strings.Contains(err.Error()+": "+fault.HintOf(err), test.refused) {
 					t.Fatalf("error is %v, want %q", err, test.refused)
 				}
 				return

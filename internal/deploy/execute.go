@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/stack"
 )
 
@@ -89,7 +90,7 @@ func (d *Deploy) execute(ctx context.Context, p *Plan) error {
 	}
 
 	if errors.Is(err, fs.ErrNotExist) {
-		err = &Unusable{Stack: p.Standing.Name, Reason: "another deploy of this stack is being prepared, and replaced this one", Next: "run the same command again"}
+		err = unusable(p.Standing.Name, "another deploy of this stack is being prepared, and replaced this one", "run the same command again")
 	}
 
 	return errors.Join(err, d.Discard(ctx, p))
@@ -119,5 +120,5 @@ func failed(verb string, s stack.Stack, events []stack.Event) error {
 		next = fmt.Sprintf("the stack is unusable (%s): fix the cause, then run the same command again, which deletes the stack and creates it again", s.Status)
 	}
 
-	return &Failed{Verb: verb, Stack: s, Reason: because(s, events), Next: next}
+	return fault.New(fault.Done, &Failed{Verb: verb, Stack: s, Reason: because(s, events)}, next)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/stack"
 )
 
@@ -43,7 +44,7 @@ func TestExecute(t *testing.T) {
 
 			_, err = d.Execute(t.Context(), plan)
 			var failure *Failed
-			if (test.failed == "" && err != nil) || (test.failed != "" && (!errors.As(err, &failure) || !strings.HasPrefix(err.Error(), test.failed) || !strings.Contains(failure.Next, test.next))) {
+			if (test.failed == "" && err != nil) || (test.failed != "" && (!errors.As(err, &failure) || !strings.HasPrefix(err.Error(), test.failed) || !strings.Contains(fault.HintOf(err), test.next))) {
 				t.Errorf("error is %v, want %q; %q", err, test.failed, test.next)
 			}
 		})
@@ -151,8 +152,7 @@ func TestTwoAtOnce(t *testing.T) {
 		}
 	}
 
-	var unusable *Unusable
-	if _, err := d.Execute(t.Context(), plans[0]); !errors.As(err, &unusable) || unusable.Next != "run the same command again" {
+	if _, err := d.Execute(t.Context(), plans[0]); fault.ClassOf(err) != fault.NotUsable || fault.HintOf(err) != "run the same command again" {
 		t.Errorf("error is %v", err)
 	}
 	if s, err := d.Execute(t.Context(), plans[1]); err != nil || s.Status != stack.CreateComplete || len(c.objects) != 2 {

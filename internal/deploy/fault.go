@@ -9,32 +9,16 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Unusable says that a stack or bucket cannot be used as requested. Nothing was changed.
-type Unusable struct {
-	Stack  string // its name; "" if it is not a stack
-	Reason string
-	Next   string
+// unusable says that a stack cannot be used as requested. Nothing was changed.
+func unusable(name, reason, hint string) error {
+	return fault.New(fault.NotUsable, fmt.Errorf("use stack %s: %s", name, reason), hint)
 }
-
-func (e *Unusable) Error() string {
-	if e.Stack == "" {
-		return e.Reason
-	}
-	return fmt.Sprintf("use stack %s: %s", e.Stack, e.Reason)
-}
-
-// Class is that of things that cannot be used.
-func (e *Unusable) Class() fault.Class { return fault.NotUsable }
-
-// Hint says what to do next.
-func (e *Unusable) Hint() string { return e.Next }
 
 // Failed says that CloudFormation did not complete an operation.
 type Failed struct {
 	Verb   string // create, update or delete
 	Stack  stack.Stack
 	Reason string // which resource failed first, and why
-	Next   string
 }
 
 func (e *Failed) Error() string {
@@ -44,8 +28,8 @@ func (e *Failed) Error() string {
 // Class is that of failures.
 func (e *Failed) Class() fault.Class { return fault.Failed }
 
-// Hint says how the stack stands and what to do next.
-func (e *Failed) Hint() string { return e.Next }
+// Hint is empty: the caller knows how the stack stands.
+func (e *Failed) Hint() string { return "" }
 
 // Lost says that CloudFormation continues, but that we stopped watching: after an interruption, or too long without
 // an answer.

@@ -154,7 +154,7 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 		return nil
 	}
 	if reason := p.ChangeSet.Reason; !strings.Contains(reason, "didn't contain changes") && !strings.Contains(reason, "No updates are to be performed") {
-		return &Unusable{Stack: p.Standing.Name, Reason: "CloudFormation cannot do what was asked: " + reason}
+		return unusable(p.Standing.Name, "CloudFormation cannot do what was asked: "+reason, "")
 	}
 
 	p.Unchanged = true

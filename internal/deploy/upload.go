@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/stack"
 )
 
@@ -40,18 +41,16 @@ func (d *Deploy) open(ctx context.Context, b Bucket) (made bool, err error) {
 	err = d.Buckets.CheckBucket(ctx, b.Name, b.Owner)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return false, &Unusable{
-			Reason: fmt.Sprintf("use bucket %s: it belongs to another account than %s, or these credentials may not use it", b.Name, b.Owner),
-			Next:   "name a bucket of this account with --upload-bucket",
-		}
+		return false, fault.New(fault.NotUsable,
+			fmt.Errorf("use bucket %s: it belongs to another account than %s, or these credentials may not use it", b.Name, b.Owner),
+			"name a bucket of this account with --upload-bucket")
 
 	case errors.Is(err, fs.ErrNotExist) && b.Make:
 		return true, d.Buckets.CreateBucket(ctx, b.Name)
 	case errors.Is(err, fs.ErrNotExist):
-		return false, &Unusable{
-			Reason: fmt.Sprintf("use bucket %s: not found", b.Name),
-			Next:   "leave --upload-bucket out: a bucket is then made",
-		}
+		return false, fault.New(fault.NotUsable,
+			fmt.Errorf("use bucket %s: not found", b.Name),
+			"leave --upload-bucket out: a bucket is then made")
 	}
 
 	return false, err

@@ -24,7 +24,6 @@ import (
 type Unusable struct {
 	Path   string
 	Reason string
-	Next   string // what to do, where the reason does not say so; may be empty
 }
 
 func (u *Unusable) Error() string { return fmt.Sprintf("use disk %s: %s", u.Path, u.Reason) }
@@ -32,8 +31,8 @@ func (u *Unusable) Error() string { return fmt.Sprintf("use disk %s: %s", u.Path
 // Class is that of things that cannot be used.
 func (u *Unusable) Class() fault.Class { return fault.NotUsable }
 
-// Hint says what to do next.
-func (u *Unusable) Hint() string { return u.Next }
+// Hint is empty: the reason, or the stage that wraps it, says what to do.
+func (u *Unusable) Hint() string { return "" }
 
 // Damaged says that a filesystem is inconsistent.
 type Damaged struct {

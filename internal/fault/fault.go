@@ -1,12 +1,14 @@
 // Package fault is what an error says to the outside: its class of failure, and what to do next.
 //
-// An error that knows this implements Fault; errors that wrap it need not. The command line asks ClassOf for the exit
+// An error that knows this implements Fault; errors that wrap it need not. Most are made by New. "Hint" is the one word
+// for the next action; only a finding about a file calls it Right, since it says what to write instead. The command line asks ClassOf for the exit
 // status and HintOf for the advice. The package never prints, and it knows no other package's errors.
 package fault
 
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"os/exec"
 	"strings"
@@ -62,6 +64,14 @@ type Fault interface {
 
 // New gives an error a class and a hint, which may be empty.
 func New(class Class, err error, hint string) error { return &fault{err, class, hint} }
+
+// Full is New for an error that other texts quote: what Error says ends with the hint.
+func Full(class Class, err error, hint string) error {
+	if hint == "" {
+		return New(class, err, "")
+	}
+	return &fault{fmt.Errorf("%w: %s", err, hint), class, hint}
+}
 
 type fault struct {
 	error

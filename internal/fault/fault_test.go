@@ -63,3 +63,12 @@ func TestTextLeavesItsHintOut(t *testing.T) {
 		}
 	}
 }
+
+func TestFullSaysItsHintOnce(t *testing.T) {
+	t.Parallel()
+	err := fault.Full(fault.AWSRefused, errors.New("no region"), "set AWS_REGION")
+	quoted := fmt.Errorf("base: %w", err)
+	if quoted.Error() != "base: no region: set AWS_REGION" || fault.Text(quoted) != "base: no region" || fault.HintOf(quoted) != "set AWS_REGION" {
+		t.Errorf("%v; %s; %s", quoted, fault.Text(quoted), fault.HintOf(quoted))
+	}
+}

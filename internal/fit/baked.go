@@ -26,14 +26,14 @@ func baked(tree fs.FS, s stack) []Break {
 	if hasMirrors && s.setting("BuildkiteAgentEnableGitMirrors") == "false" {
 		warnings = append(warnings, Break{
 			Name: "git mirrors", Text: "the image has git mirrors, but the agent uses none: BuildkiteAgentEnableGitMirrors is false",
-			Next: "set the stack's BuildkiteAgentEnableGitMirrors to true",
+			Hint: "set the stack's BuildkiteAgentEnableGitMirrors to true",
 		})
 	}
 
 	if s.setting("EnableInstanceStorage") == "true" && (hasMirrors || plainImages || remapped) {
 		warnings = append(warnings, Break{
 			Name: "instance storage", Text: "git mirrors and Docker images of the image are hidden: EnableInstanceStorage mounts the instance's own disks over them at boot",
-			Next: "set the stack's EnableInstanceStorage to false, or choose instance types without instance storage",
+			Hint: "set the stack's EnableInstanceStorage to false, or choose instance types without instance storage",
 		})
 	}
 
@@ -41,14 +41,14 @@ func baked(tree fs.FS, s stack) []Break {
 	if remap == "true" && plainImages && !remapped {
 		warnings = append(warnings, Break{
 			Name: "docker images", Text: "the image's Docker images are in /var/lib/docker, but with EnableDockerUserNamespaceRemap the daemon looks in a directory below it: it would pull them again",
-			Next: "bake them with docker-images in the recipe, which puts them there, or set EnableDockerUserNamespaceRemap to false",
+			Hint: "bake them with docker-images in the recipe, which puts them there, or set EnableDockerUserNamespaceRemap to false",
 		})
 	}
 
 	if remap == "false" && remapped && !plainImages {
 		warnings = append(warnings, Break{
 			Name: "docker images", Text: "the image's Docker images are for a daemon with user namespaces, but EnableDockerUserNamespaceRemap is false: it would pull them again",
-			Next: "set the stack's EnableDockerUserNamespaceRemap to true",
+			Hint: "set the stack's EnableDockerUserNamespaceRemap to true",
 		})
 	}
 
@@ -101,7 +101,7 @@ func agent(tree fs.FS, s stack) []Break {
 
 	return []Break{{
 		Name: "agent", Text: fmt.Sprintf("/%s is %s, but a stack of %s is made for agent %s: the agent may refuse the configuration that the boot script writes", name, info, s.template.Version, wanted),
-		Next: base(s.template.Version),
+		Hint: base(s.template.Version),
 	}}
 }
 

@@ -36,7 +36,7 @@ type Image struct {
 type Break struct {
 	Name string `json:"name"` // the check's name
 	Text string `json:"text"` // what is wrong, where, and the consequence
-	Next string `json:"next"` // what to do
+	Hint string `json:"next"` // what to do
 }
 
 // Check compares an image with a template.
@@ -104,19 +104,19 @@ func explain(p bootscript.Problem, version string) Break {
 	case bootscript.Missing:
 		return Break{
 			Name: "boot script", Text: fmt.Sprintf("%s calls %s, which is not in the image: %s%s", stack, p.Callee, consequence, when),
-			Next: base(version),
+			Hint: base(version),
 		}
 	case bootscript.Unreadable:
 		return Break{
 			Name: "boot script", Text: fmt.Sprintf("bash cannot parse %s of the image, which %s calls: %s%s", p.Callee, stack, consequence, when),
-			Next: "correct the script, or bake from a base whose boot scripts are unchanged",
+			Hint: "correct the script, or bake from a base whose boot scripts are unchanged",
 		}
 	}
 
 	return Break{
 		Name: "boot variable",
 		Text: fmt.Sprintf("%s needs %s, which %s does not set: %s%s", place, p.Variable, stack, consequence, when),
-		Next: base(version),
+		Hint: base(version),
 	}
 }
 

@@ -110,8 +110,8 @@ func TestVariableThatTheTemplateNoLongerSets(t *testing.T) {
 		t.Error(diff)
 	}
 
-	if !strings.Contains(verdict.Breaks[0].Next, "image-builder base resolve --release v6.2.0") {
-		t.Errorf("next is %q", verdict.Breaks[0].Next)
+	if !strings.Contains(verdict.Breaks[0].Hint, "image-builder base resolve --release v6.2.0") {
+		t.Errorf("next is %q", verdict.Breaks[0].Hint)
 	}
 }
 
@@ -212,7 +212,7 @@ func TestSettingsOfTheStack(t *testing.T) {
 			var names []string
 			for _, b := range append(verdict.Breaks, verdict.Warnings...) {
 				names = append(names, b.Name)
-				if b.Next == "" {
+				if b.Hint == "" {
 					t.Errorf("%s does not say what to do", b.Name)
 				}
 			}

@@ -37,7 +37,7 @@ func machine(img Image, s stack) []Break {
 	if arch := archOf(first); first != "" && img.Arch != "" && arch != img.Arch {
 		breaks = append(breaks, Break{
 			Name: "architecture", Text: fmt.Sprintf("the image is for %s, but the stack starts %s, which is %s: EC2 refuses every launch", img.Arch, first, arch),
-			Next: "set the stack's InstanceTypes to types of the image's architecture, or bake from a base of the other one",
+			Hint: "set the stack's InstanceTypes to types of the image's architecture, or bake from a base of the other one",
 		})
 	}
 
@@ -45,7 +45,7 @@ func machine(img Image, s stack) []Break {
 	if need := (img.Size + gib - 1) / gib; err == nil && need > size {
 		breaks = append(breaks, Break{
 			Name: "root volume", Text: fmt.Sprintf("the image needs a root volume of %d GiB, but the stack's RootVolumeSize is %d: EC2 refuses every launch", need, size),
-			Next: fmt.Sprintf("set the stack's RootVolumeSize to %d or more", need),
+			Hint: fmt.Sprintf("set the stack's RootVolumeSize to %d or more", need),
 		})
 	}
 
@@ -82,7 +82,7 @@ func rootDevice(tree fs.FS, s stack) []Break {
 			return []Break{{
 				Name: "root device", Text: fmt.Sprintf("the image's root device is %s, but the stack maps %s for LinuxDistribution %s: the root volume keeps the snapshot's size, and an empty second volume is attached",
 					distribution.device, wanted.device, s.setting("LinuxDistribution")),
-				Next: fmt.Sprintf("set the stack's LinuxDistribution to %s, or RootVolumeName to %s", name, distribution.device),
+				Hint: fmt.Sprintf("set the stack's LinuxDistribution to %s, or RootVolumeName to %s", name, distribution.device),
 			}}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/patience"
 	"image-builder/internal/progress"
@@ -73,6 +74,12 @@ func (e *FailedError) Error() string {
 	}
 	return fmt.Sprintf("build %s failed: %s", b.Version, b.Why())
 }
+
+// Class is that of failures.
+func (e *FailedError) Class() fault.Class { return fault.Failed }
+
+// Hint returns the next action; "" where only the log can help.
+func (e *FailedError) Hint() string { return hintFor(e.Build.Why()) }
 
 // Output returns the last lines of its log; the log itself is on AWS.
 func (e *FailedError) Output() (log string, tail []string) { return "", e.Build.Tail }

@@ -22,8 +22,8 @@ func Brief(reason string) string {
 	return componentARN.ReplaceAllString(reason, "$1 $2")
 }
 
-// advice maps known reasons to the next action.
-var advice = []struct{ reason, next string }{
+// hints maps known reasons to the next action.
+var hints = []struct{ reason, hint string }{
 	{
 		"SSM Agent verification failed",
 		"the build instance does not reach Systems Manager: give the subnet of SubnetId a way out, and see that the base AMI has the SSM agent",
@@ -34,11 +34,11 @@ var advice = []struct{ reason, next string }{
 	},
 }
 
-// Advice returns the next action for the reason of a failure; "" where only the log can help.
-func Advice(reason string) string {
-	for _, one := range advice {
+// hintFor returns the next action for the reason of a failure; "" where only the log can help.
+func hintFor(reason string) string {
+	for _, one := range hints {
 		if strings.Contains(reason, one.reason) {
-			return one.next
+			return one.hint
 		}
 	}
 	return ""

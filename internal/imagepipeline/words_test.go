@@ -29,12 +29,12 @@ func TestBrief(t *testing.T) {
 	}
 }
 
-func TestAdvice(t *testing.T) {
+func TestHints(t *testing.T) {
 	t.Parallel()
-	if got := imagepipeline.Advice("SSM Agent verification failed (TimedOut while BUILDING)"); !strings.Contains(got, "way out") {
+	if got := hint("SSM Agent verification failed (TimedOut while BUILDING)"); !strings.Contains(got, "way out") {
 		t.Errorf("got %q", got)
 	}
-	if got := imagepipeline.Advice("Document x failed!"); got != "" {
+	if got := hint("Document x failed!"); got != "" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -94,4 +94,9 @@ func TestLog(t *testing.T) {
 			t.Errorf("%s has %d lines, %v", version, count, err)
 		}
 	}
+}
+
+// hint is what to do about a build that failed for a reason.
+func hint(reason string) string {
+	return (&imagepipeline.FailedError{Build: imagepipeline.Build{Image: imagepipeline.Image{Reason: reason}}}).Hint()
 }

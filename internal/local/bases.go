@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -27,7 +28,7 @@ func (s *Store) Bases(ctx context.Context) ([]image.Base, error) {
 func (s *Store) Base(ctx context.Context, name string) (image.Base, error) {
 	found, err := query(ctx, s.db, s.scanBase, "SELECT record FROM bases WHERE name = ?", name)
 	if err == nil && len(found) == 0 {
-		err = &MissingError{Kind: "base", Name: name, Next: "image-builder base list shows what there is; base build and base pull add one"}
+		err = fault.New(fault.Done, &MissingError{Kind: "base", Name: name}, "image-builder base list shows what there is; base build and base pull add one")
 	}
 	if err != nil {
 		return image.Base{}, err

@@ -14,27 +14,11 @@ import (
 	"image-builder/internal/fault"
 )
 
-// MachineError says that this machine, or the data directory's location on it, cannot hold a store.
-type MachineError struct {
-	Err  error
-	Next string // what to do
-}
-
-func (e *MachineError) Error() string { return e.Err.Error() }
-func (e *MachineError) Unwrap() error { return e.Err }
-
-// Class is that of machines that lack something.
-func (e *MachineError) Class() fault.Class { return fault.BadMachine }
-
-// Hint says what to do next.
-func (e *MachineError) Hint() string { return e.Next }
-
 // MissingError says that the store has nothing of that name.
 type MissingError struct {
 	Kind string // image, base, parameter
 	Name string
 	Why  string // empty: there is none
-	Next string // what to do
 }
 
 func (e *MissingError) Error() string {
@@ -50,8 +34,8 @@ func (e *MissingError) Is(target error) bool { return target == fs.ErrNotExist }
 // Class is that of things that cannot be used.
 func (e *MissingError) Class() fault.Class { return fault.NotUsable }
 
-// Hint says what to do next.
-func (e *MissingError) Hint() string { return e.Next }
+// Hint is empty: the caller knows what would be there.
+func (e *MissingError) Hint() string { return "" }
 
 // InUseError says that parameters name the image, so it is not removed.
 type InUseError struct {
@@ -103,17 +87,17 @@ func (e *placeError) Unwrap() error { return e.error }
 
 // explain adds the next action to an error that comes from the machine rather than from the caller.
 func explain(dir string, err error) error {
-	if machine := (*MachineError)(nil); err == nil || errors.As(err, &machine) {
+	if err == nil || fault.HintOf(err) != "" {
 		return err
 	}
-	next := advice(dir, err)
-	if next == "" {
+	hint := hintFor(dir, err)
+	if hint == "" {
 		return err
 	}
-	return &MachineError{Err: err, Next: next}
+	return fault.New(fault.BadMachine, err, hint)
 }
 
-func advice(dir string, err error) string {
+func hintFor(dir string, err error) string {
 	code := sqliteCode(err)
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), code == sqlite3.SQLITE_FULL, code == sqlite3.SQLITE_IOERR && isFull(dir):

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -123,13 +124,12 @@ func theImage(name string, found []image.Image, err error) (image.Image, error) 
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) == 0:
-		return image.Image{}, &MissingError{Kind: "image", Name: name, Next: "image-builder image list shows what there is"}
+		return image.Image{}, fault.New(fault.Done, &MissingError{Kind: "image", Name: name}, "image-builder image list shows what there is")
 	}
 
-	return image.Image{}, &MissingError{
-		Kind: "image", Name: name, Next: "write more of its ID",
-		Why: fmt.Sprintf("several begin like that, such as %s and %s", found[0].ID, found[1].ID),
-	}
+	return image.Image{}, fault.New(fault.Done,
+		&MissingError{Kind: "image", Name: name, Why: fmt.Sprintf("several begin like that, such as %s and %s", found[0].ID, found[1].ID)},
+		"write more of its ID")
 }
 
 // RemoveImage removes an image and its files. If parameters name it as their current value, the error is an
@@ -173,7 +173,7 @@ func forgetImage(ctx context.Context, tx *sql.Tx, id string, force bool) error {
 		return fmt.Errorf("remove image %s: %w", id, err)
 	}
 	if rows, err := gone.RowsAffected(); err != nil || rows == 0 {
-		return errors.Join(&MissingError{Kind: "image", Name: id, Next: "image-builder image list shows what there is"}, err)
+		return errors.Join(fault.New(fault.Done, &MissingError{Kind: "image", Name: id}, "image-builder image list shows what there is"), err)
 	}
 
 	return nil

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"image-builder/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -201,14 +203,12 @@ func TestReadOnlyStore(t *testing.T) {
 
 	s = open(t, dir)
 	_, putErr := s.PutParameter(t.Context(), "/a", "b")
-
-	fault := (*MachineError)(nil)
-	if !errors.As(putErr, &fault) || !strings.Contains(fault.Hint(), "writable filesystem") {
-		t.Errorf("PutParameter: %v (%+v)", putErr, fault)
+	if fault.ClassOf(putErr) != fault.BadMachine || !strings.Contains(fault.HintOf(putErr), "writable filesystem") {
+		t.Errorf("PutParameter: %v (%s)", putErr, fault.HintOf(putErr))
 	}
 	_, err = s.NewRun(t.Context())
-	if !errors.As(err, &fault) || !strings.Contains(fault.Hint(), "writable filesystem") {
-		t.Errorf("NewRun: %v (%+v)", err, fault)
+	if fault.ClassOf(err) != fault.BadMachine || !strings.Contains(fault.HintOf(err), "writable filesystem") {
+		t.Errorf("NewRun: %v (%s)", err, fault.HintOf(err))
 	}
 	if images, err := open(t, dir).Images(t.Context()); err != nil || len(images) != 0 {
 		t.Errorf("images: %v, %v", images, err)
@@ -228,13 +228,12 @@ func TestHeldDatabase(t *testing.T) {
 		_, err = s.PutParameter(t.Context(), "/a", "b")
 		err = errors.Join(err, s.Close())
 	}
-
-	fault := (*MachineError)(nil)
-	if !errors.As(err, &fault) || !strings.Contains(fault.Hint(), "another process uses") {
-		t.Fatalf("Open: %v (%+v)", err, fault)
+	hint := fault.HintOf(err)
+	if fault.ClassOf(err) != fault.BadMachine || !strings.Contains(hint, "another process uses") {
+		t.Fatalf("Open: %v (%s)", err, hint)
 	}
-	if pids := holders(filepath.Join(dir, storeFile)); len(pids) > 0 && !strings.Contains(fault.Hint(), processes(pids)) {
-		t.Errorf("hint %q lacks %v", fault.Hint(), pids)
+	if pids := holders(filepath.Join(dir, storeFile)); len(pids) > 0 && !strings.Contains(hint, processes(pids)) {
+		t.Errorf("hint %q lacks %v", hint, pids)
 	}
 
 	if err := cmd.Process.Kill(); err != nil {

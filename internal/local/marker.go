@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"image-builder/internal/fault"
 )
 
 // markerFile marks a data directory as ours. It is written only into an empty directory.
@@ -88,11 +90,10 @@ func isMarked(dir string) (bool, error) {
 }
 
 func foreign(dir, example string) error {
-	return &MachineError{
-		Err: fmt.Errorf("open data directory %s: it is not empty (it holds %s) and image-builder did not make it", dir, example),
-		Next: "name an empty or new directory with --data-dir; if an earlier image-builder made this one: touch " +
-			filepath.Join(dir, markerFile),
-	}
+	return fault.New(fault.BadMachine,
+		fmt.Errorf("open data directory %s: it is not empty (it holds %s) and image-builder did not make it", dir, example),
+		"name an empty or new directory with --data-dir; if an earlier image-builder made this one: touch "+
+			filepath.Join(dir, markerFile))
 }
 
 // makePart makes a directory, or checks that it is one and not a link to another place.
@@ -106,10 +107,9 @@ func makePart(dir string) error {
 		return fmt.Errorf("create data directory: %w", err)
 	}
 	if !info.IsDir() {
-		return &MachineError{
-			Err:  fmt.Errorf("open data directory: %s is not a directory, and links are not followed", dir),
-			Next: "remove " + dir + ", or name another directory with --data-dir",
-		}
+		return fault.New(fault.BadMachine,
+			fmt.Errorf("open data directory: %s is not a directory, and links are not followed", dir),
+			"remove "+dir+", or name another directory with --data-dir")
 	}
 
 	return nil

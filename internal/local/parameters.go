@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -25,13 +26,13 @@ type Parameter struct {
 // CheckParameter checks whether SSM would accept the name and the value.
 func CheckParameter(name, value string) error {
 	if err := image.CheckNewParameterName(name); err != nil {
-		return fmt.Errorf("check parameter: %w", err)
+		return fault.New(fault.BadInput, fmt.Errorf("check parameter: %w", err), "")
 	}
 	switch {
 	case value == "":
-		return fmt.Errorf("check parameter %s: its value must not be empty", name)
+		return fault.New(fault.BadInput, fmt.Errorf("check parameter %s: its value must not be empty", name), "")
 	case len(value) > maxParameterValue:
-		return fmt.Errorf("check parameter %s: its value must not be longer than %d bytes, not %d", name, maxParameterValue, len(value))
+		return fault.New(fault.BadInput, fmt.Errorf("check parameter %s: its value must not be longer than %d bytes, not %d", name, maxParameterValue, len(value)), "")
 	}
 	return nil
 }
@@ -47,7 +48,7 @@ func (s *Store) ParameterVersion(ctx context.Context, name string) (Parameter, e
 	row := s.db.QueryRowContext(ctx, "SELECT name, value, version, changed FROM parameters WHERE name = ?", name)
 	parameter, err := scanParameter(row)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Parameter{}, &MissingError{Kind: "parameter", Name: name, Next: fmt.Sprintf("image-builder parameter put %s VALUE", name)}
+		return Parameter{}, fault.New(fault.Done, &MissingError{Kind: "parameter", Name: name}, fmt.Sprintf("image-builder parameter put %s VALUE", name))
 	}
 	return parameter, err
 }

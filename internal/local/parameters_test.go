@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"image-builder/internal/fault"
 )
 
 func TestCheckParameter(t *testing.T) {
@@ -46,7 +48,7 @@ func TestPutParameter(t *testing.T) {
 	_, err := s.Parameter(t.Context(), "/b")
 
 	missing := (*MissingError)(nil)
-	if !errors.As(err, &missing) || missing.Hint() != "image-builder parameter put /b VALUE" {
+	if !errors.As(err, &missing) || fault.HintOf(err) != "image-builder parameter put /b VALUE" {
 		t.Errorf("Parameter that is not there: %v", err)
 	}
 	if _, err := s.PutParameter(t.Context(), "/c", ""); err == nil {

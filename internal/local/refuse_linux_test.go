@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"image-builder/internal/fault"
 )
 
 func TestOpenRefuses(t *testing.T) {
@@ -55,9 +57,8 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := Open(t.Context(), dir, clock)
-			fault := (*MachineError)(nil)
-			if !errors.As(err, &fault) || !strings.Contains(err.Error(), test.error) || !strings.Contains(fault.Hint(), test.hint) {
-				t.Fatalf("Open: %v (%+v)", err, fault)
+			if fault.ClassOf(err) != fault.BadMachine || !strings.Contains(err.Error(), test.error) || !strings.Contains(fault.HintOf(err), test.hint) {
+				t.Fatalf("Open: %v (%s)", err, fault.HintOf(err))
 			}
 		})
 	}

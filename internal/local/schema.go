@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"path/filepath"
+
+	"image-builder/internal/fault"
 )
 
 // migrations lead from an empty file to the present schema; the nth brings it to version n, kept in user_version. A
@@ -50,10 +52,9 @@ func (s *Store) migrate(ctx context.Context) error {
 		return err
 	}
 	if version > len(migrations) {
-		return &MachineError{
-			Err:  fmt.Errorf("open %s: schema %d is newer than this program knows (%d)", filepath.Join(s.dir, storeFile), version, len(migrations)),
-			Next: "use the image-builder that wrote it, or another directory with --data-dir",
-		}
+		return fault.New(fault.BadMachine,
+			fmt.Errorf("open %s: schema %d is newer than this program knows (%d)", filepath.Join(s.dir, storeFile), version, len(migrations)),
+			"use the image-builder that wrote it, or another directory with --data-dir")
 	}
 
 	lock, err := waitLock(ctx, s.dir)

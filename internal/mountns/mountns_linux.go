@@ -10,6 +10,8 @@ import (
 	"os"
 	"runtime"
 
+	"image-builder/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -20,6 +22,13 @@ const mark = "IMAGE_BUILDER_PRIVATE_MOUNTS"
 // the process that comes out of it, it returns nil. So it is called before anything is opened or started. Mounts made
 // outside still show inside (MS_SLAVE). It needs root. mount_namespaces(7)
 func Enter() error {
+	if err := enter(); err != nil {
+		return fault.New(fault.BadMachine, err, "")
+	}
+	return nil
+}
+
+func enter() error {
 	if os.Getenv(mark) == "1" {
 		return os.Unsetenv(mark)
 	}

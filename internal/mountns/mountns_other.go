@@ -2,9 +2,13 @@
 
 package mountns
 
-import "errors"
+import (
+	"errors"
+
+	"image-builder/internal/fault"
+)
 
 // Enter says that only Linux has mount namespaces.
 func Enter() error {
-	return errors.New("enter private mounts: disks are attached and mounted on Linux only")
+	return fault.New(fault.BadMachine, errors.New("enter private mounts: disks are attached and mounted on Linux only"), "")
 }

@@ -46,8 +46,7 @@ type Deployed struct {
 	Stack stack.Stack
 }
 
-// Run deploys. Errors are those of the stages: *preflight.NotReadyError, *deploy.Unusable, *deploy.Failed and
-// *deploy.Lost among them. Unless an operation began on AWS, nothing is left of the deploy after an error.
+// Run deploys. Errors are those of the stages: *preflight.NotReadyError, *deploy.Failed and *deploy.Lost among them. Unless an operation began on AWS, nothing is left of the deploy after an error.
 func (d Deployment) Run(ctx context.Context, o Order) (Deployed, error) {
 	proposal, err := d.propose(ctx, o)
 	if err != nil {

@@ -17,7 +17,7 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 
 	parameter, err := c.Parameters.Look(ctx, name)
 	if err != nil {
-		result := unmade("base parameter", err, Result{Status: Failed, Text: fmt.Sprintf("there is no parameter %s in %s", name, q.who.Region), Next: resolve})
+		result := unmade("base parameter", err, Result{Status: Failed, Text: fmt.Sprintf("there is no parameter %s in %s", name, q.who.Region), Hint: resolve})
 		return c.withoutBase(ctx, q, result)
 	}
 	if parameter.Type != "String" {
@@ -31,7 +31,7 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 	ami, err := c.Images.AMI(ctx, parameter.Value)
 	if err != nil {
 		return c.withoutBase(ctx, q, ok, unmade("base AMI", err, Result{
-			Status: Failed, Text: fmt.Sprintf("%s is not in %s, or is not shared with account %s", parameter.Value, q.who.Region, q.who.Account), Next: resolve,
+			Status: Failed, Text: fmt.Sprintf("%s is not in %s, or is not shared with account %s", parameter.Value, q.who.Region, q.who.Account), Hint: resolve,
 		}))
 	}
 
@@ -73,15 +73,15 @@ func (c *Checks) judge(ami image.AMI, q asked, next string) Result {
 	case ami.State != "available":
 		r.Status = Failed
 		r.Text = fmt.Sprintf("%s is not available but %s", ami.ID, ami.State)
-		r.Next = next
+		r.Hint = next
 	case ami.Windows:
 		r.Status = Failed
 		r.Text = ami.ID + " is a Windows AMI; the stack's documents are for Linux"
-		r.Next = next
+		r.Hint = next
 
 	case !ami.Deprecated.IsZero() && ami.Deprecated.Before(c.Now()):
 		r.Status = Warning
-		r.Next = next
+		r.Hint = next
 		r.Text += fmt.Sprintf("; deprecated since %s", ami.Deprecated.Format("2006-01-02"))
 	}
 
@@ -93,7 +93,7 @@ func (c *Checks) instanceType(ctx context.Context, q asked, ami *image.AMI) Resu
 	name := q.value("InstanceType")
 	architectures, err := c.Images.Architectures(ctx, name)
 	if err != nil {
-		return unmade("instance type", err, Result{Status: Failed, Text: fmt.Sprintf("there is no %s in %s", name, q.who.Region), Next: "name another: --instance-type t3.large, or t4g.large for arm64"})
+		return unmade("instance type", err, Result{Status: Failed, Text: fmt.Sprintf("there is no %s in %s", name, q.who.Region), Hint: "name another: --instance-type t3.large, or t4g.large for arm64"})
 	}
 	has := strings.Join(architectures, " and ")
 
@@ -124,7 +124,7 @@ func rootVolume(ami image.AMI, q asked) (r Result, device string) {
 		if gib < ami.RootSize {
 			r.Status = Failed
 			r.Text = fmt.Sprintf("%d GiB are less than the base AMI's %d", gib, ami.RootSize)
-			r.Next = fmt.Sprintf("write disk: %dGiB or more, or leave it out", ami.RootSize)
+			r.Hint = fmt.Sprintf("write disk: %dGiB or more, or leave it out", ami.RootSize)
 		}
 	}
 
@@ -136,12 +136,12 @@ func rootVolume(ami image.AMI, q asked) (r Result, device string) {
 	case q.given("RootDeviceName") && device != "":
 		r.Status = Failed
 		r.Text = fmt.Sprintf("%s is not the base AMI's root device, %s: the AMI would get a second volume", device, ami.RootDevice)
-		r.Next = "leave --root-device-name out: it is learnt from the AMI"
+		r.Hint = "leave --root-device-name out: it is learnt from the AMI"
 		return r, ""
 	case !slices.Contains(allowed, ami.RootDevice):
 		r.Status = Failed
 		r.Text = fmt.Sprintf("the base AMI's root device is %s, and the stack knows %s only", ami.RootDevice, alternatives(allowed[1:]))
-		r.Next = "take another base AMI, or leave disk and --image-key-arn out"
+		r.Hint = "take another base AMI, or leave disk and --image-key-arn out"
 		return r, ""
 	}
 

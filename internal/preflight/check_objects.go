@@ -49,10 +49,10 @@ func (c *Checks) documents(ctx context.Context, q asked) answer {
 		}
 		text, err := c.read(ctx, docs[i].url)
 		if err != nil {
-			r := unmade(check, err, Result{Status: Failed, Text: "there is no " + docs[i].url, Next: "correct components"})
+			r := unmade(check, err, Result{Status: Failed, Text: "there is no " + docs[i].url, Hint: "correct components"})
 			if r.Status == Unchecked && !alone {
 				r.Status = Failed
-				r.Next = "several documents, or one with parameters, are read here first: use credentials that may, or name files of this machine"
+				r.Hint = "several documents, or one with parameters, are read here first: use credentials that may, or name files of this machine"
 			}
 			return answer{results: []Result{r}}
 		}
@@ -142,7 +142,7 @@ func (c *Checks) secrets(ctx context.Context, q asked) answer {
 
 	keys, err := c.Objects.List(ctx, bucket, prefix, "", 2)
 	if err != nil {
-		return answer{results: []Result{unmade(check, err, Result{Status: Failed, Text: "there is no bucket " + bucket, Next: "correct secrets, or make the bucket"})}}
+		return answer{results: []Result{unmade(check, err, Result{Status: Failed, Text: "there is no bucket " + bucket, Hint: "correct secrets, or make the bucket"})}}
 	}
 	keys = slices.DeleteFunc(keys, func(key string) bool { return strings.HasSuffix(key, "/") })
 	if len(keys) == 0 {

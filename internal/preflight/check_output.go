@@ -23,16 +23,16 @@ func (c *Checks) output(ctx context.Context, q asked) answer {
 	case parameter.Type != "String":
 		r.Status = Failed
 		r.Text = fmt.Sprintf("%s is a %s; Image Builder writes a String", name, parameter.Type)
-		r.Next = "name another output, or delete the parameter"
+		r.Hint = "name another output, or delete the parameter"
 	case !slices.Contains(known, parameter.DataType):
 		r.Status = Failed
 		r.Text = fmt.Sprintf("%s has the data type %s, which no AMI goes into", name, parameter.DataType)
-		r.Next = "name another output, or delete the parameter"
+		r.Hint = "name another output, or delete the parameter"
 
 	case kind != parameter.DataType && q.given("OutputAmiDataType"):
 		r.Status = Failed
 		r.Text = fmt.Sprintf("%s is of data type %s, and can never become %s", name, parameter.DataType, kind)
-		r.Next = "leave --output-ami-data-type out, or name another output"
+		r.Hint = "leave --output-ami-data-type out, or name another output"
 	case kind != parameter.DataType:
 		return answer{results: []Result{r}, learnt: map[string]string{"OutputAmiDataType": parameter.DataType}}
 	}

@@ -24,7 +24,7 @@ func (c *Checks) wayOut(ctx context.Context, id string, q asked) Result {
 	const check = "subnet"
 	subnet, err := c.Network.Subnet(ctx, id)
 	if err != nil {
-		return unmade(check, err, Result{Status: Failed, Text: fmt.Sprintf("there is no %s in %s", id, q.who.Region), Next: "correct --subnet-id, or give it empty for a VPC of the stack's own"})
+		return unmade(check, err, Result{Status: Failed, Text: fmt.Sprintf("there is no %s in %s", id, q.who.Region), Hint: "correct --subnet-id, or give it empty for a VPC of the stack's own"})
 	}
 	table, err := c.Network.Table(ctx, subnet)
 	if err != nil {

@@ -33,7 +33,7 @@ type Result struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
 	Text   string `json:"text"`
-	Next   string `json:"next,omitempty"`
+	Hint   string `json:"next,omitempty"`
 }
 
 // Checks asks AWS about everything that a stack will rely on.
@@ -87,7 +87,7 @@ func (c *Checks) Run(ctx context.Context, who Identity, wanted Wanted, existing 
 		if a.documents != nil {
 			wanted.documents = a.documents
 			for _, f := range wanted.compose() {
-				results = append(results, Result{Name: "component documents", Status: Failed, Text: f.Message, Next: f.Right})
+				results = append(results, Result{Name: "component documents", Status: Failed, Text: f.Message, Hint: f.Right})
 			}
 		}
 	}
@@ -190,8 +190,8 @@ func (e *NotReadyError) Error() string {
 			continue
 		}
 		line := fmt.Sprintf("check %s: %s", r.Name, r.Text)
-		if r.Next != "" && e.Hint() == "" {
-			line += ": " + r.Next
+		if r.Hint != "" && e.Hint() == "" {
+			line += ": " + r.Hint
 		}
 		lines = append(lines, line)
 	}
@@ -207,7 +207,7 @@ func (e *NotReadyError) Hint() string {
 	var hints []string
 	for _, r := range e.Results {
 		if r.failed() {
-			hints = append(hints, r.Next)
+			hints = append(hints, r.Hint)
 		}
 	}
 	if len(hints) != 1 {

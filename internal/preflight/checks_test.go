@@ -278,8 +278,8 @@ func TestChecks(t *testing.T) {
 			}
 
 			r := results[i]
-			if r.Status != test.status || !strings.Contains(r.Text+"; "+r.Next, test.text) {
-				t.Errorf("%s: %s\n%s\nwant %s: %s", r.Status, r.Text, r.Next, test.status, test.text)
+			if r.Status != test.status || !strings.Contains(r.Text+"; "+r.Hint, test.text) {
+				t.Errorf("%s: %s\n%s\nwant %s: %s", r.Status, r.Text, r.Hint, test.status, test.text)
 			}
 			learnt := maps.Clone(wanted.Parameters)
 			maps.DeleteFunc(learnt, func(name, value string) bool { return before.Parameters[name] == value })
@@ -352,8 +352,8 @@ func TestRulesAreDecidedWhenAllIsKnown(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	fine := Result{Name: "account", Status: OK, Text: "yours"}
-	subnetGone := Result{Name: "subnet", Status: Failed, Text: "it is gone", Next: "give another"}
-	noScript := Result{Name: "bootstrap script", Status: Failed, Text: "it is not there", Next: "upload it"}
+	subnetGone := Result{Name: "subnet", Status: Failed, Text: "it is gone", Hint: "give another"}
+	noScript := Result{Name: "bootstrap script", Status: Failed, Text: "it is not there", Hint: "upload it"}
 
 	if err := Verdict([]Result{fine, {Name: "secrets", Status: Unchecked}, {Name: "base AMI", Status: Warning}}); err != nil {
 		t.Errorf("refused: %v", err)

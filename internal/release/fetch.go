@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"image-builder/internal/fault"
 )
 
 const (
@@ -30,7 +32,7 @@ var (
 // Location returns the URL of a release's mappings.yml: of latest, v6.71.1, or a branch.
 func Location(release string) (string, error) {
 	if !releaseName.MatchString(release) {
-		return "", &Unusable{Reason: fmt.Sprintf("%q is not a release", release), Next: "write --release latest, or one like v6.71.1"}
+		return "", unusable(fmt.Sprintf("%q is not a release", release), "write --release latest, or one like v6.71.1")
 	}
 	if bareVersion.MatchString(release) {
 		release = "v" + release
@@ -47,7 +49,7 @@ func TemplateLocation(release string) (string, error) {
 // Template reads the template of an Elastic CI Stack from an http(s) URL or a file.
 func Template(ctx context.Context, location string) ([]byte, error) {
 	text, err := fetch(ctx, location)
-	if unusable := (*Unusable)(nil); err != nil && !errors.As(err, &unusable) {
+	if err != nil && fault.ClassOf(err) != fault.NotUsable {
 		err = fmt.Errorf("read %s: %w", location, err)
 	}
 	return text, err
@@ -56,16 +58,18 @@ func Template(ctx context.Context, location string) ([]byte, error) {
 // Fetch reads mappings.yml from an http(s) URL or a file.
 func Fetch(ctx context.Context, location string) (Mappings, error) {
 	text, err := fetch(ctx, location)
-	if unusable := (*Unusable)(nil); errors.As(err, &unusable) {
+	switch {
+	case err == nil:
+	case fault.ClassOf(err) == fault.NotUsable:
 		return nil, err
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", location, err)
+	default:
+		return nil, fault.New(fault.AWSRefused, fmt.Errorf("read %s: %w", location, err),
+			"check the connection; or fetch the file otherwise, and name it with --mappings FILE")
 	}
 
 	mappings, err := Parse(text)
 	if err != nil {
-		return nil, &Unusable{Reason: fmt.Sprintf("%s: %v", location, err), Next: "name a release with --release, or its file with --mappings"}
+		return nil, unusable(fmt.Sprintf("%s: %v", location, err), "name a release with --release, or its file with --mappings")
 	}
 
 	return mappings, nil
@@ -75,7 +79,7 @@ func fetch(ctx context.Context, location string) ([]byte, error) {
 	if !strings.HasPrefix(location, "https://") && !strings.HasPrefix(location, "http://") {
 		text, err := open(location)
 		if err != nil {
-			return nil, &Unusable{Reason: err.Error(), Next: "name a file or a URL with --mappings"}
+			return nil, unusable(err.Error(), "name a file or a URL with --mappings")
 		}
 		return text, nil
 	}
@@ -95,7 +99,7 @@ func fetch(ctx context.Context, location string) ([]byte, error) {
 
 	switch {
 	case answer.StatusCode == http.StatusNotFound || answer.StatusCode == http.StatusForbidden: // S3's answer for a missing file
-		return nil, &Unusable{Reason: "there is no " + location, Next: "write --release latest, or one of https://github.com/buildkite/elastic-ci-stack-for-aws/releases"}
+		return nil, unusable("there is no "+location, "write --release latest, or one of https://github.com/buildkite/elastic-ci-stack-for-aws/releases")
 	case answer.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("the server answers %s", answer.Status)
 	}
@@ -116,7 +120,7 @@ func open(path string) ([]byte, error) {
 func bounded(body io.Reader) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(body, largest+1))
 	if err == nil && len(text) > largest {
-		return nil, &Unusable{Reason: fmt.Sprintf("the mappings have more than %d bytes: no mappings.yml does", largest), Next: "name a release with --release, or its file with --mappings"}
+		return nil, unusable(fmt.Sprintf("the mappings have more than %d bytes: no mappings.yml does", largest), "name a release with --release, or its file with --mappings")
 	}
 	return text, err
 }

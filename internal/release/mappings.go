@@ -108,7 +108,7 @@ func (m Mappings) Find(region string, wanted System) (string, error) {
 		for name := range m {
 			names = append(names, name)
 		}
-		return "", &Unusable{Reason: fmt.Sprintf("the release has no AMIs in %s", region), Next: "it has some in " + listed(names) + ": name one with --region, and copy its AMI"}
+		return "", unusable(fmt.Sprintf("the release has no AMIs in %s", region), "it has some in "+listed(names)+": name one with --region, and copy its AMI")
 	}
 
 	if id := systems[wanted.key()]; id != "" {
@@ -121,7 +121,7 @@ func (m Mappings) Find(region string, wanted System) (string, error) {
 		}
 	}
 
-	return "", &Unusable{Reason: fmt.Sprintf("the release has no AMI of %s in %s", wanted, region), Next: "it has " + listed(names) + ": choose with --os and --arch"}
+	return "", unusable(fmt.Sprintf("the release has no AMI of %s in %s", wanted, region), "it has "+listed(names)+": choose with --os and --arch")
 }
 
 // listed joins sorted names into a sentence of bounded length.
@@ -134,15 +134,7 @@ func listed(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// Unusable says that there is no such AMI, or that it does not match its description.
-type Unusable struct {
-	Reason, Next string
+// unusable says that there is no such AMI, or that it does not match its description.
+func unusable(reason, hint string) error {
+	return fault.New(fault.NotUsable, errors.New("resolve base: "+reason), hint)
 }
-
-func (u *Unusable) Error() string { return "resolve base: " + u.Reason }
-
-// Class is that of things that cannot be used.
-func (u *Unusable) Class() fault.Class { return fault.NotUsable }
-
-// Hint says what to do.
-func (u *Unusable) Hint() string { return u.Next }

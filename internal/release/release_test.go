@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -59,8 +60,8 @@ func TestFind(t *testing.T) {
 	} {
 		got, err := mappings.Find(test.region, System{test.os, test.arch})
 		said := ""
-		if unusable := (*Unusable)(nil); errors.As(err, &unusable) {
-			said = unusable.Reason + "; " + unusable.Next
+		if err != nil {
+			said = err.Error() + "; " + fault.HintOf(err)
 		}
 		if got != test.want || !strings.Contains(said, test.says) || (err == nil) != (test.says == "") {
 			t.Errorf("%s of %s in %s: %s, %s", test.os, test.arch, test.region, got, said)
@@ -93,7 +94,7 @@ func TestHostileFilesAreNoMappings(t *testing.T) {
 			t.Parallel()
 			location := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) })
 			mappings, err := Fetch(t.Context(), location)
-			if unusable := (*Unusable)(nil); !errors.As(err, &unusable) {
+			if fault.ClassOf(err) != fault.NotUsable {
 				t.Errorf("%v, error %v", mappings, err)
 			}
 		})

@@ -3,6 +3,8 @@ package secret
 import (
 	"fmt"
 
+	"image-builder/internal/fault"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -10,10 +12,10 @@ import (
 // PR_SET_DUMPABLE), and sets the core limit of this process and all its children to 0. It cannot be undone.
 func NoCore() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
-		return fmt.Errorf("turn core files off: %w", err)
+		return fault.New(fault.BadMachine, fmt.Errorf("turn core files off: %w", err), "")
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}); err != nil {
-		return fmt.Errorf("set core limit to 0: %w", err)
+		return fault.New(fault.BadMachine, fmt.Errorf("set core limit to 0: %w", err), "")
 	}
 	return nil
 }

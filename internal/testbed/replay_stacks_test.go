@@ -1,10 +1,10 @@
 package testbed
 
 import (
+	"strings"
+
 	"image-builder/internal/testbed/wire"
 )
-
-import "strings"
 
 const (
 	apiTemplate = `

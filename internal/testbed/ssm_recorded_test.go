@@ -1,10 +1,10 @@
 package testbed
 
 import (
+	"testing"
+
 	"image-builder/internal/testbed/wire"
 )
-
-import "testing"
 
 // The Parameter Store answers as AWS's did.
 func TestParametersAsAWSAnswered(t *testing.T) {

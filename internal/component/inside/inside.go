@@ -18,6 +18,7 @@ import (
 
 	"image-builder/internal/component"
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
 	"image-builder/internal/sandbox"
@@ -158,7 +159,7 @@ func (r Runner) execute(ctx context.Context, machine sandbox.Machine, d Definiti
 
 		var exit sandbox.ExitError
 		if err == nil && !journal.succeeded() {
-			return &disk.Unusable{Path: d.Disk, Reason: noResult, Next: "use a base whose /bin/sh is a shell"}
+			return fault.New(fault.Done, &disk.Unusable{Path: d.Disk, Reason: noResult}, "use a base whose /bin/sh is a shell")
 		}
 		if !errors.As(err, &exit) || exit.Status != rebootAsked {
 			return err

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/mountns"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/sandboxtest"
@@ -262,7 +263,7 @@ func TestImagesThatCannotRunAreRefused(t *testing.T) {
 			}
 			err = m.Run(t.Context(), sandbox.Command{Args: []string{"true"}})
 			var unusable *disk.Unusable
-			if !errors.As(err, &unusable) || !strings.Contains(err.Error(), name) || unusable.Hint() == "" {
+			if !errors.As(err, &unusable) || !strings.Contains(err.Error(), name) || fault.HintOf(err) == "" {
 				t.Errorf("got %v, want an unusable disk, %q and a hint", err, name)
 			}
 			if err := m.Stop(t.Context()); err != nil {

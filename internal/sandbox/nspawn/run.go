@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/sandbox"
 )
 
@@ -60,10 +61,9 @@ func (m *Machine) execute(ctx context.Context, command sandbox.Command, console 
 	}
 	err = wait(ctx, launcher)
 	if err == nil && !m.memory.began() {
-		err = &disk.Unusable{
-			Path: m.config.Disk, Reason: "its /bin/sh ended with status 0 without reading the command that it was given",
-			Next: "use a base whose /bin/sh is a shell",
-		}
+		err = fault.New(fault.Done,
+			&disk.Unusable{Path: m.config.Disk, Reason: "its /bin/sh ended with status 0 without reading the command that it was given"},
+			"use a base whose /bin/sh is a shell")
 	}
 	if err != nil && context.Cause(ctx) == nil {
 		err = m.explain(err, output)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 )
 
 // scaffold is what an image lacks that something must be mounted on: it stands while a command runs, and leaves no
@@ -83,7 +84,7 @@ func (s *scaffold) hasShell() error {
 	}
 	info, err := s.root.Lstat(target)
 	if err != nil || !info.Mode().IsRegular() {
-		return &disk.Unusable{Path: s.disk, Reason: "it has no /bin/sh, which runs every command", Next: "install a shell in it, or use another base"}
+		return fault.New(fault.Done, &disk.Unusable{Path: s.disk, Reason: "it has no /bin/sh, which runs every command"}, "install a shell in it, or use another base")
 	}
 	return nil
 }
@@ -94,10 +95,9 @@ func (s *scaffold) refusal(name string, err error) error {
 		return err
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		return &disk.Unusable{
-			Path: s.disk, Reason: fmt.Sprintf("it has no /%s: it does not hold an operating system", name),
-			Next: "use another base: image-builder base list shows what there is",
-		}
+		return fault.New(fault.Done,
+			&disk.Unusable{Path: s.disk, Reason: fmt.Sprintf("it has no /%s: it does not hold an operating system", name)},
+			"use another base: image-builder base list shows what there is")
 	}
 	return err
 }
@@ -109,10 +109,9 @@ func (s *scaffold) isDirectory(name string) error {
 		return err
 	}
 	if !info.IsDir() {
-		return &disk.Unusable{
-			Path: s.disk, Reason: fmt.Sprintf("its /%s is a %s: it must be a directory", name, kind(info.Mode())),
-			Next: fmt.Sprintf("make /%s a directory in the base, or use another base", name),
-		}
+		return fault.New(fault.Done,
+			&disk.Unusable{Path: s.disk, Reason: fmt.Sprintf("its /%s is a %s: it must be a directory", name, kind(info.Mode()))},
+			fmt.Sprintf("make /%s a directory in the base, or use another base", name))
 	}
 	return nil
 }
