@@ -56,7 +56,7 @@ func (s Standing) Existing() stack.Stack {
 }
 
 // Assess returns the state of a stack. It first follows an operation in progress to its end. The error is an
-// *Unusable if a deploy is impossible there.
+// error of the class NotUsable if a deploy is impossible there.
 func (d *Deploy) Assess(ctx context.Context, name string) (Standing, error) {
 	s, err := d.Stacks.Stack(ctx, name)
 	if errors.Is(err, fs.ErrNotExist) {
