@@ -112,6 +112,16 @@ func generalVerbs() map[string]verb {
 			_, err = ts.Stdout().Write([]byte(strings.Join(keys, "\n") + "\n"))
 			ts.Check(err)
 		},
+		// encrypt BUCKET KEY ARN: an object is encrypted with a KMS key
+		"encrypt": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 3, 3)
+			cloud.S3.Encrypt(args[0], args[1], args[2])
+		},
+		// move BUCKET REGION: a bucket is in another region
+		"move": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 2, 2)
+			cloud.S3.Move(args[0], args[1])
+		},
 		// put BUCKET KEY FILE: stores an object
 		"put": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 3)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -83,6 +84,31 @@ func (s *S3) Has(ctx context.Context, bucket, key, owner string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, s.explain(ctx, fmt.Sprintf("look at s3://%s/%s", bucket, key), err)
+}
+
+// Encryption returns the ARN of the KMS key that an object is encrypted with; "" for S3's own keys. The error is an
+// fs.ErrNotExist if the object or bucket does not exist.
+func (s *S3) Encryption(ctx context.Context, bucket, key, owner string) (arn string, err error) {
+	err = s.in(ctx, bucket, func(client *s3.Client) error {
+		head, err := client.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &bucket, Key: &key, ExpectedBucketOwner: optional(owner)})
+		if err == nil {
+			arn = aws.ToString(head.SSEKMSKeyId)
+		}
+		return err
+	})
+	return arn, s.explain(ctx, fmt.Sprintf("look at s3://%s/%s", bucket, key), err)
+}
+
+// Region returns the region of a bucket. The error is an fs.ErrNotExist if it does not exist.
+func (s *S3) Region(ctx context.Context, bucket, owner string) (region string, err error) {
+	err = s.in(ctx, bucket, func(client *s3.Client) error {
+		head, err := client.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &bucket, ExpectedBucketOwner: optional(owner)})
+		if err == nil {
+			region = aws.ToString(head.BucketRegion)
+		}
+		return err
+	})
+	return region, s.explain(ctx, "look at bucket "+bucket, err)
 }
 
 // Address returns an object's https:// URL in the form that CloudFormation takes. The bucket is in the path: a

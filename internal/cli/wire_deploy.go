@@ -14,7 +14,7 @@ func newDeployment(view *deployView) pipeline.Deployment {
 	return pipeline.Deployment{
 		Identities: a.identities,
 		Checks: &preflight.Checks{
-			Parameters: a.parameters, Images: a.machines, Network: a.machines, Objects: a.objects,
+			Parameters: a.parameters, Images: a.machines, Network: a.machines, Objects: a.objects, Buckets: a.objects,
 			Modules: action.All(action.Ports{}), Now: view.env.Now, Report: view.report,
 		},
 		Deploy: &deploy.Deploy{

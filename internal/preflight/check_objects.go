@@ -21,17 +21,14 @@ func (c *Checks) script(ctx context.Context, q asked) answer {
 		return answer{}
 	}
 	bucket, key, _ := s3uri.Split(url)
-	there, err := c.Objects.Has(ctx, bucket, key, "")
+	arn, err := c.Objects.Encryption(ctx, bucket, key, "")
 
 	missing := Result{"bootstrap script", Failed, fmt.Sprintf("there is no %s", url), "correct bootstrap, or put the script there; one of this machine is uploaded: bootstrap: ./bootstrap.sh"}
-	switch {
-	case err != nil:
+	if err != nil {
 		return answer{results: []Result{unmade("bootstrap script", err, missing)}}
-	case !there:
-		return answer{results: []Result{missing}}
 	}
 
-	return answer{results: []Result{{Name: "bootstrap script", Status: OK, Text: url}}}
+	return answer{results: append([]Result{{Name: "bootstrap script", Status: OK, Text: url}}, q.key(url, arn)...)}
 }
 
 // documents reads the documents that are in buckets. The version of a document that is passed on unchanged comes from
@@ -64,8 +61,12 @@ func (c *Checks) documents(ctx context.Context, q asked) answer {
 	}
 
 	if alone {
-		r := Result{Name: check, Status: OK, Text: docs[0].url}
-		return answer{results: []Result{r}, learnt: map[string]string{"ComponentDocumentVersion": templates.Version(sha256.Sum256(docs[0].text))}}
+		results := []Result{{Name: check, Status: OK, Text: docs[0].url}}
+		bucket, key, _ := s3uri.Split(docs[0].url)
+		if arn, err := c.Objects.Encryption(ctx, bucket, key, ""); err == nil { // it was read above
+			results = append(results, q.key(docs[0].url, arn)...)
+		}
+		return answer{results: results, learnt: map[string]string{"ComponentDocumentVersion": templates.Version(sha256.Sum256(docs[0].text))}}
 	}
 	var names []string
 	for _, d := range docs {
@@ -149,5 +150,9 @@ func (c *Checks) secrets(ctx context.Context, q asked) answer {
 		return answer{results: []Result{{check, Warning, place + " is empty", "put the secrets there: aws s3 cp --recursive ./secrets " + place}}}
 	}
 
-	return answer{results: []Result{{Name: check, Status: OK, Text: place}}}
+	results := []Result{{Name: check, Status: OK, Text: place}}
+	if arn, err := c.Objects.Encryption(ctx, bucket, keys[0], ""); err == nil { // one stands for all
+		results = append(results, q.key(s3uri.Join(bucket, keys[0]), arn)...)
+	}
+	return answer{results: results}
 }

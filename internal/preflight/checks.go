@@ -42,6 +42,7 @@ type Checks struct {
 	Images     Images
 	Network    Network
 	Objects    Objects
+	Buckets    Buckets
 	// Modules are the action modules that documents may name.
 	Modules component.Modules
 	Now     func() time.Time
@@ -100,7 +101,7 @@ func (c *Checks) Run(ctx context.Context, who Identity, wanted Wanted, existing 
 
 // all makes the checks. Their answers have a fixed order.
 func (c *Checks) all(ctx context.Context, q asked) []answer {
-	checks := []func(context.Context, asked) answer{c.base, c.output, c.script, c.documents, c.secrets, c.subnet}
+	checks := []func(context.Context, asked) answer{c.base, c.output, c.script, c.documents, c.secrets, c.secretsRegion, c.subnet}
 	answers := make([]answer, len(checks))
 
 	var group sync.WaitGroup

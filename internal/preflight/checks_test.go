@@ -71,9 +71,13 @@ func (a *account) Endpoints(context.Context, string) ([]Endpoint, error) {
 	return look(a, "Endpoints", "", map[string][]Endpoint{"": a.endpoints})
 }
 
-func (a *account) Has(_ context.Context, bucket, key, _ string) (bool, error) {
-	_, err := look(a, "Has", "s3://"+bucket+"/"+key, a.objects)
-	return err == nil, err
+func (a *account) Encryption(_ context.Context, bucket, key, _ string) (string, error) {
+	_, err := look(a, "Encryption", "s3://"+bucket+"/"+key, a.objects)
+	return "", err
+}
+
+func (a *account) Region(context.Context, string, string) (string, error) {
+	return deployer.Region, nil
 }
 
 func (a *account) Get(_ context.Context, bucket, key, _ string) (io.ReadCloser, error) {
@@ -122,7 +126,7 @@ func healthy() *account {
 
 func (a *account) run(t *testing.T, wanted Wanted, existing stack.Stack) ([]Result, Wanted) {
 	t.Helper()
-	checks := &Checks{Parameters: a, Images: a, Network: a, Objects: a, Modules: action.All(action.Ports{}), Now: now}
+	checks := &Checks{Parameters: a, Images: a, Network: a, Objects: a, Buckets: a, Modules: action.All(action.Ports{}), Now: now}
 	results, wanted, err := checks.Run(t.Context(), deployer, wanted, existing)
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +224,7 @@ func TestChecks(t *testing.T) {
 		"output denied": {change: func(a *account) { a.denied = "Look" }, check: "output parameter", status: Unchecked, text: "not authorized"},
 		"script":        {recipe: "bootstrap: s3://scripts/b.sh", check: "bootstrap script", status: OK, text: "s3://scripts/b.sh"},
 		"no script":     {recipe: "bootstrap: s3://scripts/c.sh", check: "bootstrap script", status: Failed, text: "there is no s3://scripts/c.sh"},
-		"script denied": {recipe: "bootstrap: s3://scripts/b.sh", change: func(a *account) { a.denied = "Has" }, check: "bootstrap script", status: Unchecked, text: "not authorized"},
+		"script denied": {recipe: "bootstrap: s3://scripts/b.sh", change: func(a *account) { a.denied = "Encryption" }, check: "bootstrap script", status: Unchecked, text: "not authorized"},
 		"document": {
 			recipe: "components: [s3://documents/b.yml]", change: func(a *account) { a.objects["s3://documents/b.yml"] = tested },
 			check: "component documents", status: OK, text: "s3://documents/b.yml", learnt: map[string]string{"ComponentDocumentVersion": "1.0.307847586"},

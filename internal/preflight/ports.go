@@ -56,7 +56,13 @@ type Endpoint struct {
 
 // Objects looks at objects in S3. Satisfied by *aws.S3.
 type Objects interface {
-	Has(ctx context.Context, bucket, key, owner string) (bool, error)
+	// Encryption returns the ARN of the object's KMS key; "" for S3's own keys.
+	Encryption(ctx context.Context, bucket, key, owner string) (string, error)
 	Get(ctx context.Context, bucket, key, owner string) (io.ReadCloser, error)
 	List(ctx context.Context, bucket, prefix, owner string, limit int) ([]string, error)
+}
+
+// Buckets knows where a bucket is. Satisfied by *aws.S3.
+type Buckets interface {
+	Region(ctx context.Context, bucket, owner string) (string, error)
 }

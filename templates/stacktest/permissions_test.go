@@ -154,7 +154,8 @@ func TestRolesReachExactlyThis(t *testing.T) {
 		{much, "InstanceRole", "Allow", "s3:GetObject", []string{"arn:aws:s3:::scripts/agents/bootstrap.sh", "arn:aws:s3:::scripts/document.yml", "arn:aws:s3:::scripts/document.yml.d/*", "arn:aws:s3:::secrets/agents/image/*"}},
 		{much, "InstanceRole", "Allow", "s3:ListBucket", []string{"arn:aws:s3:::secrets"}},
 		{much, "InstanceRole", "Allow", "secretsmanager:GetSecretValue", []string{"arn:*:secretsmanager:*:*:secret:buildkite/private_ssh_key-??????", "arn:*:secretsmanager:*:*:secret:known_hosts-??????"}},
-		{much, "InstanceRole", "Allow", "kms:Decrypt", []string{"arn:aws:kms:eu-central-1:123456789012:key/abc"}},
+		{little, "InstanceRole", "Allow", "kms:Decrypt", nil},
+		{much, "InstanceRole", "Allow", "kms:Decrypt", []string{"arn:aws:kms:*:*:key/*", "arn:aws:kms:*:*:key/*", "arn:aws:kms:*:*:key/*", "arn:aws:kms:eu-central-1:123456789012:key/abc"}},
 		{little, "InstanceRole", "Allow", "logs:PutLogEvents", []string{"arn:aws:any:eu-central-1:123456789012:ImageLogs"}},
 		{little, "WatchRole", "Allow", "sns:Publish", []string{"arn:aws:sns:eu-central-1:123456789012:FailureTopic"}},
 		{little, "WatchRole", "Allow", "imagebuilder:GetImage", []string{"arn:aws:imagebuilder:eu-central-1:123456789012:image/nightly-ami/*"}},
@@ -172,5 +173,39 @@ func TestRolesReachExactlyThis(t *testing.T) {
 				t.Errorf("secrets of others (-want +got):\n%s", diff)
 			}
 		}
+	}
+}
+
+// What is encrypted with a key that the stack does not know is decrypted for what the instance may read, and nothing else.
+func TestKeysServeTheirObjects(t *testing.T) {
+	t.Parallel()
+	var got []string
+	for _, s := range statements(deploy(t, everything())) {
+		if !slices.Equal(s.actions, []string{"kms:Decrypt"}) || !slices.Contains(s.resources, "arn:aws:kms:*:*:key/*") {
+			continue
+		}
+		via := false
+		for _, operands := range s.conditions.(map[string]any) {
+			for key, value := range operands.(map[string]any) {
+				switch key {
+				case "kms:ViaService":
+					via = cmp.Equal(texts(value), []string{"s3.*.amazonaws.com"})
+				case "kms:EncryptionContext:aws:s3:arn":
+					got = append(got, texts(value)...)
+				}
+			}
+		}
+		if !via {
+			t.Errorf("%s decrypts what does not come through S3: %v", s.owner, s.conditions)
+		}
+	}
+
+	slices.Sort(got)
+	want := []string{
+		"arn:aws:s3:::scripts", "arn:aws:s3:::scripts", "arn:aws:s3:::scripts/agents/bootstrap.sh", "arn:aws:s3:::scripts/document.yml",
+		"arn:aws:s3:::scripts/document.yml.d/*", "arn:aws:s3:::secrets", "arn:aws:s3:::secrets/agents/image/*",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("objects whose keys may be used (-want +got):\n%s", diff)
 	}
 }

@@ -4,6 +4,7 @@ package s3
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/xml"
 	"fmt"
 	"io"
@@ -26,12 +27,14 @@ type Service struct {
 
 	mu     sync.Mutex
 	owners map[string]string // of buckets that belong to another account
+	keys   map[string]string // ARN of the KMS key of objects, by bucket/key
+	homes  map[string]string // of buckets in another region
 }
 
 // New returns the service without a bucket.
 func New(server *wire.Server) *Service {
 	store := s3mem.New()
-	return &Service{server: server, store: store, handler: gofakes3.New(store).Server(), owners: map[string]string{}}
+	return &Service{server: server, store: store, handler: gofakes3.New(store).Server(), owners: map[string]string{}, keys: map[string]string{}, homes: map[string]string{}}
 }
 
 // Put stores an object; it makes the bucket if necessary.
@@ -56,6 +59,31 @@ func (s *Service) CreateBucket(bucket, account string) error {
 		s.owners[bucket] = account
 	}
 	return s.store.CreateBucket(bucket)
+}
+
+// Encrypt says that an object is encrypted with a KMS key.
+func (s *Service) Encrypt(bucket, key, arn string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keys[bucket+"/"+key] = arn
+}
+
+// Move says that a bucket is in another region.
+func (s *Service) Move(bucket, region string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.homes[bucket] = region
+}
+
+// describe sets the headers that say where a bucket is and what an object is encrypted with.
+func (s *Service) describe(header http.Header, bucket, key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	header.Set("X-Amz-Bucket-Region", cmp.Or(s.homes[bucket], wire.Region))
+	if arn := s.keys[bucket+"/"+key]; arn != "" {
+		header.Set("X-Amz-Server-Side-Encryption", "aws:kms")
+		header.Set("X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id", arn)
+	}
 }
 
 // Get returns an object.
@@ -109,7 +137,7 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse(w, r, wire.Fault{Code: "AccessDenied", Message: "Access Denied", Status: http.StatusForbidden})
 	default:
 		s.server.Count("s3", operation)
-		w.Header().Set("X-Amz-Bucket-Region", wire.Region)
+		s.describe(w.Header(), bucket, key)
 		s.handler.ServeHTTP(w, r)
 	}
 }
