@@ -85,7 +85,7 @@ func search(f *os.File, list []Partition) (Partition, error) {
 		}
 	}
 
-	return Partition{}, &Unusable{Path: f.Name(), Reason: reason}
+	return Partition{}, &Unusable{Path: f.Name(), Reason: reason, Next: nextWithoutRoot}
 }
 
 // hasSystem reports whether p holds an operating system's tree.

@@ -146,3 +146,6 @@ func truncated(path string, number int, size int64) error {
 // errNoRoot is the error for a disk without a root partition.
 var errNoRoot = errors.New("it has no root partition: none of a Discoverable Partitions root type for this architecture, " +
 	"and no Linux partition with /etc/os-release")
+
+// nextWithoutRoot is what to do then.
+const nextWithoutRoot = "use the whole disk of a Linux system, whose /etc is a directory of its root partition"

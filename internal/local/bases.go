@@ -64,9 +64,13 @@ func (r *Run) CommitBase(ctx context.Context, base image.Base) (image.Base, erro
 	if err := r.store.recordBase(ctx, base); err != nil {
 		return base, errors.Join(err, r.moveBack(home))
 	}
-	r.store.reached("committed")
 
-	return base, explain(r.store.dir, settle(home))
+	if err := settle(home); err != nil {
+		return base, explain(r.store.dir, err)
+	}
+	r.store.reached("settled")
+
+	return base, nil
 }
 
 // AddBase gives a disk in bases/<sha256> a name, taking the name from the base that had it.
@@ -99,12 +103,14 @@ func (s *Store) recordBase(ctx context.Context, base image.Base) error {
 	if err != nil {
 		return explain(s.dir, err)
 	}
+	s.reached("former marked")
 
 	_, err = s.db.ExecContext(ctx, `INSERT INTO bases (name, sha256, record) VALUES (?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET sha256 = excluded.sha256, record = excluded.record`, base.Name, base.SHA256, string(record))
 	if err != nil {
 		return explain(s.dir, fmt.Errorf("record base %s: %w", base.Name, err))
 	}
+	s.reached(Committed)
 
 	if former != "" {
 		_, err = s.clearUnnamed(ctx, basesDir, former)
@@ -163,10 +169,13 @@ func (s *Store) RemoveBase(ctx context.Context, name string) (err error) {
 			return explain(s.dir, err)
 		}
 	}
+	s.reached("marked for removal")
 
 	if _, err := s.db.ExecContext(ctx, "DELETE FROM bases WHERE name = ?", name); err != nil {
 		return explain(s.dir, fmt.Errorf("remove base %s: %w", name, err))
 	}
+	s.reached("row removed")
+
 	_, err = s.clearUnnamed(ctx, basesDir, base.SHA256)
 	return explain(s.dir, err)
 }

@@ -50,6 +50,9 @@ func bakeInto(dir string, how string) error {
 			}
 		}
 
+		if digit, ok := os.LookupEnv(baseVariable); ok {
+			return changeBase(ctx, s, digit)
+		}
 		if how == "hold" {
 			return holdDatabase(ctx, s)
 		}
