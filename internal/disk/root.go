@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/diskfs/go-diskfs/partition/gpt"
+
+	"image-builder/internal/fault"
 )
 
 // rootTypes are the root partition types, this machine's architecture first.
@@ -85,7 +87,7 @@ func search(f *os.File, list []Partition) (Partition, error) {
 		}
 	}
 
-	return Partition{}, &Unusable{Path: f.Name(), Reason: reason, Next: nextWithoutRoot}
+	return Partition{}, fault.New(fault.Done, &Unusable{Path: f.Name(), Reason: reason}, nextWithoutRoot)
 }
 
 // hasSystem reports whether p holds an operating system's tree.
