@@ -19,8 +19,8 @@ import (
 
 // Parameters reads and writes SSM parameters. Satisfied by *aws.Parameters.
 type Parameters interface {
-	// Look returns a parameter; fs.ErrNotExist if it does not exist.
-	Look(ctx context.Context, name string) (image.Parameter, error)
+	// Read returns a parameter; fs.ErrNotExist if it does not exist.
+	Read(ctx context.Context, name string) (image.Parameter, error)
 	// Write sets a parameter, or makes it. It may have its value only after a while.
 	Write(ctx context.Context, parameter image.Parameter) error
 }
@@ -47,7 +47,7 @@ type Change struct {
 // Write writes an AMI into a parameter. An existing parameter keeps its data type, a new one is text. It returns when
 // the parameter holds the AMI, which for the data type aws:ec2:image takes a while.
 func (w Writer) Write(ctx context.Context, name, ami string) (Change, error) {
-	old, err := w.Parameters.Look(ctx, name)
+	old, err := w.Parameters.Read(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		old = image.Parameter{Name: name, Type: "String", DataType: "text"}
@@ -82,7 +82,7 @@ func (w Writer) settled(ctx context.Context, wanted image.Parameter) error {
 		Pause: w.Pause, Report: w.Report,
 	}
 	err := wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
-		now, err := w.Parameters.Look(ctx, wanted.Name)
+		now, err := w.Parameters.Read(ctx, wanted.Name)
 		if errors.Is(err, fs.ErrNotExist) {
 			return patience.Answer{State: "not there"}, nil
 		}

@@ -21,7 +21,7 @@ type parameters struct {
 	writes int
 }
 
-func (p *parameters) Look(context.Context, string) (image.Parameter, error) {
+func (p *parameters) Read(context.Context, string) (image.Parameter, error) {
 	if p.writes > 0 && p.looks == 0 {
 		p.now = &p.next
 	}

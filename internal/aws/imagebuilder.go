@@ -113,9 +113,9 @@ func (b *ImageBuilder) Enable(ctx context.Context, pipeline, token string) error
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_AutoDisablePolicy.html
 const defaultFailureLimit = 5
 
-// Images returns all images of a pipeline.
+// ListImages returns all images of a pipeline.
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ListImagePipelineImages.html
-func (b *ImageBuilder) Images(ctx context.Context, pipeline string) ([]imagepipeline.Image, error) {
+func (b *ImageBuilder) ListImages(ctx context.Context, pipeline string) ([]imagepipeline.Image, error) {
 	client, err := b.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list images: %w", err)
@@ -184,7 +184,7 @@ func ownAMI(image string, amis []types.Ami) string {
 
 // Running returns the ARNs of the images that a pipeline is building.
 func (b *ImageBuilder) Running(ctx context.Context, pipeline string) ([]string, error) {
-	images, err := b.Images(ctx, pipeline)
+	images, err := b.ListImages(ctx, pipeline)
 	if err != nil {
 		return nil, err
 	}
@@ -198,9 +198,9 @@ func (b *ImageBuilder) Running(ctx context.Context, pipeline string) ([]string, 
 	return running, nil
 }
 
-// Workflows returns the runs of workflows of an image's build.
+// ListWorkflows returns the runs of workflows of an image's build.
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ListWorkflowExecutions.html
-func (b *ImageBuilder) Workflows(ctx context.Context, image string) ([]imagepipeline.Workflow, error) {
+func (b *ImageBuilder) ListWorkflows(ctx context.Context, image string) ([]imagepipeline.Workflow, error) {
 	client, err := b.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list workflows: %w", err)

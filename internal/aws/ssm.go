@@ -70,9 +70,9 @@ func (p *Parameters) Under(ctx context.Context, path string) (map[string]string,
 	return values, nil
 }
 
-// Look returns a parameter without decrypting it. The error is an fs.ErrNotExist if the parameter does not exist.
+// Read returns a parameter without decrypting it. The error is an fs.ErrNotExist if the parameter does not exist.
 // https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameter.html
-func (p *Parameters) Look(ctx context.Context, name string) (image.Parameter, error) {
+func (p *Parameters) Read(ctx context.Context, name string) (image.Parameter, error) {
 	client, err := p.open(ctx)
 	if err != nil {
 		return image.Parameter{}, err

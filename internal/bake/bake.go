@@ -151,7 +151,7 @@ func (b Bake) build(ctx context.Context, d Definition) ([]image.Step, error) {
 func (b Bake) clone(ctx context.Context, d Definition) error {
 	defer b.Report.Stage("clone")()
 	moved := func(done, total int64) {
-		b.Report.Report(progress.Event{Kind: progress.Bytes, Stage: "clone", Done: done, Total: total})
+		b.Report.Send(progress.Event{Kind: progress.Bytes, Stage: "clone", Done: done, Total: total})
 	}
 	if err := disk.Clone(ctx, d.disk(), d.Base.Disk, moved); err != nil {
 		return fmt.Errorf("clone base %s: %w", d.Base.Name, err)

@@ -162,7 +162,7 @@ func copyFile(dst, src string) error {
 // moved reports a download as progress.
 func (m Maker) moved(stage string) func(snapshot.Moved) {
 	return func(moved snapshot.Moved) {
-		m.Progress.Report(progress.Event{
+		m.Progress.Send(progress.Event{
 			Kind: progress.Bytes, Stage: stage, Done: moved.Done, Total: moved.Total, Rate: moved.Rate, Retries: moved.Retries, Left: moved.Left,
 		})
 	}

@@ -117,7 +117,7 @@ func (m Maker) bytes(stage string, total int64) func(done int64) {
 	return func(done int64) {
 		if now := time.Now(); done == total || now.Sub(last) > 100*time.Millisecond {
 			last = now
-			m.Progress.Report(progress.Event{Kind: progress.Bytes, Stage: stage, Done: done, Total: total})
+			m.Progress.Send(progress.Event{Kind: progress.Bytes, Stage: stage, Done: done, Total: total})
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (m Maker) run(ctx context.Context, env []string, program string, args ...st
 		step.Name = "mmdebstrap"
 	}
 
-	m.Progress.Report(progress.Event{Kind: progress.StepStarted, Step: &step})
+	m.Progress.Send(progress.Event{Kind: progress.StepStarted, Step: &step})
 	start := time.Now()
 	status := progress.Success
 
@@ -31,7 +31,7 @@ func (m Maker) run(ctx context.Context, env []string, program string, args ...st
 		status = progress.Failed
 	}
 
-	m.Progress.Report(progress.Event{Kind: progress.StepDone, Step: &step, Status: status, Elapsed: time.Since(start)})
+	m.Progress.Send(progress.Event{Kind: progress.StepDone, Step: &step, Status: status, Elapsed: time.Since(start)})
 	return err
 }
 
@@ -76,7 +76,7 @@ func (m Maker) relay(in io.Reader, step *progress.Step) []string {
 		}
 		last = append(last[max(0, len(last)-14):], text)
 		if shown := withoutNoise(text); shown != "" {
-			m.Progress.Report(progress.Event{Kind: progress.StepOutput, Step: step, Stream: "stderr", Text: shown})
+			m.Progress.Send(progress.Event{Kind: progress.StepOutput, Step: step, Stream: "stderr", Text: shown})
 		}
 	}
 

@@ -37,10 +37,10 @@ func (b Boot) Disk(ctx context.Context, config qemu.BootConfig) (qemu.BootResult
 		return qemu.BootResult{}, err
 	}
 	step := progress.Step{Document: "image", Phase: "boot", Name: "boot", Iteration: -1}
-	b.Report.Report(progress.Event{Kind: progress.StepStarted, Step: &step})
+	b.Report.Send(progress.Event{Kind: progress.StepStarted, Step: &step})
 	start := time.Now()
 	config.Console = &lines{report: func(line string) {
-		b.Report.Report(progress.Event{Kind: progress.StepOutput, Step: &step, Stream: "stdout", Text: line})
+		b.Report.Send(progress.Event{Kind: progress.StepOutput, Step: &step, Stream: "stdout", Text: line})
 	}}
 
 	result, err := qemu.Boot(ctx, config)
@@ -51,7 +51,7 @@ func (b Boot) Disk(ctx context.Context, config qemu.BootConfig) (qemu.BootResult
 		done.Text = "no login prompt"
 	}
 
-	b.Report.Report(done)
+	b.Report.Send(done)
 	return result, err
 }
 

@@ -74,7 +74,7 @@ func (b *builds) list(ctx context.Context) ([]imagepipeline.Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	images, err := b.images.Images(ctx, arn)
+	images, err := b.images.ListImages(ctx, arn)
 	if err != nil {
 		return nil, err
 	}

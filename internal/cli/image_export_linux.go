@@ -159,7 +159,7 @@ func (c *ImageExportCmd) export(ctx context.Context, img image.Image, report pro
 	}
 
 	err = write(ctx, written, img.Disk, func(done, total int64) {
-		report.Report(progress.Event{Kind: progress.Bytes, Stage: "export", Done: done, Total: total})
+		report.Send(progress.Event{Kind: progress.Bytes, Stage: "export", Done: done, Total: total})
 	})
 	if err != nil {
 		return err

@@ -58,7 +58,7 @@ func (c *StatusCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
-	look := &imagepipeline.Look{Images: b.images, Workflows: b.images, Parameters: b.parameters, Sources: b.machines, Operations: b.stacks}
+	look := &imagepipeline.Inspect{Images: b.images, Workflows: b.images, Parameters: b.parameters, Sources: b.machines, Operations: b.stacks}
 	status, err := look.Run(ctx, b.stack, c.Images)
 	if err != nil {
 		return err

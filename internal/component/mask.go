@@ -45,7 +45,7 @@ func (m *masker) learn(secret string) {
 	m.replacer = strings.NewReplacer(pairs...)
 }
 
-func (m *masker) mask(text string) string {
+func (m *masker) hide(text string) string {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if m.replacer != nil {
@@ -110,25 +110,25 @@ func (m *masker) inputs(list []Inputs, schema Schema) []map[string]any {
 func (m *masker) value(value any) any {
 	switch value := value.(type) {
 	case string:
-		return m.mask(value)
+		return m.hide(value)
 	case []string:
 		masked := make([]string, len(value))
 		for i, text := range value {
-			masked[i] = m.mask(text)
+			masked[i] = m.hide(text)
 		}
 		return masked
 
 	case map[string]string:
 		masked := make(map[string]string, len(value))
 		for key, text := range value {
-			masked[key] = m.mask(text)
+			masked[key] = m.hide(text)
 		}
 		return masked
 
 	case []Parameter:
 		masked := make([]Parameter, len(value))
 		for i, p := range value {
-			masked[i] = Parameter{Name: p.Name, Value: m.mask(p.Value)}
+			masked[i] = Parameter{Name: p.Name, Value: m.hide(p.Value)}
 		}
 		return masked
 	}
@@ -141,7 +141,7 @@ func (m *masker) condition(c *Condition) map[string]any {
 	object := map[string]any{}
 
 	if c.Baseline != nil {
-		object[c.Operator] = m.mask(c.Baseline.Text)
+		object[c.Operator] = m.hide(c.Baseline.Text)
 	} else {
 		operands := make([]map[string]any, len(c.Operands))
 		for i, operand := range c.Operands {
@@ -151,7 +151,7 @@ func (m *masker) condition(c *Condition) map[string]any {
 	}
 
 	if c.Tested != nil {
-		object[secondKeys[operators[c.Operator]]] = m.mask(c.Tested.Text)
+		object[secondKeys[operators[c.Operator]]] = m.hide(c.Tested.Text)
 	}
 
 	return object
@@ -163,7 +163,7 @@ func (m *masker) outputs(list []Outputs) []Outputs {
 	for i, out := range list {
 		masked[i] = make(Outputs, len(out))
 		for name, text := range out {
-			masked[i][name] = m.maskEnd(m.mask(text), len(text))
+			masked[i][name] = m.maskEnd(m.hide(text), len(text))
 		}
 	}
 	return masked

@@ -30,7 +30,7 @@ func (s *sink) console(text string) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for line := range strings.SplitSeq(s.mask.mask(text), "\n") {
+	for line := range strings.SplitSeq(s.mask.hide(text), "\n") {
 		s.observer.Console(line)
 	}
 }
@@ -45,7 +45,7 @@ func (s *sink) event(e progress.Event) {
 	if s.report == nil {
 		return
 	}
-	e.Text = s.mask.mask(e.Text)
+	e.Text = s.mask.hide(e.Text)
 	if e.Kind != progress.StepOutput {
 		e.Text = cut(e.Text, longestText)
 	}
@@ -123,5 +123,5 @@ func (s *stream) end() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	start := s.mask.boundary(s.tail, max(0, len(s.tail)-tailSize))
-	return s.mask.mask(string(bytes.ToValidUTF8(bytes.TrimSpace(s.tail[start:]), nil)))
+	return s.mask.hide(string(bytes.ToValidUTF8(bytes.TrimSpace(s.tail[start:]), nil)))
 }

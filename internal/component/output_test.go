@@ -16,7 +16,7 @@ func TestLongLinesAreMaskedBeforeTheyAreCut(t *testing.T) {
 			var out strings.Builder
 			lines := 0
 			s := &stream{mask: mask, keep: tailKept, line: func(text string, more bool) {
-				out.WriteString(mask.mask(text))
+				out.WriteString(mask.hide(text))
 				if !more {
 					lines++
 				}

@@ -134,7 +134,7 @@ func (s *stepRun) end(err error) {
 	}
 
 	if status == progress.Failed || status == progress.IgnoredFailure {
-		text = s.mask.mask(err.Error())
+		text = s.mask.hide(err.Error())
 		s.result.FailureMessage = text
 		s.failed(text, status)
 	}

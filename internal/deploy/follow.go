@@ -34,7 +34,7 @@ func (f *follower) pickUp(ctx context.Context, s stack.Stack) (stack.Stack, erro
 	defer f.report.Stage(fmt.Sprintf("follow stack %s, which is in %s", s.Name, s.Status))()
 	after, events, err := f.follow(ctx, s, "")
 	if err == nil && after.Status.Failed() {
-		f.report.Report(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("it ended in %s: %s", after.Status, because(after, events))})
+		f.report.Send(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("it ended in %s: %s", after.Status, because(after, events))})
 	}
 	return after, err
 }
@@ -109,7 +109,7 @@ func (f *follower) tell(e stack.Event) {
 	if e.OfStack() {
 		if strings.HasSuffix(string(e.Status), "ROLLBACK_IN_PROGRESS") {
 			f.undoing = true
-			f.report.Report(progress.Event{Kind: progress.Note, Text: "undoing what was done, since a resource failed"})
+			f.report.Send(progress.Event{Kind: progress.Note, Text: "undoing what was done, since a resource failed"})
 		}
 		return
 	}
@@ -120,7 +120,7 @@ func (f *follower) tell(e stack.Event) {
 	if e.Status.Busy() {
 		if !runs || verb(begun.Status) != verb(e.Status) { // a role has two such events: requested and created
 			f.running[e.LogicalID] = e
-			f.report.Report(progress.Event{Kind: progress.StepStarted, Step: step})
+			f.report.Send(progress.Event{Kind: progress.StepStarted, Step: step})
 		}
 		return
 	}
@@ -136,7 +136,7 @@ func (f *follower) tell(e stack.Event) {
 		done.Text = e.Why()
 	}
 
-	f.report.Report(done)
+	f.report.Send(done)
 }
 
 func outcome(e stack.Event) progress.Status {

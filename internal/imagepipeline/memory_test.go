@@ -73,7 +73,7 @@ func (m *memory) Pipeline(context.Context, string) (imagepipeline.Pipeline, erro
 	return m.pipeline, m.fault()
 }
 
-func (m *memory) Images(context.Context, string) ([]imagepipeline.Image, error) {
+func (m *memory) ListImages(context.Context, string) ([]imagepipeline.Image, error) {
 	return m.images, m.fault()
 }
 
@@ -102,7 +102,7 @@ func (m *memory) Image(_ context.Context, arn string) (imagepipeline.Image, erro
 }
 
 // Workflows shows what has happened so far.
-func (m *memory) Workflows(context.Context, string) ([]imagepipeline.Workflow, error) {
+func (m *memory) ListWorkflows(context.Context, string) ([]imagepipeline.Workflow, error) {
 	var begun []imagepipeline.Workflow
 	for _, flow := range m.workflows {
 		if flow.Started.After(m.now) {
@@ -165,7 +165,7 @@ func (m *memory) StartBuild(ctx context.Context, pipeline, token string) (string
 	return strings.Replace(pipeline, "image-pipeline", "image", 1) + "/1.0.5/1", errors.Join(ctx.Err(), m.fault())
 }
 
-func (m *memory) Look(_ context.Context, name string) (image.Parameter, error) {
+func (m *memory) Read(_ context.Context, name string) (image.Parameter, error) {
 	value, found := m.values[name]
 	if err := m.fault(); err != nil || found {
 		return image.Parameter{Name: name, Value: value}, err

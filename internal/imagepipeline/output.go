@@ -25,7 +25,7 @@ func (o *Output) Holds(ctx context.Context, name, ami string) (string, error) {
 	value := ""
 	wait := patience.Wait{For: "parameter " + name, Limit: outputPatience, Pace: o.Pace, Pause: o.Wait}
 	err := wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
-		found, err := o.Parameters.Look(ctx, name)
+		found, err := o.Parameters.Read(ctx, name)
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil // not yet
 		}

@@ -17,14 +17,14 @@ type Starter interface {
 // Images reads a pipeline and what it built. Satisfied by *aws.ImageBuilder.
 type Images interface {
 	Pipeline(ctx context.Context, arn string) (Pipeline, error)
-	// Images returns all existing images of a pipeline, in no order.
-	Images(ctx context.Context, pipeline string) ([]Image, error)
+	// ListImages returns all existing images of a pipeline, in no order.
+	ListImages(ctx context.Context, pipeline string) ([]Image, error)
 	Image(ctx context.Context, arn string) (Image, error)
 }
 
 // Workflows reads the progress of a build. Satisfied by *aws.ImageBuilder.
 type Workflows interface {
-	Workflows(ctx context.Context, image string) ([]Workflow, error)
+	ListWorkflows(ctx context.Context, image string) ([]Workflow, error)
 	Steps(ctx context.Context, workflow string) ([]Step, error)
 }
 
@@ -40,7 +40,7 @@ type Logs interface {
 // Parameters reads the value of a parameter. The error is an fs.ErrNotExist if the parameter does not exist.
 // Satisfied by *aws.Parameters.
 type Parameters interface {
-	Look(ctx context.Context, name string) (image.Parameter, error)
+	Read(ctx context.Context, name string) (image.Parameter, error)
 }
 
 // Sources knows where AMIs come from. Satisfied by *aws.EC2.

@@ -37,7 +37,7 @@ func (e *UnderWayError) Error() string {
 // build.
 func (s *Start) Run(ctx context.Context, pipeline, token string, again bool) (Image, error) {
 	if !again {
-		images, err := s.Images.Images(ctx, pipeline)
+		images, err := s.Images.ListImages(ctx, pipeline)
 		if err != nil {
 			return Image{}, err
 		}

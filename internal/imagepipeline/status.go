@@ -9,8 +9,8 @@ import (
 	"image-builder/internal/stack"
 )
 
-// Look reads the state of a stack's pipeline, parameters and images.
-type Look struct {
+// Inspect reads the state of a stack's pipeline, parameters and images.
+type Inspect struct {
 	Images     Images
 	Workflows  Workflows
 	Parameters Parameters
@@ -59,7 +59,7 @@ type Built struct {
 
 // Run looks at the last n images and everything that they came from. Anything that may not be read, or does not exist
 // yet, leaves a gap in the status and is not an error.
-func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
+func (l *Inspect) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 	s := Status{
 		Stack: of, Images: []Built{},
 		Base: Parameter{Name: of.Parameters["BaseAmiParameter"]}, Output: Parameter{Name: of.Parameters["OutputAmiParameter"]},
@@ -81,7 +81,7 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 	if err != nil {
 		return s, err
 	}
-	images, err := l.Images.Images(ctx, arn)
+	images, err := l.Images.ListImages(ctx, arn)
 	if err != nil {
 		return s, err
 	}
@@ -100,7 +100,7 @@ func (l *Look) Run(ctx context.Context, of stack.Stack, n int) (Status, error) {
 }
 
 // failure finds the resource that failed first in a stack's last operation.
-func (l *Look) failure(ctx context.Context, s *Status) {
+func (l *Inspect) failure(ctx context.Context, s *Status) {
 	if !s.Stack.Status.Failed() {
 		return
 	}
@@ -112,11 +112,11 @@ func (l *Look) failure(ctx context.Context, s *Status) {
 }
 
 // parameter reads the value of a parameter.
-func (l *Look) parameter(ctx context.Context, s *Status, p *Parameter) {
+func (l *Inspect) parameter(ctx context.Context, s *Status, p *Parameter) {
 	if p.Name == "" {
 		return
 	}
-	found, err := l.Parameters.Look(ctx, p.Name)
+	found, err := l.Parameters.Read(ctx, p.Name)
 	p.AMI = found.Value
 	p.Missing = errors.Is(err, fs.ErrNotExist)
 	if !p.Missing {
@@ -131,7 +131,7 @@ func (s *Status) unread(err error) {
 }
 
 // images adds the last n images. If none of them is available, it finds the newest available one.
-func (l *Look) images(ctx context.Context, s *Status, images []Image, n int) {
+func (l *Inspect) images(ctx context.Context, s *Status, images []Image, n int) {
 	wanted := images[:min(n, len(images))]
 	newest := newestAvailable(images)
 
@@ -163,12 +163,12 @@ func (l *Look) images(ctx context.Context, s *Status, images []Image, n int) {
 	}
 }
 
-func (l *Look) built(ctx context.Context, s *Status, one Image, sources map[string]string) Built {
+func (l *Inspect) built(ctx context.Context, s *Status, one Image, sources map[string]string) Built {
 	built := Built{Image: one, Base: sources[one.AMI]}
 	if one.State == Failed {
 		built.Why = Brief(one.Reason)
 	}
-	workflows, err := l.Workflows.Workflows(ctx, one.ARN)
+	workflows, err := l.Workflows.ListWorkflows(ctx, one.ARN)
 	s.unread(err)
 	if !one.State.Building() {
 		built.Elapsed = image.Duration(span(workflows))

@@ -139,7 +139,7 @@ func TestStatus(t *testing.T) {
 				test.change(m, &of)
 			}
 
-			look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
+			look := &imagepipeline.Inspect{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
 			got, err := look.Run(t.Context(), of, test.look)
 			if err != nil {
 				t.Fatal(err)
@@ -154,7 +154,7 @@ func TestStatus(t *testing.T) {
 func TestStatusOfEachImage(t *testing.T) {
 	t.Parallel()
 	m := settled()
-	look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
+	look := &imagepipeline.Inspect{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
 	got, err := look.Run(t.Context(), deployed(), 2)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +174,7 @@ func TestStatusNeedsThePipeline(t *testing.T) {
 		m := settled()
 		m.faults = make([]error, answered, answered+1)
 		m.faults = append(m.faults, errors.New("denied"))
-		look := &imagepipeline.Look{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
+		look := &imagepipeline.Inspect{Images: m, Workflows: m, Parameters: m, Sources: m, Operations: m}
 		if _, err := look.Run(t.Context(), deployed(), 2); err == nil || err.Error() != "denied" {
 			t.Errorf("after %d answers: %v", answered, err)
 		}

@@ -42,7 +42,7 @@ func (w *watch) look(ctx context.Context) (fresh bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	workflows, err := w.Workflows.Workflows(ctx, w.image.ARN)
+	workflows, err := w.Workflows.ListWorkflows(ctx, w.image.ARN)
 	if err != nil {
 		return false, err
 	}
@@ -83,7 +83,7 @@ func (w *watch) readOn(ctx context.Context) ([]Line, string, error) {
 		page, err := w.Logs.Lines(ctx, w.Group, w.stream, place)
 		if err != nil && w.Line == nil && ctx.Err() == nil && !patience.Passes(err) {
 			w.mute = true // without permission for the logs, the steps can still be followed
-			w.Report.Report(progress.Event{Kind: progress.Note, Text: err.Error() + "; following without the log"})
+			w.Report.Send(progress.Event{Kind: progress.Note, Text: err.Error() + "; following without the log"})
 			break
 		}
 		if err != nil {
@@ -132,7 +132,7 @@ func (w *watch) tell(lines []Line, final bool) (news bool, err error) {
 
 	for _, m := range moments {
 		if m.line == nil {
-			w.Report.Report(m.event)
+			w.Report.Send(m.event)
 			continue
 		}
 		if err := w.print(*m.line); err != nil {
@@ -211,7 +211,7 @@ func (w *watch) print(line Line) error {
 	w.search.read(line.Text)
 	w.tail = append(w.tail, line)
 	w.tail = w.tail[max(0, len(w.tail)-tailLines):]
-	w.Report.Report(progress.Event{Kind: progress.StepOutput, Step: w.stepAt(line.Time), Text: line.Text})
+	w.Report.Send(progress.Event{Kind: progress.StepOutput, Step: w.stepAt(line.Time), Text: line.Text})
 	if w.Line == nil {
 		return nil
 	}

@@ -153,7 +153,7 @@ func (c *course) note(answer Answer) {
 		text += ", which is " + c.state
 	}
 
-	c.Report.Report(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("%s: %s of at most %s", text, c.spent.Round(time.Second), c.Limit)})
+	c.Report.Send(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("%s: %s of at most %s", text, c.spent.Round(time.Second), c.Limit)})
 	c.nextNote *= 2
 }
 
@@ -165,7 +165,7 @@ func (c *course) miss(err error) error {
 		return err
 	}
 	if c.misses == 1 {
-		c.Report.Report(progress.Event{Kind: progress.Note, Text: cause + "; asking again"})
+		c.Report.Send(progress.Event{Kind: progress.Note, Text: cause + "; asking again"})
 	}
 	return nil
 }

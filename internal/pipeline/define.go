@@ -35,7 +35,7 @@ func (p Pipeline) read(ctx context.Context, r *recipe.Recipe) (c contents, err e
 	}
 
 	if r.Secrets != "" {
-		c.secrets, err = p.Secrets.Secrets(ctx, r.Secrets)
+		c.secrets, err = p.Secrets.Read(ctx, r.Secrets)
 		if err != nil {
 			return contents{}, fmt.Errorf("read secrets: %w", err)
 		}

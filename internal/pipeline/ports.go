@@ -17,7 +17,7 @@ type Bases interface {
 // Secrets reads the secrets of a bake into memory. Satisfied by source.Secrets, which
 // asks this machine's file system, S3, Secrets Manager or the parameter store.
 type Secrets interface {
-	Secrets(ctx context.Context, reference string) ([]secret.Secret, error)
+	Read(ctx context.Context, reference string) ([]secret.Secret, error)
 }
 
 // Objects reads a file that a recipe names by an s3:// URL. Satisfied by source.Objects.

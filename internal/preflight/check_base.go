@@ -15,7 +15,7 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 	name := q.value("BaseAmiParameter")
 	resolve := "image-builder base resolve --write " + name + " puts Buildkite's AMI into it"
 
-	parameter, err := c.Parameters.Look(ctx, name)
+	parameter, err := c.Parameters.Read(ctx, name)
 	if err != nil {
 		result := unmade("base parameter", err, Result{Status: Failed, Text: fmt.Sprintf("there is no parameter %s in %s", name, q.who.Region), Hint: resolve})
 		return c.withoutBase(ctx, q, result)

@@ -12,7 +12,7 @@ func (c *Checks) output(ctx context.Context, q asked) answer {
 	name := q.value("OutputAmiParameter")
 	kind := q.value("OutputAmiDataType")
 
-	parameter, err := c.Parameters.Look(ctx, name)
+	parameter, err := c.Parameters.Read(ctx, name)
 	if err != nil {
 		return answer{results: []Result{unmade(check, err, Result{Status: OK, Text: fmt.Sprintf("%s is made by the first build, as %s", name, kind)})}}
 	}

@@ -47,8 +47,8 @@ func look[T any](a *account, method, key string, from map[string]T) (T, error) {
 
 var deployer = Identity{"123456789012", "arn:aws:iam::123456789012:user/deployer", "eu-central-1"}
 
-func (a *account) Look(_ context.Context, name string) (image.Parameter, error) {
-	return look(a, "Look", name, a.parameters)
+func (a *account) Read(_ context.Context, name string) (image.Parameter, error) {
+	return look(a, "Read", name, a.parameters)
 }
 
 func (a *account) AMI(_ context.Context, id string) (image.AMI, error) {
@@ -169,7 +169,7 @@ func TestChecks(t *testing.T) {
 			change: func(a *account) { delete(a.parameters, "/buildkite/base-ami") }, check: "base parameter", status: Failed,
 			text: "there is no parameter /buildkite/base-ami in eu-central-1; image-builder base resolve --write /buildkite/base-ami",
 		},
-		"base parameter denied": {change: func(a *account) { a.denied = "Look" }, check: "base parameter", status: Unchecked, text: "not authorized"},
+		"base parameter denied": {change: func(a *account) { a.denied = "Read" }, check: "base parameter", status: Unchecked, text: "not authorized"},
 		"base parameter of secrets": {
 			change: func(a *account) { a.put("/buildkite/base-ami", "AQIC", "SecureString", "text") }, check: "base parameter", status: Failed, text: "is a SecureString; Image Builder reads a String",
 		},
@@ -221,7 +221,7 @@ func TestChecks(t *testing.T) {
 		"output of webhooks": {
 			change: func(a *account) { a.put(output, "x", "String", "aws:ssm:integration") }, check: "output parameter", status: Failed, text: "which no AMI goes into",
 		},
-		"output denied": {change: func(a *account) { a.denied = "Look" }, check: "output parameter", status: Unchecked, text: "not authorized"},
+		"output denied": {change: func(a *account) { a.denied = "Read" }, check: "output parameter", status: Unchecked, text: "not authorized"},
 		"script":        {recipe: "bootstrap: s3://scripts/b.sh", check: "bootstrap script", status: OK, text: "s3://scripts/b.sh"},
 		"no script":     {recipe: "bootstrap: s3://scripts/c.sh", check: "bootstrap script", status: Failed, text: "there is no s3://scripts/c.sh"},
 		"script denied": {recipe: "bootstrap: s3://scripts/b.sh", change: func(a *account) { a.denied = "Encryption" }, check: "bootstrap script", status: Unchecked, text: "not authorized"},

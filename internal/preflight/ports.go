@@ -18,7 +18,7 @@ type Identity struct {
 
 // Parameters reads SSM parameters as they are, encrypted ones undecrypted. Satisfied by *aws.Parameters.
 type Parameters interface {
-	Look(ctx context.Context, name string) (image.Parameter, error)
+	Read(ctx context.Context, name string) (image.Parameter, error)
 }
 
 // Images knows AMIs, and the architectures of instance types. Satisfied by *aws.EC2.

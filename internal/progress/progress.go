@@ -61,11 +61,11 @@ type Event struct {
 	Left    time.Duration `json:"left,omitempty"`    // nanoseconds until the end at this rate; 0 if not known
 }
 
-// Func receives events, one at a time. A nil Func is silent through Report.
+// Func receives events, one at a time. A nil Func is silent through Send.
 type Func func(Event)
 
-// Report sends e to f, if there is one.
-func (f Func) Report(e Event) {
+// Send sends e to f, if there is one.
+func (f Func) Send(e Event) {
 	if f != nil {
 		f(e)
 	}
@@ -74,6 +74,6 @@ func (f Func) Report(e Event) {
 // Stage reports that the named stage starts, and returns the function that reports its end.
 func (f Func) Stage(name string) (done func()) {
 	start := time.Now()
-	f.Report(Event{Kind: StageStarted, Stage: name})
-	return func() { f.Report(Event{Kind: StageDone, Stage: name, Elapsed: time.Since(start)}) }
+	f.Send(Event{Kind: StageStarted, Stage: name})
+	return func() { f.Send(Event{Kind: StageDone, Stage: name, Elapsed: time.Since(start)}) }
 }

@@ -143,5 +143,5 @@ func (p Publisher) parent(ctx context.Context, r Request, region string) (*snaps
 }
 
 func (p Publisher) note(text string, args ...any) {
-	p.Progress.Report(progress.Event{Kind: progress.Note, Text: fmt.Sprintf(text, args...)})
+	p.Progress.Send(progress.Event{Kind: progress.Note, Text: fmt.Sprintf(text, args...)})
 }

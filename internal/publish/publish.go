@@ -198,7 +198,7 @@ func (p Publisher) journal(r Request, region string) string {
 }
 
 func (p Publisher) moved(moved snapshot.Moved) {
-	p.Progress.Report(progress.Event{
+	p.Progress.Send(progress.Event{
 		Kind: progress.Bytes, Stage: "upload", Done: moved.Done, Total: moved.Total, Rate: moved.Rate, Retries: moved.Retries, Left: moved.Left,
 	})
 }

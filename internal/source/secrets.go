@@ -31,8 +31,8 @@ type Secrets struct {
 	Parameters Parameters
 }
 
-// Secrets reads the secrets of a reference: a path, s3://bucket/prefix, secretsmanager:NAME or ssm:/path.
-func (s Secrets) Secrets(ctx context.Context, reference string) ([]secret.Secret, error) {
+// Read reads the secrets of a reference: a path, s3://bucket/prefix, secretsmanager:NAME or ssm:/path.
+func (s Secrets) Read(ctx context.Context, reference string) ([]secret.Secret, error) {
 	kind, name, _ := strings.Cut(reference, ":")
 	switch kind {
 	case "s3":

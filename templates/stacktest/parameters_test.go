@@ -26,7 +26,7 @@ func TestParametersInAnotherStore(t *testing.T) {
 
 	ours := &aws.Parameters{Session: &aws.Session{}}
 	ctx := t.Context()
-	if _, err := ours.Look(ctx, "/buildkite/base-ami"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := ours.Read(ctx, "/buildkite/base-ami"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a parameter that is not there: %v", err)
 	}
 
@@ -35,7 +35,7 @@ func TestParametersInAnotherStore(t *testing.T) {
 		if err := ours.Write(ctx, want); err != nil {
 			t.Fatal(err)
 		}
-		got, err := ours.Look(ctx, want.Name)
+		got, err := ours.Read(ctx, want.Name)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%v (-written +read):\n%s", err, diff)
 		}

@@ -90,7 +90,7 @@ func (j *journal) event(line []byte) {
 		if whole {
 			event.Text = shown
 			event.More = false
-			j.report.Report(event)
+			j.report.Send(event)
 		}
 		return
 	}
@@ -100,7 +100,7 @@ func (j *journal) event(line []byte) {
 		j.follow(event)
 	}
 
-	j.report.Report(event)
+	j.report.Send(event)
 }
 
 // restart forgets the end of an earlier run: after a reboot there is another one.

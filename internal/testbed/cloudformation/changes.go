@@ -22,7 +22,7 @@ type delta struct {
 	replaced map[string]bool            // resources that are, or may be, replaced
 	modified map[string]bool            // resources that are changed in some way
 	tags     bool                       // the stack's tags change
-	changes  map[string]*resourceChange // by logical ID
+	byID     map[string]*resourceChange // by logical ID
 	retyped  []string                   // resources whose type would change
 }
 
@@ -51,7 +51,7 @@ const (
 func (c *Service) compare(s *stack, cs *changeSet) (*delta, error) {
 	x := &delta{
 		schemas: c.schemas, stack: s, new: cs.template, old: s.template,
-		changed: map[string]bool{}, replaced: map[string]bool{}, modified: map[string]bool{}, changes: map[string]*resourceChange{},
+		changed: map[string]bool{}, replaced: map[string]bool{}, modified: map[string]bool{}, byID: map[string]*resourceChange{},
 	}
 	if x.old == nil {
 		x.old = &template{data: intrinsic.Template{}}
@@ -99,7 +99,7 @@ func (x *delta) all() error {
 			return err
 		}
 		if change != nil {
-			x.changes[name] = change
+			x.byID[name] = change
 		}
 	}
 

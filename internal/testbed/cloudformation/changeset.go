@@ -242,5 +242,5 @@ func (c *Service) flaw(cs *changeSet) string {
 func (x *delta) any() bool {
 	old, _ := x.before.Value(x.old.data.Section("Outputs"))
 	now, _ := x.after.Value(x.new.data.Section("Outputs"))
-	return len(x.changes) > 0 || x.tags || x.stack.template == nil || !reflect.DeepEqual(old, now)
+	return len(x.byID) > 0 || x.tags || x.stack.template == nil || !reflect.DeepEqual(old, now)
 }

@@ -38,8 +38,8 @@ func (cs *changeSet) describe() wire.Values {
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ResourceChange.html
 func (cs *changeSet) list(values bool) []wire.Values {
 	var all []wire.Values
-	for _, name := range slices.Sorted(maps.Keys(cs.changes.changes)) {
-		change := cs.changes.changes[name]
+	for _, name := range slices.Sorted(maps.Keys(cs.changes.byID)) {
+		change := cs.changes.byID[name]
 		if details := shown(change.details, values); len(details) > 0 || change.action != "Modify" {
 			all = append(all, wire.Values{"Type": "Resource", "ResourceChange": cs.describeChange(name, details, values)})
 		}
@@ -48,7 +48,7 @@ func (cs *changeSet) list(values bool) []wire.Values {
 }
 
 func (cs *changeSet) describeChange(name string, details []any, values bool) wire.Values {
-	change := cs.changes.changes[name]
+	change := cs.changes.byID[name]
 	t := cs.template
 
 	if change.action == "Remove" {
@@ -124,8 +124,8 @@ var wantList = map[string]string{
 
 // incomplete is AWS's text for a change set with values if it cannot work out some of them; "" if it can.
 func (cs *changeSet) incomplete() string {
-	for _, name := range slices.Sorted(maps.Keys(cs.changes.changes)) {
-		if cs.changes.changes[name].after == nil {
+	for _, name := range slices.Sorted(maps.Keys(cs.changes.byID)) {
+		if cs.changes.byID[name].after == nil {
 			continue
 		}
 		if flaw := cs.changes.listless(cs.template.resource(name)["Properties"]); flaw != "" {

@@ -12,7 +12,7 @@ import (
 
 // takeOver gives a change set's template and parameters to the stack.
 func (c *Service) takeOver(s *stack, cs *changeSet) {
-	s.template, s.parameters, s.execution = cs.template, cs.parameters, cs
+	s.template, s.parameters, s.running = cs.template, cs.parameters, cs
 	s.capabilities, s.notifications = cs.capabilities, cs.notifications
 	if cs.tags != nil {
 		s.tags = cs.tags
@@ -81,9 +81,9 @@ func leftBehind(names []string) string {
 
 // executed ends the execution of a change set, if there is one.
 func (c *Service) executed(s *stack, status string) {
-	if s.execution != nil {
-		s.execution.execution = status
-		s.execution = nil
+	if s.running != nil {
+		s.running.execution = status
+		s.running = nil
 	}
 }
 

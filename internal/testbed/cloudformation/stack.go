@@ -30,7 +30,7 @@ type stack struct {
 	work                        *work       // what is under way
 	before                      *stack      // resources that an update replaces
 	extra                       []*resource // resources that its rollback deletes
-	execution                   *changeSet
+	running                     *changeSet
 	tokens                      map[string]bool // of requested executions
 }
 
