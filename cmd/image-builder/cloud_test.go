@@ -58,7 +58,7 @@ type verb func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string)
 // verbs are the verbs of every area; each area's file describes its own.
 func verbs() map[string]verb {
 	all := map[string]verb{}
-	for _, more := range []map[string]verb{generalVerbs(), deployVerbs(), buildVerbs(), preflightVerbs()} {
+	for _, more := range []map[string]verb{generalVerbs(), deployVerbs(), buildVerbs(), preflightVerbs(), roadVerbs()} {
 		maps.Copy(all, more)
 	}
 	return all

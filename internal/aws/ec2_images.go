@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
 	"github.com/aws/smithy-go"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 )
 
@@ -165,8 +166,14 @@ type NameTakenError struct {
 }
 
 func (e *NameTakenError) Error() string {
-	return fmt.Sprintf("there is an AMI named %s already: choose another name", e.Name)
+	return fmt.Sprintf("there is an AMI named %s already: %s", e.Name, e.Hint())
 }
+
+// Class is that of things that cannot be used.
+func (e *NameTakenError) Class() fault.Class { return fault.NotUsable }
+
+// Hint says what to do next.
+func (e *NameTakenError) Hint() string { return "choose another name with --name" }
 
 // Unwrap returns EC2's own error.
 func (e *NameTakenError) Unwrap() error { return e.Err }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 
@@ -38,11 +39,26 @@ func (c *BaseListCmd) Run(ctx context.Context, env *Env) error {
 
 		var rows [][]string
 		for _, b := range bases {
-			rows = append(rows, []string{terminal.Harmless(b.Name), string(b.Arch), terminal.Harmless(b.OS), b.Filesystem, terminal.Size(b.Size), terminal.Size(b.Data), terminal.Harmless(b.Origin)})
+			row := []string{terminal.Harmless(b.Name), string(b.Arch), terminal.Harmless(b.OS), b.Filesystem, terminal.Size(b.Size), terminal.Size(b.Data)}
+			rows = append(rows, append(append(row, launches(b.AMI)...), terminal.Harmless(b.Origin)))
 		}
 
-		return env.columns([]string{"NAME", "ARCH", "OS", "ROOT", "SIZE", "DATA", "ORIGIN"}, rows)
+		return env.columns([]string{"NAME", "ARCH", "OS", "ROOT", "SIZE", "DATA", "BOOT", "ROOT DEVICE", "ENA", "IMDS", "TPM", "ORIGIN"}, rows)
 	})
+}
+
+// launches says how instances of an AMI start, for the columns of base list; a base that is not an AMI has none.
+func launches(ami *image.AMI) []string {
+	if ami == nil {
+		return []string{"-", "-", "-", "-", "-"}
+	}
+	ena := "no"
+	if ami.ENA {
+		ena = "yes"
+	}
+	return []string{
+		cmp.Or(ami.BootMode, "-"), cmp.Or(terminal.Harmless(ami.RootDevice), "-"), ena, cmp.Or(ami.IMDS, "-"), cmp.Or(ami.TPM, "-"),
+	}
 }
 
 // BaseBuildCmd is `base build`.
@@ -81,13 +97,13 @@ func (c *BaseBuildCmd) Run(ctx context.Context, env *Env) error {
 	}
 
 	wanted := base.Distribution{Distribution: d, Mirror: c.Mirror, Size: int64(bytes)}
-	return makeBase(ctx, env, func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Build(ctx, wanted) })
+	return makeBase(ctx, env, making(func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Build(ctx, wanted) }))
 }
 
 // BasePullCmd is `base pull`.
 type BasePullCmd struct {
-	Location string `arg:"" help:"A raw or qcow2 file, or https://host/disk.qcow2#sha256=DIGITS." placeholder:"FILE|URL"`
-	Name     string `help:"Name of the base in recipes. Default: its path or URL." placeholder:"NAME"`
+	Location string `arg:"" help:"A raw or qcow2 file, https://host/disk.qcow2#sha256=DIGITS, ami-…, or ssm:/name for the AMI that a parameter names." placeholder:"FILE|URL|AMI|PARAMETER"`
+	Name     string `help:"Name of the base in recipes. Default: its path, its URL or the AMI's ID." placeholder:"NAME"`
 }
 
 // Help is what --help adds.
@@ -95,23 +111,53 @@ func (c *BasePullCmd) Help() string {
 	return `Keeps a copy of a disk as a base: GPT, MBR or one filesystem over the whole disk, with an ext4 or xfs root.
 The file at a URL is used only if its SHA-256 is right.
 
+The root disk of an AMI comes through the EBS direct APIs, without an instance: the blocks that exist, or that differ from a base
+that is here. Its snapshot is copied into your account first, once. What is interrupted continues with the same command.
+
 Examples:
   image-builder base pull ./agent.qcow2 --name agent
+  image-builder base pull ami-0123456789abcdef0
+  image-builder base pull ssm:/buildkite/base-ami
   image-builder base pull https://example.com/agent.raw#sha256=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08`
 }
 
 // Run pulls.
 func (c *BasePullCmd) Run(ctx context.Context, env *Env) error {
+	if image.IsAMI(c.Location) || strings.HasPrefix(c.Location, "ssm:") {
+		return makeBase(ctx, env, c.pullAMI)
+	}
 	name, err := base.PulledName(c.Location)
 	if err != nil {
 		return fault.New(fault.BadInput, err, "")
 	}
 	source := base.Source{Location: c.Location, Name: cmp.Or(c.Name, name)}
-	return makeBase(ctx, env, func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Pull(ctx, source) })
+	return makeBase(ctx, env, making(func(ctx context.Context, m base.Maker) (image.Base, error) { return m.Pull(ctx, source) }))
+}
+
+// pullAMI brings an AMI's disk here, unless it is here, and gives it another name if one is asked for.
+func (c *BasePullCmd) pullAMI(ctx context.Context, w *wiring) (image.Base, error) {
+	made, err := w.bases().Resolve(ctx, c.Location)
+	if err != nil {
+		return made, err
+	}
+	if made.SHA256 == "" { // an image: it has no checksum
+		return made, fault.New(fault.NotUsable,
+			fmt.Errorf("pull base %s: it is the image %s, which is here", c.Location, made.Name), "recipes take it as base: "+made.Name)
+	}
+	if c.Name == "" {
+		return made, nil
+	}
+	made.Name = c.Name
+	return made, w.store.AddBase(ctx, made)
+}
+
+// making makes a base in a run of its own.
+func making(create func(context.Context, base.Maker) (image.Base, error)) func(context.Context, *wiring) (image.Base, error) {
+	return func(ctx context.Context, w *wiring) (image.Base, error) { return w.bases().Make(ctx, create) }
 }
 
 // makeBase shows the making of a base and prints its name.
-func makeBase(ctx context.Context, env *Env, create func(context.Context, base.Maker) (image.Base, error)) (err error) {
+func makeBase(ctx context.Context, env *Env, create func(context.Context, *wiring) (image.Base, error)) (err error) {
 	if err := mountns.Enter(); err != nil {
 		return err
 	}
@@ -124,7 +170,7 @@ func makeBase(ctx context.Context, env *Env, create func(context.Context, base.M
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 
-	made, err := w.bases().Make(ctx, create)
+	made, err := create(ctx, w)
 	watch.Close()
 	if err != nil {
 		return err

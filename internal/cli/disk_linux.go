@@ -4,8 +4,9 @@ import "image-builder/internal/recipe"
 
 // diskCommands attach disks and start containers, which Linux alone can do.
 type diskCommands struct {
-	Bake  BakeCmd  `cmd:"" group:"here" help:"Bake an image on this machine."`
-	Image ImageCmd `cmd:"" group:"here" help:"The image store: list, show, export, boot, shell, remove, adopt."`
+	Bake    BakeCmd    `cmd:"" group:"here" help:"Bake an image on this machine."`
+	Publish PublishCmd `cmd:"" group:"here" help:"Make an AMI of a baked image, sending only what changed; then the parameter and the message."`
+	Image   ImageCmd   `cmd:"" group:"here" help:"The image store: list, show, export, boot, shell, remove, adopt."`
 }
 
 // addFields gives the commands a flag for each field of a recipe.
@@ -15,6 +16,6 @@ func (d *diskCommands) addFields() { d.Bake.Flags = recipe.NewFlags() }
 type baseDiskCommands struct {
 	List   BaseListCmd   `cmd:"" help:"List the stored bases."`
 	Build  BaseBuildCmd  `cmd:"" help:"Build a Debian base."`
-	Pull   BasePullCmd   `cmd:"" help:"Take a raw or qcow2 disk, from a file or an https URL."`
+	Pull   BasePullCmd   `cmd:"" help:"Take a raw or qcow2 disk, from a file or an https URL, or the root disk of an AMI."`
 	Remove BaseRemoveCmd `cmd:"" help:"Remove a base. Images baked from it stay."`
 }

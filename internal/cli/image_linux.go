@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
@@ -63,7 +65,7 @@ func (c *ImageListCmd) Run(ctx context.Context, env *Env) error {
 			rows = append(rows, imageRow(img, env.Now(), current[img.ID] != nil))
 		}
 
-		return env.columns([]string{"ID", "NAME", "BASE", "SIZE", "DATA", "BAKED", "STATE"}, rows)
+		return env.columns([]string{"ID", "NAME", "BASE", "SIZE", "DATA", "BAKED", "STATE", "AMI"}, rows)
 	})
 }
 
@@ -78,8 +80,17 @@ func imageRow(img image.Image, now time.Time, current bool) []string {
 
 	return []string{
 		img.ID, terminal.Harmless(img.Name), terminal.Harmless(img.Base), terminal.Size(img.Size), terminal.Size(img.Data),
-		humanize.RelTime(img.Created, now, "ago", "from now"), state,
+		humanize.RelTime(img.Created, now, "ago", "from now"), state, amisOf(img),
 	}
+}
+
+// amisOf lists the AMIs that were made from an image.
+func amisOf(img image.Image) string {
+	var amis []string
+	for _, one := range img.Published {
+		amis = append(amis, one.AMI)
+	}
+	return cmp.Or(strings.Join(amis, ", "), "-")
 }
 
 // currentImages returns which parameters name which image.

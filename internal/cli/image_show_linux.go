@@ -92,6 +92,9 @@ func details(s shown) string {
 		{"output", output(s)},
 	}
 
+	for _, ami := range s.Published {
+		facts = append(facts, [2]string{"AMI", amiLine(ami)})
+	}
 	if s.Failed != "" {
 		facts = append(facts, [2]string{"failed", terminal.Harmless(s.Failed)})
 	}
@@ -102,6 +105,15 @@ func details(s shown) string {
 	}
 
 	return text.String()
+}
+
+// amiLine is an AMI that was made from the image.
+func amiLine(ami image.Published) string {
+	text := fmt.Sprintf("%s in %s, since %s", ami.AMI, ami.Region, ami.Created.Format(time.RFC3339))
+	if blocks := amiBlocks(ami); blocks != "" {
+		text += ": " + blocks
+	}
+	return text
 }
 
 func output(s shown) string {

@@ -111,10 +111,10 @@ func TestImageList(t *testing.T) {
 	old := bakeLike(t, dir, nil)
 	failed := bakeLike(t, dir, func(i *image.Image) { i.Failed = "exit status 1" })
 	current := bakeLike(t, dir, nil)
-	want := "ID                     NAME         BASE             SIZE     DATA     BAKED        STATE\n" +
-		old.ID + "  agent-linux  debian:bookworm  4.0 MiB  4.0 KiB  2 hours ago  -\n" +
-		failed.ID + "  agent-linux  debian:bookworm  4.0 MiB  4.0 KiB  2 hours ago  failed\n" +
-		current.ID + "  agent-linux  debian:bookworm  4.0 MiB  4.0 KiB  2 hours ago  current\n"
+	want := "ID                     NAME         BASE             SIZE     DATA     BAKED        STATE    AMI\n" +
+		old.ID + "  agent-linux  debian:bookworm  4.0 MiB  4.0 KiB  2 hours ago  -        -\n" +
+		failed.ID + "  agent-linux  debian:bookworm  4.0 MiB  4.0 KiB  2 hours ago  failed   -\n" +
+		current.ID + "  agent-linux  debian:bookworm  4.0 MiB  4.0 KiB  2 hours ago  current  -\n"
 	if diff := cmp.Diff(said{out: want}, try(t.Context(), t, dir, "image", "list"), cmp.AllowUnexported(said{})); diff != "" {
 		t.Error(diff)
 	}

@@ -56,8 +56,9 @@ type Device struct {
 type Published struct {
 	Region   string    `json:"region"`
 	AMI      string    `json:"ami"`
-	Snapshot string    `json:"snapshot"`
-	Parent   string    `json:"parent,omitempty"` // its parent, from which it differs
+	Snapshot string    `json:"snapshot,omitempty"` // of its root device; "" of a copy whose snapshot is not made yet
+	Parent   string    `json:"parent,omitempty"`   // its parent, from which it differs
+	Source   string    `json:"source,omitempty"`   // AMI of another region that it is a copy of
 	Name     string    `json:"name"`
 	Blocks   int64     `json:"blocks"` // of 512 KiB that differ from the parent
 	Created  time.Time `json:"created"`

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"image-builder/internal/fault"
@@ -100,20 +101,23 @@ func checkDisk(disk, dir string) error {
 	return nil
 }
 
+// selectImages reads what scanImage takes.
+const selectImages = `SELECT record, (SELECT json_group_array(json(record)) FROM amis WHERE amis.image = images.id) FROM images `
+
 // Images returns all images, oldest first, including failed ones.
 func (s *Store) Images(ctx context.Context) ([]image.Image, error) {
-	return query(ctx, s.db, s.scanImage, "SELECT record FROM images ORDER BY number")
+	return query(ctx, s.db, s.scanImage, selectImages+"ORDER BY number")
 }
 
 // Image finds an image by its ID, by a unique beginning of it (with or without "img-"), or by the word "latest": the
 // newest one whose bake succeeded. The error is a MissingError if there is none.
 func (s *Store) Image(ctx context.Context, name string) (image.Image, error) {
 	if name == "latest" {
-		found, err := query(ctx, s.db, s.scanImage, "SELECT record FROM images WHERE failed = 0 ORDER BY number DESC LIMIT 1")
+		found, err := query(ctx, s.db, s.scanImage, selectImages+"WHERE failed = 0 ORDER BY number DESC LIMIT 1")
 		return theImage(name, found, err)
 	}
 	start := "img-" + strings.TrimPrefix(strings.ToLower(name), "img-")
-	found, err := query(ctx, s.db, s.scanImage, "SELECT record FROM images WHERE substr(id, 1, ?) = ? ORDER BY number LIMIT 3", len(start), start)
+	found, err := query(ctx, s.db, s.scanImage, selectImages+"WHERE substr(id, 1, ?) = ? ORDER BY number LIMIT 3", len(start), start)
 	return theImage(name, found, err)
 }
 
@@ -168,6 +172,9 @@ func forgetImage(ctx context.Context, tx *sql.Tx, id string, force bool) error {
 		return &InUseError{Image: id, Parameters: strings.Split(names.String, "\n")}
 	}
 
+	if _, err := tx.ExecContext(ctx, "DELETE FROM amis WHERE image = ?", id); err != nil {
+		return fmt.Errorf("remove image %s: %w", id, err)
+	}
 	gone, err := tx.ExecContext(ctx, "DELETE FROM images WHERE id = ?", id)
 	if err != nil {
 		return fmt.Errorf("remove image %s: %w", id, err)
@@ -181,9 +188,22 @@ func forgetImage(ctx context.Context, tx *sql.Tx, id string, force bool) error {
 
 func (s *Store) scanImage(row scanner) (image.Image, error) {
 	var img image.Image
-	if err := scanRecord(row, &img); err != nil {
+	record := ""
+	amis := ""
+	err := row.Scan(&record, &amis)
+	if err == nil {
+		err = errors.Join(json.Unmarshal([]byte(record), &img), json.Unmarshal([]byte(amis), &img.Published))
+	}
+
+	if err != nil {
 		return image.Image{}, fmt.Errorf("read image: %w", err)
 	}
+
+	if len(img.Published) == 0 {
+		img.Published = nil
+	}
+
+	slices.SortStableFunc(img.Published, func(a, b image.Published) int { return a.Created.Compare(b.Created) })
 	return mapPaths(img, s.absolute), nil
 }
 

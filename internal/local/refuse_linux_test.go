@@ -46,7 +46,7 @@ func TestOpenRefuses(t *testing.T) {
 			spoil: func(_ *testing.T, dir string) error { return os.Symlink("/proc/nowhere", dir) },
 			error: "create data directory", hint: "a directory that this user can make",
 		},
-		"a newer schema":         {spoil: newerSchema, error: "schema 99 is newer than this program knows (1)", hint: "--data-dir"},
+		"a newer schema":         {spoil: newerSchema, error: "schema 99 is newer than this program knows (2)", hint: "--data-dir"},
 		"a full disk":            {spoil: fullDisk, error: "", hint: "free space under"},
 		"a read-only filesystem": {spoil: readOnly, error: "read-only file system", hint: "writable filesystem"},
 	} {

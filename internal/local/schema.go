@@ -38,6 +38,13 @@ var migrations = []string{
 		record TEXT NOT NULL                 -- image.Base
 	) STRICT, WITHOUT ROWID;
 	CREATE INDEX bases_by_disk ON bases (sha256);`,
+	`CREATE TABLE amis (
+		image  TEXT NOT NULL,                -- images.id
+		region TEXT NOT NULL,
+		ami    TEXT NOT NULL,
+		record TEXT NOT NULL,                -- image.Published
+		PRIMARY KEY (image, region)
+	) STRICT, WITHOUT ROWID;`,
 }
 
 // journalRoom is how many bytes the journal of a transaction has on the drive from the start: enough to remove an

@@ -9,6 +9,7 @@
 //	images/<id>/         disk.raw, what bakes yield, and record.json
 //	logs/<id>/           the log of each step, also of the newest bakes that failed
 //	pulls/<snapshot>/    the part of an AMI's disk that was downloaded, held by a lock; the next pull continues it
+//	publications/<id>-*  what an upload of an image has sent; the next publish of it continues
 //	runs/<id>/           what a running bake works on, held by a lock on the directory
 //
 // A directory counts only if a row of store.db names it, and a row is written only when its directory is complete. So

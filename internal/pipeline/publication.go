@@ -6,6 +6,8 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sync/errgroup"
+
 	"image-builder/internal/announce"
 	"image-builder/internal/image"
 	"image-builder/internal/patience"
@@ -13,62 +15,107 @@ import (
 	"image-builder/internal/publish"
 )
 
-// Publication makes an image known: its AMI becomes available, then the output parameter names it, then the message is
-// sent. So a reader of the message finds the parameter, and a reader of the parameter finds the AMI.
+// Publication makes an image known: its AMIs become available, then the output parameter of each region names the AMI
+// there, then the message is sent. So a reader of the message finds the parameters, and a reader of a parameter finds
+// the AMI.
 type Publication struct {
-	Publisher  Publisher
-	Parameters announce.Parameters
-	Topics     announce.Topics
-	// Keep notes the AMI with the image, as soon as it is available; nil: it is not noted.
+	Home   Region   // where the disk is sent
+	Copies []Region // where the AMI is copied to
+	Topics announce.Topics
+	// Keep notes an AMI with the image, as soon as it is available; nil: it is not noted.
 	Keep   func(ctx context.Context, imageID string, published image.Published) error
 	Pause  patience.Pause
 	Report progress.Func
 }
 
-// Announcement says who hears of an AMI. Either may be "".
-type Announcement struct {
-	Parameter string // that receives the AMI's ID
-	Topic     string // ARN
+// Region is the account in one region.
+type Region struct {
+	Publisher  Publisher
+	Parameters announce.Parameters
 }
 
-// Run publishes. It may be run again after any failure: an AMI that is there is not made twice, but the message may be
-// sent twice.
-func (p Publication) Run(ctx context.Context, r publish.Request, a Announcement) (image.Published, error) {
-	published, err := p.Publisher.AMI(ctx, r)
+// Announcement says who hears of an AMI. Either may be "".
+type Announcement struct {
+	Parameter string // that receives the AMI's ID, in each region
+	Topic     string // ARN; the message names the AMI of Publication.Home
+}
+
+// Run publishes, and returns the AMIs, the one at home first. It may be run again after any failure: an AMI that is
+// there is not made twice, but the message may be sent twice.
+func (p Publication) Run(ctx context.Context, r publish.Request, a Announcement) ([]image.Published, error) {
+	amis, err := p.amis(ctx, r)
 	if err != nil {
-		return image.Published{}, err
+		return nil, err
 	}
 
-	if p.Keep != nil {
-		if err := p.Keep(ctx, r.Image.ID, published); err != nil {
-			return published, err
-		}
-	}
-
-	if a.Parameter != "" {
-		if err := p.name(ctx, a.Parameter, published.AMI); err != nil {
-			return published, fmt.Errorf("name %s: %w", published.AMI, err)
+	for i, region := range append([]Region{p.Home}, p.Copies...) {
+		if err := p.name(ctx, region, a.Parameter, amis[i]); err != nil {
+			return amis, err
 		}
 	}
 
 	if a.Topic != "" {
-		if err := announce.Send(ctx, p.Topics, a.Topic, published.AMI); err != nil {
-			return published, fmt.Errorf("announce %s: %w", published.AMI, err)
+		if err := announce.Send(ctx, p.Topics, a.Topic, amis[0].AMI); err != nil {
+			return amis, fmt.Errorf("announce %s: %w", amis[0].AMI, err)
 		}
 	}
 
-	return published, nil
+	return amis, nil
 }
 
-// name writes the output parameter and waits until it has the value.
-func (p Publication) name(ctx context.Context, parameter, ami string) error {
+// amis makes the AMI of each region, and returns when all are available.
+func (p Publication) amis(ctx context.Context, r publish.Request) ([]image.Published, error) {
+	home, err := p.Home.Publisher.AMI(ctx, r)
+	if err == nil {
+		err = p.keep(ctx, r, home)
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	amis := make([]image.Published, 1+len(p.Copies))
+	amis[0] = home
+
+	copies, ctx := errgroup.WithContext(ctx)
+	for i, region := range p.Copies {
+		copies.Go(func() error {
+			made, err := region.Publisher.Copy(ctx, r, home)
+			if err != nil {
+				return err
+			}
+			amis[i+1] = made
+			return p.keep(ctx, r, made)
+		})
+	}
+
+	return amis, copies.Wait()
+}
+
+func (p Publication) keep(ctx context.Context, r publish.Request, made image.Published) error {
+	if p.Keep == nil {
+		return nil
+	}
+	return p.Keep(ctx, r.Image.ID, made)
+}
+
+// name writes the output parameter of a region, and waits until it has the value.
+func (p Publication) name(ctx context.Context, region Region, parameter string, ami image.Published) error {
+	if parameter == "" {
+		return nil
+	}
 	defer p.Report.Stage("output parameter")()
-	_, err := announce.Writer{Parameters: p.Parameters, Pause: p.Pause, Report: p.Report}.Write(ctx, parameter, ami)
-	return err
+	_, err := announce.Writer{Parameters: region.Parameters, Pause: p.Pause, Report: p.Report}.Write(ctx, parameter, ami.AMI)
+	if err != nil {
+		return fmt.Errorf("name %s: %w", ami.AMI, err)
+	}
+	return nil
 }
 
-// Publisher makes an AMI of an image. Satisfied by publish.Publisher.
+// Publisher makes the AMIs of images in one region. Satisfied by publish.Publisher.
 type Publisher interface {
-	// AMI returns when the AMI is available.
+	// AMI sends the disk, and returns when the AMI is available.
 	AMI(ctx context.Context, r publish.Request) (image.Published, error)
+	// Copy copies an AMI from another region, and returns when the copy is available.
+	Copy(ctx context.Context, r publish.Request, from image.Published) (image.Published, error)
 }

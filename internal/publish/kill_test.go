@@ -54,10 +54,12 @@ func publishThat(text string) error {
 	publisher := publish.Publisher{
 		AMIs: machines, Writer: &aws.EBS{Session: session}, Snapshots: machines, Journals: p.Journals, Pace: snapshot.DefaultPace, Bounds: bounds, Now: time.Now,
 	}
+
 	done, err := publisher.AMI(context.Background(), p.Request)
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(done)
 	}
+
 	return err
 }
 
@@ -77,11 +79,13 @@ func (k *killer) weather(*http.Request) wire.Disturbance {
 	if k.calls != k.at || k.process == nil {
 		return wire.Calm
 	}
+
 	_ = k.process.Kill()
 	k.process = nil
 	if k.late {
 		return wire.Calm
 	}
+
 	return wire.CutRequest
 }
 
@@ -113,6 +117,7 @@ func TestKilledPublicationContinues(t *testing.T) {
 					killed++
 				}
 			}
+
 			if !a.run(t, k, -1, false) {
 				t.Fatal("it did not end")
 			}
@@ -153,12 +158,14 @@ func (a account) run(t *testing.T, k *killer, at int, late bool) bool {
 	var out, complaint bytes.Buffer
 	command.Stdout = &out
 	command.Stderr = &complaint
+
 	k.mu.Lock() // no call is answered before the process is known
 	err = command.Start()
 	k.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	k.arm(command.Process, at, late)
 
 	err = command.Wait()
@@ -166,5 +173,6 @@ func (a account) run(t *testing.T, k *killer, at int, late bool) bool {
 		t.Fatalf("%v: %s", err, complaint.String())
 	}
 	var done image.Published
+
 	return err == nil && json.Unmarshal(out.Bytes(), &done) == nil && done.AMI != ""
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
 	"image-builder/internal/snapshot"
@@ -21,6 +22,7 @@ const (
 	baseAMITag = "image-builder:base-ami"
 	parentTag  = "image-builder:parent-snapshot"
 	recipeTag  = "image-builder:recipe-digest"
+	sourceTag  = "image-builder:source-ami" // of a copy in another region
 )
 
 // BilledError says that an AMI is billed by its contents, which RegisterImage would lose.
@@ -30,19 +32,50 @@ type BilledError struct {
 }
 
 func (e *BilledError) Error() string {
-	return fmt.Sprintf("register AMI: %s is billed for %s, and an AMI made of a snapshot would not be: bake it with EC2 Image Builder (image-builder deploy)", e.AMI, e.Why)
+	return fmt.Sprintf("register AMI: %s is billed for %s, and an AMI made of a snapshot would not be: %s", e.AMI, e.Why, e.Hint())
 }
+
+// Class is that of things that cannot be used.
+func (e *BilledError) Class() fault.Class { return fault.NotUsable }
+
+// Hint says what to do next.
+func (e *BilledError) Hint() string { return "bake it with EC2 Image Builder (image-builder deploy)" }
 
 // billed lists the platforms with a price of their own.
 var billed = regexp.MustCompile(`(?i)red hat|rhel|suse|windows|sql server|ubuntu pro`)
 
+// The forms of what an AMI can be shared with.
+// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/share-amis-with-organizations-and-OUs.html
+var (
+	accountNumber = regexp.MustCompile(`^[0-9]{12}$`)
+	unitARN       = regexp.MustCompile(`^arn:aws[a-z-]*:organizations::[0-9]{12}:ou/o-[a-z0-9]{10,32}/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}$`)
+)
+
+// ShareWith adds accounts, by number, and organizational units, by ARN.
+func (r *Request) ShareWith(with []string) error {
+	for _, one := range with {
+		switch {
+		case accountNumber.MatchString(one):
+			r.Accounts = append(r.Accounts, one)
+		case unitARN.MatchString(one):
+			r.Units = append(r.Units, one)
+		default:
+			return fault.New(fault.BadInput, fmt.Errorf("%q is neither an account nor an organizational unit", one),
+				"write the account's 12 digits, or arn:aws:organizations::123456789012:ou/o-…/ou-…")
+		}
+	}
+
+	return nil
+}
+
 // publishable refuses images that must not become an AMI.
 func publishable(r Request) error {
-	switch base := r.Base.AMI; {
+	base := r.Base.AMI
+	switch {
 	case r.Image.Failed != "":
-		return fmt.Errorf("its bake failed (%s): bake it again", r.Image.Failed)
+		return fault.New(fault.NotUsable, fmt.Errorf("its bake failed (%s)", r.Image.Failed), "bake it again")
 	case snapshot.VolumeSize(r.Image.Size) > snapshot.MaxVolume:
-		return fmt.Errorf("its disk has %d GiB, and a volume at most %d", snapshot.VolumeSize(r.Image.Size), snapshot.MaxVolume)
+		return fault.New(fault.NotUsable, fmt.Errorf("its disk has %d GiB, and a volume at most %d", snapshot.VolumeSize(r.Image.Size), snapshot.MaxVolume), "")
 	case base == nil:
 		return nil
 	case len(base.ProductCodes) > 0:
@@ -50,6 +83,7 @@ func publishable(r Request) error {
 	case billed.MatchString(base.Platform):
 		return &BilledError{base.ID, base.Platform}
 	}
+
 	return nil
 }
 
@@ -72,6 +106,7 @@ func likeBase(r Request) image.AMI {
 	default:
 		ami.BootMode = "legacy-bios"
 	}
+
 	return ami
 }
 
@@ -94,16 +129,27 @@ func tagsOf(r Request, parent *snapshot.Parent) map[string]string {
 	if tags == nil {
 		tags = map[string]string{}
 	}
+
 	tags["Name"] = nameOf(r)
 	tags[ImageTag] = r.Image.ID
 	tags[baseTag] = r.Image.Base
 	tags[recipeTag] = r.Image.RecipeDigest
+
 	if r.Base.AMI != nil {
 		tags[baseAMITag] = r.Base.AMI.ID
 	}
+
 	if parent != nil {
 		tags[parentTag] = parent.Snapshot
 	}
+
+	return tags
+}
+
+// copyTags returns the tags of an AMI's copy in another region, where the parent snapshot does not exist.
+func copyTags(r Request, from image.Published) map[string]string {
+	tags := tagsOf(r, nil)
+	tags[sourceTag] = from.AMI
 	return tags
 }
 
@@ -119,6 +165,7 @@ func (p Publisher) parent(ctx context.Context, r Request, region string) (*snaps
 		p.note("the snapshot %s of the base is gone, so all data is sent: image-builder base pull %s brings it back", base.Snapshot, base.Name)
 		return nil, nil
 	}
+
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +186,7 @@ func (p Publisher) parent(ctx context.Context, r Request, region string) (*snaps
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read base: %w", err), digests.Close())
 	}
+
 	return &snapshot.Parent{Snapshot: base.Snapshot, Digests: digests, Disk: disk}, nil
 }
 

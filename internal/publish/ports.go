@@ -16,6 +16,9 @@ type AMIs interface {
 	OwnAMIs(ctx context.Context, tag, value string) ([]image.AMI, error)
 	// Register makes an AMI and returns its ID.
 	Register(ctx context.Context, ami image.AMI, description string) (string, error)
+	// CopyAMI copies an AMI from another region into this one, with the name and the tags of ami. Calls with the same
+	// token return the same copy.
+	CopyAMI(ctx context.Context, ami image.AMI, region, token string) (string, error)
 	// EncryptedByDefault reports whether everything new is encrypted.
 	EncryptedByDefault(ctx context.Context) (bool, error)
 	// Share lets accounts (numbers) and organizational units (ARNs) launch an AMI.

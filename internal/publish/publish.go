@@ -9,6 +9,8 @@ package publish
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -69,6 +71,7 @@ func (p Publisher) ami(ctx context.Context, r Request) (image.Published, error) 
 	if err == nil {
 		err = publishable(r)
 	}
+
 	if err != nil {
 		return image.Published{}, err
 	}
@@ -78,21 +81,63 @@ func (p Publisher) ami(ctx context.Context, r Request) (image.Published, error) 
 		return image.Published{}, err
 	}
 	done := image.Published{Region: region, AMI: found.ID, Snapshot: found.Snapshot, Name: found.Name, Parent: found.Tags[parentTag], Created: p.Now()}
+
 	if found.ID == "" {
-		if done, err = p.make(ctx, r, region); err != nil {
+		done, err = p.make(ctx, r, region)
+		if err != nil {
 			return image.Published{}, err
 		}
+	} else {
+		p.note("%s was made from %s before", found.ID, r.Image.ID)
 	}
 
-	if err := p.wait(ctx, done.AMI); err != nil {
+	if err := p.finish(ctx, r, done); err != nil {
 		return image.Published{}, err
 	}
-	if len(r.Accounts)+len(r.Units) > 0 {
-		if err := p.AMIs.Share(ctx, done.AMI, r.Accounts, r.Units); err != nil {
-			return image.Published{}, err
-		}
+	return done, p.forget(r, region)
+}
+
+// finish waits until an AMI is available, and shares it.
+func (p Publisher) finish(ctx context.Context, r Request, made image.Published) error {
+	if err := p.wait(ctx, made.AMI); err != nil {
+		return err
 	}
-	return done, snapshot.Forget(p.journal(r, region))
+	if len(r.Accounts)+len(r.Units) == 0 {
+		return nil
+	}
+	return p.AMIs.Share(ctx, made.AMI, r.Accounts, r.Units)
+}
+
+// Copy copies an image's AMI from another region, and returns when the copy is available and shared. A copy that is
+// there is found again by its tag.
+func (p Publisher) Copy(ctx context.Context, r Request, from image.Published) (image.Published, error) {
+	made, err := p.copy(ctx, r, from)
+	if err != nil {
+		return image.Published{}, fmt.Errorf("copy %s: %w", from.AMI, err)
+	}
+	return made, nil
+}
+
+func (p Publisher) copy(ctx context.Context, r Request, from image.Published) (image.Published, error) {
+	region, err := p.AMIs.Region(ctx)
+	if err != nil {
+		return image.Published{}, err
+	}
+	defer p.Progress.Stage("copy to " + region)()
+
+	made, err := p.existing(ctx, r.Image.ID)
+	if err == nil && made.ID == "" {
+		made = image.AMI{ID: from.AMI, Name: from.Name, Tags: copyTags(r, from)}
+		token := sha256.Sum256([]byte(from.AMI + " " + region))
+		made.ID, err = p.AMIs.CopyAMI(ctx, made, from.Region, hex.EncodeToString(token[:]))
+	}
+
+	if err != nil {
+		return image.Published{}, err
+	}
+
+	done := image.Published{Region: region, AMI: made.ID, Name: made.Name, Snapshot: made.Snapshot, Source: from.AMI, Created: p.Now()}
+	return done, p.finish(ctx, r, done)
 }
 
 // existing returns the AMI that was made from an image before; the zero AMI if there is none.
@@ -114,6 +159,7 @@ func (p Publisher) make(ctx context.Context, r Request, region string) (image.Pu
 	if err != nil {
 		return image.Published{}, err
 	}
+
 	if parent != nil {
 		defer func() { _ = errors.Join(parent.Digests.Close(), parent.Disk.Close()) }() // they were only read
 	}
@@ -131,6 +177,7 @@ func (p Publisher) make(ctx context.Context, r Request, region string) (image.Pu
 	if err != nil {
 		return image.Published{}, err
 	}
+
 	done := image.Published{
 		Region: region, AMI: id, Snapshot: sent.Snapshot, Parent: ami.Tags[parentTag], Name: ami.Name, Blocks: sent.Blocks, Created: p.Now(),
 	}
@@ -169,6 +216,7 @@ func (p Publisher) send(ctx context.Context, r Request, region string, parent *s
 		return sent, err
 	}
 	defer func() { err = errors.Join(err, digests.Close()) }()
+
 	return snapshot.Upload{
 		Writer: p.Writer, Catalog: p.Snapshots, Disk: file, Parent: parent, Digests: digests, Known: known,
 		Name: r.Image.ID, Description: "root disk of " + nameOf(r), Tags: tagsOf(r, parent),
@@ -185,13 +233,28 @@ func digestsOf(journal, disk string) (digests *snapshot.Digests, known bool, err
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, false, err
 	}
+
 	info, err := os.Stat(disk)
 	if err != nil {
 		return nil, false, fmt.Errorf("read disk: %w", err)
 	}
-	digests, err = snapshot.CreateDigests(journal+".digests", info.Size())
+	digests, err = snapshot.CreateDigests(journal+digestsSuffix, info.Size())
+
 	return digests, false, err
 }
+
+// forget removes what an interrupted publication would continue from.
+func (p Publisher) forget(r Request, region string) error {
+	err := snapshot.Forget(p.journal(r, region))
+	removeErr := os.Remove(p.journal(r, region) + digestsSuffix)
+	if errors.Is(removeErr, fs.ErrNotExist) {
+		removeErr = nil
+	}
+	return errors.Join(err, removeErr)
+}
+
+// digestsSuffix ends the name of a journal's file of the disk's digests.
+const digestsSuffix = ".digests"
 
 func (p Publisher) journal(r Request, region string) string {
 	return filepath.Join(p.Journals, r.Image.ID+"-"+region)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"image-builder/internal/aws"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/publish"
 	"image-builder/internal/snapshot"
@@ -47,6 +48,7 @@ func newAccount(tb testing.TB, encrypted bool) account {
 
 	disk := make([]byte, 16*mib)
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // to be repeated
+
 	blocks := map[int64][]byte{}
 	for _, index := range []int64{0, 3, 4, 9} {
 		block := disk[index*snapshot.BlockSize : (index+1)*snapshot.BlockSize]
@@ -55,6 +57,7 @@ func newAccount(tb testing.TB, encrypted bool) account {
 		}
 		blocks[index] = block
 	}
+
 	own, err := cloud.EBS.AddSnapshot(ebs.Snapshot{Size: 1, Encrypted: encrypted}, blocks)
 	if err != nil {
 		tb.Fatal(err)
@@ -64,6 +67,7 @@ func newAccount(tb testing.TB, encrypted bool) account {
 		IMDS: "v2.0", TPM: "v2.0", SRIOV: "simple", Platform: "Linux/UNIX", Virtualization: "hvm", Volume: image.Volume{Type: "gp3", Throughput: 250},
 		Others: []image.Device{{Name: "/dev/sdb", Virtual: "ephemeral0"}},
 	}
+
 	a.base = image.Base{Name: ami.ID, Disk: file(tb, disk), Size: int64(len(disk)), AMI: &ami, Snapshot: own, Region: wire.Region}
 
 	disk = bytes.Clone(disk)
@@ -73,6 +77,7 @@ func newAccount(tb testing.TB, encrypted bool) account {
 		ID: image.NewID(), Name: "agent", Base: ami.ID, RecipeDigest: "0123", Arch: image.X86_64, Disk: file(tb, disk), Size: int64(len(disk)),
 		Firmware: []image.Firmware{image.UEFI, image.BIOS},
 	}
+
 	return a
 }
 
@@ -93,6 +98,7 @@ func (a account) holds(tb testing.TB, id string) {
 	if err != nil {
 		tb.Fatal(err)
 	}
+
 	for index := int64(0); (index+1)*snapshot.BlockSize <= int64(len(disk)); index++ {
 		block, err := a.EBS.Block(id, index)
 		if err != nil || !bytes.Equal(block, disk[index*snapshot.BlockSize:(index+1)*snapshot.BlockSize]) {
@@ -117,14 +123,17 @@ func TestImageBecomesAnAMILikeItsBase(t *testing.T) {
 	if n := a.Calls("ebs", "PutSnapshotBlock"); n != 2 || got.Blocks != 2 || got.Parent != a.base.Snapshot || got.Region != wire.Region {
 		t.Errorf("%d blocks were sent: %+v", n, got)
 	}
+
 	a.holds(t, got.Snapshot)
 
 	ami, _ := a.EC2.AMI(got.AMI)
 	want := "available /dev/sda1 uefi-preferred x86_64 true v2.0 v2.0 simple 1 [210987654321] " + got.Snapshot
+
 	have := fmt.Sprint(ami.State, " ", ami.RootDevice, " ", ami.BootMode, " ", ami.Architecture, " ", ami.ENA, " ", ami.IMDS, " ", ami.TPM, " ", ami.SRIOV, " ", len(ami.Devices), " ", ami.Shared, " ", ami.Snapshot)
 	if have != want {
 		t.Errorf("got %s\nwant %s", have, want)
 	}
+
 	for tag, value := range map[string]string{
 		"team": "ci", publish.ImageTag: a.image.ID, "image-builder:base-ami": a.base.AMI.ID, "image-builder:parent-snapshot": a.base.Snapshot, "image-builder:recipe-digest": "0123",
 	} {
@@ -158,11 +167,13 @@ func TestWhatIsSentWithoutAParent(t *testing.T) {
 			t.Parallel()
 			a := newAccount(t, false)
 			test.change(&a)
+
 			got, err := a.AMI(t.Context(), publish.Request{Image: a.image, Base: a.base})
 			if err != nil {
 				t.Fatal(err)
 			}
 			a.holds(t, got.Snapshot)
+
 			if (got.Parent != "") != test.parent || len(a.EC2.AMIs()) != 1 {
 				t.Errorf("got %+v of %d AMIs", got, len(a.EC2.AMIs()))
 			}
@@ -177,6 +188,7 @@ func TestEncryptedParentIsKept(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t, true)
 	a.EBS.EncryptByDefault(true)
+
 	got, err := a.AMI(t.Context(), publish.Request{Image: a.image, Base: a.base})
 	if err != nil || got.Parent != a.base.Snapshot {
 		t.Fatalf("got %+v, %v", got, err)
@@ -184,6 +196,7 @@ func TestEncryptedParentIsKept(t *testing.T) {
 	if made, _ := a.EBS.Snapshot(got.Snapshot); !made.Encrypted {
 		t.Error("the snapshot is not encrypted")
 	}
+
 	a.holds(t, got.Snapshot)
 }
 
@@ -197,15 +210,17 @@ func TestWhatIsBilledIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", platform, err)
 		}
 	}
+
 	a.base.AMI.Platform = "Linux/UNIX"
 	a.base.AMI.ProductCodes = []string{"abc"}
 	if _, err := a.AMI(t.Context(), publish.Request{Image: a.image, Base: a.base}); err == nil || !strings.Contains(err.Error(), "abc") {
 		t.Errorf("product codes: %v", err)
 	}
 	a.image.Failed = "step 3 failed"
-	if _, err := a.AMI(t.Context(), publish.Request{Image: a.image}); err == nil || !strings.Contains(err.Error(), "bake it again") {
+	if _, err := a.AMI(t.Context(), publish.Request{Image: a.image}); err == nil || fault.HintOf(err) != "bake it again" {
 		t.Errorf("failed bake: %v", err)
 	}
+
 	if n := a.Calls("ebs", "StartSnapshot"); n != 0 {
 		t.Errorf("%d snapshots were begun", n)
 	}
@@ -216,7 +231,7 @@ func TestNameThatIsTaken(t *testing.T) {
 	a := newAccount(t, false)
 	a.EC2.AddAMI(ec2.AMI{Name: "mine"})
 	_, err := a.AMI(t.Context(), publish.Request{Image: a.image, Base: a.base, Name: "mine"})
-	if err == nil || !strings.Contains(err.Error(), "choose another name") {
+	if err == nil || !strings.Contains(err.Error(), "choose another name") || fault.ClassOf(err) != fault.NotUsable {
 		t.Fatal(err)
 	}
 }

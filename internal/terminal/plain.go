@@ -71,7 +71,7 @@ func (p *plain) moved(e progress.Event) string {
 	}
 
 	p.quarter[e.Stage] = quarter
-	return fmt.Sprintf("%s: %d%% of %s", Harmless(e.Stage), 25*quarter, Size(e.Total))
+	return fmt.Sprintf("%s: %d%% of %s", Harmless(e.Stage), 25*quarter, Size(e.Total)) + network(e)
 }
 
 // outcome says how a step ended, after how long, and why if it failed.

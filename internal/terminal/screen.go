@@ -34,6 +34,7 @@ type stage struct {
 	name        string
 	since       time.Time
 	done, total int64 // bytes moved; 0 if none move
+	network     string
 }
 
 // activity is a running step.
@@ -85,6 +86,7 @@ func (s *screen) move(e progress.Event) {
 		if one.name == e.Stage {
 			one.done = e.Done
 			one.total = e.Total
+			one.network = network(e)
 		}
 	}
 }
@@ -182,10 +184,28 @@ func (s *screen) bytes(one *stage, columns int) string {
 		text = fmt.Sprintf("  %s %3d%%  %s of %s", s.bar(one, columns), 100*one.done/one.total, Size(one.done), Size(one.total))
 	}
 
+	if one.network != "" {
+		return text + one.network
+	}
 	if seconds := s.now().Sub(one.since).Seconds(); seconds >= 1 {
 		text += "  " + Size(int64(float64(one.done)/seconds)) + "/s"
 	}
 
+	return text
+}
+
+// network says how bytes move over a network: the present rate, the calls that were made again, the time that is left.
+func network(e progress.Event) string {
+	text := ""
+	if e.Rate > 0 {
+		text += "  " + Size(int64(e.Rate)) + "/s"
+	}
+	if e.Retries > 0 {
+		text += "  " + fmt.Sprint(e.Retries) + " retried"
+	}
+	if e.Left > 0 {
+		text += "  " + Took(e.Left) + " left"
+	}
 	return text
 }
 

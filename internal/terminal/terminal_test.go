@@ -266,3 +266,22 @@ func TestPrettyTable(t *testing.T) {
 }
 
 func noon() time.Time { return time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC) }
+
+func TestBytesOverANetwork(t *testing.T) {
+	t.Parallel()
+	moved := progress.Event{
+		Kind: progress.Bytes, Stage: "upload", Done: 256 << 20, Total: 1 << 30, Rate: 20 << 20, Retries: 3, Left: 38 * time.Second,
+	}
+	var lines strings.Builder
+	New(&lines, false, time.Now).Report(moved)
+	if want := "upload: 25% of 1.0 GiB  20 MiB/s  3 retried  38.0s left\n"; lines.String() != want {
+		t.Errorf("got %q, want %q", lines.String(), want)
+	}
+
+	s := newScreen(time.Now, Paint{})
+	s.apply(progress.Event{Kind: progress.StageStarted, Stage: "upload"})
+	s.apply(moved)
+	if got := strings.Join(s.frame(200, 10), "\n"); !strings.Contains(got, "256 MiB of 1.0 GiB  20 MiB/s  3 retried  38.0s left") {
+		t.Errorf("got %q", got)
+	}
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"image-builder/internal/base/basetest"
+	"image-builder/internal/disk"
+	"image-builder/internal/image"
+	"image-builder/internal/local"
+	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/ebs"
+	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/programtest"
+)
+
+// TestRoad bakes and publishes against an AWS account that has a Debian AMI: testdata/road/*.txtar.
+func TestRoad(t *testing.T) {
+	t.Parallel()
+	debian := basetest.Debian(t)
+	program := programtest.Path(t)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/road",
+		Setup: func(env *testscript.Env) error {
+			cloud := testbed.Start(env.T().(testing.TB))
+			env.Vars = append(env.Vars, cloud.Env()...)
+			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "IMAGE_BUILDER_DATA_DIR="+filepath.Join(env.WorkDir, "data"),
+				"PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
+			env.Values[cloudKey{}] = cloud
+			env.Values[debianKey{}] = debian
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"cloud": runVerb, "exits": exits, "equal-disks": equalDisks},
+	})
+}
+
+// debianKey is the key under which a script has the Debian base.
+type debianKey struct{}
+
+func roadVerbs() map[string]verb {
+	return map[string]verb{
+		// disk-ami ID BOOTMODE: the AMI exists, and its root disk is the Debian base's
+		"disk-ami": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 2, 2)
+			file, err := os.Open(ts.Value(debianKey{}).(image.Base).Disk)
+			ts.Check(err)
+			defer file.Close()
+			id, err := cloud.EBS.AddDisk(ebs.Snapshot{Owner: image.Buildkite, Public: true}, file)
+			ts.Check(err)
+			made, _ := cloud.EBS.Snapshot(id)
+			cloud.EC2.AddAMI(ec2.AMI{
+				ID: args[0], Name: "stack", Owner: image.Buildkite, Public: true, RootSize: made.Size, Snapshot: id, BootMode: args[1], ENA: true, IMDS: "v2.0", TPM: "v2.0",
+			})
+		},
+		// topic NAME: the topic exists; its ARN is $TOPIC
+		"topic": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 1, 1)
+			ts.Setenv("TOPIC", cloud.SNS.AddTopic(args[0]))
+		},
+		// messages TOPIC N: this many messages were sent
+		"messages": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 2, 2)
+			if sent := cloud.SNS.Messages(args[0]); strconv.Itoa(len(sent)) != args[1] {
+				ts.Fatalf("%d messages were sent: %q", len(sent), sent)
+			}
+		},
+		// announced TOPIC PARAMETER FILE: the AMI whose ID is in the file is in the parameter and in the only message
+		"announced": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 3, 3)
+			ami := strings.TrimSpace(ts.ReadFile(args[2]))
+			want := fmt.Sprintf(`{"event": "NewImage", "NewImage": {"ami": %q}}`, ami)
+			sent := cloud.SNS.Messages(args[0])
+			if len(sent) != 1 || sent[0] != want || cloud.SSM.Value(args[1]) != ami {
+				ts.Fatalf("messages %q, parameter %q, want %s", sent, cloud.SSM.Value(args[1]), ami)
+			}
+		},
+	}
+}
+
+// equal-disks FILE BASE: the disk of the image whose ID is in the file equals the base's
+func equalDisks(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: equal-disks FILE BASE")
+	}
+	store, err := local.Open(context.Background(), ts.Getenv("IMAGE_BUILDER_DATA_DIR"), time.Now)
+	ts.Check(err)
+	defer store.Close()
+	img, err := store.Image(context.Background(), strings.TrimSpace(ts.ReadFile(args[0])))
+	ts.Check(err)
+	base, err := store.Base(context.Background(), args[1])
+	ts.Check(err)
+
+	ours, err := os.Open(img.Disk)
+	ts.Check(err)
+	defer ours.Close()
+	theirs, err := os.Open(base.Disk)
+	ts.Check(err)
+	defer theirs.Close()
+	for _, file := range []*os.File{ours, theirs} {
+		for extent, err := range disk.Extents(file) {
+			ts.Check(err)
+			same(ts, ours, theirs, extent)
+		}
+	}
+}
+
+func same(ts *testscript.TestScript, a, b *os.File, extent disk.Extent) {
+	const piece = 1 << 20
+	left := make([]byte, piece)
+	right := make([]byte, piece)
+	for at := extent.Offset; at < extent.Offset+extent.Length; at += piece {
+		n, errA := a.ReadAt(left, at)
+		m, errB := b.ReadAt(right, at)
+		if n != m || string(left[:n]) != string(right[:m]) {
+			ts.Fatalf("the disks differ near byte %d: %v, %v", at, errA, errB)
+		}
+	}
+}

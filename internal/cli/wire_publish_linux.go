@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"path/filepath"
+	"time"
+
+	"image-builder/internal/aws"
+	"image-builder/internal/local"
+	"image-builder/internal/patience"
+	"image-builder/internal/pipeline"
+	"image-builder/internal/progress"
+	"image-builder/internal/publish"
+	"image-builder/internal/snapshot"
+)
+
+// newPublication wires a publication to AWS: the first region gets the disk, the others copies. Without a region it is
+// the environment's.
+func newPublication(env *Env, store *local.Store, report progress.Func, regions []string, poll time.Duration) pipeline.Publication {
+	if len(regions) == 0 {
+		regions = []string{""}
+	}
+	var all []pipeline.Region
+	for _, region := range regions {
+		all = append(all, pipeline.Region{
+			Publisher: newPublisher(env, store, report, region, poll), Parameters: newAccount(region).parameters,
+		})
+	}
+
+	return pipeline.Publication{
+		Home: all[0], Copies: all[1:], Topics: &aws.Topics{Session: newAccount(regions[0]).session}, Keep: store.KeepAMI,
+		Pause: patience.Sleep, Report: report,
+	}
+}
+
+// newPublisher publishes in a region; "" is the environment's. Poll is the longest pause between two looks at what
+// AWS does.
+func newPublisher(env *Env, store *local.Store, report progress.Func, region string, poll time.Duration) publish.Publisher {
+	a := newAccount(region)
+	bounds := snapshot.DefaultBounds
+	bounds.Most = poll
+	return publish.Publisher{
+		AMIs: a.machines, Writer: &aws.EBS{Session: a.session}, Snapshots: a.machines,
+		Journals: filepath.Join(store.Dir(), "publications"), Pace: snapshot.DefaultPace, Bounds: bounds, Progress: report, Now: env.Now,
+	}
+}
