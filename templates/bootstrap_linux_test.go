@@ -67,6 +67,19 @@ func TestBootstrapGivesTheScriptItsHome(t *testing.T) {
 	}
 }
 
+func TestBootstrapWhereTmpLetsNoProgramRun(t *testing.T) {
+	t.Parallel()
+	m := start(t, options{noSecrets: true})
+	m.bash("mount -t tmpfs -o noexec,nosuid,nodev,mode=1777 hardened /tmp")
+	write(t, filepath.Join(m.bucket, "bootstrap"), "#!/usr/bin/env python3\nopen('/var/lib/witness', 'w').write('ran')\n")
+	if out, err := m.document("bootstrap.yml", "build,validate", parameters{"BootstrapScriptUrl": scriptURL}); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if got := m.bash("cat /var/lib/witness; ls -A /tmp; findmnt --noheadings --list --output TARGET | grep '^/tmp/' || true"); got != "ran" {
+		t.Errorf("the script left %q, want ran and nothing in /tmp", got)
+	}
+}
+
 func TestBootstrapFails(t *testing.T) {
 	t.Parallel()
 	m := start(t, options{noSecrets: true})

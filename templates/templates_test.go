@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -166,5 +167,30 @@ func TestExampleNamesItsMirrorAsTheRecipeDoes(t *testing.T) {
 		if got, want := string(out), "/m/"+recipe.MirrorName(url); got != want {
 			t.Errorf("the example names %s %s, the recipe %s", url, got, want)
 		}
+	}
+}
+
+// A download that is skipped has a source all the same, which the service may check before it evaluates the condition.
+func TestSkippedDownloadsNameSomethingWellFormed(t *testing.T) {
+	t.Parallel()
+	wellFormed := regexp.MustCompile(`^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^/].*$`)
+
+	for name, doc := range documents(t) {
+		var pairs []string
+		for _, p := range doc.Parameters {
+			pairs = append(pairs, "{{ "+p.Name.Value+" }}", p.Value.Value)
+		}
+		defaults := strings.NewReplacer(pairs...)
+
+		doc.Steps(func(_ *component.Phase, step *component.Step) {
+			if step.Action.Value != "S3Download" {
+				return
+			}
+			for _, item := range step.Inputs.Items {
+				if source := defaults.Replace(item.Get("source").Text); !wellFormed.MatchString(source) {
+					t.Errorf("%s: %s downloads %q if nothing is asked for", name, step.Name.Value, source)
+				}
+			}
+		})
 	}
 }

@@ -245,9 +245,10 @@ func short(value string) string {
 	return strconv.Quote(value)
 }
 
-// stackName is the pattern of CloudFormation, shortened so that "-docker-images" fits into the 128 characters that
-// Image Builder allows a component's name, which needs at least 3.
-var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{2,113}$`)
+// stackName is the pattern of CloudFormation, shortened so that the name of each AMI, the stack's with
+// " {{ imagebuilder:buildDate }}" after it, fits into the 127 characters that Image Builder allows.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_AmiDistributionConfiguration.html
+var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{2,97}$`)
 
 // StackName checks and returns a stack's name: the given one, or else the recipe's.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
@@ -268,7 +269,7 @@ func StackName(r *recipe.Recipe, given string) (string, finding.List) {
 	}
 
 	return "", finding.List{{
-		Code: finding.StackName, Position: at, Message: fmt.Sprintf("%q is not a valid stack name: use 3 to 114 letters, digits or hyphens, beginning with a letter", name),
+		Code: finding.StackName, Position: at, Message: fmt.Sprintf("%q is not a valid stack name: use 3 to 98 letters, digits or hyphens, beginning with a letter", name),
 		Right: "write --stack " + suggested(name),
 	}}
 }

@@ -223,7 +223,7 @@ func TestStackNames(t *testing.T) {
 		{"_x_", "", "", "write --stack nightly-ami"},
 		{"nightly", "ab", "", "write --stack nightly-ami"},
 		{"nightly", "a_b_c", "", "write --stack a-b-c"},
-		{"nightly", strings.Repeat("x", 115), "", "3 to 114"},
+		{"nightly", strings.Repeat("x", 99), "", "3 to 98"},
 	} {
 		got, found := StackName(&recipe.Recipe{File: "recipe.yml", Name: test.recipe}, test.given)
 		if got != test.want || (len(found) > 0) != (test.says != "") || !strings.Contains(fmt.Sprint(found), test.says) {

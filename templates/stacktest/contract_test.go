@@ -235,3 +235,24 @@ func TestSchedulesAreRefusedAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// A stack that is asked for nothing gives its documents no empty value from which they would make a malformed URL.
+func TestNoDocumentGetsAnEmptyBucket(t *testing.T) {
+	t.Parallel()
+	for name, parameters := range map[string]map[string]string{
+		"nothing":      least(),
+		"secret names": with("SecretNames", "buildkite/key"),
+	} {
+		recipe := deploy(t, parameters).Resources["Recipe"].Properties
+		for _, body := range recipe["Components"].([]any) {
+			given, _ := body.(map[string]any)["Parameters"].([]any)
+			for _, p := range given {
+				parameter := p.(map[string]any)
+				value := parameter["Value"].([]any)[0].(string)
+				if n := parameter["Name"]; (n == "SecretsBucket" || n == "BootstrapScriptUrl") && !strings.Contains(value, "sthree-none") {
+					t.Errorf("%s: %s is %q", name, n, value)
+				}
+			}
+		}
+	}
+}
