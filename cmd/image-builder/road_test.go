@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
+	"image-builder/internal/publish"
 	"image-builder/internal/testbed"
 	"image-builder/internal/testbed/ebs"
 	"image-builder/internal/testbed/ec2"
@@ -72,6 +74,11 @@ func roadVerbs() map[string]verb {
 				ts.Fatalf("%d messages were sent: %q", len(sent), sent)
 			}
 		},
+		// policy-fits FILE: the policy in the file allows each call that was made, and nothing else
+		"policy-fits": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 1, 1)
+			policyFits(ts, cloud, args[0])
+		},
 		// announced TOPIC PARAMETER FILE: the AMI whose ID is in the file is in the parameter and in the only message
 		"announced": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 3)
@@ -82,6 +89,37 @@ func roadVerbs() map[string]verb {
 				ts.Fatalf("messages %q, parameter %q, want %s", sent, cloud.SSM.Value(args[1]), ami)
 			}
 		},
+	}
+}
+
+// uncalled are the actions of a policy that no successful call needs, each with its reason.
+var uncalled = map[string]string{
+	"ec2:CreateTags":        "AWS asks for it when a snapshot or an AMI is made with tags",
+	"ec2:DeleteSnapshot":    "a snapshot that came to nothing is deleted",
+	"ebs:ListChangedBlocks": "a newer base of the same lineage is pulled",
+}
+
+func policyFits(ts *testscript.TestScript, cloud *testbed.Cloud, file string) {
+	var policy publish.Policy
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(file)), &policy))
+	allowed := map[string]bool{}
+	for _, statement := range policy.Statement {
+		for _, action := range statement.Action {
+			allowed[action] = true
+		}
+	}
+
+	for _, call := range cloud.Made() {
+		action := strings.Replace(call, ".", ":", 1)
+		if !allowed[action] {
+			ts.Fatalf("%s was called, and the policy does not allow it", action)
+		}
+		delete(allowed, action)
+	}
+	for action := range allowed {
+		if uncalled[action] == "" {
+			ts.Fatalf("the policy allows %s, which was not called", action)
+		}
 	}
 }
 

@@ -27,6 +27,7 @@ type PublishCmd struct {
 	Topic       string            `help:"SNS topic that receives the NewImage message." placeholder:"ARN"`
 	ShareWith   []string          `help:"Account (12 digits) or organizational unit (ARN) that may launch the AMI. May be given more than once." placeholder:"ACCOUNT|OU"`
 	Plan        bool              `help:"Only report what would be sent, what that takes and costs, and what each launch costs."`
+	Policy      bool              `help:"Only print the IAM policy that pulling the base and publishing the image need."`
 	pollFlag    `embed:""`
 }
 
@@ -42,6 +43,7 @@ command, and no block is sent twice. The message is sent again by each command t
 Examples:
   image-builder publish latest
   image-builder publish latest --plan
+  image-builder publish latest --policy >policy.json
   image-builder publish img-3f0c --parameter /buildkite/agent-ami --topic arn:aws:sns:eu-central-1:123456789012:images
   image-builder publish latest --region eu-central-1 --region us-east-1 --share-with 210987654321 --json | jq -r '.amis[].ami'`
 }
@@ -63,7 +65,10 @@ func (c *PublishCmd) Run(ctx context.Context, env *Env) error {
 			return err
 		}
 
-		if c.Plan {
+		switch {
+		case c.Policy:
+			return c.policy(ctx, env, request)
+		case c.Plan:
 			return c.plan(ctx, env, store, request)
 		}
 		return c.publish(ctx, env, store, request)

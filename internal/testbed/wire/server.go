@@ -11,7 +11,9 @@ package wire
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -105,6 +107,13 @@ func (c *Server) Calls(service, operation string) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.calls[service+"."+operation]
+}
+
+// Made returns the operations that were called, as SERVICE.OPERATION, in order of their names.
+func (c *Server) Made() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.calls))
 }
 
 // Count counts a call of an operation.
