@@ -61,6 +61,7 @@ var ranks = map[string]int{
 	// Support for tests, the demo and the benchmarks may use anything; nothing of the product imports it.
 	"internal/base/basetest":                    7,
 	"internal/sandbox/sandboxtest":              7,
+	"internal/contract":                         7,
 	"internal/secret/secrettest":                7,
 	"internal/testbed/venv":                     6,
 	"internal/testbed/programtest":              6,

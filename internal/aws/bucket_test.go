@@ -85,7 +85,7 @@ func TestWithdrawAsksAgain(t *testing.T) {
 	}))
 
 	t.Cleanup(server.Close)
-	t.Setenv("AWS_ENDPOINT_URL", server.URL)
+	t.Setenv("AWS_ENDPOINT_URL_S3", server.URL)
 
 	if err := (&S3{Session: &Session{}}).Withdraw(t.Context(), "fresh", "", nil); err != nil {
 		t.Error(err)

@@ -32,7 +32,7 @@ func (p *Parameters) open(ctx context.Context) (*ssm.Client, error) {
 }
 
 // Parameter returns the value of a parameter; the values of a StringList are separated by commas. A secret of Secrets
-// Manager has the name /aws/reference/secretsmanager/ID.
+// Manager has the name /aws/reference/secretsmanager/ID. The error is an fs.ErrNotExist if there is none.
 // https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html
 func (p *Parameters) Parameter(ctx context.Context, name string) (string, error) {
 	client, err := p.open(ctx)
@@ -41,7 +41,7 @@ func (p *Parameters) Parameter(ctx context.Context, name string) (string, error)
 	}
 	out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &name, WithDecryption: aws.Bool(true)})
 	if err != nil {
-		return "", p.Session.explain(ctx, "get parameter "+name, err)
+		return "", p.Session.explain(ctx, "get parameter "+name, notThere(err))
 	}
 	return aws.ToString(out.Parameter.Value), nil
 }
@@ -79,16 +79,21 @@ func (p *Parameters) Read(ctx context.Context, name string) (image.Parameter, er
 	}
 	out, err := client.GetParameter(ctx, &ssm.GetParameterInput{Name: &name})
 	if err != nil {
-		var missing *types.ParameterNotFound
-		if errors.As(err, &missing) {
-			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err)
-		}
-		return image.Parameter{}, p.Session.explain(ctx, "look at parameter "+name, err)
+		return image.Parameter{}, p.Session.explain(ctx, "look at parameter "+name, notThere(err))
 	}
 
 	return image.Parameter{
 		Name: name, Value: aws.ToString(out.Parameter.Value), Type: string(out.Parameter.Type), DataType: aws.ToString(out.Parameter.DataType),
 	}, nil
+}
+
+// notThere makes the error for a missing parameter an fs.ErrNotExist.
+func notThere(err error) error {
+	var missing *types.ParameterNotFound
+	if errors.As(err, &missing) {
+		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	}
+	return err
 }
 
 // Write creates or changes a parameter. One of data type aws:ec2:image gets its value after a while, or never if SSM

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"image-builder/internal/fault"
 )
@@ -60,6 +61,9 @@ func (b Buckets) Get(_ context.Context, bucket, key, _ string) (body io.ReadClos
 			return fmt.Errorf("get s3://%s/%s: the directory %s can have no such key: %w", bucket, key, b[bucket], fs.ErrNotExist)
 		}
 		file, err := root.Open(key) // it stays open without the root
+		if errors.Is(err, syscall.ENOTDIR) {
+			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err) // the key of a file goes on
+		}
 		if err != nil {
 			return fmt.Errorf("get s3://%s/%s: %w", bucket, key, err)
 		}

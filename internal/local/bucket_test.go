@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func newBuckets(t *testing.T, keys ...string) (Buckets, string) {
@@ -48,29 +46,6 @@ func TestBucketGivesBackWhatWasPut(t *testing.T) {
 
 	if left, _ := filepath.Glob(filepath.Join(dir, "deep/down/.*")); len(left) > 0 {
 		t.Errorf("left behind: %q", left)
-	}
-}
-
-func TestBucketLists(t *testing.T) {
-	t.Parallel()
-	buckets, _ := newBuckets(t, "a/1", "a/b/2", "a.txt", "ab/3", "c")
-
-	for _, test := range []struct {
-		prefix string
-		limit  int
-		want   []string
-	}{
-		{"", 10, []string{"a.txt", "a/1", "a/b/2", "ab/3", "c"}},
-		{"a", 10, []string{"a.txt", "a/1", "a/b/2", "ab/3"}},
-		{"a/", 10, []string{"a/1", "a/b/2"}},
-		{"a/b", 10, []string{"a/b/2"}},
-		{"", 2, []string{"a.txt", "a/1"}},
-		{"none/", 10, nil},
-	} {
-		got, err := buckets.List(t.Context(), "b", test.prefix, "", test.limit)
-		if diff := cmp.Diff(test.want, got); err != nil || diff != "" {
-			t.Errorf("%q: %v\n%s", test.prefix, err, diff)
-		}
 	}
 }
 
