@@ -13,24 +13,6 @@ import (
 
 const mirrors = "/var/lib/buildkite-agent/git-mirrors/"
 
-func serve(t *testing.T) *gitserver.Server {
-	t.Helper()
-	server, err := gitserver.Start(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Log(server.Log())
-		}
-	})
-
-	return server
-}
-
 // onDisk tells which files of the disk hold text.
 func (m *machine) onDisk(text string) string {
 	m.t.Helper()
@@ -45,7 +27,7 @@ func (m *machine) onDisk(text string) string {
 
 func TestGitMirrors(t *testing.T) {
 	t.Parallel()
-	server := serve(t)
+	server := gitserver.Serve(t)
 	m := start(t, options{})
 	m.secret("private_ssh_key", strings.ReplaceAll(strings.TrimSpace(string(server.PrivateKey)), "\n", "\r\n")) // as a web form leaves it
 	m.secret("known_hosts", string(server.KnownHosts))
@@ -79,7 +61,7 @@ func TestGitMirrors(t *testing.T) {
 
 func TestGitMirrorsFetchIntoWhatTheBaseHas(t *testing.T) {
 	t.Parallel()
-	server := serve(t)
+	server := gitserver.Serve(t)
 	m := start(t, options{})
 	m.secret("id_ed25519", string(server.PrivateKey))
 	dir := mirrors + recipe.MirrorName(server.URL)
@@ -104,8 +86,8 @@ func TestGitMirrorsFetchIntoWhatTheBaseHas(t *testing.T) {
 
 func TestGitMirrorsFail(t *testing.T) {
 	t.Parallel()
-	server := serve(t)
-	stranger := serve(t)
+	server := gitserver.Serve(t)
+	stranger := gitserver.Serve(t)
 
 	m := start(t, options{})
 	for _, test := range []struct {
@@ -144,7 +126,7 @@ func TestGitMirrorsFail(t *testing.T) {
 
 func TestGitMirrorsValidateFindsWhatIsWrong(t *testing.T) {
 	t.Parallel()
-	server := serve(t)
+	server := gitserver.Serve(t)
 	m := start(t, options{})
 	m.secret("private_ssh_key", string(server.PrivateKey))
 	m.secret("known_hosts", string(server.KnownHosts))

@@ -15,11 +15,7 @@ func TestPrivateRepositoryIsMirroredAndTheImageBoots(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
 
-	server, err := gitserver.Start(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := gitserver.Serve(t)
 
 	secrets := b.secrets(map[string]string{
 		"private_ssh_key": string(server.PrivateKey),

@@ -21,11 +21,7 @@ func TestReadyMadeComponents(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
 
-	server, err := gitserver.Start(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := gitserver.Serve(t)
 
 	secrets := b.secrets(map[string]string{"private_ssh_key": string(server.PrivateKey), "known_hosts": string(server.KnownHosts)})
 	recipe := filepath.Join(t.TempDir(), "recipe.yml")

@@ -42,11 +42,7 @@ func TestOriginalScriptBakesAsPrinted(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
 
-	server, err := gitserver.Start(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer server.Close()
+	server := gitserver.Serve(t)
 
 	mirror := b.run("mirror-name", server.URL)
 	script := filepath.Join(t.TempDir(), "bootstrap.sh")

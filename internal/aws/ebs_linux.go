@@ -144,16 +144,12 @@ func (e *EBS) Blocks(ctx context.Context, id, page string) (snapshot.Page, error
 	if err != nil {
 		return snapshot.Page{}, e.explain(ctx, "list blocks", err)
 	}
-	if out.BlockSize == nil {
-		return snapshot.Page{}, cutOff("list blocks")
-	}
-
-	found := snapshot.Page{Next: aws.ToString(out.NextToken), BlockSize: int64(aws.ToInt32(out.BlockSize)), Volume: aws.ToInt64(out.VolumeSize)}
+	found, err := pageOf("list blocks", out.NextToken, out.BlockSize, out.VolumeSize)
 	for _, block := range out.Blocks {
 		found.Blocks = append(found.Blocks, snapshot.Location{Index: int64(aws.ToInt32(block.BlockIndex)), Token: aws.ToString(block.BlockToken)})
 	}
 
-	return found, nil
+	return found, err
 }
 
 // ChangedBlocks lists the blocks of a snapshot that differ from those of an earlier one.
@@ -170,16 +166,20 @@ func (e *EBS) ChangedBlocks(ctx context.Context, first, second, page string) (sn
 	if err != nil {
 		return snapshot.Page{}, e.explain(ctx, "list changed blocks", err)
 	}
-	if out.BlockSize == nil {
-		return snapshot.Page{}, cutOff("list changed blocks")
-	}
-
-	found := snapshot.Page{Next: aws.ToString(out.NextToken), BlockSize: int64(aws.ToInt32(out.BlockSize)), Volume: aws.ToInt64(out.VolumeSize)}
+	found, err := pageOf("list changed blocks", out.NextToken, out.BlockSize, out.VolumeSize)
 	for _, block := range out.ChangedBlocks {
 		found.Blocks = append(found.Blocks, snapshot.Location{Index: int64(aws.ToInt32(block.BlockIndex)), Token: aws.ToString(block.SecondBlockToken)})
 	}
 
-	return found, nil
+	return found, err
+}
+
+// pageOf returns a page without its blocks. An answer without a block size was cut off on its way.
+func pageOf(what string, next *string, blockSize *int32, volume *int64) (snapshot.Page, error) {
+	if blockSize == nil {
+		return snapshot.Page{}, cutOff(what)
+	}
+	return snapshot.Page{Next: aws.ToString(next), BlockSize: int64(*blockSize), Volume: aws.ToInt64(volume)}, nil
 }
 
 // Block reads a block, unless its digest equals the caller's.

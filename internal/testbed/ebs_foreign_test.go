@@ -1,38 +1,16 @@
 package testbed
 
 import (
-	"encoding/json"
-	"os"
-	"os/exec"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"image-builder/internal/testbed/venv"
 )
 
 // TestEBSByForeignClient lets boto3 write and read snapshots, and try what the service refuses.
 func TestEBSByForeignClient(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	asking := exec.CommandContext(t.Context(), venv.Python(t), "testdata/ebs.py")
-	asking.Env = []string{"PATH=" + os.Getenv("PATH")}
-	for _, variable := range c.Env() {
-		if !strings.HasSuffix(variable, "=") { // to botocore, a blank AWS_PROFILE is a profile without a name
-			asking.Env = append(asking.Env, variable)
-		}
-	}
-
-	asking.Stderr = os.Stderr
-	text, err := asking.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]any{}
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
+	got := c.asked(t, "testdata/ebs.py")
 
 	invalid := func(reason string) []any { return []any{"ValidationException", reason} }
 	want := map[string]any{

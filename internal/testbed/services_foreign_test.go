@@ -32,23 +32,7 @@ func TestServicesByForeignClient(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	asking := exec.CommandContext(t.Context(), venv.Python(t), "testdata/services.py", pipeline, subnet, snapshot)
-	asking.Env = []string{"PATH=" + os.Getenv("PATH")}
-	for _, variable := range c.Env() {
-		if !strings.HasSuffix(variable, "=") { // to botocore, a blank AWS_PROFILE is a profile without a name
-			asking.Env = append(asking.Env, variable)
-		}
-	}
-
-	asking.Stderr = os.Stderr
-	text, err := asking.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]any{}
-	if err := json.Unmarshal(text, &got); err != nil {
-		t.Fatal(err)
-	}
+	got := c.asked(t, "testdata/services.py", pipeline, subnet, snapshot)
 
 	want := map[string]any{
 		"statuses": []any{"CREATING", "BUILDING", "TESTING", "DISTRIBUTING", "INTEGRATING", "AVAILABLE"},
@@ -75,6 +59,29 @@ func TestServicesByForeignClient(t *testing.T) {
 	for _, model := range []string{"imagebuilder", "ec2", "ssm", "logs"} {
 		c.wantAllCalled(t, model)
 	}
+}
+
+// asked lets a program of boto3 talk to the account and returns what it prints, one JSON object.
+func (c *Cloud) asked(t *testing.T, program string, arguments ...string) map[string]any {
+	t.Helper()
+	asking := exec.CommandContext(t.Context(), venv.Python(t), append([]string{program}, arguments...)...)
+	asking.Env = []string{"PATH=" + os.Getenv("PATH")}
+	for _, variable := range c.Env() {
+		if !strings.HasSuffix(variable, "=") { // to botocore, a blank AWS_PROFILE is a profile without a name
+			asking.Env = append(asking.Env, variable)
+		}
+	}
+
+	asking.Stderr = os.Stderr
+	text, err := asking.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := map[string]any{}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		t.Fatal(err)
+	}
+	return answer
 }
 
 // wantAllCalled checks that every operation of a service was called.

@@ -120,9 +120,7 @@ func (e *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 func (e *Service) AddAMI(a AMI) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if a.ID == "" {
-		a.ID = e.id("ami")
-	}
+	a.ID = e.idOr(a.ID, "ami")
 
 	a.Name = cmp.Or(a.Name, a.ID)
 	a.Owner = cmp.Or(a.Owner, e.Number)
@@ -183,9 +181,7 @@ func (e *Service) AddInstanceType(name string, architectures ...string) {
 func (e *Service) AddSubnet(s Subnet) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if s.ID == "" {
-		s.ID = e.id("subnet")
-	}
+	s.ID = e.idOr(s.ID, "subnet")
 	e.subnets = append(e.subnets, s)
 	return s.ID
 }
@@ -194,9 +190,7 @@ func (e *Service) AddSubnet(s Subnet) string {
 func (e *Service) AddRouteTable(t RouteTable) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if t.ID == "" {
-		t.ID = e.id("rtb")
-	}
+	t.ID = e.idOr(t.ID, "rtb")
 	e.routeTables = append(e.routeTables, t)
 	return t.ID
 }
@@ -205,9 +199,7 @@ func (e *Service) AddRouteTable(t RouteTable) string {
 func (e *Service) AddEndpoint(p Endpoint) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if p.ID == "" {
-		p.ID = e.id("vpce")
-	}
+	p.ID = e.idOr(p.ID, "vpce")
 	p.Type = cmp.Or(p.Type, "Interface")
 	e.endpoints = append(e.endpoints, p)
 	return p.ID
@@ -216,6 +208,14 @@ func (e *Service) AddEndpoint(p Endpoint) string {
 func (e *Service) id(prefix string) string {
 	e.serial++
 	return wire.HexID(prefix, e.serial)
+}
+
+// idOr returns the given ID, or a new one.
+func (e *Service) idOr(given, prefix string) string {
+	if given != "" {
+		return given
+	}
+	return e.id(prefix)
 }
 
 // refuse is an EC2 error.

@@ -11,24 +11,6 @@ import (
 	"image-builder/internal/testbed/gitserver"
 )
 
-func start(t *testing.T) *gitserver.Server {
-	t.Helper()
-	server, err := gitserver.Start(t.Context(), t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Close(); err != nil {
-			t.Error(err)
-		}
-		if t.Failed() {
-			t.Log(server.Log())
-		}
-	})
-
-	return server
-}
-
 // ssh returns git's ssh command for a key and a known_hosts file with these contents.
 func ssh(t *testing.T, key, known []byte) string {
 	t.Helper()
@@ -51,8 +33,8 @@ func git(t *testing.T, ssh string, args ...string) (string, error) {
 
 func TestDeployKeyFetchesAndDoesNothingElse(t *testing.T) {
 	t.Parallel()
-	server := start(t)
-	stranger := start(t)
+	server := gitserver.Serve(t)
+	stranger := gitserver.Serve(t)
 	good := ssh(t, server.PrivateKey, server.KnownHosts)
 	out, err := git(t, good, "ls-remote", server.URL)
 	if err != nil {
@@ -86,7 +68,7 @@ func TestDeployKeyFetchesAndDoesNothingElse(t *testing.T) {
 
 func TestCloseStopsServing(t *testing.T) {
 	t.Parallel()
-	server := start(t)
+	server := gitserver.Serve(t)
 	if err := server.Close(); err != nil {
 		t.Fatal(err)
 	}
