@@ -67,8 +67,9 @@ func firstLine(name string, args ...string) string {
 		return name + " not installed"
 	}
 	line, _, _ := bytes.Cut(out, []byte("\n"))
-	if name, ours := "image-builder", strings.TrimSpace(string(line)); !strings.Contains(ours, " ") {
-		return name + " " + ours
+	version := strings.TrimSpace(string(line))
+	if !strings.Contains(version, " ") { // this project's own program prints nothing else
+		return "image-builder " + version
 	}
 	return string(line)
 }

@@ -149,7 +149,8 @@ func (d demo) output(ctx context.Context, args ...string) (string, error) {
 // run waits for the program; when ctx ends, the program is asked to clean up before it is killed.
 func (d demo) run(ctx context.Context, stdout io.Writer, args []string) error {
 	cmd := exec.CommandContext(ctx, d.program, append([]string{"--data-dir", d.data}, args...)...)
-	cmd.Stdout, cmd.Stderr = stdout, os.Stderr
+	cmd.Stdout = stdout
+	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 2 * time.Minute
 	if err := cmd.Run(); err != nil {

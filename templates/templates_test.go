@@ -140,7 +140,9 @@ func TestBashNamesMirrorsAsTheRecipeDoes(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s in %s: %v", url, locale, err)
 			}
-			if got, want := string(out), recipe.MirrorName(url); got != want {
+			got := string(out)
+			want := recipe.MirrorName(url)
+			if got != want {
 				t.Errorf("bash in locale %s names %q %q, the recipe %q", locale, url, got, want)
 			}
 		}
@@ -164,7 +166,9 @@ func TestExampleNamesItsMirrorAsTheRecipeDoes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := string(out), "/m/"+recipe.MirrorName(url); got != want {
+		got := string(out)
+		want := "/m/" + recipe.MirrorName(url)
+		if got != want {
 			t.Errorf("the example names %s %s, the recipe %s", url, got, want)
 		}
 	}

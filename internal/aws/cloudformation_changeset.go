@@ -86,7 +86,9 @@ func (c *CloudFormation) ChangeSet(ctx context.Context, stackID, name string) (s
 		read.ID = aws.ToString(page.ChangeSetId)
 		read.Name = aws.ToString(page.ChangeSetName)
 		read.StackID = aws.ToString(page.StackId)
-		read.Status, read.Execution, read.Reason = stack.Status(page.Status), stack.Status(page.ExecutionStatus), aws.ToString(page.StatusReason)
+		read.Status = stack.Status(page.Status)
+		read.Execution = stack.Status(page.ExecutionStatus)
+		read.Reason = aws.ToString(page.StatusReason)
 		for _, change := range page.Changes {
 			if change.ResourceChange != nil {
 				read.Changes = append(read.Changes, changeOf(change.ResourceChange))

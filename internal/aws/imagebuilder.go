@@ -158,7 +158,8 @@ func imageOf(name *string, state *types.ImageState, created *string, build types
 	}
 
 	if state != nil {
-		image.State, image.Reason = imagepipeline.State(state.Status), aws.ToString(state.Reason)
+		image.State = imagepipeline.State(state.Status)
+		image.Reason = aws.ToString(state.Reason)
 	}
 
 	if outputs != nil {

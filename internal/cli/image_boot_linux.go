@@ -37,7 +37,8 @@ func (c *ImageBootCmd) Run(ctx context.Context, env *Env) error {
 		if err != nil {
 			return err
 		}
-		config.Disk, config.Arch = img.Disk, img.Arch
+		config.Disk = img.Disk
+		config.Arch = img.Arch
 	}
 
 	result, err := env.boot(ctx, config)

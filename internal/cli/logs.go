@@ -92,9 +92,9 @@ type shownLog struct {
 }
 
 // printLog prints all lines as they are read, or with --json together. It returns their number.
-func (e *Env) printLog(image imagepipeline.Image, print func(imagepipeline.Line) error, read func(func(imagepipeline.Line) error) (int, error)) (int, error) {
+func (e *Env) printLog(image imagepipeline.Image, show func(imagepipeline.Line) error, read func(func(imagepipeline.Line) error) (int, error)) (int, error) {
 	if !e.JSON {
-		return read(print)
+		return read(show)
 	}
 	shown := shownLog{Lines: []imagepipeline.Line{}}
 

@@ -31,7 +31,8 @@ func TestSummary(t *testing.T) {
 		t.Error(diff)
 	}
 
-	img.Failed, img.Steps = "exit status 1", []image.Step{{Status: progress.Failed, Log: "/l.log"}}
+	img.Failed = "exit status 1"
+	img.Steps = []image.Step{{Status: progress.Failed, Log: "/l.log"}}
 	want = `kept img-1, whose bake failed after 2.0s
   why   exit status 1
   log   /l.log

@@ -273,6 +273,7 @@ func (d *decoder) rule(err error, element, at *Value) {
 		}
 	}
 
-	f.Position, f.Length = at.At, at.Length
+	f.Position = at.At
+	f.Length = at.Length
 	d.add(f)
 }

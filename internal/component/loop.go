@@ -135,7 +135,8 @@ func (p *parser) delimited(loop *Loop, entry Entry) {
 
 	if text, ok := p.text(list, "list"); ok {
 		loop.List = place(text)
-		loop.List.Shape, loop.List.Style = Scalar, list.Value.Style
+		loop.List.Shape = Scalar
+		loop.List.Style = list.Value.Style
 	}
 }
 

@@ -60,14 +60,18 @@ func (s *stepRun) child(ctx context.Context, nested Nested, location string, cha
 	}
 
 	run := *s.run
-	run.ID, run.Phases, run.Parameters = uuid.NewString(), nested.Phases, nil
+	run.ID = uuid.NewString()
+	run.Phases = nested.Phases
+	run.Parameters = nil
 	run.Documents = []Job{{Document: document, Path: location, Parameters: nested.Parameters}}
 	child, err := run.prepare()
 	if err != nil {
 		return nil, err
 	}
 
-	child.mask, child.sink, child.chain = s.mask, s.sink, chain
+	child.mask = s.mask
+	child.sink = s.sink
+	child.chain = chain
 	child.scopes[0].learn = s.mask.learn
 	child.saved.Reboots = s.saved.Reboots
 

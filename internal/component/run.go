@@ -144,7 +144,8 @@ func (e *execution) plan(jobs []Job) error {
 		}
 
 		scope := newScope(job.Document, e.run.Modules, variables)
-		scope.values, scope.learn = e.run.Values, e.mask.learn
+		scope.values = e.run.Values
+		scope.learn = e.mask.learn
 		e.jobs = append(e.jobs, job)
 		e.scopes = append(e.scopes, scope)
 		e.result.Documents = append(e.result.Documents, e.run.blank(job))

@@ -97,7 +97,8 @@ func (e *execution) recover(dir string) error {
 	if err != nil {
 		return err
 	}
-	e.saved.Digest, e.saved.Start = digest, e.result.Start
+	e.saved.Digest = digest
+	e.saved.Start = e.result.Start
 
 	if dir == "" {
 		return nil

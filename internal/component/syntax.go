@@ -31,7 +31,8 @@ func (r *reader) syntax(text []byte, err error) {
 		}
 
 		if mark.Line > 0 {
-			at.Line, at.Column = r.line(mark.Line), mark.Column
+			at.Line = r.line(mark.Line)
+			at.Column = mark.Column
 		} else if line, column, ok := badByte(text); ok {
 			at.Line = line
 			at.Column = column

@@ -32,7 +32,8 @@ func attach(f *os.File, p Partition, readOnly bool) (*loop, error) {
 		return nil, fmt.Errorf("attach %s: %w", f.Name(), err)
 	}
 	config := unix.LoopConfig{Fd: uint32(f.Fd())}
-	config.Info.Offset, config.Info.Sizelimit = uint64(p.Offset), uint64(p.Size)
+	config.Info.Offset = uint64(p.Offset)
+	config.Info.Sizelimit = uint64(p.Size)
 	config.Info.Flags = unix.LO_FLAGS_AUTOCLEAR
 	copy(config.Info.File_name[:len(config.Info.File_name)-1], f.Name())
 

@@ -46,7 +46,9 @@ func samePlaces(clone, base *os.File) ([]Extent, error) {
 			if h.logical >= logical+length {
 				return
 			}
-			if start, end := max(logical, h.logical), min(logical+length, h.logical+h.length); physical-logical == h.physical-h.logical {
+			start := max(logical, h.logical)
+			end := min(logical+length, h.logical+h.length)
+			if physical-logical == h.physical-h.logical {
 				shared = append(shared, Extent{Offset: start, Length: end - start})
 			}
 		}

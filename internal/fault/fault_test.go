@@ -44,7 +44,9 @@ func TestClassAndHint(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if class, hint := fault.ClassOf(test.err), fault.HintOf(test.err); class != test.class || hint != test.hint {
+			class := fault.ClassOf(test.err)
+			hint := fault.HintOf(test.err)
+			if class != test.class || hint != test.hint {
 				t.Errorf("class %d, hint %q, want %d, %q", class, hint, test.class, test.hint)
 			}
 		})

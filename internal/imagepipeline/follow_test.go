@@ -63,7 +63,8 @@ func TestFollow(t *testing.T) {
 		"when it is over":    func(m *memory) { m.now = at(500) },
 		"by halves":          func(m *memory) { m.now = at(25) },
 		"with a longer name of the stream": func(m *memory) {
-			m.lines["nightly/1.0.4/1"], m.lines["nightly/1.0.3/1"] = m.lines["1.0.4/1"], []imagepipeline.Line{{Text: "another"}}
+			m.lines["nightly/1.0.4/1"] = m.lines["1.0.4/1"]
+			m.lines["nightly/1.0.3/1"] = []imagepipeline.Line{{Text: "another"}}
 			delete(m.lines, "1.0.4/1")
 		},
 		"with pages of two":        func(m *memory) { m.pageSize = 2; m.now = at(500) },

@@ -87,7 +87,9 @@ func (l *Inspect) Run(ctx context.Context, of stack.Stack, n int) (Status, error
 	}
 
 	images = NewestFirst(images)
-	s.Pipeline, s.Total, s.Failures = &pipeline, len(images), pipeline.Failures
+	s.Pipeline = &pipeline
+	s.Total = len(images)
+	s.Failures = pipeline.Failures
 
 	if !pipeline.Enabled {
 		s.Failures = max(pipeline.Failures, failuresInARow(images))

@@ -57,7 +57,9 @@ func (t *template) syntax(err error) {
 	}
 	var wrong *yaml.LoadError
 	if errors.As(err, &wrong) && wrong.Mark.Line > 0 {
-		f.Line, f.Column, f.Message = wrong.Mark.Line, wrong.Mark.Column, "this is neither YAML nor JSON: "+wrong.Message
+		f.Line = wrong.Mark.Line
+		f.Column = wrong.Mark.Column
+		f.Message = "this is neither YAML nor JSON: " + wrong.Message
 	}
 	t.found = append(t.found, f)
 }

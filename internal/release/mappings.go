@@ -72,7 +72,9 @@ func Parse(text []byte) (Mappings, error) {
 		region := regions.Content[i].Value
 		systems := map[string]string{}
 		for j, node := 0, regions.Content[i+1]; node.Kind == yaml.MappingNode && j+1 < len(node.Content); j += 2 {
-			if key, id := node.Content[j].Value, node.Content[j+1].Value; word.MatchString(key) && image.IsAMI(id) {
+			key := node.Content[j].Value
+			id := node.Content[j+1].Value
+			if word.MatchString(key) && image.IsAMI(id) {
 				systems[key] = id
 			}
 		}

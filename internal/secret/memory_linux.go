@@ -98,7 +98,7 @@ func (m *Memory) pin(file *os.File, length int) error {
 func (m *Memory) Close() error {
 	var errs []error
 	if m.root != nil {
-		errs = append(errs, clear(m.root), m.root.Close())
+		errs = append(errs, clearTree(m.root), m.root.Close())
 	}
 
 	for _, pages := range m.pinned {
@@ -115,8 +115,8 @@ func (m *Memory) Close() error {
 	return nil
 }
 
-// clear removes everything below root.
-func clear(root *os.Root) error {
+// clearTree removes everything below root.
+func clearTree(root *os.Root) error {
 	dir, err := root.Open(".")
 	if err != nil {
 		return err

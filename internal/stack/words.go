@@ -170,7 +170,8 @@ func (c Change) reasons() string {
 func (d Detail) with(other Detail) Detail {
 	d.Path, d.Before, d.After = other.Path, cmp.Or(d.Before, other.Before), cmp.Or(d.After, other.After)
 	if d.Cause == "" {
-		d.Cause, d.Source = other.Cause, other.Source
+		d.Cause = other.Cause
+		d.Source = other.Source
 	}
 	return d
 }

@@ -98,7 +98,8 @@ func TestPipelines(t *testing.T) {
 	if err != nil || got.ImagePipeline.Schedule != nil || got.ImagePipeline.DistributionConfigurationArn != nil || *got.ImagePipeline.Name != "Nightly AMI" || !*got.ImagePipeline.EnhancedImageMetadataEnabled {
 		t.Errorf("%+v, %v", got.ImagePipeline, err)
 	}
-	update.ClientToken, update.ImageRecipeArn = aws.String("v"), aws.String(strings.Replace(*p.ImageRecipeArn, "1.0.0", "9.9.9", 1))
+	update.ClientToken = aws.String("v")
+	update.ImageRecipeArn = aws.String(strings.Replace(*p.ImageRecipeArn, "1.0.0", "9.9.9", 1))
 	_, err = client.UpdateImagePipeline(ctx, update)
 	refused(t, err, "InvalidParameterValueException")
 	update.ClientToken = aws.String("w")
@@ -106,7 +107,8 @@ func TestPipelines(t *testing.T) {
 	_, err = client.UpdateImagePipeline(ctx, update)
 
 	refused(t, err, "InvalidParameterCombinationException")
-	update.ClientToken, update.ImageRecipeArn = aws.String("x"), p.ImageRecipeArn
+	update.ClientToken = aws.String("x")
+	update.ImageRecipeArn = p.ImageRecipeArn
 	update.Schedule = &types.Schedule{ScheduleExpression: aws.String("cron(0 0 * * *)")}
 	_, err = client.UpdateImagePipeline(ctx, update)
 	refused(t, err, "InvalidParameterValueException")

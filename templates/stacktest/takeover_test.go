@@ -24,7 +24,8 @@ func TestAStackOfTheAWSCLIIsTakenOver(t *testing.T) {
 	run := func(program string, args ...string) string {
 		t.Helper()
 		command := exec.CommandContext(t.Context(), program, args...)
-		command.Dir, command.Env = dir, append(os.Environ(), cloud.Env()...)
+		command.Dir = dir
+		command.Env = append(os.Environ(), cloud.Env()...)
 		command.Env = append(command.Env, "AWS_PAGER=")
 		out, err := command.CombinedOutput()
 		if err != nil {

@@ -117,11 +117,11 @@ func bring(ctx context.Context, from, to string, overwrite bool, do func(ctx con
 
 // within reports whether to is from or lies in it, after resolving links.
 func within(from, to string) bool {
-	if real, err := filepath.EvalSymlinks(from); err == nil {
-		from = real
+	if resolved, err := filepath.EvalSymlinks(from); err == nil {
+		from = resolved
 	}
-	if real, err := filepath.EvalSymlinks(filepath.Dir(to)); err == nil {
-		to = filepath.Join(real, filepath.Base(to))
+	if resolved, err := filepath.EvalSymlinks(filepath.Dir(to)); err == nil {
+		to = filepath.Join(resolved, filepath.Base(to))
 	}
 	name, err := filepath.Rel(from, to)
 	return err == nil && filepath.IsLocal(name)
@@ -167,8 +167,8 @@ func copyTree(ctx context.Context, from, to string) error {
 
 // resolved is a path with its links followed.
 func resolved(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
 	}
 	return path
 }

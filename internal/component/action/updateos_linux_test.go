@@ -126,7 +126,8 @@ func insideDebian(root string) (err error) {
 // shell runs a script. Its stdout goes to the test's answer, except chatter of the package manager.
 func shell(script string) error {
 	cmd := exec.Command("bash", "-c", script)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Stdout = os.Stdout
+	cmd.Stderr = os.Stderr
 	if strings.Contains(script, "dpkg -i") || strings.Contains(script, "dpkg-deb") {
 		cmd.Stdout = os.Stderr
 	}

@@ -112,7 +112,8 @@ func (j *journal) succeeded() bool { return j.result != "" && j.result != progre
 func (j *journal) follow(event progress.Event) {
 	log := j.of(*event.Step)
 	if event.Kind == progress.StepDone {
-		log.step.Status, log.step.Message = event.Status, event.Text
+		log.step.Status = event.Status
+		log.step.Message = event.Text
 		log.step.Elapsed += image.Duration(event.Elapsed)
 		log.close()
 	}

@@ -100,7 +100,8 @@ func (s *spool) recover(dir string, result *component.Result) error {
 				at := component.Place{Document: d, Phase: p, Step: i}
 				if now := find(result, at); now != nil && !now.End.IsZero() && now.Inputs == "" {
 					restored := *now
-					restored.Inputs, restored.Outputs = step.Inputs, step.Outputs
+					restored.Inputs = step.Inputs
+					restored.Outputs = step.Outputs
 					if err := s.add(at, &restored); err != nil {
 						return err
 					}

@@ -24,7 +24,8 @@ const killTimeout = 30 * time.Second
 func (m *Machine) Run(ctx context.Context, command sandbox.Command) error {
 	output := newTail(command.Stderr)
 	launcher := exec.Command(m.programs.unshare) //nolint:noctx // execute kills it, and waits for all of its children
-	launcher.Stdout, launcher.Stderr = command.Stdout, output
+	launcher.Stdout = command.Stdout
+	launcher.Stderr = output
 	if oneWriter(command.Stdout, command.Stderr) {
 		launcher.Stdout = output // one pipe, so that the order is kept
 	}

@@ -14,7 +14,9 @@ import (
 // env is the environment in full; TERM is added.
 func (m *Machine) Shell(ctx context.Context, env []string) error {
 	shell := exec.Command(m.programs.unshare) //nolint:noctx // execute kills it, and waits for all of its children
-	shell.Stdin, shell.Stdout, shell.Stderr = os.Stdin, os.Stdout, os.Stderr
+	shell.Stdin = os.Stdin
+	shell.Stdout = os.Stdout
+	shell.Stderr = os.Stderr
 	shell.SysProcAttr = &syscall.SysProcAttr{} // stays in the terminal's foreground
 	command := sandbox.Command{
 		Args: []string{"/bin/sh", "-c", "if command -v bash >/dev/null; then exec bash -l; fi; exec sh -l"},

@@ -171,8 +171,8 @@ func (cs *changeSet) permitted(in wire.Values) error {
 	for _, name := range slices.Sorted(maps.Keys(cs.template.data.Section("Resources"))) {
 		kind := cs.template.kind(name)
 		allows := func(pattern string) bool {
-			prefix, any := strings.CutSuffix(pattern, "::*")
-			return pattern == kind || (any && strings.HasPrefix(kind, prefix+"::"))
+			prefix, all := strings.CutSuffix(pattern, "::*")
+			return pattern == kind || (all && strings.HasPrefix(kind, prefix+"::"))
 		}
 		if len(types) > 0 && !slices.ContainsFunc(types, allows) {
 			return invalid("Resource type %s is not allowed by parameter ResourceTypes [%s]", kind, strings.Join(types, ", "))

@@ -12,8 +12,11 @@ import (
 
 // takeOver gives a change set's template and parameters to the stack.
 func (c *Service) takeOver(s *stack, cs *changeSet) {
-	s.template, s.parameters, s.running = cs.template, cs.parameters, cs
-	s.capabilities, s.notifications = cs.capabilities, cs.notifications
+	s.template = cs.template
+	s.parameters = cs.parameters
+	s.running = cs
+	s.capabilities = cs.capabilities
+	s.notifications = cs.notifications
 	if cs.tags != nil {
 		s.tags = cs.tags
 	}

@@ -45,25 +45,29 @@ func (c *Service) undo(s *stack, names []string) {
 
 // additions are the resources that the update added or that replaced others, whose places the old ones get back.
 func (c *Service) additions(s *stack) []*resource {
-	var new []*resource
+	var made []*resource
 	for _, r := range s.sorted() {
 		old := s.before.resources[r.logicalID]
 		switch {
 		case old == nil:
-			new = append(new, r)
+			made = append(made, r)
 		case old.physicalID != r.physicalID:
 			replacing := *r
-			new = append(new, &replacing)
-			r.physicalID, r.made = old.physicalID, old.made
+			made = append(made, &replacing)
+			r.physicalID = old.physicalID
+			r.made = old.made
 		}
 	}
 
-	return new
+	return made
 }
 
 // returned ends a rollback: the earlier template and parameters apply again.
 func (c *Service) returned(s *stack) {
-	s.template, s.parameters, s.capabilities, s.tags = s.before.template, s.before.parameters, s.before.capabilities, s.before.tags
+	s.template = s.before.template
+	s.parameters = s.before.parameters
+	s.capabilities = s.before.capabilities
+	s.tags = s.before.tags
 	s.outputs, s.notifications, s.before, s.extra = s.before.outputs, s.before.notifications, nil, nil
 	c.turn(s, "UPDATE_ROLLBACK_COMPLETE", "")
 }

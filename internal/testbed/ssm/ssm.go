@@ -117,7 +117,8 @@ func (e *parameter) newest() (Parameter, bool) {
 
 func (s *Service) stamped(e *parameter, p Parameter) Parameter {
 	last, _ := e.newest()
-	p.Version, p.Modified = last.Version+1, s.Now()
+	p.Version = last.Version + 1
+	p.Modified = s.Now()
 	return p
 }
 
