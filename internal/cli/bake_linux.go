@@ -34,10 +34,14 @@ the result is searched for every secret and goes into the image store, its ID in
 
 Prints the image's ID, or the image as JSON with --json.
 
+With --publish, or publish: in the recipe, the image then becomes an AMI, as image-builder publish makes it: the output parameter is
+written in SSM too. If that fails, the image stays, and image-builder publish continues.
+
 Examples:
   image-builder bake recipe.yml
   image-builder bake bootstrap.sh --base debian:bookworm --secrets ./secrets --output /buildkite/agent-ami
-  image-builder bake recipe.yml --bucket acme-secrets=./secrets --keep-failed`
+  image-builder bake recipe.yml --bucket acme-secrets=./secrets --keep-failed
+  image-builder bake recipe.yml --publish=eu-central-1,us-east-1`
 }
 
 // Run bakes.
@@ -49,6 +53,10 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 	}
 	if unready != nil {
 		return unready
+	}
+
+	if err := publishable(ctx, definition); err != nil {
+		return err
 	}
 
 	watch := env.watcher()
@@ -102,5 +110,10 @@ func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, watch te
 		return image.Image{}, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	return w.bake(ctx, r, c)
+
+	img, err = w.bake(ctx, r, c)
+	if err != nil || r.Publish == nil {
+		return img, err
+	}
+	return w.publish(ctx, img, r.Publish)
 }

@@ -26,6 +26,7 @@ var notOfTheStack = map[string]string{
 	"name":       "what the stack is called, unless --stack says otherwise",
 	"timeout":    "a warning: a stack has no such limit",
 	"allow-leak": "a warning: a stack does not search its AMIs",
+	"publish":    "a warning: a stack makes its AMIs itself",
 }
 
 func stackParameters(t *testing.T) map[string]any {

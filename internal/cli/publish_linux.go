@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -75,20 +74,22 @@ func (c *PublishCmd) Run(ctx context.Context, env *Env) error {
 	})
 }
 
-// topicARN is the form of an SNS topic's ARN. https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html
-var topicARN = regexp.MustCompile(`^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_.-]+$`)
-
 // request checks the flags, and returns what they ask for.
 func (c *PublishCmd) request() (publish.Request, error) {
 	request := publish.Request{Name: c.Name, Tags: c.Tag}
 	if wrong := (*image.NameError)(nil); c.Parameter != "" && errors.As(image.CheckNewParameterName(c.Parameter), &wrong) {
 		return request, fault.New(fault.BadInput, errors.New("check --parameter: "+wrong.Message), wrong.Right)
 	}
-	if c.Topic != "" && !topicARN.MatchString(c.Topic) {
+	if c.Topic != "" && !image.IsTopic(c.Topic) {
 		return request, fault.New(fault.BadInput,
 			fmt.Errorf("check --topic: %q is not the ARN of a topic", c.Topic), "give it like arn:aws:sns:eu-central-1:123456789012:images")
 	}
 
+	for _, region := range c.Region {
+		if !image.IsRegion(region) {
+			return request, fault.New(fault.BadInput, fmt.Errorf("check --region: %q is not the name of a region", region), "give it like eu-central-1")
+		}
+	}
 	err := request.ShareWith(c.ShareWith)
 	if err != nil {
 		return request, fmt.Errorf("check --share-with: %w", err)

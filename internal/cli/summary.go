@@ -29,6 +29,10 @@ func Summary(img image.Image) string {
 		lines = append(lines, fmt.Sprintf("  parameter  %s = %s", img.Parameter, img.ID))
 	}
 
+	for _, ami := range img.Published {
+		lines = append(lines, fmt.Sprintf("  AMI        %s in %s", ami.AMI, ami.Region))
+	}
+
 	lines = append(lines, fmt.Sprintf("  next       image-builder image show %s; image-builder image boot %s", img.ID, img.ID))
 	return strings.Join(lines, "\n") + "\n"
 }

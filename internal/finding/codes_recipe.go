@@ -20,6 +20,7 @@ const (
 	RecipeLeak      Code = "IB515"
 	RecipeParameter Code = "IB516"
 	RecipeMirror    Code = "IB517"
+	RecipePublish   Code = "IB518"
 )
 
 var recipeRules = []Rule{
@@ -41,4 +42,5 @@ var recipeRules = []Rule{
 	{RecipeLeak, "allow-leak must be an absolute path in the image", Error},
 	{RecipeParameter, "the component has no such parameter, or misses one", Error},
 	{RecipeMirror, "two repositories share one mirror directory", Error},
+	{RecipePublish, "publish is not a region, an account, an organizational unit or a topic", Error},
 }

@@ -44,20 +44,13 @@ func (e *BilledError) Hint() string { return "bake it with EC2 Image Builder (im
 // billed lists the platforms with a price of their own.
 var billed = regexp.MustCompile(`(?i)red hat|rhel|suse|windows|sql server|ubuntu pro`)
 
-// The forms of what an AMI can be shared with.
-// https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/share-amis-with-organizations-and-OUs.html
-var (
-	accountNumber = regexp.MustCompile(`^[0-9]{12}$`)
-	unitARN       = regexp.MustCompile(`^arn:aws[a-z-]*:organizations::[0-9]{12}:ou/o-[a-z0-9]{10,32}/ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}$`)
-)
-
 // ShareWith adds accounts, by number, and organizational units, by ARN.
 func (r *Request) ShareWith(with []string) error {
 	for _, one := range with {
 		switch {
-		case accountNumber.MatchString(one):
+		case image.IsAccount(one):
 			r.Accounts = append(r.Accounts, one)
-		case unitARN.MatchString(one):
+		case image.IsUnit(one):
 			r.Units = append(r.Units, one)
 		default:
 			return fault.New(fault.BadInput, fmt.Errorf("%q is neither an account nor an organizational unit", one),

@@ -15,6 +15,7 @@ type field struct {
 	name    string
 	example string
 	flag    string // the flag's placeholder
+	bare    string // the text of the flag without a value; "": it needs one
 	help    string // the flag's help text
 	value   string // the documentation's description of allowed values
 	absent  string // and the default

@@ -86,5 +86,14 @@ func fields() []field {
 			flag: "PATH", help: "Paths in the image that may hold a secret, comma-separated or repeated.",
 			value: "paths in the image that may hold a secret; any name of a file with several hard links", absent: "none may",
 		}, func(r *Recipe) *[]string { return &r.AllowLeak }),
+		{
+			name: "publish", example: "true", check: checkPublish, bare: "true",
+			flag: "REGION", help: "Make an AMI of the image when the bake ends: --publish, or --publish=REGION, comma-separated.",
+			value:  "`true`, regions (`eu-central-1,us-east-1`), or `{regions: […], share-with: […], topic: ARN}`, see [publishing](04-publish.md)",
+			absent: "the image stays here",
+			set:    setPublish,
+			clear:  func(*Recipe) {}, // set does it: a flag changes the regions only
+			digest: func(r *Recipe) (any, error) { return r.Publish, nil },
+		},
 	}
 }

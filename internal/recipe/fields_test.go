@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"image-builder/internal/finding"
 )
 
 // The documentation's table and its example have a line for each row of fields.
@@ -68,5 +70,46 @@ func TestUnmarshalFlag(t *testing.T) {
 	flags := NewFlags()
 	if len(flags.Override()) > 0 {
 		t.Errorf("flags that were not given: %v", flags.Override())
+	}
+}
+
+func TestPublish(t *testing.T) {
+	t.Parallel()
+	const unit = "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-a1b2-f6g7h111"
+	for text, test := range map[string]struct {
+		flag string // "-": none
+		want *Publish
+		code finding.Code
+	}{
+		"":                             {"-", nil, ""},
+		"publish: true\n":              {"-", &Publish{}, ""},
+		"publish: false\n":             {"-", nil, ""},
+		"publish: eu-central-1\n":      {"-", &Publish{Regions: []string{"eu-central-1"}}, ""},
+		"publish: {}\n":                {"eu-central-1,us-east-1", &Publish{Regions: []string{"eu-central-1", "us-east-1"}}, ""},
+		"publish: {topic: t}\n":        {"-", &Publish{}, finding.RecipePublish},
+		"publish: {share-with: [1]}\n": {"-", &Publish{}, finding.RecipePublish},
+		"publish: {region: []}\n":      {"-", &Publish{}, finding.RecipeKey},
+		"publish: [true]\n":            {"-", nil, finding.RecipeType},
+		"publish: frankfurt\n":         {"-", nil, finding.RecipePublish},
+		"publish: {regions: [eu-central-1], share-with: [\"210987654321\", \"" + unit + "\"], topic: arn:aws:sns:eu-central-1:123456789012:images}\n": {
+			"us-east-1", &Publish{[]string{"us-east-1"}, []string{"210987654321", unit}, "arn:aws:sns:eu-central-1:123456789012:images"}, "",
+		},
+		"publish: {regions: [us-west-2]}\n":  {"true", &Publish{Regions: []string{"us-west-2"}}, ""},
+		"publish: {regions: [us-west-1]}\n":  {"false", nil, ""},
+		"publish: {topic: [arn:aws:sns:]}\n": {"-", &Publish{}, finding.RecipeType},
+	} {
+		t.Run(text, func(t *testing.T) {
+			t.Parallel()
+			r, found := Parse("recipe.yml", []byte("base: debian:bookworm\n"+text))
+			if test.flag != "-" {
+				found = append(found, r.Override(Override{"publish": {test.flag}})...)
+			}
+			if diff := cmp.Diff(test.want, r.Publish); diff != "" {
+				t.Error(diff)
+			}
+			if (test.code == "") != (len(found) == 0) || (len(found) > 0 && found[0].Code != test.code) {
+				t.Errorf("found %v, want %s", found, test.code)
+			}
+		})
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 
+	"github.com/alecthomas/kong"
+
 	"image-builder/internal/finding"
 )
 
@@ -22,8 +24,12 @@ type Flags struct {
 func NewFlags() Flags {
 	var members []reflect.StructField
 	for _, f := range fields() {
+		kind := reflect.TypeFor[flag]()
+		if f.bare != "" {
+			kind = reflect.TypeFor[bareFlag]()
+		}
 		members = append(members, reflect.StructField{
-			Name: "F" + strings.ReplaceAll(f.name, "-", "_"), Type: reflect.TypeFor[flag](),
+			Name: "F" + strings.ReplaceAll(f.name, "-", "_"), Type: kind,
 			Tag: reflect.StructTag(fmt.Sprintf("name:%q help:%q placeholder:%q", f.name, f.help, f.flag)),
 		})
 	}
@@ -35,7 +41,13 @@ func (f Flags) Override() Override {
 	given := Override{}
 	members := reflect.ValueOf(f.Fields).Elem()
 	for i, row := range fields() {
-		one := members.Field(i).Interface().(flag)
+		one, isFlag := members.Field(i).Interface().(flag)
+		if !isFlag {
+			one = flag(members.Field(i).Interface().(bareFlag))
+		}
+		if one.given && row.bare != "" && len(one.texts) == 0 {
+			one.texts = []string{row.bare}
+		}
 		if one.given {
 			given[row.name] = one.texts
 		}
@@ -55,6 +67,26 @@ func (f *flag) UnmarshalText(text []byte) error {
 	if len(text) > 0 {
 		f.texts = append(f.texts, string(text))
 	}
+	return nil
+}
+
+// bareFlag is a flag that needs no value: --publish, or --publish=REGION.
+type bareFlag flag
+
+// IsBool says that it needs none.
+func (f *bareFlag) IsBool() bool { return true }
+
+// Decode takes a value that is joined to the flag by =.
+func (f *bareFlag) Decode(ctx *kong.DecodeContext) error {
+	f.given = true
+	if ctx.Scan.Peek().Type != kong.FlagValueToken {
+		return nil
+	}
+	text, _ := ctx.Scan.Pop().Value.(string)
+	if text == "" {
+		text = "false"
+	}
+	f.texts = append(f.texts, text)
 	return nil
 }
 

@@ -97,6 +97,8 @@ func (b *builder) readField(f field, key, node *yaml.Node) {
 	switch {
 	case node.Tag == "!!null":
 		b.add(finding.RecipeType, b.value(key), key.Value+" has no value", "give it one, or remove the line")
+	case f.name == "publish" && node.Kind == yaml.MappingNode:
+		b.readPublish(node)
 	case f.set != nil && node.Kind == yaml.ScalarNode:
 		b.setField(f, b.value(node))
 	case f.set != nil:

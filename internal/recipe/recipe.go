@@ -41,6 +41,7 @@ type Recipe struct {
 	Disk         int64 // bytes; 0 leaves the base's size
 	Timeout      time.Duration
 	AllowLeak    []string // paths in the image that may hold a secret
+	Publish      *Publish // nil: the image stays on this machine
 	positions    map[string][]finding.Position
 }
 
@@ -49,6 +50,13 @@ type Component struct {
 	Document   string // path or s3:// URL
 	Parameters []component.Parameter
 	At         finding.Position
+}
+
+// Publish says how the image becomes an AMI when its bake ends.
+type Publish struct {
+	Regions   []string `json:"regions,omitempty"`   // empty: the environment's
+	ShareWith []string `json:"shareWith,omitempty"` // accounts, by number, and organizational units, by ARN
+	Topic     string   `json:"topic,omitempty"`     // ARN; "": no message is sent
 }
 
 // At returns the place where a field, or the index-th entry of a list, was given; the file alone if it was not.
