@@ -40,8 +40,9 @@ var ranks = map[string]int{
 	"internal/component/action":    2,
 	"internal/component/inside":    2,
 	"internal/component/logfolder": 2,
-	"internal/sandbox/nspawn":      2,
-	"internal/sandbox/qemu":        2,
+	"internal/sandbox/guest":       2,
+	"internal/sandbox/nspawn":      3,
+	"internal/sandbox/qemu":        3,
 	"internal/base":                3, // stages
 	"internal/bake":                3,
 	"internal/boot":                3,
