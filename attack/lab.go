@@ -111,7 +111,7 @@ func (l lab) prepare(ctx context.Context) ([]string, error) {
 	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	return []string{"bake", script, "--base", baseName, "--output", parameter}, nil
+	return []string{"bake", script, "--base", baseName, "--output", parameter, "--test", "none"}, nil
 }
 
 // makeDisk makes a raw disk of 64 MiB, one ext4 filesystem, of this machine's own shell and core utilities. The shell

@@ -141,7 +141,7 @@ func (j *jobs) bake(v *volume, job string) contestant {
 }
 
 func (j *jobs) bakeArgs(v *volume, job string) []string {
-	return []string{j.program, "--data-dir", v.data, "bake", j.scripts[job], "--base", baseName, "--secrets", v.secrets}
+	return []string{j.program, "--data-dir", v.data, "bake", j.scripts[job], "--base", baseName, "--secrets", v.secrets, "--test", "none"}
 }
 
 func (j *jobs) remove(ctx context.Context, v *volume, id string) error {

@@ -25,6 +25,7 @@ import (
 var notOfTheStack = map[string]string{
 	"name":       "what the stack is called, unless --stack says otherwise",
 	"timeout":    "a warning: a stack has no such limit",
+	"test":       "a warning: a stack tests on instances",
 	"allow-leak": "a warning: a stack does not search its AMIs",
 	"publish":    "a warning: a stack makes its AMIs itself",
 }

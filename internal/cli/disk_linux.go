@@ -6,7 +6,8 @@ import "image-builder/internal/recipe"
 type diskCommands struct {
 	Bake    BakeCmd    `cmd:"" group:"here" help:"Bake an image on this machine."`
 	Publish PublishCmd `cmd:"" group:"here" help:"Make an AMI of a baked image, sending only what changed; then the parameter and the message."`
-	Image   ImageCmd   `cmd:"" group:"here" help:"The image store: list, show, export, boot, shell, remove, adopt."`
+	Image   ImageCmd   `cmd:"" group:"here" help:"The image store: list, show, export, boot, test, check, shell, remove, adopt."`
+	Guest   GuestCmd   `cmd:"" hidden:""`
 }
 
 // addFields gives the commands a flag for each field of a recipe.

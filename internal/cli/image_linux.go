@@ -21,6 +21,7 @@ type ImageCmd struct {
 	Show   ImageShowCmd   `cmd:"" help:"Show an image: its origin, every step, what was proved, what can boot it."`
 	Export ImageExportCmd `cmd:"" help:"Copy an image's disk to a file."`
 	Boot   ImageBootCmd   `cmd:"" help:"Start an image in a virtual machine and wait for its login prompt."`
+	Test   ImageTestCmd   `cmd:"" help:"Boot an image again and run its test phases."`
 	Check  ImageCheckCmd  `cmd:"" help:"Report whether an image fits an Elastic CI Stack, before anything is launched from it."`
 	Remove ImageRemoveCmd `cmd:"" help:"Remove images and their disks."`
 	Adopt  ImageAdoptCmd  `cmd:"" help:"Take back the disks of a lost database."`

@@ -55,6 +55,7 @@ func (w *wiring) pipeline(r *recipe.Recipe, buckets local.Buckets) (pipeline.Pip
 	return pipeline.Pipeline{
 		Bases: w.bases(), Objects: objects, NewRun: w.newRun, Report: w.report,
 		Secrets: source.Secrets{Objects: objects, Vault: a.vault, Parameters: a.parameters},
+		Prove:   w.prove(program, len(r.DockerImages) > 0),
 		Bake:    bake.Bake{Start: machine(len(r.DockerImages) > 0), Binary: program, Report: w.report, Now: w.env.Now},
 	}, nil
 }
@@ -123,11 +124,16 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 		return image.Image{}, err
 	}
 
+	in := w.testIn(r.Test)
+	if err := checkTestIn(ctx, in, image.HostArch()); err != nil {
+		return image.Image{}, err
+	}
+
 	if c.Boot {
 		p.Boot = boot.Boot{Report: w.report}.Image
 	}
 
-	return p.Run(ctx, r, pipeline.Options{Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed})
+	return p.Run(ctx, r, pipeline.Options{Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed, Test: in})
 }
 
 // bases returns the resolver of base references.

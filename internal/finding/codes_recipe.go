@@ -21,6 +21,7 @@ const (
 	RecipeParameter Code = "IB516"
 	RecipeMirror    Code = "IB517"
 	RecipePublish   Code = "IB518"
+	RecipeTest      Code = "IB519"
 )
 
 var recipeRules = []Rule{
@@ -43,4 +44,5 @@ var recipeRules = []Rule{
 	{RecipeParameter, "the component has no such parameter, or misses one", Error},
 	{RecipeMirror, "two repositories share one mirror directory", Error},
 	{RecipePublish, "publish is not a region, an account, an organizational unit or a topic", Error},
+	{RecipeTest, "the image cannot be tested in such a machine", Error},
 }

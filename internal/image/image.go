@@ -77,6 +77,10 @@ type Image struct {
 	Steps        []Step     `json:"steps"`
 	// Searched says what the secret search covered; nil if the bake had no secrets.
 	Searched *Search `json:"searched,omitempty"`
+	// Tests are the documents with a test phase, so that the image can be tested again.
+	Tests []Test `json:"tests,omitempty"`
+	// Proof says what the test stage saw; nil if it was left out.
+	Proof *Proof `json:"proof,omitempty"`
 	// Failed says why the bake failed, for a disk that was kept all the same.
 	Failed string `json:"failed,omitempty"`
 	// Published are the AMIs made from it.

@@ -210,11 +210,21 @@ func (s *Store) scanImage(row scanner) (image.Image, error) {
 // mapPaths returns the image with every path in it changed.
 func mapPaths(img image.Image, change func(string) string) image.Image {
 	img.Disk = change(img.Disk)
-	img.Steps = append([]image.Step(nil), img.Steps...)
-	for i := range img.Steps {
-		if img.Steps[i].Log != "" {
-			img.Steps[i].Log = change(img.Steps[i].Log)
-		}
+	img.Steps = mapLogs(img.Steps, change)
+	if img.Proof != nil {
+		proof := *img.Proof
+		proof.Steps = mapLogs(proof.Steps, change)
+		img.Proof = &proof
 	}
 	return img
+}
+
+func mapLogs(steps []image.Step, change func(string) string) []image.Step {
+	steps = append([]image.Step(nil), steps...)
+	for i := range steps {
+		if steps[i].Log != "" {
+			steps[i].Log = change(steps[i].Log)
+		}
+	}
+	return steps
 }

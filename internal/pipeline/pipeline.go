@@ -1,7 +1,7 @@
 //go:build linux
 
 // Package pipeline is the one place that knows the order of things. Of a bake: what the recipe names is read, the base is
-// resolved, the disk is baked, the image is stored. Of a deploy: the stack is assessed, checks are made, a change set is
+// resolved, the disk is baked and proved, the image is stored. Of a deploy: the stack is assessed, checks are made, a change set is
 // prepared, shown, agreed to and executed. Of a publication: the AMI, the output parameter, the message. Every stage does
 // its own work; this package only passes values from one to the next. It prints nothing and decides nothing that a stage
 // could.
@@ -10,10 +10,13 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"slices"
 
 	"image-builder/internal/bake"
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
+	"image-builder/internal/prove"
 	"image-builder/internal/recipe"
 	"image-builder/internal/secret"
 )
@@ -27,7 +30,9 @@ type Pipeline struct {
 	NewRun func(ctx context.Context) (Run, Place, error)
 	Bake   bake.Bake
 	// Boot proves that the finished disk starts; nil leaves that out. Satisfied by boot.Boot.Image.
-	Boot   func(ctx context.Context, img image.Image) error
+	Boot func(ctx context.Context, img image.Image) error
+	// Prove tests the finished disk, in the machine that Options name; nil leaves that out.
+	Prove  *prove.Prove
 	Report progress.Func
 }
 
@@ -37,6 +42,7 @@ type Options struct {
 	Env         []string          // NAME=value, for the documents and scripts
 	Credentials []secret.Secret   // values in Env that must reach neither log nor disk
 	KeepFailed  bool
+	Test        image.TestIn // "" or none: the image is not tested
 }
 
 // Run bakes what the recipe says. Nothing is created before everything that the recipe names was found readable.
@@ -66,6 +72,10 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 		err = p.Boot(ctx, img)
 	}
 
+	if err == nil {
+		img, err = p.test(ctx, img, r, o, found, place)
+	}
+
 	if err == nil || img.Failed != "" {
 		var storeErr error
 		img, storeErr = p.store(ctx, run, img)
@@ -73,6 +83,33 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 	}
 
 	return img, errors.Join(err, run.Close())
+}
+
+// test runs the test stage. An image that fails it is not stored, unless failed images are kept.
+func (p Pipeline) test(ctx context.Context, img image.Image, r *recipe.Recipe, o Options, c contents, place Place) (image.Image, error) {
+	tests, err := prove.Tests(c.documents)
+	if err != nil {
+		return img, err
+	}
+	img.Tests = tests
+	if p.Prove == nil || o.Test == "" || o.Test == image.TestNone {
+		return img, nil
+	}
+
+	proof, err := p.Prove.Run(ctx, prove.Definition{
+		Image: img, In: o.Test, Dir: place.Dir, Logs: filepath.Join(place.Logs, "test"),
+		Buckets: o.Buckets, Env: o.Env, Hidden: secret.NewSet(slices.Concat(c.secrets, o.Credentials)), Timeout: r.Timeout,
+	})
+	if err == nil {
+		img.Proof = &proof
+		return img, nil
+	}
+
+	if failure := (*prove.Failure)(nil); o.KeepFailed && errors.As(err, &failure) {
+		img.Failed = err.Error()
+		img.Parameter = ""
+	}
+	return img, err
 }
 
 func (p Pipeline) base(ctx context.Context, reference string) (image.Base, error) {

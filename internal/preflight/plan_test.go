@@ -183,6 +183,7 @@ func TestWarnings(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]refusal{
 		"a timeout":          {least + "timeout: 2h\n", nil, "4:10", "a stack has no such limit"},
+		"a test machine":     {least + "test: vm\n", nil, "4:7", "on an instance of their own"},
 		"an allowed leak":    {least + "allow-leak: [/etc/key]\n", nil, "4:14", "does not search its AMIs"},
 		"a mirror from here": {least + "git-mirrors: [/srv/git/a.git]\n", nil, "4:15", "is looked for on the build instance"},
 	} {

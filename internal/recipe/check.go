@@ -114,6 +114,16 @@ func checkTimeout(v value) (string, *fault) {
 	return "", wrong
 }
 
+func checkTest(v value) (string, *fault) {
+	switch image.TestIn(v.text) {
+	case image.TestVM, image.TestContainer, image.TestNone:
+		return v.text, nil
+	}
+	return "", &fault{
+		code: finding.RecipeTest, message: fmt.Sprintf("%q is not a machine to test in", v.text), right: "write vm, container or none",
+	}
+}
+
 func checkLeak(v value) (string, *fault) {
 	if strings.HasPrefix(v.text, "/") && !slices.Contains(strings.Split(v.text, "/"), "..") {
 		return v.text, nil

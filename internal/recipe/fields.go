@@ -1,6 +1,10 @@
 package recipe
 
-import "time"
+import (
+	"time"
+
+	"image-builder/internal/image"
+)
 
 // fields are the rows of all fields, in the order of the documentation.
 func fields() []field {
@@ -94,6 +98,14 @@ func fields() []field {
 			set:    setPublish,
 			clear:  func(*Recipe) {}, // set does it: a flag changes the regions only
 			digest: func(r *Recipe) (any, error) { return r.Publish, nil },
+		},
+		{
+			name: "test", example: "vm", check: checkTest,
+			flag: "MACHINE", help: "Machine in which the finished image is tested: vm, container or none.",
+			value:  "`vm`, `container` or `none`: the machine in which the finished image is booted and its test phases are run",
+			absent: "`vm` where QEMU is installed, else `container`",
+			set:    func(r *Recipe, s string) { r.Test = image.TestIn(s) },
+			clear:  func(r *Recipe) { r.Test = "" },
 		},
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"image-builder/internal/component"
 	"image-builder/internal/finding"
+	"image-builder/internal/image"
 	"image-builder/internal/schedule"
 )
 
@@ -40,8 +41,9 @@ type Recipe struct {
 	When         schedule.Schedule
 	Disk         int64 // bytes; 0 leaves the base's size
 	Timeout      time.Duration
-	AllowLeak    []string // paths in the image that may hold a secret
-	Publish      *Publish // nil: the image stays on this machine
+	AllowLeak    []string     // paths in the image that may hold a secret
+	Publish      *Publish     // nil: the image stays on this machine
+	Test         image.TestIn // "": the best that this machine can run
 	positions    map[string][]finding.Position
 }
 

@@ -27,7 +27,10 @@ import (
 
 // Paths inside a machine. /run and /tmp never reach the disk.
 const (
-	inside        = "/run/image-builder"
+	inside = "/run/image-builder"
+	// Program is this program, in the machine.
+	Program = inside + "/image-builder"
+
 	insideSecrets = "/tmp/secrets"
 	// localBucket stands for this machine's files in s3:// URLs: ScriptURL.
 	localBucket = "local"
@@ -179,7 +182,7 @@ const noResult = "its /bin/sh ended with status 0, but the documents were not ru
 
 func arguments(d Definition) []string {
 	args := []string{
-		inside + "/image-builder", "component", "run", "--stream", "--no-log",
+		Program, "component", "run", "--stream", "--no-log",
 		"--config", inside + "/control/run.json",
 		"--state-directory", inside + "/state",
 		"--bucket", localBucket + "=" + inside + "/bucket/" + localBucket,
@@ -194,7 +197,7 @@ func arguments(d Definition) []string {
 func (r Runner) shares(d Definition) []sandbox.Share {
 	memory := func(name string) string { return filepath.Join(d.Dir, "memory", name) }
 	shares := []sandbox.Share{
-		{Source: r.Binary, Target: inside + "/image-builder", ReadOnly: true},
+		{Source: r.Binary, Target: Program, ReadOnly: true},
 		{Source: memory("control"), Target: inside + "/control", ReadOnly: true},
 		{Source: memory("bucket"), Target: inside + "/bucket/" + localBucket, ReadOnly: true},
 		{Source: memory("state"), Target: inside + "/state"},

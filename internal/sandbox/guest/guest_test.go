@@ -94,7 +94,7 @@ func TestRun(t *testing.T) {
 	}{
 		{"echo one; echo two >&2; pwd", "one\n/\n", "two\n", 0},
 		{"exit 7", "", "", 7},
-		{"kill -9 $$", "", "", 137},
+		{"kill -9 $$", "", "Killed\n", 137},
 		{"cat; echo \"$A\"", "b c\n", "", 0},
 		{`printf '\000\377'`, "\x00\xff", "", 0},
 		{"setsid sleep 1000 & echo started", "started\n", "", 0}, // returns, although the pipe is still held

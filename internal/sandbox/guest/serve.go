@@ -124,10 +124,17 @@ func (s *server) execute(_ context.Context, m message) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if signal := state.Sys().(syscall.WaitStatus); signal.Signaled() {
-		return 128 + int(signal.Signal()), nil
+	if status := state.Sys().(syscall.WaitStatus); status.Signaled() {
+		return s.signalled(m, status.Signal()), nil
 	}
 	return state.ExitCode(), nil
+}
+
+// signalled says what ended a command, as a shell does.
+func (s *server) signalled(m message, signal syscall.Signal) int {
+	name := signal.String()
+	_ = s.line.send(message{Kind: stderr, ID: m.ID, Data: []byte(strings.ToUpper(name[:1]) + name[1:] + "\n")})
+	return 128 + int(signal)
 }
 
 // notStarted is the status that a shell gives for a command that it cannot start.

@@ -56,10 +56,7 @@ func (m *Machine) execute(ctx context.Context, command sandbox.Command, console 
 		return err
 	}
 	launcher.Args = append([]string{"unshare"}, m.arguments(console, resolver)...)
-	launcher.Env = []string{
-		"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "SYSTEMD_LOG_TARGET=console", "TERM=" + os.Getenv("TERM"),
-		"SYSTEMD_NSPAWN_LOCK=0", // its lock file would stay in WorkDir when it is killed, and the directory is ours alone
-	}
+	launcher.Env = launcherEnvironment()
 	err = wait(ctx, launcher)
 	if err == nil && !m.memory.began() {
 		err = fault.New(fault.Done,

@@ -15,7 +15,11 @@ import (
 
 func output(t *testing.T, start Start) {
 	t.Helper()
-	m := up(t, start, Disk(t, nil))
+	outputOf(t, up(t, start, Disk(t, nil)))
+}
+
+func outputOf(t *testing.T, m sandbox.Machine) {
+	t.Helper()
 	for _, test := range []struct {
 		name, script, stdout, stderr string
 		status                       int
@@ -47,7 +51,11 @@ func output(t *testing.T, start Start) {
 
 func environment(t *testing.T, start Start) {
 	t.Helper()
-	m := up(t, start, Disk(t, nil))
+	environmentOf(t, up(t, start, Disk(t, nil)))
+}
+
+func environmentOf(t *testing.T, m sandbox.Machine) {
+	t.Helper()
 	var out bytes.Buffer
 	must(t, m.Run(t.Context(), sandbox.Command{
 		Args: []string{"/usr/bin/env", "-0", "-u", "_"}, Stdout: &out,

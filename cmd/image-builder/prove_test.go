@@ -1,0 +1,96 @@
+package main
+
+import (
+	"crypto/sha256"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// document writes a component document whose test phase runs a script.
+func (b builder) document(build, test string) string {
+	b.t.Helper()
+	path := filepath.Join(b.t.TempDir(), "own.yml")
+	step := func(name, script string) string {
+		return "  - name: " + name + "\n    steps:\n      - name: Try\n        action: ExecuteBash\n        timeoutSeconds: 20\n        inputs: {commands: ['" + script + "']}\n"
+	}
+	text := "schemaVersion: 1.0\nphases:\n" + step("build", build) + step("test", test)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		b.t.Fatal(err)
+	}
+	return path
+}
+
+// An image is tested as it was built, is not changed by that, and is not stored if it fails.
+func TestImagesAreTested(t *testing.T) {
+	t.Parallel()
+	b := newBuilder(t)
+	const test = `test "$(cat /proc/1/comm)" = systemd; test -e /built; test ! -e /tried; test ! -e /tmp/secrets; touch /tried; echo looked`
+	id := b.run("bake", "--name", "agent", "--base", "debian:bookworm", "--components", b.document("touch /built", test), "--test", "container")
+	img := b.show(id)
+	if img.Proof == nil || len(img.Proof.Steps) != 1 || img.Proof.Steps[0].Phase != "test" || len(img.Tests) != 1 {
+		t.Fatalf("proof %+v, tests %v", img.Proof, img.Tests)
+	}
+	if text, err := os.ReadFile(img.Proof.Steps[0].Log); err != nil || string(text) != "looked\n" {
+		t.Errorf("log %q: %v", text, err)
+	}
+
+	before := digestFile(t, img.Disk)
+	if said := b.run("image", "test", id, "--test", "container"); !strings.HasPrefix(said, "container: booted in") {
+		t.Error(said)
+	}
+	if digestFile(t, img.Disk) != before {
+		t.Error("a test changed the image")
+	}
+	b.checkHostClean()
+}
+
+func TestImagesThatFailTheirTest(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		build, test string
+		flags       []string
+		code        int
+		want        []string
+	}{
+		"a step fails": {"true", "echo no such luck; exit 3", nil, 1, []string{"test image: run step Try of own.yml (test)", "no such luck", "--test none"}},
+		"a step switches the machine off": {"true", "systemctl poweroff; sleep 1000", nil, 1,
+			[]string{"step Try of own.yml switched the machine off"}},
+		"a step hangs":  {"true", "sleep 1000", []string{"--timeout", "19s"}, 124, []string{"step Try of own.yml hangs", "raise timeout"}},
+		"no init":       {"rm -f /sbin/init", "true", nil, 4, []string{"it has no init"}},
+		"the disk full": {"fallocate -l 4G /full || fallocate -l 2G /full || true; df /; dd if=/dev/zero of=/full2 bs=1M || true", "true", nil, 4, []string{"its root filesystem is full"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBuilder(t)
+			args := append([]string{"bake", "--name", "agent", "--base", "debian:bookworm", "--output", "/agent",
+				"--components", b.document(test.build, test.test), "--test", "container"}, test.flags...)
+			_, code, text := b.try(args...)
+			if code != test.code {
+				t.Errorf("exit status %d, want %d", code, test.code)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("says %s\nwant %q", text, want)
+				}
+			}
+			if left := b.run("image", "list"); left != "" {
+				t.Errorf("stored: %s", left)
+			}
+			if left := b.run("parameter", "list"); strings.Contains(left, "/agent") {
+				t.Errorf("announced: %s", left)
+			}
+			b.checkHostClean()
+		})
+	}
+}
+
+func digestFile(t *testing.T, path string) [sha256.Size]byte {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sha256.Sum256(content)
+}

@@ -1,0 +1,95 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"image-builder/internal/image"
+	"image-builder/internal/local"
+	"image-builder/internal/mountns"
+	"image-builder/internal/prove"
+	"image-builder/internal/terminal"
+)
+
+// ImageTestCmd is `image test`.
+type ImageTestCmd struct {
+	ID      string            `arg:"" help:"Image, a beginning of its ID that no other has, or latest." placeholder:"ID"`
+	Test    image.TestIn      `help:"Machine to test in: vm or container (the best that this machine can run)." placeholder:"MACHINE"`
+	Bucket  map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
+	Timeout time.Duration     `help:"How long the test may take (1h)." placeholder:"DURATION"`
+}
+
+// Help is what --help adds.
+func (c *ImageTestCmd) Help() string {
+	return `Boots the image and runs the test phases of the documents that it was baked with, as a bake does at its end. The image is
+not changed. Exit status 0: the image stood the test.
+
+Examples:
+  image-builder image test latest
+  image-builder image test img-3f0c --test container`
+}
+
+// Run tests.
+func (c *ImageTestCmd) Run(ctx context.Context, env *Env) (err error) {
+	if err := mountns.Enter(); err != nil {
+		return err
+	}
+	watch := env.watcher()
+	defer watch.Close()
+	w, err := wire(ctx, env, watch.Report)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+
+	img, err := w.store.Image(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	in := w.testIn(c.Test)
+	if err := checkTestIn(ctx, in, img.Arch); err != nil {
+		return err
+	}
+	proof, err := c.test(ctx, w, img, in)
+	watch.Close()
+	if err != nil {
+		return err
+	}
+
+	return env.result(proof, proofLine(proof), nil)
+}
+
+func (c *ImageTestCmd) test(ctx context.Context, w *wiring, img image.Image, in image.TestIn) (proof image.Proof, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return proof, fmt.Errorf("find this program: %w", err)
+	}
+	buckets, err := local.NewBuckets(c.Bucket)
+	if err != nil {
+		return proof, err
+	}
+	variables, _, err := bakeEnvironment(ctx)
+	if err != nil {
+		return proof, err
+	}
+	run, place, err := w.newRun(ctx)
+	if err != nil {
+		return proof, err
+	}
+	defer func() { err = errors.Join(err, run.Close()) }()
+
+	nesting := slices.ContainsFunc(img.Tests, func(t image.Test) bool { return t.Name == "docker-images.yml" })
+	return w.prove(program, nesting).Run(ctx, prove.Definition{
+		Image: img, In: in, Dir: place.Dir, Logs: filepath.Join(place.Logs, "test"), Buckets: buckets, Env: variables, Timeout: c.Timeout,
+	})
+}
+
+// proofLine says what a test saw: "container: booted in 1.2 s; 3 done".
+func proofLine(proof image.Proof) string {
+	return fmt.Sprintf("%s: booted in %s; steps: %s; %s free", proof.In, terminal.Took(time.Duration(proof.Boot)), tally(proof.Steps), terminal.Size(proof.Free))
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"image-builder/internal/fault"
+	"image-builder/internal/image"
+	"image-builder/internal/prove"
+	"image-builder/internal/sandbox"
+	"image-builder/internal/sandbox/nspawn"
+	"image-builder/internal/sandbox/qemu"
+)
+
+// testNetwork is how long a virtual machine may take to get an address after its boot.
+const testNetwork = time.Minute
+
+// prove returns the test stage. program is this program; nesting lets a container daemon run in a container.
+func (w *wiring) prove(program string, nesting bool) *prove.Prove {
+	return &prove.Prove{
+		Machines: map[image.TestIn]prove.Machine{
+			image.TestContainer: {Start: bootedContainer(program, nesting), Writes: true},
+		},
+		Binary: program, Report: w.report, Now: w.env.Now,
+	}
+}
+
+// bootedContainer starts containers whose init runs.
+func bootedContainer(program string, nesting bool) func(context.Context, string, string, []sandbox.Share) (sandbox.Machine, error) {
+	return func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
+		m, err := nspawn.Boot(ctx, nspawn.BootConfig{
+			Config: nspawn.Config{Disk: disk, WorkDir: workDir, Shares: shares, Nesting: nesting}, Program: program,
+		})
+		if err != nil {
+			return nil, err // a nil *Booted must not become a Machine
+		}
+		return m, nil
+	}
+}
+
+// testIn returns the machine to test in: the best that this machine can run, if none is named.
+func (w *wiring) testIn(named image.TestIn) image.TestIn {
+	if named != "" {
+		return named
+	}
+	return image.TestContainer
+}
+
+// checkTestIn reports what this machine lacks for a test.
+func checkTestIn(ctx context.Context, in image.TestIn, arch image.Arch) error {
+	switch in {
+	case image.TestVM:
+		return qemu.Preflight(arch)
+	case image.TestContainer:
+		return nspawn.Preflight(ctx)
+	case image.TestNone:
+		return nil
+	}
+	return fault.New(fault.BadInput, fmt.Errorf("test image: %q is not a machine to test in", in), "write vm, container or none")
+}

@@ -1,0 +1,129 @@
+package prove
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"image-builder/internal/component"
+	"image-builder/internal/component/inside"
+	"image-builder/internal/disk"
+	"image-builder/internal/fault"
+	"image-builder/internal/image"
+)
+
+// Failure says that an image did not stand its test.
+type Failure struct {
+	What string // "its root filesystem is full: …"
+	Next string
+	// Cause is what the machine or the step said; nil: What says it all.
+	Cause error
+}
+
+func (f *Failure) Error() string {
+	if f.Cause == nil {
+		return "test image: " + f.What
+	}
+	if f.What == "" {
+		return "test image: " + fault.Text(f.Cause)
+	}
+	return "test image: " + f.What + ": " + fault.Text(f.Cause)
+}
+
+// Class is that of an image that cannot be used, unless the cause has another one.
+func (f *Failure) Class() fault.Class {
+	if f.Cause == nil {
+		return fault.NotUsable
+	}
+	return fault.ClassOf(f.Cause)
+}
+
+// Hint says what to do next.
+func (f *Failure) Hint() string { return f.Next }
+
+// Unwrap returns the cause.
+func (f *Failure) Unwrap() error { return f.Cause }
+
+// timeoutError says how long a test was allowed to take. It is a context.DeadlineExceeded.
+type timeoutError time.Duration
+
+func (e timeoutError) Error() string {
+	return fmt.Sprintf("the test took longer than %s", time.Duration(e))
+}
+
+func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
+
+// explain says what an error of the test means for the image, and what to do next.
+func explain(ctx context.Context, d Definition, err error) error {
+	if failure := (*Failure)(nil); errors.As(err, &failure) {
+		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("test image: %w", err)
+	}
+
+	again := "image-builder bake --test none keeps the image unproved, for image shell"
+	var step *inside.StepError
+	inStep := errors.As(err, &step)
+	switch {
+	case inStep && gone(err):
+		return &Failure{
+			What: fmt.Sprintf("step %s of %s switched the machine off or restarted it", step.Step.Name, step.Step.Document),
+			Next: "a test that needs a restart exits with 194, or uses the Reboot action", Cause: err,
+		}
+	case gone(err):
+		return &Failure{What: "the machine ended before its tests", Next: again, Cause: err}
+	case inStep && context.Cause(ctx) != nil:
+		return &Failure{
+			What: fmt.Sprintf("step %s of %s hangs", step.Step.Name, step.Step.Document),
+			Next: "give the step a timeoutSeconds, or raise timeout", Cause: errors.Join(context.Cause(ctx), err),
+		}
+	case inStep:
+		next := again
+		if step.Step.Log != "" {
+			next = "its whole log is " + step.Step.Log + "; " + again
+		}
+		return &Failure{Next: next, Cause: err}
+	case errors.As(err, new(*disk.Unusable)):
+		return &Failure{What: "it does not boot", Next: fault.HintOf(err), Cause: err}
+	}
+
+	return fmt.Errorf("test image: %w", err)
+}
+
+// Tests lists the documents that have a test phase, as an image keeps them to be tested again.
+func Tests(documents []inside.Document) ([]image.Test, error) {
+	var tests []image.Test
+	for _, d := range documents {
+		parsed, _ := component.Parse(d.Name, d.Text)
+		if parsed == nil || !hasTests(parsed) {
+			continue
+		}
+		parameters, err := json.Marshal(d.Parameters)
+		if err != nil {
+			return nil, fmt.Errorf("keep test of %s: %w", d.Name, err)
+		}
+		tests = append(tests, image.Test{Name: d.Name, Document: string(d.Text), Parameters: parameters})
+	}
+
+	return tests, nil
+}
+
+func hasTests(d *component.Document) bool {
+	for _, phase := range d.Phases {
+		if phase.Name.Value == "test" {
+			return true
+		}
+	}
+	return false
+}
+
+func documentOf(test image.Test) (inside.Document, error) {
+	d := inside.Document{Name: test.Name, Text: []byte(test.Document)}
+	if err := json.Unmarshal(test.Parameters, &d.Parameters); err != nil {
+		return d, fmt.Errorf("read test of %s: %w", test.Name, err)
+	}
+	return d, nil
+}

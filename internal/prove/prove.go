@@ -1,0 +1,135 @@
+// Package prove is the test stage: it boots the disk that was built and runs the test phases of its documents there.
+//
+// The image is never changed by its own tests: a machine that writes to its disk gets a copy, which is thrown away.
+// Before the tests, the machine must stand: booted, with room on its root filesystem and, if it has a network card, an
+// address. The package never decides what happens to an image that fails (pipeline) and prints nothing.
+package prove
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"image-builder/internal/component/inside"
+	"image-builder/internal/disk"
+	"image-builder/internal/image"
+	"image-builder/internal/progress"
+	"image-builder/internal/sandbox"
+	"image-builder/internal/sandbox/guest"
+	"image-builder/internal/secret"
+)
+
+// Machine is a way to boot a disk.
+type Machine struct {
+	// Start boots a disk; an image at fault yields a *disk.Unusable.
+	Start func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error)
+	// Writes says that the machine writes to the disk that it is given.
+	Writes bool
+	// Network is how long to wait for an address, if the machine has a network card.
+	Network time.Duration
+}
+
+// Prove holds what tests of images need from outside.
+type Prove struct {
+	Machines map[image.TestIn]Machine
+	// Binary is the path of this program, statically linked.
+	Binary string
+	Report progress.Func
+	Now    func() time.Time
+}
+
+// Definition is one test of an image.
+type Definition struct {
+	Image image.Image // its Tests are run
+	In    image.TestIn
+	Dir   string // private; left as it was
+	Logs  string // directory of the step logs
+	// Buckets, Env and Hidden are as in a bake. Secrets are not there: no instance has them either.
+	Buckets map[string]string
+	Env     []string
+	Hidden  *secret.Set
+	Timeout time.Duration // of the whole test; 0: DefaultTimeout
+}
+
+// DefaultTimeout bounds a test whose recipe says nothing.
+const DefaultTimeout = time.Hour
+
+// Run tests an image. An error says what the image is not fit for, and what to do next: a *Failure.
+func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err error) {
+	defer p.Report.Stage("test")()
+	machine, known := p.Machines[d.In]
+	if !known {
+		return image.Proof{}, fmt.Errorf("test image: there is no machine named %q: use vm, container or none", d.In)
+	}
+	limit := d.Timeout
+	if limit == 0 {
+		limit = DefaultTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError(limit))
+	defer cancel()
+
+	start := p.Now()
+	proof = image.Proof{In: d.In, Time: start.UTC()}
+	path := d.Image.Disk
+	if machine.Writes {
+		path = filepath.Join(d.Dir, "test.raw")
+		if err := disk.Clone(ctx, path, d.Image.Disk, nil); err != nil {
+			return proof, fmt.Errorf("test image: copy disk: %w", errors.Join(err, removeIfThere(path)))
+		}
+		defer func() { err = errors.Join(err, removeIfThere(path)) }()
+	}
+
+	proof.Steps, err = p.documents(ctx, d, machine, path, &proof)
+	proof.Elapsed = image.Duration(p.Now().Sub(start))
+	if err != nil {
+		return proof, explain(ctx, d, err)
+	}
+	return proof, nil
+}
+
+func removeIfThere(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// documents boots the disk and runs the test phases.
+func (p Prove) documents(ctx context.Context, d Definition, machine Machine, path string, proof *image.Proof) ([]image.Step, error) {
+	start := p.Now()
+	run := inside.Definition{
+		Disk: path, Source: d.Image.ID, Dir: d.Dir, Logs: d.Logs, Phases: []string{"test"},
+		Buckets: d.Buckets, Env: d.Env, Hidden: d.Hidden,
+	}
+	for _, test := range d.Image.Tests {
+		document, err := documentOf(test)
+		if err != nil {
+			return nil, err
+		}
+		run.Documents = append(run.Documents, document)
+	}
+
+	if run.Hidden == nil {
+		run.Hidden = secret.NewSet(nil)
+	}
+	run.Ready = func(ctx context.Context, m sandbox.Machine) error {
+		proof.Boot = image.Duration(p.Now().Sub(start))
+		facts, err := look(ctx, m, d.Env, machine.Network)
+		if err != nil {
+			return err
+		}
+		proof.Failed = facts.Failed
+		proof.Free = facts.Free
+		return stands(facts)
+	}
+
+	return inside.Runner{Start: machine.Start, Binary: p.Binary, Report: p.Report}.Run(ctx, run)
+}
+
+// gone reports whether an error says that the machine did not outlive a command.
+func gone(err error) bool {
+	return errors.Is(err, guest.ErrGone) || errors.Is(err, guest.ErrRestarted)
+}
