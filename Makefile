@@ -20,6 +20,15 @@ demo: setup build ## bake a private git repository into an image, show it, boot 
 	go build -o build/demo ./demo
 	$(SUDO) build/demo
 
+.PHONY: demo-aws
+demo-aws: setup build ## walk the AWS road against the test server on loopback: a stack, a build, an AMI pulled, baked and published
+	go build -o build/demo ./demo
+	$(SUDO) build/demo aws
+
+.PHONY: account
+account: ## run the test server by itself, for awscli, coldsnap or anything else, until Ctrl-C
+	@go run ./demo/account $(ARGS)
+
 .PHONY: test
 test: setup ## run every test (as root: they use real disks and containers)
 	go test -count=1 -timeout 20m -exec '$(SUDO)' ./...

@@ -81,6 +81,7 @@ var ranks = map[string]int{
 	"internal/testbed/imagebuilder":             11,
 	"internal/testbed":                          12, // all services of an account
 	"demo":                                      13,
+	"demo/account":                              13,
 	"bench":                                     13,
 	"attack":                                    13,
 	"attack/corpus":                             12,

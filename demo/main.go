@@ -1,6 +1,9 @@
 // Command demo shows the main job on this machine: a private git repository on a loopback SSH server, a bake that
 // mirrors it with a deploy key, and the image that comes out, booted. `make demo` runs it, as root.
 //
+// `make demo-aws` runs it with the argument aws: the road on AWS, against the test server on loopback. That server is
+// as strict as AWS's service models, but it is not AWS.
+//
 // It types what a user would type and shows what the user would see. It keeps nothing but the Debian base, below
 // build/demo-data, so that a second demo is quicker; it needs no account and leaves nothing running.
 package main
@@ -39,6 +42,7 @@ func main() {
 type demo struct {
 	program, data, work string
 	server              *gitserver.Server
+	env                 []string // besides this process's own
 }
 
 func run(ctx context.Context) (err error) {
@@ -51,6 +55,10 @@ func run(ctx context.Context) (err error) {
 		return fmt.Errorf("make work directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(d.work)) }()
+
+	if len(os.Args) > 1 && os.Args[1] == "aws" {
+		return d.aws(ctx)
+	}
 
 	d.server, err = gitserver.Start(ctx, d.work)
 	if err != nil {
@@ -149,6 +157,7 @@ func (d demo) output(ctx context.Context, args ...string) (string, error) {
 // run waits for the program; when ctx ends, the program is asked to clean up before it is killed.
 func (d demo) run(ctx context.Context, stdout io.Writer, args []string) error {
 	cmd := exec.CommandContext(ctx, d.program, append([]string{"--data-dir", d.data}, args...)...)
+	cmd.Env = append(os.Environ(), d.env...)
 	cmd.Stdout = stdout
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }

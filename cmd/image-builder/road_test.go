@@ -19,7 +19,6 @@ import (
 	"image-builder/internal/local"
 	"image-builder/internal/publish"
 	"image-builder/internal/testbed"
-	"image-builder/internal/testbed/ebs"
 	"image-builder/internal/testbed/ec2"
 	"image-builder/internal/testbed/programtest"
 )
@@ -52,15 +51,9 @@ func roadVerbs() map[string]verb {
 		// disk-ami ID BOOTMODE: the AMI exists, and its root disk is the Debian base's
 		"disk-ami": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
-			file, err := os.Open(ts.Value(debianKey{}).(image.Base).Disk)
+			ami := ec2.AMI{ID: args[0], Name: "stack", BootMode: args[1], ENA: true, IMDS: "v2.0", TPM: "v2.0"}
+			_, err := cloud.AddDiskAMI(ami, ts.Value(debianKey{}).(image.Base).Disk)
 			ts.Check(err)
-			defer file.Close()
-			id, err := cloud.EBS.AddDisk(ebs.Snapshot{Owner: image.Buildkite, Public: true}, file)
-			ts.Check(err)
-			made, _ := cloud.EBS.Snapshot(id)
-			cloud.EC2.AddAMI(ec2.AMI{
-				ID: args[0], Name: "stack", Owner: image.Buildkite, Public: true, RootSize: made.Size, Snapshot: id, BootMode: args[1], ENA: true, IMDS: "v2.0", TPM: "v2.0",
-			})
 		},
 		// topic NAME: the topic exists; its ARN is $TOPIC
 		"topic": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {

@@ -37,6 +37,9 @@ func Python(tb testing.TB) string {
 	return path
 }
 
+// Interpreter is Python for programs that are not tests.
+func Interpreter() (string, error) { return python() }
+
 // need skips a test without its programs, or fails it if CI is set.
 func need(tb testing.TB, err error) {
 	tb.Helper()
