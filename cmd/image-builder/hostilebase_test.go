@@ -27,10 +27,16 @@ func TestBasesThatCannotRunAStep(t *testing.T) {
 		change func(tree string)
 		says   string
 	}{
-		"/tmp is a link":     {link("tmp", "/root"), "its /tmp is a symbolic link"},
-		"/dev is a link":     {link("dev", "/root"), "its /dev is a symbolic link"},
-		"/run is a link":     {link("run", "/root"), "its /run is a symbolic link"},
-		"/etc is a link":     {link("etc", "/root"), "no Linux partition with /etc/os-release"},
+		"/tmp is a link": {link("tmp", "/root"), "its /tmp is a symbolic link"},
+		"/dev is a link": {link("dev", "/root"), "its /dev is a symbolic link"},
+		"/run is a link": {link("run", "/root"), "its /run is a symbolic link"},
+		"/etc is a link": {link("etc", "/root"), "no Linux partition with /etc/os-release"},
+		"machine-id is a folder": {func(tree string) {
+			path := filepath.Join(tree, "etc/machine-id")
+			if err := errors.Join(os.Remove(path), os.Mkdir(path, 0o755)); err != nil {
+				t.Error(err)
+			}
+		}, "Failed to read machine ID"},
 		"sh does nothing":    {link("usr/bin/sh", "true"), "its /bin/sh ended with status 0"},
 		"sh empties its job": {replaced("usr/bin/sh", "#!/usr/bin/bash\n: >\"$1\"\n"), "its /bin/sh ended with status 0"},
 		"sh runs no program": {replaced("usr/bin/sh", "#!/usr/bin/bash\n: >\"$1\"; echo '{\"kind\":\"stepDone\"}'\n"), "its /bin/sh ended with status 0"},

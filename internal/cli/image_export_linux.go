@@ -85,17 +85,21 @@ func workDir(beside string) (string, *os.File, error) {
 	if err := removeRemains(beside); err != nil {
 		return "", nil, err
 	}
-	dir, err := os.MkdirTemp(beside, exportPrefix)
-	if err != nil {
-		return "", nil, fmt.Errorf("export disk: %w", err)
-	}
 
-	lock, err := lockWork(dir)
-	if err != nil {
-		return "", nil, errors.Join(fmt.Errorf("export disk: %w", err), os.RemoveAll(dir))
+	for {
+		dir, err := os.MkdirTemp(beside, exportPrefix)
+		if err != nil {
+			return "", nil, fmt.Errorf("export disk: %w", err)
+		}
+		lock, err := lockWork(dir)
+		if err == nil {
+			return dir, lock, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EWOULDBLOCK) {
+			return "", nil, errors.Join(fmt.Errorf("export disk: %w", err), os.RemoveAll(dir))
+		}
+		// until it was locked, another export took it for remains
 	}
-
-	return dir, lock, nil
 }
 
 // lockWork locks a directory. The kernel releases the lock when the process ends.
@@ -104,14 +108,18 @@ func lockWork(dir string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		_, err = os.Lstat(dir) // its former holder may have removed it
+	}
+	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
 }
 
 // removeRemains removes what killed exports left in a directory: only directories with an export's name, that no
-// process locks and that contain only the disk.
+// process locks and that contain nothing but the disk.
 func removeRemains(beside string) error {
 	entries, err := os.ReadDir(beside)
 	if err != nil {
@@ -130,7 +138,7 @@ func removeRemains(beside string) error {
 		}
 
 		// A directory with any other content stays, and does not fail the export.
-		if err := os.Remove(filepath.Join(dir, "disk")); err == nil {
+		if err := os.Remove(filepath.Join(dir, "disk")); err == nil || errors.Is(err, fs.ErrNotExist) {
 			_ = os.Remove(dir)
 		}
 

@@ -27,14 +27,21 @@ func TestExportRemovesRemains(t *testing.T) {
 		}
 	}
 
+	empty := filepath.Join(beside, exportPrefix+"124") // killed before it wrote, or after it gave the disk its name
+	if err := os.Mkdir(empty, 0o700); err != nil {
+		t.Fatal(err)
+	}
+
 	next, nextLock, err := workDir(beside)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer nextLock.Close()
 
-	if _, err := os.Stat(dead); !os.IsNotExist(err) {
-		t.Errorf("the remains of a killed export are still there: %v", err)
+	for _, remains := range []string{dead, empty} {
+		if _, err := os.Stat(remains); !os.IsNotExist(err) {
+			t.Errorf("the remains of a killed export are still there: %v", err)
+		}
 	}
 
 	for _, dir := range []string{running, foreign} {

@@ -67,8 +67,9 @@ func runCheck(ctx context.Context, path string, p Partition, pkg, program string
 	if !errors.As(err, &exit) {
 		return err
 	}
-	// e2fsck: bit 2 says errors were left; xfs_repair -n: 1 says there is corruption
-	if (program == "e2fsck" && exit.ExitCode()&4 != 0) || (program == "xfs_repair" && exit.ExitCode() == 1) {
+	// e2fsck: bit 2 says errors were left, bit 3 that it could not work: with a superblock that lies, for example;
+	// xfs_repair -n: 1 says there is corruption
+	if (program == "e2fsck" && exit.ExitCode()&(4|8) != 0) || (program == "xfs_repair" && exit.ExitCode() == 1) {
 		return &Damaged{Path: path, Filesystem: p.Filesystem, Report: lastLines(string(report), 12)}
 	}
 

@@ -211,6 +211,20 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 }
 
+// e2fsck gives up with status 8 on a superblock that it cannot use; that is damage too, and not a fault of this machine.
+func TestCheckTakesAnImpossibleSuperblockForDamage(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	path := filesystem(t, Ext4, 16*mib)
+	run(t, "tune2fs", "-O", "^metadata_csum", path)
+	patch(t, path, 1024+8, []byte{0xff, 0xff, 0, 0}) // s_r_blocks_count_lo: more reserved blocks than blocks
+
+	damaged := (*Damaged)(nil)
+	if err := Check(t.Context(), path); !errors.As(err, &damaged) {
+		t.Errorf("got %v, want a Damaged", err)
+	}
+}
+
 func TestCheckStopsWithItsContext(t *testing.T) {
 	t.Parallel()
 	needRoot(t)

@@ -126,7 +126,13 @@ func (m *Machine) explain(err error, output *tail) error {
 		return err
 	}
 	if !m.memory.began() {
-		if said := strings.TrimSpace(output.String()); said != "" {
+		said := strings.TrimSpace(output.String())
+		if strings.Contains(said, " container image") { // nspawn cannot read the image's machine ID or os-release
+			return fault.New(fault.Done,
+				&disk.Unusable{Path: m.config.Disk, Reason: "systemd-nspawn cannot start it: " + said},
+				"use a base whose /etc is that of a Linux system")
+		}
+		if said != "" {
 			return fmt.Errorf("start systemd-nspawn: %w: %s", err, said)
 		}
 		return fmt.Errorf("start systemd-nspawn: %w: it said nothing", err)
