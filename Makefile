@@ -33,6 +33,15 @@ account: ## run the test server by itself, for awscli, coldsnap or anything else
 test: setup ## run every test (as root: they use real disks and containers)
 	go test -count=1 -timeout 20m -exec '$(SUDO)' ./...
 
+# Packages with goroutines of their own whose tests need no root. Left out are tests that make hundreds of disks or kill
+# programs: under the race detector they take ten times as long, and the same code runs in the others.
+RACE := $(addprefix ./internal/,announce aws component deploy imagepipeline lint patience pipeline preflight publish release secret \
+	snapshot stack terminal testbed testbed/gitserver)
+
+.PHONY: race
+race: setup ## run the tests of packages that need no root under Go's race detector
+	CGO_ENABLED=1 go test -race -count=1 -timeout 20m -skip 'Random|Killed|Coldsnap' $(RACE)
+
 .PHONY: lint
 lint: ## run golangci-lint, check go.mod, build for macOS, and run govulncheck where its database can be reached
 	go mod tidy -diff
