@@ -14,8 +14,9 @@ var header = fmt.Sprintf("%-36s %6s %7s %7s %8s  %s", "attack", "tried", "landed
 type count struct {
 	name   string
 	tried  int
-	landed int // of these: the kill came before the end, the hostile disk was refused
-	broken int // of these: a promise did not hold
+	landed int  // of these: the kill came before the end, the hostile disk was refused
+	broken int  // of these: a promise did not hold
+	isCut  bool // the attack was ended before all its attempts were made
 	notes  []string
 
 	began time.Time

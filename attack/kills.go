@@ -12,7 +12,7 @@ import (
 )
 
 // kills is how often each command is killed at a random moment.
-const kills = 60
+const kills = 100
 
 // killBakes ends bakes with kill -9 at random moments. No half image may be visible, the image before stays current,
 // the next command clears the run, and nothing stays mounted, attached or running.

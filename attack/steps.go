@@ -13,7 +13,7 @@ import (
 )
 
 // stepRounds is how often a bake is killed at each step.
-const stepRounds = 4
+const stepRounds = 10
 
 // killSteps stops bakes at each step of their commit and ends them there with kill -9. Before the step that commits
 // there is no new image afterwards, and from it on there is a whole one.

@@ -12,7 +12,7 @@ import (
 )
 
 // damages is how often each kind of disk is damaged.
-const damages = 16
+const damages = 40
 
 // span is a part of a disk, in bytes.
 type span struct{ from, to int64 }

@@ -12,7 +12,7 @@ import (
 )
 
 // hostiles is how many of the hostile trees one run bakes, chosen at random.
-const hostiles = 60
+const hostiles = 200
 
 // treePlaces are the paths of an image that the program, the container or a step reads or writes.
 func treePlaces() []string {

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 )
 
@@ -53,4 +55,30 @@ func TestExportRemovesRemains(t *testing.T) {
 	if _, err := os.Stat(next); err != nil {
 		t.Error(err)
 	}
+}
+
+// Exports that begin at once each have a directory of their own: none takes the other's for remains.
+func TestExportsBeginAtOnce(t *testing.T) {
+	t.Parallel()
+	beside := t.TempDir()
+
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			for range 50 {
+				dir, lock, err := workDir(beside)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if err := os.WriteFile(filepath.Join(dir, "disk"), nil, 0o600); err != nil {
+					t.Error(err)
+				}
+				if err := errors.Join(os.RemoveAll(dir), lock.Close()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
 }
