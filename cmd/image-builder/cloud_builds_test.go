@@ -142,9 +142,9 @@ func buildVerbs() map[string]verb {
 			arity(ts, args, 1, 1)
 			n, err := strconv.ParseInt(args[0], 10, 64)
 			ts.Check(err)
-			cloud.ImageBuilder.PageSize = n
-			cloud.Logs.PageSize = n
-			cloud.Logs.EmptyPages = 3
+			cloud.ImageBuilder.SetPageSize(n)
+			cloud.Logs.SetPageSize(n)
+			cloud.Logs.AnswerEmpty(3)
 		},
 	}
 }

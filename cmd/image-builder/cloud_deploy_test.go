@@ -118,7 +118,7 @@ func deployVerbs() map[string]verb {
 			arity(ts, args, 1, 1)
 			n, err := strconv.Atoi(args[0])
 			ts.Check(err)
-			cloud.CloudFormation.PageSize = n
+			cloud.CloudFormation.SetPageSize(n)
 		},
 		// bucket NAME ACCOUNT: an account has made a bucket
 		"bucket": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {

@@ -137,7 +137,7 @@ func TestStacksThatAreListed(t *testing.T) {
 	if err := c.CloudFormation.Turn("two", "DELETE_COMPLETE", ""); err != nil {
 		t.Fatal(err)
 	}
-	c.CloudFormation.PageSize = 1
+	c.CloudFormation.SetPageSize(1)
 	client := cloudformation.NewFromConfig(c.config("cloudformation"))
 	var names []string
 

@@ -25,7 +25,7 @@ func TestListImagesInShortPages(t *testing.T) {
 	}
 
 	started(t, c.builder(), other, "other")
-	c.ImageBuilder.PageSize = 1
+	c.ImageBuilder.SetPageSize(1)
 	list := func(filters ...types.Filter) (versions []string, pages int) {
 		all := imagebuilder.NewListImageBuildVersionsPaginator(c.builder(), &imagebuilder.ListImageBuildVersionsInput{Filters: filters})
 		for all.HasMorePages() {

@@ -15,7 +15,6 @@ import (
 	"image-builder/internal/testbed/ec2"
 	imagebuildertest "image-builder/internal/testbed/imagebuilder"
 	"image-builder/internal/testbed/ssm"
-	"image-builder/internal/testbed/wire"
 )
 
 // ourStack makes a stack of this project's template.
@@ -70,8 +69,8 @@ func TestPipelineOfAStack(t *testing.T) {
 		t.Errorf("%s: %q", s.Outputs["ImageLogs"], lines)
 	}
 
-	if g := c.Logs.Group(s.Outputs["ImageLogs"]); g == nil || g.Days != 14 {
-		t.Errorf("log group %+v", g)
+	if days, there := c.Logs.Days(s.Outputs["ImageLogs"]); !there || days != 14 {
+		t.Errorf("log group keeps %d days, %v", days, there)
 	}
 }
 
@@ -116,7 +115,7 @@ func TestStackThatChangesItsPipeline(t *testing.T) {
 	}
 
 	c.CloudFormation.Finish(s.ID)
-	if left := c.ImageBuilder.Pipelines(); len(left) != 0 || len(c.ImageBuilder.Resources) != 0 || len(c.Logs.Groups) != 0 || len(c.ImageBuilder.Images()) != 3 {
-		t.Errorf("left: pipelines %q, resources %v, %d log groups, %d images", left, wire.SortedKeys(c.ImageBuilder.Resources), len(c.Logs.Groups), len(c.ImageBuilder.Images()))
+	if left := c.ImageBuilder.Pipelines(); len(left) != 0 || len(c.ImageBuilder.Resources()) != 0 || len(c.Logs.Groups()) != 0 || len(c.ImageBuilder.Images()) != 3 {
+		t.Errorf("left: pipelines %q, resources %v, %d log groups, %d images", left, c.ImageBuilder.Resources(), len(c.Logs.Groups()), len(c.ImageBuilder.Images()))
 	}
 }

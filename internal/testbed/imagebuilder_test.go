@@ -201,7 +201,7 @@ func TestBuildsThatFail(t *testing.T) {
 			c.ImageBuilder.Next(test.script)
 			image, _ := followed(t, c.builder(), started(t, c.builder(), pipeline, "one"))
 
-			failure := c.ImageBuilder.Builds[0].Failure // newer than the SDK
+			failure := c.ImageBuilder.Failure(aws.ToString(image.Arn))
 			if image.State.Status != "FAILED" || failure["imageStatus"] != test.on || wire.Text(failure, "failedStep") != test.step ||
 				!strings.Contains(aws.ToString(image.State.Reason), test.reason) || len(image.OutputResources.Amis) != 0 {
 				t.Errorf("state %s, because %q: %v", image.State.Status, aws.ToString(image.State.Reason), failure)

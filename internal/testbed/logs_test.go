@@ -26,8 +26,8 @@ func texts(events []types.OutputLogEvent) string {
 func TestFollowAStream(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	c.Logs.PageSize = 2
-	c.Logs.EmptyPages = 2
+	c.Logs.SetPageSize(2)
+	c.Logs.AnswerEmpty(2)
 	c.Logs.Write("/g", "1.0.0/1", "a", "b", "c")
 	var token *string
 	read := func() (string, bool) {
@@ -144,7 +144,7 @@ func TestListGroupsAndStreams(t *testing.T) {
 func TestFilterEvents(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	c.Logs.PageSize = 1
+	c.Logs.SetPageSize(1)
 	c.Logs.WriteAt("/g", "one", time.Unix(1, 0), "ERROR exit status 1")
 	c.Logs.WriteAt("/g", "two", time.Unix(2, 0), "all is well")
 	c.Logs.WriteAt("/g", "two", time.Unix(3, 0), "ERROR again")

@@ -104,8 +104,8 @@ func TestPipelineSwitchedByHand(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if runs := c.ImageBuilder.Builds[0].Workflows; len(runs) != 1 || runs[0].Kind != "BUILD" {
-		t.Errorf("without tests there are %d workflows", len(runs))
+	if kinds := c.ImageBuilder.Workflows(image); len(kinds) != 1 || kinds[0] != "BUILD" {
+		t.Errorf("without tests there are the workflows %q", kinds)
 	}
 	if _, there := c.ImageBuilder.Image(image + "0"); there || c.ImageBuilder.Finish(image+"0") != "" {
 		t.Error("an image that there is not")

@@ -145,7 +145,7 @@ func TestGetParameters(t *testing.T) {
 func TestParametersUnderAPath(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	c.SSM.PageSize = 1
+	c.SSM.SetPageSize(1)
 	ctx := t.Context()
 	client := c.parameters()
 
@@ -192,7 +192,7 @@ func parametersThat(t *testing.T, client *ssm.Client, filter types.ParameterStri
 func TestDescribeParameters(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
-	c.SSM.PageSize = 1
+	c.SSM.SetPageSize(1)
 	for _, name := range []string{"/a/x", "/a/y/z", "/b", "single"} {
 		c.SSM.Put(ssmtest.Parameter{Name: name, Value: "1"})
 	}

@@ -22,8 +22,8 @@ import (
 // are described, a change set each time it is described.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/Welcome.html
 type Service struct {
-	// PageSize is the length of a page; 0: 100.
-	PageSize int
+	// pageSize is the length of a page; 0: 100.
+	pageSize int
 
 	peers   *wire.Server                             // the other services of the account
 	objects func(bucket, key string) ([]byte, error) // reads from S3
@@ -60,6 +60,13 @@ func New(peers *wire.Server, data string, objects func(bucket, key string) ([]by
 	c := &Service{peers: peers, objects: objects, schemas: &schemas{data: data}, hooks: map[hookKey][]func(Resource) error{}, numbers: map[string]int{}}
 	c.register()
 	return c
+}
+
+// SetPageSize makes lists come in pages of n; 0: the service's own size.
+func (c *Service) SetPageSize(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.pageSize = n
 }
 
 // Model is cloudformation.
@@ -199,7 +206,7 @@ func (c *Service) page(items []wire.Values, token string) (page []any, next any)
 		start = 0
 	}
 
-	end := min(len(items), start+cmp.Or(c.PageSize, 100))
+	end := min(len(items), start+cmp.Or(c.pageSize, 100))
 	if end < len(items) {
 		next = fmt.Sprintf("from-%d", end)
 	}

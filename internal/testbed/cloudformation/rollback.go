@@ -1,10 +1,10 @@
 package cloudformation
 
 import (
+	"slices"
+
 	"image-builder/internal/testbed/wire"
 )
-
-import "slices"
 
 // rollBack undoes an update: it changes resources back, then deletes the new ones.
 func (c *Service) rollBack(s *stack, reason string) {

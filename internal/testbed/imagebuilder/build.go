@@ -25,13 +25,13 @@ type build struct {
 	tags                         wire.Values
 	created                      time.Time
 	status, reason               string
-	Failure                      wire.Values
+	failure                      wire.Values
 	script                       Script
 	seen                         int // reads in this status
 	written                      int // of the script's lines
 	cancelling, deleted          bool
 	base, ami, instance          string
-	Workflows                    []*workflow
+	workflows                    []*workflow
 }
 
 func (r *build) ended() bool {
@@ -40,29 +40,29 @@ func (r *build) ended() bool {
 
 // build returns the image of an ARN.
 func (b *Service) build(arn string) *build {
-	i := slices.IndexFunc(b.Builds, func(r *build) bool { return r.arn == arn && !r.deleted })
+	i := slices.IndexFunc(b.builds, func(r *build) bool { return r.arn == arn && !r.deleted })
 	if i < 0 {
 		return nil
 	}
-	return b.Builds[i]
+	return b.builds[i]
 }
 
 // start begins a build of a pipeline.
 func (b *Service) start(p *pipeline, scheduled bool, tags wire.Values) *build {
-	recipe := b.Resources[wire.Text(p.doc, "imageRecipeArn")]
+	recipe := b.resources[wire.Text(p.doc, "imageRecipeArn")]
 	name := wire.Text(recipe, "name")
 	version := wire.Text(recipe, "version")
 	stem := b.ARN("imagebuilder", "image/"+nameInARN(name)+"/"+version+"/")
 
 	number := 1
-	for slices.ContainsFunc(b.Builds, func(r *build) bool { return r.arn == fmt.Sprint(stem, number) }) {
+	for slices.ContainsFunc(b.builds, func(r *build) bool { return r.arn == fmt.Sprint(stem, number) }) {
 		number++
 	}
 
 	run := &build{
 		arn: fmt.Sprint(stem, number), name: name, version: fmt.Sprint(version, "/", number), pipeline: p.doc, recipe: recipe,
-		infrastructure: b.Resources[wire.Text(p.doc, "infrastructureConfigurationArn")],
-		distribution:   b.Resources[wire.Text(p.doc, "distributionConfigurationArn")],
+		infrastructure: b.resources[wire.Text(p.doc, "infrastructureConfigurationArn")],
+		distribution:   b.resources[wire.Text(p.doc, "distributionConfigurationArn")],
 		owner:          p, scheduled: scheduled, tags: tags, created: b.Now(), status: "PENDING",
 	}
 
@@ -71,7 +71,7 @@ func (b *Service) start(p *pipeline, scheduled bool, tags wire.Values) *build {
 	}
 
 	p.last = run
-	b.Builds = append(b.Builds, run)
+	b.builds = append(b.builds, run)
 	b.logs.WriteExisting(b.pipelineGroup(p.doc), b.Now().UTC().Format("2006/01/02"), b.Now(), "Pipeline execution started image "+run.arn)
 	return run
 }
@@ -210,7 +210,7 @@ func (b *Service) beginBuilding(r *build) {
 		b.failStep(r, r.current().steps[0], "EC2 Client Error: '"+messageOf(err)+"'", nil)
 		return
 	}
-	r.instance = wire.HexID("i", len(b.Builds))
+	r.instance = wire.HexID("i", len(b.builds))
 	b.goOn(r, 1, max(1, r.script.Polls["BUILDING"]))
 }
 

@@ -27,14 +27,14 @@ type Service struct {
 	ssm  *ssm.Service
 	logs *logs.Service
 
-	// PageSize is the length of a page; 0: the service's own.
-	PageSize int64
+	// pageSize is the length of a page; 0: the service's own.
+	pageSize int64
 
 	mu        sync.Mutex
 	serial    int
-	Resources map[string]wire.Values // recipes, components, configurations by ARN
+	resources map[string]wire.Values // recipes, components, configurations by ARN
 	pipelines []*pipeline            // oldest first
-	Builds    []*build               // oldest first
+	builds    []*build               // oldest first
 	scripts   []Script               // of the builds to come
 	answered  map[string]answered
 }
@@ -95,8 +95,15 @@ type Image struct {
 func New(where wire.Home, ec2 *ec2.Service, ssm *ssm.Service, logs *logs.Service) *Service {
 	return &Service{
 		Home: where, ec2: ec2, ssm: ssm, logs: logs,
-		Resources: map[string]wire.Values{}, answered: map[string]answered{},
+		resources: map[string]wire.Values{}, answered: map[string]answered{},
 	}
+}
+
+// SetPageSize makes lists come in pages of n; 0: the service's own size.
+func (b *Service) SetPageSize(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pageSize = n
 }
 
 // Model names the model.
@@ -174,7 +181,7 @@ func (b *Service) Images() []Image {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all []Image
-	for _, run := range b.Builds {
+	for _, run := range b.builds {
 		all = append(all, Image{
 			ARN: run.arn, Version: run.version, Pipeline: wire.Text(run.pipeline, "arn"), Status: run.status, Reason: run.reason,
 			Base: run.base, AMI: run.ami, Scheduled: run.scheduled,
@@ -191,6 +198,36 @@ func (b *Service) Image(arn string) (Image, bool) {
 		return Image{}, false
 	}
 	return all[i], true
+}
+
+// Failure returns the failureContext of an image, which is newer than the SDK.
+func (b *Service) Failure(arn string) wire.Values {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if run := b.build(arn); run != nil {
+		return run.failure
+	}
+	return nil
+}
+
+// Workflows returns the kinds of the workflows that an image had so far: BUILD, TEST.
+func (b *Service) Workflows(arn string) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var kinds []string
+	if run := b.build(arn); run != nil {
+		for _, workflow := range run.workflows {
+			kinds = append(kinds, workflow.Kind)
+		}
+	}
+	return kinds
+}
+
+// Resources returns the ARNs of everything but pipelines and images, in order.
+func (b *Service) Resources() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return wire.SortedKeys(b.resources)
 }
 
 // UUID returns the next ID with a prefix.

@@ -42,7 +42,7 @@ func (b *Service) newest(arn string) *build {
 		return nil
 	}
 	wanted := strings.Split(version, ".")
-	for _, run := range slices.Backward(b.Builds) {
+	for _, run := range slices.Backward(b.builds) {
 		has := strings.Split(strings.Split(run.version, "/")[0], ".")
 		fits := strings.HasPrefix(run.arn, stem+"/") && run.status == "AVAILABLE" && !run.deleted
 		for i, number := range wanted {
@@ -69,7 +69,7 @@ func (b *Service) summary(r *build) wire.Values {
 	state := wire.Values{"status": r.status}
 	if r.reason != "" {
 		state["reason"] = r.reason
-		state["failureContext"] = r.Failure
+		state["failureContext"] = r.failure
 	}
 
 	out := wire.Values{
@@ -126,7 +126,7 @@ func (b *Service) listImageBuildVersions(call wire.Call) (wire.Values, error) {
 // summaries lists images in an arbitrary order, since the service promises none.
 func (b *Service) summaries(mine func(*build) bool) []wire.Values {
 	var all []wire.Values
-	for _, run := range b.Builds {
+	for _, run := range b.builds {
 		if mine(run) && !run.deleted {
 			all = append(all, b.summary(run))
 		}

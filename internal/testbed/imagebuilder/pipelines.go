@@ -92,7 +92,7 @@ func (b *Service) startImagePipelineExecution(call wire.Call) (wire.Values, erro
 		if p == nil {
 			return nil, b.missing(arn)
 		}
-		if recipe := wire.Text(p.doc, "imageRecipeArn"); b.Resources[recipe] == nil {
+		if recipe := wire.Text(p.doc, "imageRecipeArn"); b.resources[recipe] == nil {
 			return nil, b.missing(recipe)
 		}
 		run := b.start(p, false, wire.Struct(call.In, "tags"))
@@ -103,7 +103,7 @@ func (b *Service) startImagePipelineExecution(call wire.Call) (wire.Values, erro
 // getResource returns the function that gets a resource of this kind, which is its document only.
 func (b *Service) getResource(member, arn string) func(wire.Call) (wire.Values, error) {
 	return func(call wire.Call) (wire.Values, error) {
-		doc := b.Resources[wire.Text(call.In, arn)]
+		doc := b.resources[wire.Text(call.In, arn)]
 		if doc == nil {
 			return nil, b.missing(wire.Text(call.In, arn))
 		}
@@ -115,8 +115,8 @@ func (b *Service) getResource(member, arn string) func(wire.Call) (wire.Values, 
 // still have a successor.
 func (b *Service) list(call wire.Call, member string, all []wire.Values, known map[string]func(wire.Values) string) (wire.Values, error) {
 	size := wire.Number(call.In, "maxResults", 25)
-	if b.PageSize > 0 {
-		size = min(size, b.PageSize)
+	if b.pageSize > 0 {
+		size = min(size, b.pageSize)
 	}
 
 	window, next, ok := wire.Page(all, call.Operation, wire.Text(call.In, "nextToken"), size)

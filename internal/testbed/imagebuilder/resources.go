@@ -129,7 +129,7 @@ func (b *Service) create(kind string, doc wire.Values) (string, error) {
 	}
 
 	arn := b.ARN("imagebuilder", id)
-	if b.Resources[arn] != nil || b.pipeline(arn) != nil {
+	if b.resources[arn] != nil || b.pipeline(arn) != nil {
 		return "", b.refuse("ResourceAlreadyExistsException", "The resource %s already exists.", arn)
 	}
 
@@ -157,7 +157,7 @@ func (b *Service) keep(kind, arn string, doc wire.Values) error {
 		doc["timeoutMinutes"] = int64(360)
 	}
 
-	b.Resources[arn] = doc
+	b.resources[arn] = doc
 	return nil
 }
 
@@ -166,7 +166,7 @@ func (b *Service) nextVersion(id, version string) string {
 	prefix, ok := strings.CutSuffix(version, "x")
 	for n := 0; ok; n++ {
 		next := fmt.Sprint(prefix, n)
-		if b.Resources[b.ARN("imagebuilder", id+"/"+next)] == nil {
+		if b.resources[b.ARN("imagebuilder", id+"/"+next)] == nil {
 			return next
 		}
 	}
@@ -176,7 +176,7 @@ func (b *Service) nextVersion(id, version string) string {
 func (b *Service) nextBuild(id string) string {
 	for n := 1; ; n++ {
 		next := fmt.Sprint(id, "/", n)
-		if b.Resources[b.ARN("imagebuilder", next)] == nil {
+		if b.resources[b.ARN("imagebuilder", next)] == nil {
 			return next
 		}
 	}
@@ -194,7 +194,7 @@ func (b *Service) addDocument(doc wire.Values) error {
 // checked fills in a pipeline's defaults, and refuses impossible settings.
 func (b *Service) checked(doc wire.Values) (wire.Values, error) {
 	for _, name := range []string{"imageRecipeArn", "infrastructureConfigurationArn", "distributionConfigurationArn"} {
-		if arn := wire.Text(doc, name); arn != "" && b.Resources[arn] == nil {
+		if arn := wire.Text(doc, name); arn != "" && b.resources[arn] == nil {
 			return nil, b.refuse("InvalidParameterValueException", "The value supplied for parameter '%s' is not valid. The resource %s does not exist.", name, arn)
 		}
 	}

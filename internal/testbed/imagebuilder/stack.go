@@ -37,7 +37,7 @@ func (b *Service) made(r cloudformation.Resource) error {
 	defer b.mu.Unlock()
 	doc := asModel(r.Properties, "")
 	kind := strings.Split(strings.TrimPrefix(r.PhysicalID, b.ARN("imagebuilder", "")), "/")[0]
-	if b.Resources[r.PhysicalID] != nil || b.pipeline(r.PhysicalID) != nil {
+	if b.resources[r.PhysicalID] != nil || b.pipeline(r.PhysicalID) != nil {
 		return b.refuse("AlreadyExists", "Resource of type '%s' with identifier '%s' already exists.", r.Type, r.PhysicalID)
 	}
 	return b.keep(kind, r.PhysicalID, doc)
@@ -58,17 +58,17 @@ func (b *Service) changed(r cloudformation.Resource) error {
 		return err
 	}
 
-	if b.Resources[r.PhysicalID] == nil {
+	if b.resources[r.PhysicalID] == nil {
 		return b.missing(r.PhysicalID)
 	}
 
 	for _, name := range []string{"type", "platform", "owner", "timeoutMinutes", "version", "dateCreated"} {
-		if old := b.Resources[r.PhysicalID][name]; old != nil {
+		if old := b.resources[r.PhysicalID][name]; old != nil {
 			doc[name] = old
 		}
 	}
 
-	b.Resources[r.PhysicalID] = doc
+	b.resources[r.PhysicalID] = doc
 	return nil
 }
 
@@ -76,7 +76,7 @@ func (b *Service) unmade(r cloudformation.Resource) error {
 	b.RemovePipeline(r.PhysicalID)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.Resources, r.PhysicalID)
+	delete(b.resources, r.PhysicalID)
 	return nil
 }
 

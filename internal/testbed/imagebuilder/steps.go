@@ -12,7 +12,7 @@ func (b *Service) listWorkflowExecutions(call wire.Call) (wire.Values, error) {
 		return nil, b.missing(arn)
 	}
 	var all []wire.Values
-	for _, w := range run.Workflows {
+	for _, w := range run.workflows {
 		all = append(all, b.encodeWorkflow(w))
 	}
 
@@ -53,8 +53,8 @@ func cropped(text string) string { return text[:min(len(text), 500)] }
 // https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_ListWorkflowStepExecutions.html
 func (b *Service) listWorkflowStepExecutions(call wire.Call) (wire.Values, error) {
 	id := wire.Text(call.In, "workflowExecutionId")
-	for _, run := range b.Builds {
-		for _, w := range run.Workflows {
+	for _, run := range b.builds {
+		for _, w := range run.workflows {
 			if w.id != id {
 				continue
 			}
@@ -104,8 +104,8 @@ func (s *step) encode() wire.Values {
 func (b *Service) getWorkflowStepExecution(call wire.Call) (wire.Values, error) {
 	id := wire.Text(call.In, "stepExecutionId")
 	timeouts := map[string]int64{"LaunchInstance": 4500, "ExecuteComponents": 43200}
-	for _, run := range b.Builds {
-		for _, w := range run.Workflows {
+	for _, run := range b.builds {
+		for _, w := range run.workflows {
 			for _, s := range w.steps {
 				if s.id != id {
 					continue

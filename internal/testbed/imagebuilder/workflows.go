@@ -50,14 +50,14 @@ func (w *workflow) arn(a wire.Home) string {
 	return "arn:aws:imagebuilder:" + a.Region + ":aws:workflow/" + strings.ToLower(w.Kind) + "/" + w.name + "/1.0.3/1"
 }
 
-func (r *build) current() *workflow { return r.Workflows[len(r.Workflows)-1] }
+func (r *build) current() *workflow { return r.workflows[len(r.workflows)-1] }
 
 func (b *Service) startWorkflow(r *build, kind string, steps [][2]string) {
 	w := &workflow{id: b.UUID("wf-"), Kind: kind, name: strings.ToLower(kind) + "-image", status: "RUNNING", start: b.Now()}
 	for _, s := range steps {
 		w.steps = append(w.steps, &step{id: b.UUID("step-"), name: s[0], action: s[1], status: "PENDING", inputs: inputs(steps[0][0], s[1])})
 	}
-	r.Workflows = append(r.Workflows, w)
+	r.workflows = append(r.workflows, w)
 	b.log(r, "Started %s workflow %s", kind, w.arn(b.Home))
 	b.log(r, "Total %d steps to run for workflow %s", len(w.steps), w.arn(b.Home))
 }
@@ -138,7 +138,7 @@ func (b *Service) finishWorkflow(r *build) {
 
 // stop ends the running workflow as FAILED or CANCELLED. Steps that it did not reach stay pending.
 func (r *build) stop(status string, now time.Time) {
-	if len(r.Workflows) == 0 || r.current().status != "RUNNING" {
+	if len(r.workflows) == 0 || r.current().status != "RUNNING" {
 		return
 	}
 	w := r.current()
@@ -155,7 +155,7 @@ func (r *build) stop(status string, now time.Time) {
 // fail ends a build. Failure is the image's failureContext.
 func (b *Service) fail(r *build, reason string, failure wire.Values) {
 	r.reason = reason
-	r.Failure = failure
+	r.failure = failure
 	b.log(r, "%s", reason)
 	r.stop("FAILED", b.Now())
 	b.enter(r, "FAILED")

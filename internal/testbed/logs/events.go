@@ -96,8 +96,8 @@ func (l *Service) getLogEvents(call wire.Call) (wire.Values, error) {
 	forward := Place{Forward: true, At: last, Tries: from.Tries}
 	backward := Place{At: first, Tries: from.Tries}
 
-	if l.EmptyPages > 0 && first < last {
-		l.EmptyPages--
+	if l.emptyPages > 0 && first < last {
+		l.emptyPages--
 		forward = Place{Forward: true, At: from.At, Tries: from.Tries + 1}
 		backward = Place{At: from.At, Tries: from.Tries + 1}
 		first = 0
@@ -109,8 +109,8 @@ func (l *Service) getLogEvents(call wire.Call) (wire.Values, error) {
 
 func (l *Service) most(in wire.Values) int {
 	size := wire.Number(in, "limit", 10000)
-	if l.PageSize > 0 {
-		size = min(size, l.PageSize)
+	if l.pageSize > 0 {
+		size = min(size, l.pageSize)
 	}
 	return int(size)
 }

@@ -17,7 +17,7 @@ func (l *Service) describeLogGroups(call wire.Call) (wire.Values, error) {
 	if prefix != "" && pattern != "" {
 		return nil, badLogRequest("logGroupNamePrefix and logGroupNamePattern are mutually exclusive parameters.")
 	}
-	groups := slices.DeleteFunc(slices.Clone(l.Groups), func(g *logGroup) bool {
+	groups := slices.DeleteFunc(slices.Clone(l.groups), func(g *logGroup) bool {
 		return !strings.HasPrefix(g.name, prefix) || !strings.Contains(strings.ToLower(g.name), strings.ToLower(pattern))
 	})
 
@@ -31,8 +31,8 @@ func (l *Service) encodeGroup(g *logGroup) wire.Values {
 		"logGroupName": g.name, "creationTime": g.created.UnixMilli(), "metricFilterCount": int64(0), "storedBytes": int64(0),
 		"arn": name + ":*", "logGroupArn": name, "logGroupClass": "STANDARD",
 	}
-	if g.Days > 0 {
-		out["retentionInDays"] = g.Days
+	if g.days > 0 {
+		out["retentionInDays"] = g.days
 	}
 	return out
 }
@@ -82,8 +82,8 @@ func (l *Service) encodeStream(g *logGroup, s *logStream) wire.Values {
 // logPage answers with a page of a list of groups or streams.
 func logPage[T any](l *Service, call wire.Call, list string, items []T, encode func(T) wire.Values) (wire.Values, error) {
 	size := wire.Number(call.In, "limit", 50)
-	if l.PageSize > 0 {
-		size = min(size, l.PageSize)
+	if l.pageSize > 0 {
+		size = min(size, l.pageSize)
 	}
 
 	window, next, ok := wire.Page(items, call.Operation, wire.Text(call.In, "nextToken"), size)

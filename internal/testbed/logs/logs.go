@@ -16,19 +16,19 @@ import (
 type Service struct {
 	wire.Home
 
-	// PageSize is the most lines, groups or streams in one answer; 0: the service's own.
-	PageSize int64
-	// EmptyPages is how many further answers of GetLogEvents are empty although there are lines, each with a token
+	// pageSize is the most lines, groups or streams in one answer; 0: the service's own.
+	pageSize int64
+	// emptyPages is how many further answers of GetLogEvents are empty although there are lines, each with a token
 	// that continues, as the service may do.
-	EmptyPages int
+	emptyPages int
 
 	mu     sync.Mutex
-	Groups []*logGroup
+	groups []*logGroup
 }
 
 type logGroup struct {
 	name    string
-	Days    int64 // of retention; 0: for ever
+	days    int64 // of retention; 0: for ever
 	created time.Time
 	streams []*logStream
 }
@@ -47,6 +47,13 @@ type logEvent struct {
 // New returns the service without a log group.
 func New(where wire.Home) *Service { return &Service{Home: where} }
 
+// SetPageSize makes lists come in pages of n; 0: the service's own size.
+func (l *Service) SetPageSize(n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pageSize = n
+}
+
 // Model names the model.
 func (l *Service) Model() string { return "logs" }
 
@@ -64,8 +71,8 @@ func (l *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 func (l *Service) AddGroup(name string, days int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.Group(name) == nil {
-		l.Groups = append(l.Groups, &logGroup{name: name, Days: days, created: l.Now()})
+	if l.group(name) == nil {
+		l.groups = append(l.groups, &logGroup{name: name, days: days, created: l.Now()})
 	}
 }
 
@@ -73,7 +80,7 @@ func (l *Service) AddGroup(name string, days int64) {
 func (l *Service) RemoveGroup(name string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.Groups = slices.DeleteFunc(l.Groups, func(g *logGroup) bool { return g.name == name })
+	l.groups = slices.DeleteFunc(l.groups, func(g *logGroup) bool { return g.name == name })
 }
 
 // Write adds lines to a stream; it makes the stream and the group if necessary.
@@ -92,7 +99,7 @@ func (l *Service) WriteAt(group, stream string, at time.Time, lines ...string) {
 func (l *Service) WriteExisting(group, stream string, at time.Time, lines ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	g := l.Group(group)
+	g := l.group(group)
 	if g == nil {
 		return
 	}
@@ -119,7 +126,7 @@ func (l *Service) Lines(group, stream string) []string {
 	defer l.mu.Unlock()
 	var lines []string
 
-	if g := l.Group(group); g != nil {
+	if g := l.group(group); g != nil {
 		if s := g.stream(stream); s != nil {
 			for _, e := range s.events {
 				lines = append(lines, e.message)
@@ -130,13 +137,43 @@ func (l *Service) Lines(group, stream string) []string {
 	return lines
 }
 
-// Group returns the log group of a name, nil if there is none.
-func (l *Service) Group(name string) *logGroup {
-	i := slices.IndexFunc(l.Groups, func(g *logGroup) bool { return g.name == name })
+// Groups returns the names of the groups.
+func (l *Service) Groups() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var names []string
+	for _, g := range l.groups {
+		names = append(names, g.name)
+	}
+	return names
+}
+
+// Days returns for how many days a group keeps its lines, 0 for ever, and whether there is such a group.
+func (l *Service) Days(name string) (int64, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g := l.group(name)
+	if g == nil {
+		return 0, false
+	}
+	return g.days, true
+}
+
+// AnswerEmpty makes the next n answers of GetLogEvents empty although there are lines, each with a token that
+// continues, as the service may do.
+func (l *Service) AnswerEmpty(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.emptyPages = n
+}
+
+// group returns the log group of a name, nil if there is none.
+func (l *Service) group(name string) *logGroup {
+	i := slices.IndexFunc(l.groups, func(g *logGroup) bool { return g.name == name })
 	if i < 0 {
 		return nil
 	}
-	return l.Groups[i]
+	return l.groups[i]
 }
 
 func (g *logGroup) stream(name string) *logStream {
@@ -159,7 +196,7 @@ func (l *Service) named(in wire.Values) (*logGroup, error) {
 		return nil, badLogRequest("Exactly one of logGroupName and logGroupIdentifier must be specified.")
 	}
 
-	for _, g := range l.Groups {
+	for _, g := range l.groups {
 		if g.name == name || (g.name == identifier && identifier != "") || l.ARN("logs", "log-group:"+g.name) == identifier {
 			return g, nil
 		}

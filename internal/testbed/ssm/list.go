@@ -70,8 +70,8 @@ func (s *Service) list(call wire.Call, conditions []wire.Values, most int64, enc
 	}
 
 	size := wire.Number(call.In, "MaxResults", most)
-	if s.PageSize > 0 {
-		size = min(size, s.PageSize)
+	if s.pageSize > 0 {
+		size = min(size, s.pageSize)
 	}
 
 	window, next, ok := wire.Page(all, call.Operation, wire.Text(call.In, "NextToken"), size)

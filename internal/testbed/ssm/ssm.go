@@ -20,8 +20,8 @@ type Service struct {
 	wire.Home
 	ec2 *ec2.Service // knows the AMIs
 
-	// PageSize is the length of a page; 0: the service's own.
-	PageSize int64
+	// pageSize is the length of a page; 0: the service's own.
+	pageSize int64
 
 	mu         sync.Mutex
 	parameters map[string]*parameter
@@ -48,6 +48,13 @@ type parameter struct {
 // New returns the service without a parameter.
 func New(where wire.Home, ec2 *ec2.Service) *Service {
 	return &Service{Home: where, ec2: ec2, parameters: map[string]*parameter{}}
+}
+
+// SetPageSize makes lists come in pages of n; 0: the service's own size.
+func (s *Service) SetPageSize(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.pageSize = n
 }
 
 // Model names the model.
