@@ -33,8 +33,13 @@ func TestPrivateRepositoryIsMirroredAndTheImageBoots(t *testing.T) {
 
 	b.run("bake", look, "--base", id)
 
-	if out := b.run("image", "boot", id); !strings.Contains(out, "login") {
-		t.Errorf("image boot prints %q, want a login prompt", out)
+	console := filepath.Join(t.TempDir(), "console")
+	out, _, shown := b.try("image", "boot", id, "--console", console)
+	if !strings.Contains(out, "login") || strings.Contains(shown, "Linux version") {
+		t.Errorf("image boot prints %q, want a login prompt, and none of the kernel's lines:\n%s", out, shown)
+	}
+	if text, err := os.ReadFile(console); !strings.Contains(string(text), "Linux version") || err != nil {
+		t.Errorf("the console's file has %d bytes, want all lines: %v", len(text), err)
 	}
 	b.checkHostClean()
 }

@@ -16,16 +16,18 @@ import (
 type ImageBootCmd struct {
 	Disk    string        `arg:"" help:"Image, a unique prefix of its ID, or latest; or a raw disk file." placeholder:"ID|FILE"`
 	Timeout time.Duration `help:"How long the boot may take (2m, or 5m under software emulation)." placeholder:"DURATION"`
+	Console string        `help:"Write the whole serial console to this file." type:"path" placeholder:"FILE"`
 }
 
 // Help is what --help adds.
 func (c *ImageBootCmd) Help() string {
-	return `Starts the disk in a virtual machine without a network, shows its serial console, and ends when the console shows a
-login prompt. The disk is not changed. A boot that leads elsewhere fails, and says where.
+	return `Starts the disk in a virtual machine without a network, and ends when the serial console shows a login prompt. A
+terminal shows the console meanwhile. The disk is not changed. A boot that leads elsewhere fails, and says where, with
+the console's last lines.
 
 Examples:
   image-builder image boot latest
-  image-builder image boot ./agent.raw --timeout 10m`
+  image-builder image boot ./agent.raw --timeout 10m --console boot.log`
 }
 
 // Run boots.
@@ -41,7 +43,7 @@ func (c *ImageBootCmd) Run(ctx context.Context, env *Env) error {
 		config.Arch = img.Arch
 	}
 
-	result, err := env.boot(ctx, config)
+	result, err := env.boot(ctx, config, c.Console)
 	if err != nil {
 		return err
 	}
@@ -60,11 +62,15 @@ func (e *Env) image(ctx context.Context, id string) (img image.Image, err error)
 	return img, err
 }
 
-// boot boots a disk and shows the console meanwhile.
-func (e *Env) boot(ctx context.Context, config qemu.BootConfig) (qemu.BootResult, error) {
+// boot boots a disk and shows the console meanwhile. The file log gets it too; "" for none.
+func (e *Env) boot(ctx context.Context, config qemu.BootConfig, log string) (qemu.BootResult, error) {
 	watch := e.watcher()
 	defer watch.Close()
-	return boot.Boot{Report: watch.Report}.Disk(ctx, config)
+	boots := boot.Boot{Report: watch.Report}
+	if log == "" {
+		return boots.Disk(ctx, config)
+	}
+	return boots.Logged(ctx, config, log)
 }
 
 // bootLine says how a disk booted: "login prompt after 12.3 s (software emulation: …)".

@@ -29,8 +29,9 @@ type Pipeline struct {
 	// NewRun opens a directory of its own for a bake and says what the image's ID will be.
 	NewRun func(ctx context.Context) (Run, Place, error)
 	Bake   bake.Bake
-	// Boot proves that the finished disk starts; nil leaves that out. Satisfied by boot.Boot.Image.
-	Boot func(ctx context.Context, img image.Image) error
+	// Boot proves that the finished disk starts, and writes the console to a log file; nil leaves that out. Satisfied by
+	// boot.Boot.Image.
+	Boot func(ctx context.Context, img image.Image, log string) error
 	// Prove tests the finished disk, in the machine that Options name; nil leaves that out.
 	Prove  *prove.Prove
 	Report progress.Func
@@ -69,7 +70,7 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 
 	img, err := p.Bake.Run(ctx, define(r, o, found, base, place))
 	if err == nil && p.Boot != nil {
-		err = p.Boot(ctx, img)
+		err = p.Boot(ctx, img, filepath.Join(place.Logs, "boot.log"))
 	}
 
 	if err == nil {

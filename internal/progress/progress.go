@@ -51,7 +51,10 @@ type Event struct {
 	Stream string `json:"stream,omitempty"` // "stdout" or "stderr"
 	Text   string `json:"text,omitempty"`
 	// More says that Text is a piece of a long line, which continues in the next event of this step and stream.
-	More    bool          `json:"more,omitempty"`
+	More bool `json:"more,omitempty"`
+	// Fleeting says that Text matters only while it happens: a live display shows it, a log of lines leaves it out.
+	Fleeting bool `json:"fleeting,omitempty"`
+
 	Status  Status        `json:"status,omitempty"`
 	Elapsed time.Duration `json:"elapsed,omitempty"` // nanoseconds
 	Done    int64         `json:"done,omitempty"`    // bytes

@@ -38,7 +38,7 @@ func (p *plain) line(e progress.Event) string {
 
 	case e.Kind == progress.Note:
 		return "note: " + Harmless(e.Text)
-	case e.Step == nil:
+	case e.Step == nil || e.Fleeting:
 		return ""
 	case e.Kind == progress.StepStarted:
 		return Label(*e.Step) + ": started"
