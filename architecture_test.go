@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"go/types"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"sort"
@@ -171,6 +172,29 @@ func TestErrorsWithAHintHaveAClass(t *testing.T) {
 	for receiver, has := range hints {
 		if has && !classes[receiver] {
 			t.Errorf("%s has a Hint and no Class: implement fault.Fault", receiver)
+		}
+	}
+}
+
+// The picture in docs/design/architecture.md is what stands.
+func TestPictureNamesEveryPackage(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("docs/design/architecture.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, picture, _ := strings.Cut(string(page), "```")
+	picture, _, _ = strings.Cut(picture, "```")
+
+	named := map[string]bool{}
+	for _, word := range strings.Fields(picture) {
+		named[strings.TrimSuffix(word, "/")] = true
+		named[path.Base(word)] = true
+	}
+
+	for pkg := range productImports(t) {
+		if strings.HasPrefix(pkg, "internal/") && !named[path.Base(pkg)] {
+			t.Errorf("docs/design/architecture.md does not name %s: add it beside the packages of its rank", pkg)
 		}
 	}
 }
