@@ -106,6 +106,7 @@ func fields() []field {
 			absent: "`vm` where QEMU is installed, else `container`",
 			set:    func(r *Recipe, s string) { r.Test = image.TestIn(s) },
 			clear:  func(r *Recipe) { r.Test = "" },
+			digest: func(r *Recipe) (any, error) { return r.Test, nil },
 		},
 	}
 }

@@ -12,12 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// endDescendants kills every process that this one started or adopted, until there is none.
+// endDescendants kills every process that this one started or adopted, until two looks find none: one look misses a
+// process whose parent ends meanwhile.
 func endDescendants() {
-	for {
-		found := descendants(os.Getpid())
-		if len(found) == 0 {
-			return
+	empty := 0
+	for empty < 2 {
+		found, sure := descendants(os.Getpid())
+		empty++
+		if len(found) > 0 || !sure {
+			empty = 0
 		}
 		for _, pid := range found {
 			_ = unix.Kill(pid, unix.SIGKILL) // it may have ended meanwhile
@@ -36,25 +39,35 @@ func reap() {
 	}
 }
 
-// descendants lists the processes below one, zombies excluded.
-func descendants(of int) []int {
+// descendants lists the processes below one, zombies excluded. It is not sure if a parent ended during the look: its
+// children were adopted meanwhile, and the list may lack them.
+func descendants(of int) (found []int, sure bool) {
 	children := map[int][]int{}
+	seen := map[int]bool{} // 0 is a process that ended
+
 	all, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range all {
 		pid, parent, zombie := parentOf(path)
+		seen[pid] = true
 		if pid != 0 && !zombie {
 			children[parent] = append(children[parent], pid)
 		}
 	}
 
-	var found []int
+	sure = !seen[0]
+	delete(children, 0) // the first process, and what is outside of this namespace
+
+	for parent := range children {
+		sure = sure && seen[parent]
+	}
+
 	todo := children[of]
 	for len(todo) > 0 {
 		found = append(found, todo[0])
 		todo = append(todo[1:], children[todo[0]]...)
 	}
 
-	return found
+	return found, sure
 }
 
 // parentOf reads /proc/PID/stat: "PID (name) state parent …", where the name may hold anything. proc(5)
@@ -65,10 +78,12 @@ func parentOf(path string) (pid, parent int, zombie bool) {
 		return 0, 0, false
 	}
 	pid, _ = strconv.Atoi(filepath.Base(filepath.Dir(path)))
+
 	field := bytes.Fields(text[end+1:])
 	if len(field) < 2 {
 		return 0, 0, false
 	}
 	parent, _ = strconv.Atoi(string(field[1]))
+
 	return pid, parent, field[0][0] == 'Z' || field[0][0] == 'X'
 }

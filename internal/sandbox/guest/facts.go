@@ -36,6 +36,7 @@ func Look(ctx context.Context, patience time.Duration) (Facts, error) {
 	if facts.State == "" && err != nil {
 		facts.State = err.Error() // a degraded system is an exit status, too
 	}
+
 	failed, _ := exec.CommandContext(ctx, "systemctl", "list-units", "--failed", "--plain", "--no-legend", "--full").Output()
 	for line := range strings.Lines(string(failed)) {
 		if field := strings.Fields(line); len(field) > 0 {
@@ -49,6 +50,7 @@ func Look(ctx context.Context, patience time.Duration) (Facts, error) {
 	}
 	facts.Free = int64(root.Bavail) * root.Bsize
 	facts.Inodes = int64(root.Ffree)
+
 	if root.Files == 0 {
 		facts.Inodes = -1
 	}
@@ -63,12 +65,14 @@ func (f *Facts) network(ctx context.Context, patience time.Duration) {
 	for {
 		f.Cards = f.Cards[:0]
 		f.Addresses = f.Addresses[:0]
+
 		cards, _ := net.Interfaces()
 		for _, card := range cards {
 			if card.Flags&net.FlagLoopback == 0 && card.HardwareAddr != nil {
 				f.card(card)
 			}
 		}
+
 		if len(f.Cards) == 0 || len(f.Addresses) > 0 || time.Now().After(deadline) || ctx.Err() != nil {
 			return
 		}

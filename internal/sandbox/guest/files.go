@@ -33,11 +33,14 @@ func (s *Session) Put(ctx context.Context, share sandbox.Share) error {
 		m.Data = piece
 		return s.line.send(m)
 	}})
+
 	m.More = false
 	m.Data = nil
+
 	if err == nil {
 		err = s.line.send(m)
 	}
+
 	if err != nil {
 		return fmt.Errorf("share %s: %w", share.Source, err)
 	}
@@ -46,6 +49,7 @@ func (s *Session) Put(ctx context.Context, share sandbox.Share) error {
 	if err == nil && answer.Text != "" {
 		err = errors.New(answer.Text)
 	}
+
 	if err != nil {
 		return fmt.Errorf("share %s: %w", share.Source, err)
 	}
@@ -67,9 +71,11 @@ func (s *Session) Get(ctx context.Context, share sandbox.Share) error {
 
 	err := s.receive(ctx, pieces)
 	_ = pieces.CloseWithError(err)
+
 	if unpackErr := <-unpacked; err == nil {
 		err = unpackErr
 	}
+
 	if err != nil {
 		return fmt.Errorf("fetch %s from machine: %w", share.Target, err)
 	}
@@ -138,6 +144,7 @@ func packOne(archive *tar.Writer, source, name string, info fs.FileInfo) error {
 	if err != nil {
 		return err
 	}
+
 	header.Name = filepath.ToSlash(relative)
 	header.Uname = ""
 	header.Gname = ""
@@ -150,6 +157,7 @@ func packOne(archive *tar.Writer, source, name string, info fs.FileInfo) error {
 		return err
 	}
 	defer func() { _ = file.Close() }() // it was only read
+
 	_, err = io.CopyN(archive, file, header.Size)
 	return err
 }
@@ -165,6 +173,7 @@ func replace(dir string, archive io.Reader) error {
 		return err
 	}
 	defer func() { _ = root.Close() }() // nothing is written through it itself
+
 	for _, entry := range entries {
 		if err := root.RemoveAll(entry.Name()); err != nil {
 			return err
@@ -187,6 +196,7 @@ func unpack(root *os.Root, archive io.Reader) error {
 		if err != nil {
 			return err
 		}
+
 		if err := unpackOne(root, header, entries); err != nil {
 			return err
 		}
@@ -196,6 +206,7 @@ func unpack(root *os.Root, archive io.Reader) error {
 func unpackOne(root *os.Root, header *tar.Header, content io.Reader) error {
 	name := path.Clean(header.Name)
 	mode := header.FileInfo().Mode().Perm()
+
 	if header.Typeflag == tar.TypeDir {
 		if name == "." {
 			return nil
@@ -205,6 +216,7 @@ func unpackOne(root *os.Root, header *tar.Header, content io.Reader) error {
 		}
 		return root.Chmod(name, mode)
 	}
+
 	if header.Typeflag != tar.TypeReg {
 		return nil
 	}
@@ -214,5 +226,6 @@ func unpackOne(root *os.Root, header *tar.Header, content io.Reader) error {
 		return err
 	}
 	_, err = io.Copy(file, content)
+
 	return errors.Join(err, file.Chmod(mode), file.Close())
 }

@@ -32,6 +32,7 @@ const (
 	stderr kind = "stderr"
 	done   kind = "done" // the command ended with Status; files arrived; or Text says why not
 	put    kind = "put"  // Data is a piece of a tar archive, for Path
+	show   kind = "show" // show Program at Path
 	get    kind = "get"  // send what is at Path as a tar archive
 	data   kind = "data" // a piece of that archive
 )

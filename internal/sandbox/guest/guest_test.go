@@ -43,6 +43,7 @@ func attach(t *testing.T) (*Session, *exec.Cmd) {
 	if err := guest.Start(); err != nil {
 		t.Fatal(err)
 	}
+
 	theirs.Close()
 
 	s := Attach(ours)
@@ -54,6 +55,7 @@ func attach(t *testing.T) (*Session, *exec.Cmd) {
 	if err := s.Greeted(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	return s, guest
 }
 
@@ -65,11 +67,13 @@ func pair(t *testing.T) (net.Conn, *os.File) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
+
 	theirs, err := net.Dial("unix", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer theirs.Close()
+
 	ours, err := listener.Accept()
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +82,7 @@ func pair(t *testing.T) (net.Conn, *os.File) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return ours, file
 }
 
@@ -102,7 +107,8 @@ func TestRun(t *testing.T) {
 		var out, errs bytes.Buffer
 		err := s.Run(t.Context(), script(test.script, &out, &errs))
 		var exit sandbox.ExitError
-		if errors.As(err, &exit); exit.Status != test.status || out.String() != test.stdout || errs.String() != test.stderr {
+		errors.As(err, &exit)
+		if exit.Status != test.status || out.String() != test.stdout || errs.String() != test.stderr {
 			t.Errorf("%s: %v, %q, %q", test.script, err, out.String(), errs.String())
 		}
 	}
@@ -125,17 +131,18 @@ func TestCancelEndsEveryProcess(t *testing.T) {
 	why := errors.New("the person had enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ready := writer(func(p []byte) (int, error) {
-		if len(descendants(guest.Process.Pid)) < 2 {
+		if found, _ := descendants(guest.Process.Pid); len(found) < 2 {
 			t.Error("the processes to kill do not show, so this test proves nothing")
 		}
 		cancel(why)
 		return len(p), nil
 	})
+
 	err := s.Run(ctx, script("trap '' TERM HUP; setsid sleep 1000 & echo ready; sleep 1000", ready, nil))
 	if !errors.Is(err, why) {
 		t.Errorf("%v, want the cause of the cancellation", err)
 	}
-	if left := descendants(guest.Process.Pid); len(left) > 0 {
+	if left, _ := descendants(guest.Process.Pid); len(left) > 0 {
 		t.Errorf("still running: %v", left)
 	}
 
@@ -158,9 +165,11 @@ func TestGuestThatRestarts(t *testing.T) {
 	t.Parallel()
 	ours, theirs := pair(t)
 	defer theirs.Close()
+
 	s := Attach(ours)
 	defer ours.Close()
 	defer s.Close()
+
 	go func() {
 		_, _ = theirs.WriteString(`{"kind":"hello"}` + "\n" + `{"kind":"std` + "\n\x00not a message\n" + `{"kind":"hello"}` + "\n")
 	}()
@@ -176,6 +185,7 @@ func TestGuestThatRestarts(t *testing.T) {
 func TestFilesStayBeneathTheirDirectory(t *testing.T) {
 	t.Parallel()
 	from := t.TempDir()
+
 	to := t.TempDir()
 	if err := errors.Join(os.MkdirAll(filepath.Join(from, "a/b"), 0o750), os.WriteFile(filepath.Join(from, "a/b/c"), []byte("text"), 0o640),
 		os.Symlink("/etc", filepath.Join(from, "link")), os.WriteFile(filepath.Join(to, "old"), nil, 0o600)); err != nil {
@@ -185,6 +195,7 @@ func TestFilesStayBeneathTheirDirectory(t *testing.T) {
 	if err := pack(from, &archive); err != nil {
 		t.Fatal(err)
 	}
+
 	hostile := bytes.ReplaceAll(archive.Bytes(), []byte("a/b/c\x00"), []byte("../x\x00\x00"))
 
 	if err := replace(to, &archive); err != nil {
@@ -194,6 +205,7 @@ func TestFilesStayBeneathTheirDirectory(t *testing.T) {
 	if err != nil || string(text) != "text" {
 		t.Errorf("%q, %v", text, err)
 	}
+
 	for _, gone := range []string{"old", "link"} {
 		if _, err := os.Lstat(filepath.Join(to, gone)); err == nil {
 			t.Errorf("%s is there", gone)

@@ -26,6 +26,7 @@ func (s *server) put(m message) {
 		in = receive(m)
 		s.files[m.ID] = in
 	}
+
 	_, writeErr := in.pieces.Write(m.Data) // fails when the unpacking did, which says why
 	if m.More && writeErr == nil {
 		return
@@ -56,6 +57,7 @@ func place(m message, archive io.Reader) error {
 	if m.File {
 		memory = m.Path + ".d"
 	}
+
 	if err := os.MkdirAll(memory, 0o755); err != nil {
 		return err
 	}
@@ -89,6 +91,7 @@ func placeFile(m message, memory string, archive io.Reader) error {
 	if err != nil {
 		return err
 	}
+
 	_, err = io.Copy(file, entries)
 	err = errors.Join(err, file.Chmod(header.FileInfo().Mode().Perm()), file.Close())
 	if err == nil {
@@ -113,6 +116,7 @@ func bindFile(source, target string, readOnly bool) error {
 	if err := unix.Mount(source, target, "", unix.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mount on %s: %w", target, err)
 	}
+
 	if !readOnly {
 		return nil
 	}

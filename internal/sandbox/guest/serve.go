@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -61,16 +62,21 @@ func (s *server) handle(ctx context.Context, m message) {
 		s.running = m.ID
 		s.lock.Unlock()
 		go s.command(ctx, m)
+
 	case kill:
 		s.lock.Lock()
 		if s.running == m.ID {
 			endDescendants()
 		}
 		s.lock.Unlock()
+
 	case put:
 		s.put(m)
+	case show:
+		s.finish(m.ID, errors.Join(os.MkdirAll(filepath.Dir(m.Path), 0o755), bindFile(Program, m.Path, true)))
 	case get:
 		s.finish(m.ID, s.get(m))
+
 	default: // a newer host may say more
 	}
 }
@@ -97,6 +103,7 @@ func (s *server) command(ctx context.Context, m message) {
 	if err != nil {
 		answer.Text = err.Error()
 	}
+
 	_ = s.line.send(answer)
 }
 
@@ -127,6 +134,7 @@ func (s *server) execute(_ context.Context, m message) (int, error) {
 	if status := state.Sys().(syscall.WaitStatus); status.Signaled() {
 		return s.signalled(m, status.Signal()), nil
 	}
+
 	return state.ExitCode(), nil
 }
 
@@ -156,6 +164,7 @@ func find(name string, env []string) string {
 			path = value
 		}
 	}
+
 	for dir := range strings.SplitSeq(path, ":") {
 		candidate := dir + "/" + name
 		if info, err := os.Stat(candidate); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
@@ -188,6 +197,7 @@ func (s *server) connect(cmd *exec.Cmd, m message) (*pipes, error) {
 	}
 	cmd.Stdout = out
 	cmd.Stderr = out
+
 	if m.Merge {
 		return p, nil
 	}
@@ -198,6 +208,7 @@ func (s *server) connect(cmd *exec.Cmd, m message) (*pipes, error) {
 		return p, err
 	}
 	cmd.Stderr = errs
+
 	return p, nil
 }
 
@@ -221,5 +232,6 @@ func (s *server) pipe(p *pipes, id int, as kind) (*os.File, error) {
 			}
 		}
 	})
+
 	return w, nil
 }

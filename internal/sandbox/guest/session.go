@@ -34,6 +34,7 @@ func Attach(stream io.ReadWriter) *Session {
 
 func (s *Session) read(ctx context.Context) {
 	defer close(s.ended)
+
 	for {
 		m, err := s.line.receive()
 		if err != nil {
@@ -104,6 +105,7 @@ func (s *Session) Run(ctx context.Context, command sandbox.Command) error {
 	if len(command.Args) == 0 {
 		return errors.New("run in machine: no command given")
 	}
+
 	merge := oneWriter(command.Stdout, command.Stderr)
 	if err := s.request(message{Kind: run, Args: command.Args, Env: command.Env, Merge: merge}); err != nil {
 		return ErrGone
@@ -119,10 +121,31 @@ func (s *Session) Run(ctx context.Context, command sandbox.Command) error {
 	if end.Text != "" {
 		return fmt.Errorf("run in machine: %s", end.Text)
 	}
+
 	if end.Status != 0 {
 		return sandbox.ExitError{Status: end.Status}
 	}
 	return nil
+}
+
+// Send starts a command and does not wait for it: it restarts the machine, and Greeted waits for that.
+func (s *Session) Send(command sandbox.Command) error {
+	if err := s.request(message{Kind: run, Args: command.Args, Env: command.Env}); err != nil {
+		return ErrGone
+	}
+	return nil
+}
+
+// Show shows the guest's own program, which is this one, at another path, for reading only.
+func (s *Session) Show(ctx context.Context, target string) error {
+	if err := s.request(message{Kind: show, Path: target}); err != nil {
+		return ErrGone
+	}
+	answer, err := s.answer(ctx)
+	if err == nil && answer.Text != "" {
+		err = errors.New(answer.Text)
+	}
+	return err
 }
 
 // follow hands on what the command prints, until its end.
@@ -133,9 +156,11 @@ func (s *Session) follow(ctx context.Context, command sandbox.Command) (message,
 			return m, err
 		}
 		to := command.Stdout
+
 		if m.Kind == stderr {
 			to = command.Stderr
 		}
+
 		if to == nil {
 			continue
 		}
