@@ -37,6 +37,7 @@ func TestRoad(t *testing.T) {
 				"PATH="+filepath.Dir(program)+":"+os.Getenv("PATH"))
 			env.Values[cloudKey{}] = cloud
 			env.Values[debianKey{}] = debian
+			env.Values[elsewhereKey{}] = map[string]testbed.Services{}
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"cloud": runVerb, "exits": exits, "equal-disks": equalDisks},
@@ -46,6 +47,9 @@ func TestRoad(t *testing.T) {
 // debianKey is the key under which a script has the Debian base.
 type debianKey struct{}
 
+// elsewhereKey is the key under which a script has its account's services in other regions.
+type elsewhereKey struct{}
+
 func roadVerbs() map[string]verb {
 	return map[string]verb{
 		// disk-ami ID BOOTMODE: the AMI exists, and its root disk is the Debian base's
@@ -54,6 +58,25 @@ func roadVerbs() map[string]verb {
 			ami := ec2.AMI{ID: args[0], Name: "stack", BootMode: args[1], ENA: true, IMDS: "v2.0", TPM: "v2.0"}
 			_, err := cloud.AddDiskAMI(ami, ts.Value(debianKey{}).(image.Base).Disk)
 			ts.Check(err)
+		},
+		// region NAME: the account has EC2, EBS and SSM there too
+		"region": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 1, 1)
+			there, err := cloud.AddRegion(args[0])
+			ts.Check(err)
+			elsewhere, _ := ts.Value(elsewhereKey{}).(map[string]testbed.Services)
+			elsewhere[args[0]] = there
+		},
+		// named-in REGION PARAMETER: the region's parameter names an AMI there, a shared copy whose disk is whole
+		"named-in": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 2, 2)
+			there := ts.Value(elsewhereKey{}).(map[string]testbed.Services)[args[0]]
+			ami, ok := there.EC2.AMI(there.SSM.Value(args[1]))
+			home, _ := cloud.EC2.AMI(cloud.SSM.Value(args[1]))
+			if !ok || ami.State != "available" || ami.Source != home.ID || len(ami.Shared) != 1 ||
+				len(there.EBS.Blocks(ami.Snapshot)) != len(cloud.EBS.Blocks(home.Snapshot)) {
+				ts.Fatalf("the parameter in %s names %+v", args[0], ami)
+			}
 		},
 		// topic NAME: the topic exists; its ARN is $TOPIC
 		"topic": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {

@@ -10,6 +10,7 @@
 package testbed
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -34,6 +35,7 @@ type Cloud struct {
 
 	endpoints map[string]*httptest.Server // by the name in AWS_ENDPOINT_URL_<NAME>; "" is for all others
 	blocks    *os.File                    // of snapshots
+	more      []*os.File                  // of those in other regions
 }
 
 // Start gives a test an AWS account of its own, which ends with the test. Violations that are left at the end fail
@@ -87,7 +89,11 @@ func (c *Cloud) Close() error {
 		server.CloseClientConnections()
 		server.Close()
 	}
-	return c.blocks.Close()
+	err := c.blocks.Close()
+	for _, blocks := range c.more {
+		err = errors.Join(err, blocks.Close())
+	}
+	return err
 }
 
 // serve listens for a service, replacing one of the same model.

@@ -28,6 +28,32 @@ func (e *Service) Copy(id, description string, tags map[string]string, encrypted
 	return s.ID, true
 }
 
+// CopyFrom is Copy from another region, whose blocks are copied too. Wanted has the copy's description, tags and
+// encryption.
+func (e *Service) CopyFrom(other *Service, id string, wanted Snapshot) (string, bool, error) {
+	if other == e {
+		made, ok := e.Copy(id, wanted.Description, wanted.Tags, wanted.Encrypted)
+		return made, ok, nil
+	}
+	from, ok := other.Snapshot(id)
+	if !ok || from.State != "completed" {
+		return "", false, nil
+	}
+
+	blocks := map[int64][]byte{}
+	for _, index := range other.Blocks(id) {
+		block, err := other.Block(id, index)
+		if err != nil {
+			return "", false, err
+		}
+		blocks[index] = block
+	}
+	wanted.Size = from.Size
+	wanted.Encrypted = wanted.Encrypted || from.Encrypted
+	made, err := e.AddSnapshot(wanted, blocks)
+	return made, err == nil, err
+}
+
 // IsEncrypted reports whether a snapshot is encrypted; false for a missing one.
 func (e *Service) IsEncrypted(id string) bool {
 	e.mu.Lock()

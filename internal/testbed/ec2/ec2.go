@@ -28,6 +28,7 @@ type Service struct {
 	endpoints   []Endpoint
 	orphans     []string // snapshots whose AMI is gone
 	disks       *ebs.Service
+	peers       map[string]*Service // the account's in other regions
 }
 
 // AMI is an Amazon machine image with one volume.
@@ -87,9 +88,36 @@ type Endpoint struct {
 	Tables  []string // route tables, of a gateway
 }
 
+// elsewhere is where the numbers of IDs in other regions start, so that they differ.
+const elsewhere = 1 << 20
+
 // New makes an EC2 whose snapshots lie on disks.
 func New(where wire.Home, disks *ebs.Service) *Service {
-	return &Service{Home: where, disks: disks, types: instanceTypes()}
+	e := &Service{Home: where, disks: disks, types: instanceTypes()}
+	if where.Region != wire.Region {
+		e.serial = elsewhere
+	}
+	return e
+}
+
+// Peer makes the AMIs of another region known, for copies.
+func (e *Service) Peer(region string, other *Service) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.peers == nil {
+		e.peers = map[string]*Service{}
+	}
+	e.peers[region] = other
+}
+
+// source returns the service of the region that an AMI is copied from; nil if there is none.
+func (e *Service) source(region string) *Service {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if region == e.Region {
+		return e
+	}
+	return e.peers[region]
 }
 
 // Model names the model.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"image-builder/internal/testbed/ebs"
 	"image-builder/internal/testbed/wire"
 )
 
@@ -125,10 +126,16 @@ func (e *Service) copySnapshot(call wire.Call) (wire.Values, error) {
 
 // https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_CopyImage.html
 func (e *Service) copyImage(call wire.Call) (wire.Values, error) {
+	source := e.source(wire.Text(call.In, "SourceRegion"))
+	var from AMI
+	ok := false
+	if source != nil {
+		from, ok = source.AMI(wire.Text(call.In, "SourceImageId"))
+	}
+
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	from, ok := e.ami(wire.Text(call.In, "SourceImageId"))
-	if !ok || wire.Text(call.In, "SourceRegion") != e.Region || (from.Owner != e.Number && !from.Public) {
+	if !ok || (from.Owner != e.Number && !from.Public) {
 		return nil, e.refuse("InvalidAMIID.NotFound", "The image id '[%s]' does not exist", wire.Text(call.In, "SourceImageId"))
 	}
 
@@ -138,11 +145,18 @@ func (e *Service) copyImage(call wire.Call) (wire.Values, error) {
 	a.Owner = e.Number
 	a.Public = false
 	a.Source = from.ID
+	a.Shared = nil // launch permissions are not copied
 	a.State = "pending"
 	a.looks = pendingLooks
 	a.Tags = specifiedTags(call.In, "image")
 
-	if snapshot, ok := e.disks.Copy(from.Snapshot, "Copied", specifiedTags(call.In, "snapshot"), wire.Truth(call.In, "Encrypted")); ok {
+	snapshot, ok, err := e.disks.CopyFrom(source.disks, from.Snapshot, ebs.Snapshot{
+		Description: "Copied", Tags: specifiedTags(call.In, "snapshot"), Encrypted: wire.Truth(call.In, "Encrypted"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if ok {
 		a.Snapshot = snapshot
 	}
 
@@ -172,7 +186,10 @@ func (e *Service) modifyImageAttribute(call wire.Call) (wire.Values, error) {
 	}
 
 	for _, permission := range wire.List[wire.Values](wire.Struct(call.In, "LaunchPermission"), "Add") {
-		a.Shared = append(a.Shared, cmp.Or(wire.Text(permission, "UserId"), wire.Text(permission, "OrganizationalUnitArn")))
+		with := cmp.Or(wire.Text(permission, "UserId"), wire.Text(permission, "OrganizationalUnitArn"))
+		if !slices.Contains(a.Shared, with) {
+			a.Shared = append(a.Shared, with)
+		}
 	}
 
 	return wire.Values{}, nil

@@ -45,10 +45,14 @@ type answering struct {
 	model *model
 	op    *operation
 	id    string
+
+	region  string
+	serving Service // the region's
 }
 
 func (a *answering) answer(r *http.Request, body []byte) (Values, error) {
-	if why := Unauthorized(r, a.model.scope(), body); why != "" {
+	a.region, a.serving = a.server.in(SignedRegion(r), a.service)
+	if why := unauthorized(r, scope{a.model.scope(), a.region}, body); why != "" {
 		return nil, Denial(a.model.Metadata.Protocol, why)
 	}
 	in, found := a.decode(r, body)
@@ -138,13 +142,13 @@ func (a *answering) invalid(found []string) Fault {
 // carryOut lets the service act, and checks its answer.
 func (a *answering) carryOut(in Values) (Values, error) {
 	a.server.Count(a.service.Model(), a.op.Name)
-	do := a.service.Operation(a.op.Name)
+	do := a.serving.Operation(a.op.Name)
 	if do == nil {
 		a.server.Violate("%s.%s is not served", a.service.Model(), a.op.Name)
 		return nil, Fault{Code: "NotServed", Message: "testbed: this operation is not served", Status: http.StatusNotImplemented}
 	}
 
-	out, err := do(Call{Account: Account, Region: Region, Operation: a.op.Name, In: in})
+	out, err := do(Call{Account: Account, Region: a.region, Operation: a.op.Name, In: in})
 	if err != nil {
 		return nil, err
 	}

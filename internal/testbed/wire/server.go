@@ -52,6 +52,7 @@ type Server struct {
 
 	mu         sync.Mutex
 	served     map[string]Service // by model
+	elsewhere  map[string]Service // in regions besides Region, by region and model
 	faults     []*planned
 	weather    map[string]func(*http.Request) Disturbance // by model
 	violations []string
@@ -60,7 +61,7 @@ type Server struct {
 
 // NewServer makes a server without services. Data is the directory that FindModels returns.
 func NewServer(data string) *Server {
-	return &Server{data: data, overlooks: func(string) bool { return false }, served: map[string]Service{}, calls: map[string]int{}}
+	return &Server{data: data, overlooks: func(string) bool { return false }, served: map[string]Service{}, elsewhere: map[string]Service{}, calls: map[string]int{}}
 }
 
 // Handler serves a service, replacing one of the same model.
@@ -69,6 +70,23 @@ func (c *Server) Handler(service Service) http.Handler {
 	defer c.mu.Unlock()
 	c.served[service.Model()] = service
 	return c.Disturbed(service.Model(), &endpoint{server: c, service: service})
+}
+
+// Serve makes a service answer calls that are signed for another region than Region, at the address of its model.
+func (c *Server) Serve(region string, service Service) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.elsewhere[region+" "+service.Model()] = service
+}
+
+// in returns the service that answers calls signed for a region: the given one, which is Region's, if there is none.
+func (c *Server) in(region string, home Service) (string, Service) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if service := c.elsewhere[region+" "+home.Model()]; service != nil {
+		return region, service
+	}
+	return Region, home
 }
 
 // Service returns the service of a model, nil if there is none.

@@ -25,9 +25,25 @@ const unsignedPayload = "UNSIGNED-PAYLOAD"
 // clockSkew is the largest difference between the two sides' clocks.
 const clockSkew = 15 * time.Minute
 
-// Unauthorized says why a request's signature is not that of the account's key for this service; "" if it is. The
-// result is one of the names in the services' error codes.
+// SignedRegion returns the region that a request is signed for; "" if it is not signed.
+func SignedRegion(r *http.Request) string {
+	parts := authorization.FindStringSubmatch(r.Header.Get("Authorization"))
+	if parts == nil {
+		return ""
+	}
+	return parts[3]
+}
+
+// Unauthorized says why a request's signature is not that of the account's key for this service in Region; "" if it
+// is. The result is one of the names in the services' error codes.
 func Unauthorized(r *http.Request, service string, body []byte) string {
+	return unauthorized(r, scope{service, Region}, body)
+}
+
+// scope is what a request is signed for.
+type scope struct{ service, region string }
+
+func unauthorized(r *http.Request, scope scope, body []byte) string {
 	header := r.Header.Get("Authorization")
 	if header == "" {
 		return "missing"
@@ -41,11 +57,11 @@ func Unauthorized(r *http.Request, service string, body []byte) string {
 	switch {
 	case parts[1] != AccessKey || r.Header.Get("X-Amz-Security-Token") != "":
 		return "unknown"
-	case err != nil || when.Format("20060102") != parts[2] || parts[3] != Region || parts[4] != service:
+	case err != nil || when.Format("20060102") != parts[2] || parts[3] != scope.region || parts[4] != scope.service:
 		return "malformed"
 	case time.Since(when).Abs() > clockSkew:
 		return "skewed"
-	case signature(r, strings.Split(parts[5], ";"), service, when, body) != parts[6]:
+	case signature(r, strings.Split(parts[5], ";"), scope, when, body) != parts[6]:
 		return "different"
 	}
 
@@ -53,7 +69,8 @@ func Unauthorized(r *http.Request, service string, body []byte) string {
 }
 
 // signature signs the request again, as its sender should have.
-func signature(r *http.Request, signed []string, service string, when time.Time, body []byte) string {
+func signature(r *http.Request, signed []string, scope scope, when time.Time, body []byte) string {
+	service := scope.service
 	if !slices.Contains(signed, "host") || !slices.Contains(signed, "x-amz-date") {
 		return ""
 	}
@@ -80,7 +97,7 @@ func signature(r *http.Request, signed []string, service string, when time.Time,
 
 	credentials := aws.Credentials{AccessKeyID: AccessKey, SecretAccessKey: SecretKey}
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = service == "s3" })
-	if err := signer.SignHTTP(context.Background(), credentials, again, sum, service, Region, when); err != nil {
+	if err := signer.SignHTTP(context.Background(), credentials, again, sum, service, scope.region, when); err != nil {
 		return ""
 	}
 	parts := authorization.FindStringSubmatch(again.Header.Get("Authorization"))
