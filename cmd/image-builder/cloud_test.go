@@ -122,6 +122,13 @@ func generalVerbs() map[string]verb {
 			arity(ts, args, 2, 2)
 			cloud.S3.Move(args[0], args[1])
 		},
+		// forget PIPELINE VERSION: removes an image; its log stays
+		"forget": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 2, 2)
+			arn := "arn:aws:imagebuilder:eu-central-1:123456789012:image/" + args[0] + "/" + args[1]
+			_, err := cloud.Do("imagebuilder", "DeleteImage", wire.Values{"imageBuildVersionArn": arn})
+			ts.Check(err)
+		},
 		// put BUCKET KEY FILE: stores an object
 		"put": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 3)

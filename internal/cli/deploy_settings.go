@@ -16,7 +16,7 @@ type deploySettings struct {
 	RootDeviceName       *string `name:"root-device-name" help:"The root device of the base AMI, needed for another size, type or key - /dev/xvda for Amazon Linux, /dev/sda1 for Ubuntu." placeholder:"DEVICE"`
 	RootVolumeType       *string `name:"root-volume-type" help:"Type of the root volume if --root-device-name is given." placeholder:"TYPE"`
 	ImageKeyARN          *string `name:"image-key-arn" help:"KMS key that encrypts the AMI. Anyone who launches the AMI must be allowed to use it." placeholder:"ARN"`
-	KeepImages           *string `name:"keep-images" help:"How many of the newest images are kept. Older ones are deleted with their AMIs and snapshots." placeholder:"COUNT"`
+	KeepImages           *string `name:"keep-images" help:"How many of the newest images are kept. Older ones are deleted with their AMIs and snapshots; 0 keeps all. An image or AMI with the tag image-builder:keep and the AMI that --output names are always kept." placeholder:"COUNT"`
 	KeepLaunchedDays     *string `name:"keep-launched-days" help:"An AMI that was launched within so many days is kept in any case." placeholder:"DAYS"`
 	LogRetentionDays     *string `name:"log-retention-days" help:"Days for which logs are kept." placeholder:"DAYS"`
 }

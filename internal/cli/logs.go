@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -63,6 +64,9 @@ func (c *LogsCmd) Run(ctx context.Context, env *Env) error {
 		return err
 	}
 	image, found := imagepipeline.Find(images, c.Image)
+	if !found && c.Image != "" {
+		return c.removedImage(ctx, env, b, images)
+	}
 	if !found {
 		return c.noImage(ctx, env, b, images)
 	}
@@ -154,6 +158,26 @@ func (c *LogsCmd) pipelineLog(ctx context.Context, env *Env, b *builds) error {
 		return fault.New(fault.NotUsable,
 			fmt.Errorf("read the pipeline's log: it has no line%s", b.retention()),
 			b.command("status")+" tells when the next build is due")
+	}
+
+	return err
+}
+
+// buildVersion is the end of an image build version's ARN, which names its log stream.
+var buildVersion = regexp.MustCompile(`(?:^|/)([0-9]+\.[0-9]+\.[0-9]+/[0-9]+)$`)
+
+// removedImage prints the log of an image that is not listed any more: logs live on after old images are removed.
+func (c *LogsCmd) removedImage(ctx context.Context, env *Env, b *builds, images []imagepipeline.Image) error {
+	version := buildVersion.FindStringSubmatch(c.Image)
+	if version == nil {
+		return c.noImage(ctx, env, b, images)
+	}
+
+	count, err := env.printLog(imagepipeline.Image{}, env.logLine, func(line func(imagepipeline.Line) error) (int, error) {
+		return b.log("ImageLogs").Image(ctx, version[1], line)
+	})
+	if err == nil && count == 0 {
+		return c.noImage(ctx, env, b, images)
 	}
 
 	return err

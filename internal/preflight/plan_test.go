@@ -161,7 +161,7 @@ func TestRefusals(t *testing.T) {
 		"an instance type":            {least, Settings{"InstanceType": "large"}, "--instance-type", "it must be an instance type, like t3.large or, for arm64, t4g.large"},
 		"a subnet":                    {least, Settings{"SubnetId": "vpc-1234"}, "--subnet-id", "it must be a subnet's ID"},
 		"a data type":                 {least, Settings{"OutputAmiDataType": "ami"}, "--output-ami-data-type", "it must be text or aws:ec2:image"},
-		"a count":                     {least, Settings{"KeepImages": "many"}, "--keep-images", "it must be a whole number from 1 to 1000"},
+		"a count":                     {least, Settings{"KeepImages": "many"}, "--keep-images", "it must be a whole number from 0 to 1000"},
 		"a count out of range":        {least, Settings{"DisableAfterFailures": "11"}, "--disable-after-failures", "it must be a whole number from 1 to 10"},
 		"days that are none":          {least, Settings{"LogRetentionDays": "31"}, "--log-retention-days", "it must be 1, 3, 5, 7, 14, 30, "},
 		"a list of policies":          {least, Settings{"InstancePolicyArns": "arn:aws:iam::aws:policy/A, B"}, "--instance-policy-arns", "it must be ARNs of managed policies"},

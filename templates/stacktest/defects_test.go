@@ -53,10 +53,10 @@ var defects = []struct {
 	{"the pipeline goes off after a number that no parameter sets", "        AutoDisablePolicy: {FailureCount: !Ref DisableAfterFailures}\n", "", least(), "Pipeline/Schedule/AutoDisablePolicy/FailureCount", "5"},
 	{"logs are kept for ever", "      RetentionInDays: !Ref LogRetentionDays\n", "", least(), "ImageLogs/RetentionInDays", "30"},
 	{"a log group that has come back is in the way", "/aws/imagebuilder/${AWS::StackName}/${Id}/images", "/aws/imagebuilder/${AWS::StackName}/images", least(), "ImageLogs/LogGroupName", "/aws/imagebuilder/Nightly-AMI/50e2416294e0/images"},
-	{"old images are counted for each version", "SemanticVersion: x.x.x", "SemanticVersion: 1.0.0", least(), "LifecyclePolicy/ResourceSelection/Recipes/0/SemanticVersion", "x.x.x"},
-	{"snapshots pile up", "Snapshots: true", "Snapshots: false", least(), "LifecyclePolicy/PolicyDetails/0/Action/IncludeResources/Snapshots", true},
-	{"an AMI in use is removed", "          ExclusionRules: {Amis: {LastLaunched", "          Comment: {Amis: {LastLaunched", least(), "LifecyclePolicy/PolicyDetails/0/ExclusionRules/Amis/LastLaunched/Unit", "DAYS"},
-	{"all secrets go to each build", "Value: [!If [HasSecretsPrefix, !Sub '${SecretsBucket}/${SecretsPrefix}', !Ref SecretsBucket]]", "Value: [!Ref SecretsBucket]", everything(), "Recipe/Components/0/Parameters/0/Value/0", "secrets/agents/image"},
+	{"all secrets go to each build", "Value: [!If [HasSecretsPrefix, !Sub '${SecretsBucket}/${SecretsPrefix}', !If [HasSecretsBucket, !Ref SecretsBucket, sthree-none]]]", "Value: [!Ref SecretsBucket]", everything(), "Recipe/Components/0/Parameters/0/Value/0", "secrets/agents/image"},
+	{"a policy counts the images of each recipe version by itself", "  Retire:\n    Type: AWS::StepFunctions::StateMachine", "  Retire:\n    Type: AWS::ImageBuilder::LifecyclePolicy", least(), "Resources/Retire/Type", "AWS::StepFunctions::StateMachine"},
+	{"an AMI in use is removed", `"LastLaunched": {"Unit": "DAYS"`, `"LastLaunched": {"Unit": "YEARS"`, least(), "Retire/Definition/States/Remove/Arguments/ExclusionRules", `{% {"Amis": {"LastLaunched": {"Unit": "DAYS", "Value": 30}, "TagMap": {"image-builder:keep": "true"}}} %}`},
+	{"snapshots pile up", `"Snapshots": true`, `"Snapshots": false`, least(), "Retire/Definition/States/Remove/Arguments/IncludeResources", `{% {"Amis": true, "Snapshots": true} %}`},
 	{"the topic is called otherwise in the outputs", "Outputs:\n  OutputTopic:", "Outputs:\n  Topic:", least(), "Outputs/OutputTopic/Value/Ref", "OutputTopic"},
 }
 

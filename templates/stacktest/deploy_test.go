@@ -164,7 +164,6 @@ func TestWhatIsMade(t *testing.T) {
 		{much, "Pipeline/Schedule/Timezone", "Europe/Berlin"},
 		{little, "Pipeline/LoggingConfiguration/ImageLogGroupName", "ImageLogs"},
 		{little, "ImageLogs/LogGroupName", "/aws/imagebuilder/Nightly-AMI/50e2416294e0/images"},
-		{little, "LifecyclePolicy/ResourceSelection/Recipes/0", map[string]any{"Name": "Nightly-AMI", "SemanticVersion": "x.x.x"}},
 		{little, "ImageRule/EventPattern/resources/0/prefix", "arn:aws:imagebuilder:eu-central-1:123456789012:image/nightly-ami/"},
 		{little, "DisabledRule/EventPattern/resources/0", pipelineARN},
 		{much, "InstanceRole/ManagedPolicyArns", []any{"arn:aws:iam::aws:policy/EC2InstanceProfileForImageBuilder", "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly"}},

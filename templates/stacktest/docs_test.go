@@ -3,6 +3,8 @@ package stacktest_test
 import (
 	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,5 +60,36 @@ func TestTheDocumentationListsTheParameters(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, strings.Split(table, "\n")); diff != "" {
 		t.Errorf("parameters (-template +docs):\n%s\nthe table would be\n%s", diff, strings.Join(want, "\n"))
+	}
+}
+
+// onAmazonLinux are packages of the documentation's recipes that Amazon Linux 2023 has in its repositories, as its list of
+// packages says. ripgrep, which recipes once showed, is not among them.
+// https://docs.aws.amazon.com/linux/al2023/release-notes/all-packages.html
+var onAmazonLinux = []string{"jq", "tmux"}
+
+// A recipe that the documentation shows must build on Buildkite's default base.
+func TestTheDocumentationsRecipesBuildOnAmazonLinux(t *testing.T) {
+	t.Parallel()
+	shown := regexp.MustCompile(`(?m)^packages: \[([^]]*)\]|^packages:\n((?:  - .*\n)+)`)
+	count := 0
+
+	for _, file := range []string{"../../README.md", "../../docs/01-tour.md", "../../docs/02-recipes.md", "../../docs/05-stack.md", "../../examples/packages/recipe.yml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, list := range shown.FindAllStringSubmatch(string(text), -1) {
+			for _, name := range strings.FieldsFunc(list[1]+list[2], func(r rune) bool { return strings.ContainsRune(" ,-\n", r) }) {
+				count++
+				if !strings.Contains(name, ":") && !slices.Contains(onAmazonLinux, name) {
+					t.Errorf("%s shows a recipe with %s, which Amazon Linux 2023 may not have", file, name)
+				}
+			}
+		}
+	}
+
+	if count < 6 {
+		t.Errorf("only %d packages were looked at", count)
 	}
 }

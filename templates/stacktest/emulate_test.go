@@ -48,6 +48,17 @@ var wrongMachines = []struct{ name, old, new, occasion string }{
 	{"a message before the parameter", "- Condition: '{% $found = $ami %}'", "- Condition: '{% true %}'", "the parameter never comes"},
 	{"an event that comes twice", `"ExecutionAlreadyExists"`, `"AlreadyThere"`, "the event comes twice"},
 	{"AMIs of other regions", `Amis[Region = "${Region}" and AccountId`, `Amis[AccountId`, "copies elsewhere"},
+	{"each page of images by itself", "{% [$append($images, $states.result.ImageSummaryList", "{% [$append([], $states.result.ImageSummaryList", "old images"},
+	{"the first page only", `- Condition: '{% $token != "" %}'`, `- Condition: '{% $token = "x" %}'`, "old images"},
+	{"the oldest are kept", "^(>created)", "^(<created)", "old images"},
+	{"one image too few", "$n >= ${Keep} }", "$n > ${Keep} }", "old images"},
+	{"the AMI of the parameter is removed", " and $not($current in amis)", "", "old images"},
+	{"what a tag protects is removed", "[$not(kept) and", "[$not(false) and", "old images"},
+	{"failures go at once", "and created < $fromMillis(", "and created < $string($millis()) or $fromMillis(", "old images"},
+	{"failures stay for ever", `["FAILED", "CANCELLED"]`, `["Failed"]`, "old images"},
+	{"an AMI that was launched is removed", `"LastLaunched": {"Unit": "DAYS", "Value": ${LaunchedDays}}, `, "", "old images"},
+	{"snapshots are left", `"Snapshots": true`, `"Snapshots": false`, "old images"},
+	{"removals are not told", "- Condition: '{% $count($asked) + $count($troubles) > 0 %}'", "- Condition: '{% false %}'", "old images"},
 	{"a failure is not told", "- Condition: '{% $status = \"FAILED\" %}'", "- Condition: '{% $status = \"Failed\" %}'", "a failed image"},
 }
 
@@ -77,7 +88,8 @@ func (e *emulator) messages(t *testing.T, template intrinsic.Template, a *accoun
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.images.answer = a.image
+	a.t = t
+	e.images.account = a
 	e.reset(t)
 	if err := e.prepare(t, stack, a); err != nil {
 		return nil, err
@@ -130,7 +142,7 @@ func (e *emulator) prepare(t *testing.T, stack *intrinsic.Stack, a *account) err
 		}
 	}
 
-	for _, name := range []string{"Watch", "Announce"} {
+	for _, name := range []string{"Watch", "Announce", "Retire"} {
 		definition, err := json.Marshal(at(t, stack, name+"/Definition"))
 		if err != nil {
 			t.Fatal(err)
@@ -154,7 +166,7 @@ func (e *emulator) run(t *testing.T, name string, event any) error {
 	}
 	const prefix = "arn:aws:states:eu-central-1:123456789012:stateMachine:"
 	e.do(t, "stepfunctions", "start_execution", object{"stateMachineArn": prefix + "Watch", "name": name, "input": string(input)})
-	return e.settle(t, prefix+"Watch", prefix+"Announce")
+	return e.settle(t, prefix+"Watch", prefix+"Announce", prefix+"Retire")
 }
 
 // settle waits until no machine runs any more, in the order in which one starts the next.

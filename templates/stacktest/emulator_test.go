@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -104,26 +105,63 @@ func (e *emulator) reset(t *testing.T) {
 	}
 }
 
-// imageBuilder answers GetImage as Image Builder does, or refuses. moto has no Image Builder.
-type imageBuilder struct{ answer string }
+// imageBuilder answers for an account as Image Builder does, or refuses. moto has no Image Builder.
+type imageBuilder struct{ account *account }
 
 func (b *imageBuilder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-RequestId", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111")
 
-	if r.URL.Path != "/GetImage" || r.URL.Query().Get("imageBuildVersionArn") != imageARN || b.answer == "" {
-		w.Header().Set("X-Amzn-ErrorType", "ForbiddenException")
+	answer, refused := b.answer(r)
+	if refused != "" {
+		w.Header().Set("X-Amzn-ErrorType", refused)
 		w.WriteHeader(http.StatusForbidden)
 		fmt.Fprint(w, `{"message": "denied"}`)
 		return
 	}
 
-	var image any
-	if err := json.Unmarshal([]byte(b.answer), &image); err != nil {
-		panic(err)
+	_ = json.NewEncoder(w).Encode(onTheWire(answer))
+}
+
+// answer returns the answer to a request, or the name of an error.
+func (b *imageBuilder) answer(r *http.Request) (answer any, refused string) {
+	if r.URL.Path == "/GetImage" {
+		if r.URL.Query().Get("imageBuildVersionArn") != imageARN || b.account.image == "" {
+			return nil, "ForbiddenException"
+		}
+		return decode(b.account.t, b.account.image), ""
 	}
 
-	_ = json.NewEncoder(w).Encode(onTheWire(image))
+	in := object{"ImageBuildVersionArn": r.URL.Query().Get("imageBuildVersionArn")}
+	if body, err := io.ReadAll(r.Body); err == nil && len(body) > 0 {
+		in = inCapitals(decode(b.account.t, string(body))).(object)
+	}
+
+	operation := r.URL.Path[1:]
+	answer, err := b.account.retire(string(unicode.ToLower(rune(operation[0])))+operation[1:], in)
+	if err != nil {
+		b.account.t.Log(operation, err)
+		return nil, "ClientException"
+	}
+
+	return answer, ""
+}
+
+// inCapitals undoes onTheWire. The keys of tags are texts of a user's.
+func inCapitals(v any) any {
+	values, ok := v.(object)
+	if !ok {
+		return v
+	}
+	out := object{}
+	for key, value := range values {
+		if key == "tagMap" {
+			out["TagMap"] = value
+			continue
+		}
+		out[string(unicode.ToUpper(rune(key[0])))+key[1:]] = inCapitals(value)
+	}
+	return out
 }
 
 // onTheWire gives members the service's names, whose first letter a state machine shows as a capital.
@@ -136,7 +174,7 @@ func onTheWire(v any) any {
 	case map[string]any:
 		wire := object{}
 		for key, value := range v {
-			wire[string(unicode.ToLower(rune(key[0])))+key[1:]] = onTheWire(value)
+			wire[string(unicode.ToLower(rune(key[0])))+key[1:]] = onTheWire(value) // tags of ours begin with a small letter
 		}
 		return wire
 	}

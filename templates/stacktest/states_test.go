@@ -41,10 +41,11 @@ func decode(t *testing.T, text string) any {
 // account stands for the services that the state machines call, and remembers what was published.
 type account struct {
 	t            *testing.T
-	image        string // answer of GetImage
+	image        string   // answer of GetImage
+	images       []string // pages of the answer of ListImagePipelineImages
 	parameter    []string
 	refuse       map[string]error
-	announce     func(input any) error
+	start        func(machine string, input any) error
 	names        map[string]bool
 	published    []string // topic, then message
 	parameterAsk int
@@ -81,13 +82,16 @@ func (a *account) call(resource string, arguments any) (any, error) {
 		a.published = append(a.published, in["TopicArn"].(string)+" "+in["Message"].(string))
 		return map[string]any{"MessageId": "1"}, nil
 
+	case "aws-sdk:imagebuilder:listImagePipelineImages", "aws-sdk:imagebuilder:startResourceStateUpdate", "aws-sdk:imagebuilder:deleteImage":
+		return a.retire(resource[strings.LastIndex(resource, ":")+1:], in)
+
 	case "states:startExecution":
-		name := in["Name"].(string)
+		name := in["StateMachineArn"].(string) + " " + in["Name"].(string)
 		if a.names[name] {
 			return nil, &states.Failure{Name: "StepFunctions.ExecutionAlreadyExistsException", Cause: "Execution Already Exists: " + name}
 		}
 		a.names[name] = true
-		return map[string]any{}, a.announce(in["Input"])
+		return map[string]any{}, a.start(lastName(in["StateMachineArn"].(string)), in["Input"])
 	}
 
 	a.t.Errorf("the machine calls %s", resource)
@@ -138,7 +142,12 @@ func occasions(t *testing.T) map[string]occasion {
 		"an image without AMI":       {account{image: built(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
 		"an image that is not shown": {account{refuse: denied}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image cannot be read: Imagebuilder.ForbiddenException: denied")}},
 		"a topic that refuses":       {account{image: built(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: SNS.AuthorizationErrorException: denied")}},
-		"the schedule is off":        {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
+		"old images": {
+			account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()}, []any{event(t, "AVAILABLE")},
+			[]string{news, removed("", "1.0.1/9", "1.0.0/1", "1.0.0/3", "1.0.0/6")},
+		},
+		"few images":          {account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()[1:]}, []any{event(t, "AVAILABLE")}, []string{news, removed("", "1.0.1/9")}},
+		"the schedule is off": {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
 	}
 }
 
@@ -175,7 +184,7 @@ func messages(t *testing.T, template intrinsic.Template, a *account, events []an
 		return execution.Run(input)
 	}
 
-	a.announce = func(input any) error { return run("Announce", input) }
+	a.start = run
 	for _, event := range events {
 		if err := run("Watch", event); err != nil {
 			return nil, err
