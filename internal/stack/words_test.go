@@ -111,6 +111,8 @@ func TestNounsAreThoseOfTheTemplate(t *testing.T) {
 		inTemplate[string(found[1])] = true
 	}
 
+	inTemplate["AWS::ImageBuilder::LifecyclePolicy"] = true // of earlier templates, whose stacks are updated
+
 	named := map[string]bool{}
 	for kind := range nouns {
 		named[kind] = true
