@@ -78,7 +78,8 @@ func TestPackagesOfAmazonLinux(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	contains(t, out, "rubygems: by ruby3.4, the newest of ruby3.2 ruby3.4", "npm: by nodejs20, installed already", "/usr/bin/gem is /usr/bin/gem3.4", "/usr/bin/npm is /usr/bin/npm-20")
-	if got, want := m.bash("rpm -qa --queryformat '%{NAME}\\n' 'ruby*' 'nodejs*' | sort | tr '\\n' ' '"), "nodejs20 nodejs20-npm ruby3.4 ruby3.4-rubygems"; got != want {
+	const want = "nodejs20 nodejs20-npm ruby3.4 ruby3.4-rubygems"
+	if got := m.bash("rpm -qa --queryformat '%{NAME}\\n' 'ruby*' 'nodejs*' | sort | tr '\\n' ' '"); got != want {
 		t.Errorf("installed are %s, want %s", got, want)
 	}
 	contains(t, m.bash("cat /var/log/tools"), "gem install --no-document rake", "npm install --global --no-audit --no-fund -- yarn")
