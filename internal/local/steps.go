@@ -3,6 +3,7 @@ package local
 import (
 	"os"
 	"syscall"
+	"time"
 )
 
 // StopVariable is an environment variable that names a step of a commit or a removal. The process stops itself there
@@ -17,11 +18,13 @@ func CommitSteps() []string {
 	return []string{"flushed", "moved", "rows written", Committed, "settled"}
 }
 
-// stopAt returns a Store's reached: it stops the process at the named step, "" for none.
+// stopAt returns a Store's reached: it stops the process at the named step, "" for none. The kernel may give the signal
+// to another thread, and this one would take further steps until then: it waits.
 func stopAt(name string) func(step string) {
 	return func(step string) {
 		if step == name {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			<-time.After(time.Minute)
 		}
 	}
 }
