@@ -29,6 +29,7 @@ func (c *count) judge(landed bool, wrongs []string) {
 	if landed {
 		c.landed++
 	}
+
 	if len(wrongs) == 0 {
 		return
 	}

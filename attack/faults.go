@@ -37,10 +37,12 @@ func (l lab) look(ctx context.Context) (state, error) {
 		seen.images = append(seen.images, image.ID)
 		seen.disks = append(seen.disks, image.Disk)
 	}
+
 	current, err := l.run(ctx, "parameter", "get", parameter)
 	if err == nil && current.code == 0 {
 		seen.current = strings.TrimSpace(current.stdout)
 	}
+
 	return seen, err
 }
 
@@ -58,6 +60,7 @@ func (l lab) faults(ctx context.Context, before state) (after state, wrongs []st
 	if left := l.processes(); left != "" {
 		wrongs = append(wrongs, "10 s after the kill there still runs "+left)
 	}
+
 	after, err := l.look(ctx)
 	if ctx.Err() != nil {
 		return after, nil
@@ -72,6 +75,7 @@ func (l lab) faults(ctx context.Context, before state) (after state, wrongs []st
 			wrongs = append(wrongs, fmt.Sprintf("image %d is not whole: %q, %v", i, out, err))
 		}
 	}
+
 	return after, append(wrongs, l.remains(len(after.images))...)
 }
 
@@ -79,21 +83,27 @@ func (l lab) faults(ctx context.Context, before state) (after state, wrongs []st
 func (after state) disagreements(before state) []string {
 	var wrongs []string
 	newest := ""
+
 	if len(after.images) > 0 {
 		newest = after.images[len(after.images)-1]
 	}
+
 	if after.current != newest {
 		wrongs = append(wrongs, fmt.Sprintf("the newest image is %q, the parameter says %q", newest, after.current))
 	}
+
 	if after.events != len(after.images) {
 		wrongs = append(wrongs, fmt.Sprintf("%d events of %d images", after.events, len(after.images)))
 	}
+
 	if grown := len(after.images) - len(before.images); grown < 0 || grown > 1 {
 		wrongs = append(wrongs, fmt.Sprintf("%d images became %d", len(before.images), len(after.images)))
 	}
+
 	if len(after.images) == len(before.images) && after.current != before.current {
 		wrongs = append(wrongs, fmt.Sprintf("the current image was %q and is %q", before.current, after.current))
 	}
+
 	return wrongs
 }
 
@@ -111,12 +121,14 @@ func (l lab) remains(images int) []string {
 	if err != nil || strings.Contains(string(mounts), l.dir+"/") {
 		wrongs = append(wrongs, fmt.Sprintf("something is still mounted below %s (%v)", l.dir, err))
 	}
+
 	devices, _ := filepath.Glob("/sys/block/loop*/loop/backing_file")
 	for _, name := range devices {
 		if text, err := os.ReadFile(name); err == nil && strings.Contains(string(text), l.dir) {
 			wrongs = append(wrongs, "still attached: "+strings.TrimSpace(string(text)))
 		}
 	}
+
 	return wrongs
 }
 
@@ -145,5 +157,6 @@ func (l lab) process() string {
 			return strings.ReplaceAll(strings.TrimRight(string(text), "\x00"), "\x00", " ")
 		}
 	}
+
 	return ""
 }

@@ -22,6 +22,7 @@ func killBakes(ctx context.Context, l lab, c *count) error {
 		return err
 	}
 	began := time.Now()
+
 	if _, err := l.must(ctx, bake...); err != nil {
 		return err
 	}
@@ -37,13 +38,16 @@ func killBakes(ctx context.Context, l lab, c *count) error {
 		if err != nil {
 			return err
 		}
+
 		after, wrongs := l.faults(ctx, before)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+
 		if !landed && len(after.images) == len(before.images) {
 			wrongs = append(wrongs, "the bake ended by itself, without an image")
 		}
+
 		c.judge(landed, wrongs)
 		before = after
 	}
@@ -61,6 +65,7 @@ func killPulls(ctx context.Context, l lab, c *count) error {
 		return err
 	}
 	began := time.Now()
+
 	if _, err := l.must(ctx, "base", "pull", "--name", baseName, disk); err != nil {
 		return err
 	}
@@ -80,10 +85,12 @@ func killPulls(ctx context.Context, l lab, c *count) error {
 			return ctx.Err()
 		}
 		c.judge(landed, wrongs)
+
 		if _, err := l.must(ctx, "base", "pull", "--name", baseName, disk); err != nil {
 			return err
 		}
 	}
+
 	return nil
 }
 
@@ -97,15 +104,18 @@ func (l lab) pullFaults(ctx context.Context, landed bool) []string {
 	if len(listed.Bases) == 0 && !landed {
 		wrongs = append(wrongs, "base pull ended by itself, without a base")
 	}
+
 	for _, base := range listed.Bases {
 		if same, err := sameFile(base.Disk, l.file("disk.raw")); !same {
 			wrongs = append(wrongs, fmt.Sprintf("the base is not its disk (%v)", err))
 		}
 	}
+
 	entries, err := os.ReadDir(filepath.Join(l.data, "bases"))
 	if err != nil || len(entries) != len(listed.Bases) {
 		wrongs = append(wrongs, fmt.Sprintf("bases/ has %d entries, want %d (%v)", len(entries), len(listed.Bases), err))
 	}
+
 	return wrongs
 }
 
@@ -129,6 +139,7 @@ func killExports(ctx context.Context, l lab, c *count) error {
 	if _, err := l.must(ctx, bake...); err != nil {
 		return err
 	}
+
 	target := l.file("exports")
 	if err := os.Mkdir(target, 0o700); err != nil {
 		return err
@@ -147,6 +158,7 @@ func killExports(ctx context.Context, l lab, c *count) error {
 		if _, err := l.must(ctx, export...); err != nil {
 			return err
 		}
+
 		whole := time.Since(began)
 
 		landed, err := l.kill(ctx, rand.N(whole+whole/8), export...)
@@ -154,17 +166,21 @@ func killExports(ctx context.Context, l lab, c *count) error {
 			return err
 		}
 		var wrongs []string
+
 		if left := l.processes(); left != "" {
 			wrongs = append(wrongs, "10 s after the kill there still runs "+left)
 		}
+
 		if out, err := exec.CommandContext(ctx, "qemu-img", "compare", "-f", "raw", "-F", format, shown.Disk, file).CombinedOutput(); err != nil {
 			wrongs = append(wrongs, fmt.Sprintf("the file is not the image: %v: %s", err, out))
 		}
+
 		if _, err := l.must(ctx, export...); err != nil {
 			return err
 		}
 		c.judge(landed, append(wrongs, strays(target)...))
 	}
+
 	return nil
 }
 
@@ -175,6 +191,7 @@ func strays(dir string) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
+
 	for _, entry := range entries {
 		if !strings.HasPrefix(entry.Name(), "disk.") {
 			wrongs = append(wrongs, "the next export leaves "+entry.Name())
@@ -183,5 +200,6 @@ func strays(dir string) []string {
 			wrongs = append(wrongs, err.Error())
 		}
 	}
+
 	return wrongs
 }

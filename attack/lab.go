@@ -57,6 +57,7 @@ func (l lab) run(ctx context.Context, args ...string) (outcome, error) {
 	if cmd.ProcessState == nil {
 		return outcome{}, fmt.Errorf("run %s: %w", l.program, err)
 	}
+
 	return outcome{code: cmd.ProcessState.ExitCode(), stdout: stdout.String(), text: text.String(), late: bounded.Err() != nil}, nil
 }
 
@@ -75,6 +76,7 @@ func (l lab) kill(ctx context.Context, after time.Duration, args ...string) (lan
 	if err := cmd.Start(); err != nil {
 		return false, err
 	}
+
 	select {
 	case <-time.After(after):
 	case <-ctx.Done():
@@ -85,6 +87,7 @@ func (l lab) kill(ctx context.Context, after time.Duration, args ...string) (lan
 	if killErr != nil && !errors.Is(killErr, os.ErrProcessDone) {
 		return false, killErr
 	}
+
 	return wasKilled(cmd), ctx.Err()
 }
 
@@ -111,6 +114,7 @@ func (l lab) prepare(ctx context.Context) ([]string, error) {
 	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
+
 	return []string{"bake", script, "--base", baseName, "--output", parameter, "--test", "none"}, nil
 }
 
@@ -138,9 +142,11 @@ func (l lab) makeDisk(ctx context.Context, change string) (string, error) {
 		fi
 		cp -a "$1.whole" "$1"; cd "$1"; eval "$3"
 		rm -f "$2"; truncate -s 64M "$2"; mkfs.ext4 -q -d . "$2"`
+
 	out, err := exec.CommandContext(ctx, "bash", "-ec", script, "bash", tree, disk, change).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("make disk: %w: %s", err, out)
 	}
+
 	return disk, nil
 }

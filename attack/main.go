@@ -46,11 +46,13 @@ func main() {
 
 	found, err := run(ctx, *only)
 	stop()
+
 	status, line := found.verdict(err)
 	if status != 0 {
 		fmt.Fprintln(os.Stderr, "attack:", line)
 		os.Exit(status)
 	}
+
 	fmt.Println(line)
 }
 
@@ -73,6 +75,7 @@ func (f findings) verdict(err error) (status int, line string) {
 	if err != nil {
 		parts = append(parts, err.Error())
 	}
+
 	if len(f.unfinished) > 0 {
 		parts = append(parts, "not finished: "+strings.Join(f.unfinished, ", "))
 	}
@@ -83,6 +86,7 @@ func (f findings) verdict(err error) (status int, line string) {
 	case status == 0:
 		status = 2
 	}
+
 	return status, strings.Join(parts, "; ")
 }
 
@@ -104,6 +108,7 @@ func run(ctx context.Context, only string) (found findings, err error) {
 	}
 
 	fmt.Println(header)
+
 	for i, one := range chosen {
 		result, err := one.make(ctx, program, filepath.Join(work, fmt.Sprint(i)))
 		fmt.Println(result)

@@ -18,11 +18,14 @@ func hideSecrets(ctx context.Context, l lab, c *count) error {
 	c.landed = result.Found
 	c.note("%d files in %d formats; grep finds %d of %d values, half of them in deleted files",
 		result.Files, result.Formats, result.OnDisk, result.Planted)
+
 	if len(result.Missed) > 0 {
 		c.note("not found: %v", result.Missed)
 	}
+
 	if 100*result.Found < 99*result.OnDisk || 100*result.OnDisk < 99*result.Planted {
 		c.broken = result.Planted - result.Found
 	}
+
 	return nil
 }

@@ -35,6 +35,7 @@ func killSteps(ctx context.Context, l lab, c *count) error {
 				return err
 			}
 			after, wrongs := l.faults(ctx, before)
+
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -43,10 +44,12 @@ func killSteps(ctx context.Context, l lab, c *count) error {
 			if isThere := len(after.images) > len(before.images); isThere != committed {
 				wrongs = append(wrongs, fmt.Sprintf("killed at %q: a new image is there: %t, want %t", step, isThere, committed))
 			}
+
 			c.judge(landed, wrongs)
 			before = after
 		}
 	}
+
 	c.note("%d steps: %v", len(local.CommitSteps()), local.CommitSteps())
 	return nil
 }
@@ -67,6 +70,7 @@ func (l lab) killAt(ctx context.Context, step string, args ...string) (landed bo
 	if !isStopped {
 		return false, errors.Join(fmt.Errorf("the bake did not stop at %q: %s", step, text.String()), ctx.Err())
 	}
+
 	return wasKilled(cmd), killErr
 }
 
@@ -89,5 +93,6 @@ func awaitStop(ctx context.Context, cmd *exec.Cmd) bool {
 		}
 		time.Sleep(5 * time.Millisecond)
 	}
+
 	return false
 }

@@ -52,6 +52,7 @@ func sumGPT(f *os.File) error {
 	entries := make([]byte, 128*128)
 	header := make([]byte, 92)
 	_, err := f.ReadAt(entries, 2*sector)
+
 	_, err2 := f.ReadAt(header, sector)
 	if err := errors.Join(err, err2); err != nil {
 		return err
@@ -70,6 +71,7 @@ func pullTables(ctx context.Context, l lab, c *count) error {
 	if _, err := l.makeDisk(ctx, "true"); err != nil {
 		return err
 	}
+
 	for _, kind := range hostileDisks() {
 		disk := l.file("damaged.raw")
 		if out, err := exec.CommandContext(ctx, "sh", "-ec", kind.script, "sh", disk, l.file("tree")).CombinedOutput(); err != nil {
@@ -77,6 +79,7 @@ func pullTables(ctx context.Context, l lab, c *count) error {
 		}
 
 		before := c.landed
+
 		for range damages {
 			refused, wrongs, err := l.pullDamaged(ctx, kind, disk)
 			if err != nil {
@@ -87,8 +90,10 @@ func pullTables(ctx context.Context, l lab, c *count) error {
 			}
 			c.judge(refused, wrongs)
 		}
+
 		c.note("%s: %d of %d refused", kind.name, c.landed-before, damages)
 	}
+
 	return nil
 }
 
@@ -105,6 +110,7 @@ func (l lab) pullDamaged(ctx context.Context, kind hostileDisk, disk string) (re
 		return false, nil, err
 	}
 	wrongs = refusal(done)
+
 	if done.code == 0 {
 		if _, err := l.must(ctx, "base", "remove", baseName); err != nil {
 			wrongs = append(wrongs, err.Error())
@@ -114,6 +120,7 @@ func (l lab) pullDamaged(ctx context.Context, kind hostileDisk, disk string) (re
 	if left := l.processes(); left != "" {
 		wrongs = append(wrongs, "10 s after the end there still runs "+left)
 	}
+
 	return done.code == 4, append(wrongs, l.remains(0)...), nil
 }
 
@@ -143,6 +150,7 @@ func (d hostileDisk) damage(path string) (undo func() error, err error) {
 		for range 1 + rand.IntN(8) {
 			scramble(content)
 		}
+
 		if _, err := f.WriteAt(content, part.from); err != nil {
 			return nil, errors.Join(err, undo())
 		}
@@ -153,6 +161,7 @@ func (d hostileDisk) damage(path string) (undo func() error, err error) {
 			return nil, errors.Join(err, undo())
 		}
 	}
+
 	return undo, nil
 }
 

@@ -66,7 +66,11 @@ func bakeTrees(ctx context.Context, l lab, c *count) error {
 			all = append(all, [2]string{place, name})
 		}
 	}
-	rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+
+	rand.Shuffle(len(all), func(i, j int) {
+		all[i] = all[j]
+		all[j] = all[i]
+	})
 	defer func() { c.note("of %d trees; the others that were tried gave an image or failed in a step", len(all)) }()
 
 	before := hostState(ctx, host)
@@ -76,15 +80,19 @@ func bakeTrees(ctx context.Context, l lab, c *count) error {
 		if err != nil {
 			return err
 		}
+
 		if after := hostState(ctx, host); after != before {
 			wrongs = append(wrongs, "the host changed:\n"+before+"\n"+after)
 			before = after
 		}
+
 		for i := range wrongs {
 			wrongs[i] = "/" + pick[0] + ", " + pick[1] + ": " + wrongs[i]
 		}
+
 		c.judge(refused, wrongs)
 	}
+
 	return nil
 }
 
@@ -98,6 +106,7 @@ func (l lab) bakeTree(ctx context.Context, change, word string) (refused bool, w
 	if err != nil {
 		return false, nil, err
 	}
+
 	wrongs = refusal(done)
 	if strings.Contains(done.text+done.stdout, word) {
 		wrongs = append(wrongs, "a word of the host was printed")
@@ -106,6 +115,7 @@ func (l lab) bakeTree(ctx context.Context, change, word string) (refused bool, w
 	if left := l.processes(); left != "" {
 		wrongs = append(wrongs, "10 s after the bake there still runs "+left)
 	}
+
 	after, err := l.look(ctx)
 	if err != nil {
 		return false, nil, err
@@ -119,6 +129,7 @@ func (l lab) bakeTree(ctx context.Context, change, word string) (refused bool, w
 			return false, nil, err
 		}
 	}
+
 	return done.code == 4, wrongs, nil
 }
 
@@ -129,14 +140,17 @@ func refusal(done outcome) []string {
 	if done.late {
 		wrongs = append(wrongs, "it did not end within "+patience.String())
 	}
+
 	if strings.Contains(done.text, "panic:") || strings.Contains(done.text, "goroutine ") {
 		wrongs = append(wrongs, "it panicked: "+done.text)
 	}
+
 	isRefused := done.code == 4 && strings.Contains(done.text, "error: ")
 	isFailed := done.code == 1 && strings.Contains(done.text, "error: run step ")
 	if done.code != 0 && !isRefused && !isFailed {
 		wrongs = append(wrongs, fmt.Sprintf("exit status %d, want 4 with a reason, or a step that failed: %s", done.code, done.text))
 	}
+
 	return wrongs
 }
 

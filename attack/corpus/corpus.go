@@ -58,6 +58,7 @@ func Attack(ctx context.Context, dir string) (Result, error) {
 
 	var secrets []secret.Secret
 	var values []planted
+
 	formats := map[string]bool{}
 	for _, file := range files {
 		formats[file.Format()] = true
@@ -66,6 +67,7 @@ func Attack(ctx context.Context, dir string) (Result, error) {
 			values = append(values, planted{name: file.Name + "#" + strconv.Itoa(i), value: value})
 		}
 	}
+
 	result.Formats = len(formats)
 	result.Planted = len(values)
 
@@ -95,6 +97,7 @@ func Attack(ctx context.Context, dir string) (Result, error) {
 		}
 		result.Missed = append(result.Missed, value.name)
 	}
+
 	return result, nil
 }
 
@@ -126,6 +129,7 @@ func plant(ctx context.Context, dir string, values []planted) (disk string, dele
 	if err := run(ctx, "mkfs.ext4", "-q", "-d", tree, disk, strconv.Itoa(diskSize>>10)); err != nil {
 		return "", 0, err
 	}
+
 	return disk, deleted, run(ctx, "debugfs", "-w", "-f", script, disk)
 }
 
@@ -157,6 +161,7 @@ func grep(ctx context.Context, dir, disk string, values []planted) ([][]int64, e
 
 	var patterns strings.Builder
 	number := map[string]int{}
+
 	places := make([][]int64, len(values))
 	for i, value := range values {
 		if !strings.ContainsAny(value.value, "\n\x00") {
@@ -189,6 +194,7 @@ func grep(ctx context.Context, dir, disk string, values []planted) ([][]int64, e
 		}
 		places[i] = append(places[i], at)
 	}
+
 	return places, nil
 }
 
@@ -206,5 +212,6 @@ func isHit(hits []secret.Hit, places []int64, length int64) bool {
 			return false
 		}
 	}
+
 	return true
 }

@@ -95,6 +95,7 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	if failed != nil && !d.keeps(failed) {
 		return image.Image{}, failed
 	}
+
 	if failed != nil {
 		ctx = unbounded // a timeout may have ended the step; the disk is sealed all the same
 	}

@@ -51,6 +51,7 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	for _, extent := range known {
 		proof.Shared += extent.Length
 	}
+
 	return proof, nil
 }
 
@@ -100,6 +101,7 @@ func (b Bake) leaks(ctx context.Context, d Definition, patterns *secret.Search, 
 	for _, hit := range hits {
 		leaks = append(leaks, leaksAt(hit, places[hit.Offset], d.AllowLeak)...)
 	}
+
 	return leaks, nil
 }
 
@@ -119,6 +121,7 @@ func leaksAt(hit secret.Hit, places []disk.Place, allowed []string) []Leak {
 			})
 		}
 	}
+
 	return leaks
 }
 
@@ -139,6 +142,7 @@ func (l Leak) String() string {
 	}
 
 	file := l.File
+
 	switch len(l.Links) {
 	case 0:
 	case 1:
@@ -146,6 +150,7 @@ func (l Leak) String() string {
 	default:
 		file += fmt.Sprintf(" (also named %s and %d more)", l.Links[0], len(l.Links)-1)
 	}
+
 	return fmt.Sprintf("%s (%s) in %s at byte %d (byte %d of the disk)", l.Secret, l.Form, file, l.FileOffset, l.Offset)
 }
 
@@ -166,12 +171,15 @@ func (e *LeakError) Error() string {
 	for _, leak := range e.Leaks[:min(most, len(e.Leaks))] {
 		lines = append(lines, leak.String())
 	}
+
 	if more := len(e.Leaks) - most; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
+
 	if e.More {
 		lines = append(lines, fmt.Sprintf("the search ended at %d places, so there may be more: find out which step writes the secret so often, "+
 			"and keep it from that; allow-leak cannot cover that many", e.Places))
 	}
+
 	return "search disk for secrets: found " + strings.Join(lines, "; ")
 }

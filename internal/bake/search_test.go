@@ -46,6 +46,7 @@ func searched(t *testing.T, allowed []string, fill func(tree string)) (*image.Se
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(system, "etc/os-release"), "ID=debian\n")
+
 	for _, path := range []string{d.Base.Disk, d.disk()} {
 		err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 64<<20))
 		if err != nil {
@@ -64,10 +65,12 @@ func searched(t *testing.T, allowed []string, fill func(tree string)) (*image.Se
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	fill(mount.Dir())
 	if err := mount.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+
 	return Bake{Now: time.Now}.search(t.Context(), d)
 }
 

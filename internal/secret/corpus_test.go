@@ -35,6 +35,7 @@ func TestCorpusIsFound(t *testing.T) {
 	if 100*found < 99*values {
 		t.Errorf("found %d of %d values, want 99 %%", found, values)
 	}
+
 	for _, miss := range missed {
 		t.Logf("not found: %q", miss)
 	}

@@ -32,6 +32,7 @@ func unescape(text string) string {
 			return "\r"
 		case 't':
 			return "\t"
+
 		case '\n':
 			return ""
 		case 'u', 'x':
@@ -41,6 +42,7 @@ func unescape(text string) string {
 			}
 			return string(rune(code))
 		}
+
 		return match[1:]
 	})
 }
@@ -58,12 +60,15 @@ func decodings(text string) []string {
 	if strings.Contains(text, `\`) {
 		add(unify(unescape(text)))
 	}
+
 	if strings.Contains(text, "%") {
 		add(unpercent(text))
 	}
+
 	if strings.Contains(text, "&") {
 		add(html.UnescapeString(text))
 	}
+
 	return decoded
 }
 
@@ -94,10 +99,12 @@ func unbase64(text string) (plain string, ok bool) {
 	if err != nil || !utf8.Valid(bytes) {
 		return "", false
 	}
+
 	for _, r := range string(bytes) {
 		if !unicode.IsPrint(r) && !unicode.IsSpace(r) {
 			return "", false
 		}
 	}
+
 	return unify(string(bytes)), true
 }

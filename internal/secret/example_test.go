@@ -29,6 +29,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
+
 	for _, hit := range found.Hits {
 		fmt.Printf("%s, %s: %d bytes at byte %d\n", hit.Secret, hit.Form, hit.Length, hit.Offset)
 	}
@@ -51,5 +52,6 @@ func exampleDisk(text string) (*os.File, error) {
 		return nil, err
 	}
 	_, err = disk.WriteAt([]byte(text), 4096)
+
 	return disk, err
 }

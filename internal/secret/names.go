@@ -59,6 +59,7 @@ func namedValues(line string, keep func(value string)) {
 		if byWord && comment.MatchString(line) {
 			continue
 		}
+
 		weak := match[2] < 0 || byWord
 
 		for _, value := range endings(rest, separator) {
@@ -68,13 +69,16 @@ func namedValues(line string, keep func(value string)) {
 			keep(value)
 		}
 	}
+
 	for _, match := range userinfo.FindAllStringSubmatch(line, -1) {
 		keep(match[1])
 		keep(unpercent(match[1]))
 	}
+
 	for _, match := range curlUser.FindAllStringSubmatch(line, -1) {
 		keep(match[1])
 	}
+
 	if match := pgpass.FindStringSubmatch(line); match != nil {
 		keep(match[1])
 	}
@@ -105,6 +109,7 @@ func endings(rest, separator string) []string {
 			values = append(values, rest)
 		}
 	}
+
 	return values
 }
 

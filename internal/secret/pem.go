@@ -63,8 +63,10 @@ func privateKeys(text string) []privateKey {
 			key.secrets = append(append(key.secrets, string(der)), numbers...)
 			key.modulus = modulus
 		}
+
 		keys = append(keys, key)
 	}
+
 	return keys
 }
 
@@ -95,13 +97,16 @@ func numbersOf(der []byte) (numbers []string, modulus string) {
 			numbers = append(numbers, string(prime.Bytes()))
 		}
 		modulus = string(key.N.Bytes())
+
 	case *ecdsa.PrivateKey:
 		number, err := key.Bytes()
 		if err == nil {
 			numbers = append(numbers, string(number))
 		}
+
 	case ed25519.PrivateKey:
 		numbers = append(numbers, string(key.Seed()))
 	}
+
 	return numbers, modulus
 }

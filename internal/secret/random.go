@@ -40,6 +40,7 @@ func looksRandom(text string) bool {
 			return true
 		}
 	}
+
 	if isMixed(text) {
 		return true
 	}
@@ -53,6 +54,7 @@ func looksRandom(text string) bool {
 		highest = max(highest, bits-ordinaryMean*float64(len(word)))
 		switches = max(switches, switchesIn(word))
 	}
+
 	if switches >= randomSwitches {
 		return true
 	}
@@ -61,6 +63,7 @@ func looksRandom(text string) bool {
 	if text == strings.ToLower(text) && !strings.ContainsAny(text, digitChars) {
 		mean = randomLetter
 	}
+
 	return total >= mean*count && (highest >= wordExcess || total-ordinaryMean*count >= textExcess)
 }
 
@@ -86,6 +89,7 @@ func looksAssigned(text string) bool {
 			digits++
 		}
 	}
+
 	switches := switchesIn(text)
 	return (digits >= manyDigits && switches > 0) || switches >= manySwitches
 }
@@ -102,6 +106,7 @@ func switchesIn(text string) int {
 		}
 		before = c
 	}
+
 	return switches
 }
 
@@ -122,6 +127,7 @@ func isMixed(text string) bool {
 func surprise(word string) float64 {
 	var before byte
 	total := 0.0
+
 	capitals := 0 // in a row
 	for i := range len(word) {
 		c := word[i]
@@ -132,6 +138,7 @@ func surprise(word string) float64 {
 		}
 		before = c
 	}
+
 	return total
 }
 
@@ -150,6 +157,7 @@ func unexpected(before, c byte, capitals int) float64 {
 
 	row := 0
 	bits := 0.0
+
 	upper := c <= 'Z'
 	switch {
 	case before != 0 && !letterBefore:
@@ -162,5 +170,6 @@ func unexpected(before, c byte, capitals int) float64 {
 	case letterBefore:
 		row = int(before|0x20-'a') + 1
 	}
+
 	return bits + float64(bigrams[row][(c|0x20)-'a']-'0')
 }

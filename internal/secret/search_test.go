@@ -252,6 +252,7 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 		}
 		hits := narrowed.Hits
 		read := narrowed.Bytes
+
 		got, err := set.search.Except(t.Context(), baseFile, hits)
 		if err != nil {
 			t.Fatal(err)

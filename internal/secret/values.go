@@ -89,13 +89,16 @@ func (v *values) read(text string, depth int) bool {
 			telling = v.keep(value) || telling
 		}
 	}
+
 	telling = v.lines(text, depth) || telling
 	for _, decoded := range decodings(text) {
 		telling = v.read(withoutPublic(decoded), depth-1) || telling
 	}
+
 	if !telling {
 		delete(v.seen, text)
 	}
+
 	return telling
 }
 
@@ -104,6 +107,7 @@ func (v *values) read(text string, depth int) bool {
 func (v *values) lines(text string, depth int) bool {
 	telling := false
 	bare := isBare(text) && !v.mixed
+
 	newlines := strings.Count(strings.TrimSpace(text), "\n")
 	for line := range strings.SplitSeq(text, "\n") {
 		line = strings.TrimSpace(line)
@@ -119,10 +123,12 @@ func (v *values) lines(text string, depth int) bool {
 		if bare && (few || looksAssigned(line)) {
 			telling = v.bare(line, depth) || telling
 		}
+
 		if v.line(line, depth) || isPhrase(line) {
 			telling = v.keep(line) || telling
 		}
 	}
+
 	return telling
 }
 
@@ -154,6 +160,7 @@ func (v *values) line(line string, depth int) bool {
 	likely := func(value string) {
 		telling = v.maybe(strings.ReplaceAll(value, quoteMark, "'"), depth, looksAssigned) || telling
 	}
+
 	maybe := func(value string) { telling = v.maybe(value, depth, looksRandom) || telling }
 
 	for _, form := range quoteForms(line) {
@@ -162,6 +169,7 @@ func (v *values) line(line string, depth int) bool {
 			likely(text)
 		}
 	}
+
 	if match := assignment.FindStringSubmatch(line); match != nil {
 		likely(match[1])
 		likely(strings.TrimRight(match[1], ",; \t"))
@@ -169,13 +177,16 @@ func (v *values) line(line string, depth int) bool {
 			likely(before)
 		}
 	}
+
 	for field := range strings.FieldsSeq(line) {
 		maybe(field)
 		maybe(strings.Trim(field, "\"',;()[]{}<>"))
 	}
+
 	for _, token := range tokenText.FindAllString(line, -1) {
 		v.token(token, maybe)
 	}
+
 	return telling
 }
 
@@ -218,6 +229,7 @@ func (v *values) token(token string, maybe func(string)) {
 		body := strings.TrimRight(strings.Trim(rest, ".~-"), "=")
 		maybe(body)
 		maybe(strings.Trim(body, "/"))
+
 		if !isKey(body) {
 			for _, part := range tokenPart.FindAllString(rest, -1) {
 				maybe(part)
@@ -249,11 +261,13 @@ func (v *values) sure(value string, depth int) bool {
 			telling = v.keep(quoteless) || telling
 		}
 	}
+
 	for _, decoded := range decodings(value) {
 		if depth > 0 {
 			telling = v.sure(decoded, depth-1) || telling
 		}
 	}
+
 	return telling
 }
 
@@ -274,5 +288,6 @@ func (v *values) maybe(text string, depth int, looks func(string) bool) bool {
 	if strings.Contains(text, `\`) {
 		telling = v.keep(unescape(text)) || telling
 	}
+
 	return telling
 }

@@ -119,6 +119,7 @@ func TestPublicKeysAreNoSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	_, edKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -136,6 +137,7 @@ func TestPublicKeysAreNoSecrets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+
 			spki, err := x509.MarshalPKIXPublicKey(private.Public())
 			if err != nil {
 				t.Fatal(err)
@@ -150,6 +152,7 @@ func TestPublicKeysAreNoSecrets(t *testing.T) {
 					t.Errorf("a public text is taken for a secret: %q, %v\n%s", shown, set.search.occurrences(shown), file)
 				}
 			}
+
 			if len(set.search.occurrences(string(der))) == 0 {
 				t.Error("the private key is not found")
 			}

@@ -102,6 +102,7 @@ func (g *generator) placeholders() template.FuncMap {
 	for name, write := range writings {
 		made[name] = write
 	}
+
 	return made
 }
 
@@ -186,8 +187,10 @@ func (g *generator) openssh() string {
 	for chunk := range slices.Chunk([]byte(base64.StdEncoding.EncodeToString([]byte(blob))), 70) {
 		lines = append(lines, string(chunk))
 	}
+
 	for _, line := range lines[1:] {
 		g.note(line)
 	}
+
 	return "-----BEGIN OPENSSH PRIVATE KEY-----\n" + strings.Join(lines, "\n") + "\n-----END OPENSSH PRIVATE KEY-----"
 }

@@ -61,6 +61,7 @@ func Files() ([]File, error) {
 			}
 		}
 	}
+
 	return files, nil
 }
 
@@ -78,5 +79,6 @@ func render(name, text string, kind int) (File, error) {
 	if err := parsed.Execute(&out, nil); err != nil {
 		return File{}, err
 	}
+
 	return File{Name: name, Text: []byte(out.String()), Values: values.made}, nil
 }

@@ -14,6 +14,7 @@ func TestCorpusIsLarge(t *testing.T) {
 
 	formats := map[string]bool{}
 	names := map[string]bool{}
+
 	values := 0
 	for _, file := range files {
 		formats[file.Format()] = true
@@ -21,10 +22,12 @@ func TestCorpusIsLarge(t *testing.T) {
 			t.Errorf("two files have the name %s", file.Name)
 		}
 		names[file.Name] = true
+
 		if len(file.Values) == 0 {
 			t.Errorf("%s holds no value", file.Name)
 		}
 		values += len(file.Values)
+
 		if strings.ContainsAny(string(file.Text), "«»") {
 			t.Errorf("%s has a placeholder left:\n%s", file.Name, file.Text)
 		}
