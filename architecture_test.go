@@ -48,6 +48,7 @@ var ranks = map[string]int{
 	"internal/bake":                3,
 	"internal/boot":                3,
 	"internal/prove":               3,
+	"internal/agentcheck":          3,
 	"internal/lint":                3,
 	"internal/deploy":              3,
 	"internal/preflight":           3,

@@ -24,6 +24,7 @@ type BakeCmd struct {
 	recipe.Flags `embed:""`
 	Bucket       map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
 	KeepFailed   bool              `help:"Keep the disk if a step fails: see image shell."`
+	SkipCheck    []string          `help:"Checks of the agent to leave out of the test, comma-separated or repeated: see image check." placeholder:"NAME"`
 	Boot         bool              `help:"Boot the finished disk in a virtual machine first; without a login prompt it is not kept."`
 }
 

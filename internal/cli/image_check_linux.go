@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"image-builder/internal/agentcheck"
 	"image-builder/internal/base"
 	"image-builder/internal/disk"
 	"image-builder/internal/fault"
@@ -17,8 +18,9 @@ import (
 
 // ImageCheckCmd is `image check`.
 type ImageCheckCmd struct {
-	Image string   `arg:"" help:"Image (its ID or latest), a base's name, a raw disk, or a directory that holds the image's tree." placeholder:"IMAGE"`
-	Stack []string `required:"" help:"Elastic CI Stack that is to use the image: a release (v6.71.1, latest), a template (file or URL), or the name of a live stack. May be given more than once." placeholder:"STACK" sep:"none"`
+	Image     string   `arg:"" help:"Image (its ID or latest), a base's name, a raw disk, or a directory that holds the image's tree." placeholder:"IMAGE"`
+	Stack     []string `help:"Elastic CI Stack that is to use the image: a release (v6.71.1, latest), a template (file or URL), or the name of a live stack. May be given more than once." placeholder:"STACK" sep:"none"`
+	SkipCheck []string `help:"Checks of the agent to leave out, comma-separated or repeated." placeholder:"NAME"`
 }
 
 // Help is what --help adds.
@@ -28,9 +30,12 @@ through the image's boot scripts, which run under "set -u": a variable that a sc
 boot, and the instances terminate in a loop. It also compares architecture, root device, root volume, agent version, and what was
 baked with the stack's settings: those of a live stack, else the template's defaults. Nothing is run or changed.
 
-Exit status 0: the image fits every stack. 1: it does not.
+An image made from an Elastic CI Stack's AMI, and any image without --stack, is also checked as an agent: ` + strings.Join(agentcheck.Names(), ", ") + `.
+
+Exit status 0: the image fits every stack and passes every check. 1: it does not.
 
 Examples:
+  image-builder image check latest
   image-builder image check latest --stack v6.71.1
   image-builder image check latest --stack my-elastic-stack
   image-builder image check ./tree --stack v6.42.0 --stack v6.43.0 --json | jq '.stacks[] | {stack, fits}'`
@@ -38,9 +43,10 @@ Examples:
 
 // checked is the result of image check.
 type checked struct {
-	Image  string         `json:"image"`
-	Fits   bool           `json:"fits"` // every stack
-	Stacks []checkedStack `json:"stacks"`
+	Image  string               `json:"image"`
+	Fits   bool                 `json:"fits"` // every stack
+	Stacks []checkedStack       `json:"stacks"`
+	Agent  []agentcheck.Finding `json:"agent,omitempty"` // what keeps it from being a fresh agent
 }
 
 type checkedStack struct {
@@ -72,13 +78,28 @@ func (c *ImageCheckCmd) Run(ctx context.Context, env *Env) error {
 			result.Fits = result.Fits && verdict.Fits
 			result.Stacks = append(result.Stacks, checkedStack{one.name, verdict})
 		}
-		return nil
+		return c.agent(img, &result)
 	})
 	if err != nil {
 		return err
 	}
 
 	return c.show(env, result)
+}
+
+// agent checks the image as an agent. An unpacked tree may have lost its owners, so beside a stack it is not checked.
+func (c *ImageCheckCmd) agent(img fit.Image, result *checked) error {
+	isDisk := img.Size > 0
+	if len(c.Stack) > 0 && (!isDisk || !agentcheck.IsAgent(img.Tree)) {
+		return nil
+	}
+	found, err := agentcheck.Check(img.Tree, c.SkipCheck)
+	if err != nil {
+		return fault.New(fault.BadInput, err, "")
+	}
+	result.Agent = found
+	result.Fits = result.Fits && len(found) == 0
+	return nil
 }
 
 func (c *ImageCheckCmd) show(env *Env, result checked) error {
@@ -114,6 +135,12 @@ func fitText(result checked) string {
 		}
 	}
 
+	if len(result.Stacks) == 0 && len(result.Agent) == 0 {
+		text.WriteString("agent: passes every check\n")
+	}
+	for _, one := range result.Agent {
+		fmt.Fprintf(&text, "agent: %s: %s\n    next: %s\n", one.Name, terminal.Harmless(one.Text), terminal.Harmless(one.Next))
+	}
 	return text.String()
 }
 

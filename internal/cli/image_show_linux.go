@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -72,8 +73,16 @@ func (c *ImageShowCmd) Run(ctx context.Context, env *Env) error {
 			return fmt.Errorf("print result: %w", err)
 		}
 
-		return env.steps(img.Steps)
+		return env.steps(stepsOf(img))
 	})
+}
+
+// stepsOf lists the steps of the bake and of its test.
+func stepsOf(img image.Image) []image.Step {
+	if img.Proof == nil {
+		return img.Steps
+	}
+	return slices.Concat(img.Steps, img.Proof.Steps)
 }
 
 // details are a line for each fact.
@@ -92,6 +101,9 @@ func details(s shown) string {
 		{"output", output(s)},
 	}
 
+	if s.Proof != nil {
+		facts = append(facts, [2]string{"tested", proofLine(*s.Proof)})
+	}
 	for _, ami := range s.Published {
 		facts = append(facts, [2]string{"AMI", amiLine(ami)})
 	}

@@ -13,15 +13,15 @@ import (
 	"image-builder/internal/local"
 	"image-builder/internal/mountns"
 	"image-builder/internal/prove"
-	"image-builder/internal/terminal"
 )
 
 // ImageTestCmd is `image test`.
 type ImageTestCmd struct {
-	ID      string            `arg:"" help:"Image, a beginning of its ID that no other has, or latest." placeholder:"ID"`
-	Test    image.TestIn      `help:"Machine to test in: vm or container (the best that this machine can run)." placeholder:"MACHINE"`
-	Bucket  map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
-	Timeout time.Duration     `help:"How long the test may take (1h)." placeholder:"DURATION"`
+	ID        string            `arg:"" help:"Image, a beginning of its ID that no other has, or latest." placeholder:"ID"`
+	Test      image.TestIn      `help:"Machine to test in: vm or container (the best that this machine can run)." placeholder:"MACHINE"`
+	Bucket    map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
+	SkipCheck []string          `help:"Checks of the agent to leave out, comma-separated or repeated: see image check." placeholder:"NAME"`
+	Timeout   time.Duration     `help:"How long the test may take (1h)." placeholder:"DURATION"`
 }
 
 // Help is what --help adds.
@@ -84,12 +84,7 @@ func (c *ImageTestCmd) test(ctx context.Context, w *wiring, img image.Image, in 
 	defer func() { err = errors.Join(err, run.Close()) }()
 
 	nesting := slices.ContainsFunc(img.Tests, func(t image.Test) bool { return t.Name == "docker-images.yml" })
-	return w.prove(program, nesting).Run(ctx, prove.Definition{
+	return w.prove(program, nesting, c.SkipCheck).Run(ctx, prove.Definition{
 		Image: img, In: in, Dir: place.Dir, Logs: filepath.Join(place.Logs, "test"), Buckets: buckets, Env: variables, Timeout: c.Timeout,
 	})
-}
-
-// proofLine says what a test saw: "container: booted in 1.2 s; 3 done".
-func proofLine(proof image.Proof) string {
-	return fmt.Sprintf("%s: booted in %s; steps: %s; %s free", proof.In, terminal.Took(time.Duration(proof.Boot)), tally(proof.Steps), terminal.Size(proof.Free))
 }

@@ -25,6 +25,10 @@ func Summary(img image.Image) string {
 		fmt.Sprintf("  secrets    %s", searched(img.Searched)),
 	}
 
+	if img.Proof != nil {
+		lines = append(lines, fmt.Sprintf("  tested     %s", proofLine(*img.Proof)))
+	}
+
 	if img.Parameter != "" {
 		lines = append(lines, fmt.Sprintf("  parameter  %s = %s", img.Parameter, img.ID))
 	}
@@ -86,4 +90,9 @@ func searched(search *image.Search) string {
 	}
 
 	return text
+}
+
+// proofLine says what a test saw: "container: booted in 1.2 s; 3 done".
+func proofLine(proof image.Proof) string {
+	return fmt.Sprintf("%s: booted in %s; steps: %s; %s free", proof.In, terminal.Took(time.Duration(proof.Boot)), tally(proof.Steps), terminal.Size(proof.Free))
 }

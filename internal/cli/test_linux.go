@@ -3,8 +3,11 @@ package cli
 import (
 	"context"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
+	"image-builder/internal/agentcheck"
 	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/prove"
@@ -17,12 +20,36 @@ import (
 const testNetwork = time.Minute
 
 // prove returns the test stage. program is this program; nesting lets a container daemon run in a container.
-func (w *wiring) prove(program string, nesting bool) *prove.Prove {
+func (w *wiring) prove(program string, nesting bool, skip []string) *prove.Prove {
 	return &prove.Prove{
 		Machines: map[image.TestIn]prove.Machine{
 			image.TestContainer: {Start: bootedContainer(program, nesting), Writes: true},
 		},
+		Check:  func(tree *os.Root) error { return checkAgent(tree, skip) },
 		Binary: program, Report: w.report, Now: w.env.Now,
+	}
+}
+
+// checkAgent refuses an image made from an Elastic CI Stack's AMI that is not fit to be an agent.
+func checkAgent(tree *os.Root, skip []string) error {
+	if !agentcheck.IsAgent(tree.FS()) {
+		return nil
+	}
+	found, err := agentcheck.Check(tree.FS(), skip)
+	if err != nil {
+		return fault.New(fault.BadInput, err, "")
+	}
+	if len(found) == 0 {
+		return nil
+	}
+
+	lines := make([]string, len(found))
+	for i, one := range found {
+		lines[i] = one.Name + ": " + one.Text + ": " + one.Next
+	}
+	return &prove.Failure{
+		What: "it is not a fresh agent: " + strings.Join(lines, "; "),
+		Next: "correct it in the recipe; --skip-check " + found[0].Name + " leaves a check out",
 	}
 }
 

@@ -44,7 +44,7 @@ func wire(ctx context.Context, env *Env, report progress.Func) (*wiring, error) 
 func (w *wiring) Close() error { return w.store.Close() }
 
 // pipeline returns the pipeline for a recipe.
-func (w *wiring) pipeline(r *recipe.Recipe, buckets local.Buckets) (pipeline.Pipeline, error) {
+func (w *wiring) pipeline(r *recipe.Recipe, skip []string, buckets local.Buckets) (pipeline.Pipeline, error) {
 	program, err := os.Executable()
 	if err != nil {
 		return pipeline.Pipeline{}, fmt.Errorf("find this program: %w", err)
@@ -55,7 +55,7 @@ func (w *wiring) pipeline(r *recipe.Recipe, buckets local.Buckets) (pipeline.Pip
 	return pipeline.Pipeline{
 		Bases: w.bases(), Objects: objects, NewRun: w.newRun, Report: w.report,
 		Secrets: source.Secrets{Objects: objects, Vault: a.vault, Parameters: a.parameters},
-		Prove:   w.prove(program, len(r.DockerImages) > 0),
+		Prove:   w.prove(program, len(r.DockerImages) > 0, skip),
 		Bake:    bake.Bake{Start: machine(len(r.DockerImages) > 0), Binary: program, Report: w.report, Now: w.env.Now},
 	}, nil
 }
@@ -119,7 +119,7 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 		return image.Image{}, err
 	}
 
-	p, err := w.pipeline(r, stand)
+	p, err := w.pipeline(r, c.SkipCheck, stand)
 	if err != nil {
 		return image.Image{}, err
 	}

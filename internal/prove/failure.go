@@ -12,6 +12,7 @@ import (
 	"image-builder/internal/disk"
 	"image-builder/internal/fault"
 	"image-builder/internal/image"
+	"image-builder/internal/sandbox/qemu"
 )
 
 // Failure says that an image did not stand its test.
@@ -73,6 +74,7 @@ func explain(ctx context.Context, d Definition, err error) error {
 			What: fmt.Sprintf("step %s of %s switched the machine off or restarted it", step.Step.Name, step.Step.Document),
 			Next: "a test that needs a restart exits with 194, or uses the Reboot action", Cause: err,
 		}
+
 	case gone(err):
 		return &Failure{What: "the machine ended before its tests", Next: again, Cause: err}
 	case inStep && context.Cause(ctx) != nil:
@@ -80,12 +82,20 @@ func explain(ctx context.Context, d Definition, err error) error {
 			What: fmt.Sprintf("step %s of %s hangs", step.Step.Name, step.Step.Document),
 			Next: "give the step a timeoutSeconds, or raise timeout", Cause: errors.Join(context.Cause(ctx), err),
 		}
+
 	case inStep:
 		next := again
 		if step.Step.Log != "" {
 			next = "its whole log is " + step.Step.Log + "; " + again
 		}
 		return &Failure{Next: next, Cause: err}
+
+	case errors.As(err, new(*qemu.BootError)):
+		return &Failure{
+			What: "it does not boot", Cause: fault.New(fault.NotUsable, err, ""),
+			Next: "see the console's last lines; image-builder bake --test none keeps the image unproved, for image boot and image shell",
+		}
+
 	case errors.As(err, new(*disk.Unusable)):
 		return &Failure{What: "it does not boot", Next: fault.HintOf(err), Cause: err}
 	}

@@ -35,6 +35,8 @@ type Machine struct {
 // Prove holds what tests of images need from outside.
 type Prove struct {
 	Machines map[image.TestIn]Machine
+	// Check looks at the image's tree before it is booted; nil leaves that out.
+	Check func(tree *os.Root) error
 	// Binary is the path of this program, statically linked.
 	Binary string
 	Report progress.Func
@@ -68,12 +70,20 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 	if limit == 0 {
 		limit = DefaultTimeout
 	}
+
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError(limit))
 	defer cancel()
 
 	start := p.Now()
 	proof = image.Proof{In: d.In, Time: start.UTC()}
 	path := d.Image.Disk
+
+	if p.Check != nil {
+		if err := disk.Inspect(ctx, path, p.Check); err != nil {
+			return proof, explain(ctx, d, err)
+		}
+	}
+
 	if machine.Writes {
 		path = filepath.Join(d.Dir, "test.raw")
 		if err := disk.Clone(ctx, path, d.Image.Disk, nil); err != nil {
@@ -87,6 +97,7 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 	if err != nil {
 		return proof, explain(ctx, d, err)
 	}
+
 	return proof, nil
 }
 
@@ -115,6 +126,7 @@ func (p Prove) documents(ctx context.Context, d Definition, machine Machine, pat
 	if run.Hidden == nil {
 		run.Hidden = secret.NewSet(nil)
 	}
+
 	run.Ready = func(ctx context.Context, m sandbox.Machine) error {
 		proof.Boot = image.Duration(p.Now().Sub(start))
 		facts, err := look(ctx, m, d.Env, machine.Network)

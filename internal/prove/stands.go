@@ -31,6 +31,7 @@ func look(ctx context.Context, m sandbox.Machine, env []string, network time.Dur
 	err := m.Run(bounded, sandbox.Command{
 		Args: []string{inside.Program, "guest", "facts", "--network", network.String()}, Env: env, Stdout: &out, Stderr: &errs,
 	})
+
 	if cause := context.Cause(ctx); cause != nil {
 		return guest.Facts{}, cause
 	}
@@ -40,6 +41,7 @@ func look(ctx context.Context, m sandbox.Machine, env []string, network time.Dur
 			Next: "find the unit that waits: systemctl list-jobs in a machine; a unit that waits for a network or a disk is the usual one",
 		}
 	}
+
 	if err != nil {
 		return guest.Facts{}, fmt.Errorf("look at booted machine: %w: %s", err, strings.TrimSpace(errs.String()))
 	}
@@ -48,6 +50,7 @@ func look(ctx context.Context, m sandbox.Machine, env []string, network time.Dur
 	if err := json.Unmarshal(out.Bytes(), &facts); err != nil {
 		return guest.Facts{}, fmt.Errorf("look at booted machine: read its answer: %w", err)
 	}
+
 	return facts, nil
 }
 
@@ -59,16 +62,19 @@ func stands(facts guest.Facts) error {
 			What: "it boots into " + facts.State + " mode" + units(facts.Failed),
 			Next: "see why its units fail; a filesystem in /etc/fstab that is not there is the usual reason",
 		}
+
 	case facts.Free < leastFree:
 		return &Failure{
 			What: fmt.Sprintf("its root filesystem is full: %d MiB are free, and an agent needs %d", facts.Free>>20, leastFree>>20),
 			Next: "let the recipe write less, or give it more room: disk: 20GiB",
 		}
+
 	case facts.Inodes >= 0 && facts.Inodes < leastInodes:
 		return &Failure{
 			What: fmt.Sprintf("its root filesystem has %d free inodes, and an agent needs %d", facts.Inodes, leastInodes),
 			Next: "pack what it has many small files of, or give it more room: disk: 20GiB",
 		}
+
 	case len(facts.Cards) > 0 && len(facts.Addresses) == 0:
 		return &Failure{
 			What: "its network never comes: no address on " + strings.Join(facts.Cards, ", ") + units(facts.Failed),
