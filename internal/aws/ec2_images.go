@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -21,7 +22,7 @@ import (
 func amiOf(i types.Image) image.AMI {
 	ami := image.AMI{
 		ID: aws.ToString(i.ImageId), Name: aws.ToString(i.Name), Owner: aws.ToString(i.OwnerId), State: string(i.State),
-		Arch: image.Arch(i.Architecture), Windows: i.Platform == types.PlatformValuesWindows, RootDevice: aws.ToString(i.RootDeviceName),
+		Arch: image.Arch(i.Architecture), Windows: strings.EqualFold(string(i.Platform), "windows"), RootDevice: aws.ToString(i.RootDeviceName),
 		Virtualization: string(i.VirtualizationType), BootMode: string(i.BootMode), ENA: aws.ToBool(i.EnaSupport),
 		SRIOV: aws.ToString(i.SriovNetSupport), IMDS: string(i.ImdsSupport), TPM: string(i.TpmSupport), Platform: aws.ToString(i.PlatformDetails),
 		Tags: tagsOf(i.Tags),

@@ -110,6 +110,10 @@ func (e *Service) encodeImage(a AMI) wire.Values {
 		"Tags":                wire.Tags(a.Tags),
 	}
 
+	if strings.HasPrefix(a.Platform, "Windows") {
+		out["Platform"] = "Windows"
+	}
+
 	if a.Description != "" {
 		out["Description"] = a.Description
 	}
