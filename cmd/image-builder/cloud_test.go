@@ -129,6 +129,11 @@ func generalVerbs() map[string]verb {
 			_, err := cloud.Do("imagebuilder", "DeleteImage", wire.Values{"imageBuildVersionArn": arn})
 			ts.Check(err)
 		},
+		// withhold TYPE ZONE: a zone does not offer an instance type
+		"withhold": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 2, 2)
+			cloud.EC2.Withhold(args[0], args[1])
+		},
 		// put BUCKET KEY FILE: stores an object
 		"put": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 3, 3)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -71,6 +72,29 @@ func (e *EC2) Architectures(ctx context.Context, instanceType string) ([]string,
 	}
 
 	return architectures, nil
+}
+
+// Zones returns the Availability Zones of the region that offer an instance type, in order.
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypeOfferings.html
+func (e *EC2) Zones(ctx context.Context, instanceType string) ([]string, error) {
+	client, err := e.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := client.DescribeInstanceTypeOfferings(ctx, &ec2.DescribeInstanceTypeOfferingsInput{
+		LocationType: types.LocationTypeAvailabilityZone, Filters: []types.Filter{filter("instance-type", instanceType)},
+	})
+	if err != nil {
+		return nil, e.explain(ctx, "look for zones with "+instanceType, err)
+	}
+
+	var zones []string
+	for _, offering := range out.InstanceTypeOfferings {
+		zones = append(zones, aws.ToString(offering.Location))
+	}
+	slices.Sort(zones)
+
+	return zones, nil
 }
 
 // explain turns the errors for things that do not exist, or are not visible, into fs.ErrNotExist.

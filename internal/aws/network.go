@@ -30,7 +30,7 @@ func (e *EC2) Subnet(ctx context.Context, id string) (preflight.Subnet, error) {
 	}
 
 	found := out.Subnets[0]
-	return preflight.Subnet{ID: id, VPC: aws.ToString(found.VpcId), Public: aws.ToBool(found.MapPublicIpOnLaunch)}, nil
+	return preflight.Subnet{ID: id, VPC: aws.ToString(found.VpcId), Public: aws.ToBool(found.MapPublicIpOnLaunch), Zone: aws.ToString(found.AvailabilityZone)}, nil
 }
 
 // Table returns the route table of a subnet: its own, or the VPC's main one.

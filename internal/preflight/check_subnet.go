@@ -11,21 +11,28 @@ import (
 // https://docs.aws.amazon.com/imagebuilder/latest/userguide/vpc-interface-endpoints.html
 var needed = []string{"imagebuilder", "logs", "s3", "ssm", "ssmmessages"}
 
-// subnet looks for a way from the build instances' subnet to those services.
-func (c *Checks) subnet(ctx context.Context, q asked) answer {
+// place checks where the instances will run: the given subnet, or the zone of the one that the stack makes.
+func (c *Checks) place(ctx context.Context, q asked) answer {
+	const check = "subnet"
 	id := q.value("SubnetId")
 	if id == "" {
-		return answer{}
+		return c.zone(ctx, q, q.value("AvailabilityZone"), "")
 	}
-	return answer{results: []Result{c.wayOut(ctx, id, q)}}
-}
-
-func (c *Checks) wayOut(ctx context.Context, id string, q asked) Result {
-	const check = "subnet"
 	subnet, err := c.Network.Subnet(ctx, id)
 	if err != nil {
-		return unmade(check, err, Result{Status: Failed, Text: fmt.Sprintf("there is no %s in %s", id, q.who.Region), Hint: "correct --subnet-id, or give it empty for a VPC of the stack's own"})
+		return answer{results: []Result{unmade(check, err, Result{Status: Failed, Text: fmt.Sprintf("there is no %s in %s", id, q.who.Region), Hint: "correct --subnet-id, or give it empty for a VPC of the stack's own"})}}
 	}
+
+	a := c.zone(ctx, q, subnet.Zone, ", the zone of "+id+",")
+	a.results = append([]Result{c.wayOut(ctx, subnet)}, a.results...)
+
+	return a
+}
+
+// wayOut looks for a way from a subnet to those services.
+func (c *Checks) wayOut(ctx context.Context, subnet Subnet) Result {
+	const check = "subnet"
+	id := subnet.ID
 	table, err := c.Network.Table(ctx, subnet)
 	if err != nil {
 		return Result{Name: check, Status: Unchecked, Text: err.Error()}

@@ -31,6 +31,7 @@ type account struct {
 	table      ec2.RouteTable
 	endpoints  []ec2.Endpoint
 	objects    map[string]string // by s3:// URL
+	withheld   string            // a zone that does not offer t3.large
 	denied     string            // an operation: ec2 DescribeImages
 }
 
@@ -95,6 +96,7 @@ func (a *account) open(t *testing.T) *aws.Session {
 		}
 	}
 
+	cloud.EC2.Withhold("t3.large", a.withheld)
 	if service, operation, denied := strings.Cut(a.denied, " "); denied {
 		refusal := wire.Fault{Code: "UnauthorizedOperation", Message: "You are not authorized", Status: http.StatusForbidden}
 		cloud.Fail(service, operation, refusal, 100)
@@ -235,6 +237,12 @@ func TestChecks(t *testing.T) {
 		"secrets denied":                   {recipe: "secrets: s3://secrets/image", change: func(a *account) { a.denied = "s3 ListObjectsV2" }, check: "secrets", status: preflight.Unchecked, text: "not authorized"},
 		"subnet":                           {given: subnetGiven, check: "subnet", status: preflight.OK, text: "reaches the internet by igw-1"},
 		"subnet kept":                      {existing: map[string]string{"SubnetId": subnet}, check: "subnet", status: preflight.OK, text: "reaches the internet by igw-1"},
+		"zone of a new subnet":             {check: "zone", status: preflight.OK, text: "eu-central-1a, which offers t3.large", learnt: map[string]string{"AvailabilityZone": "eu-central-1a"}},
+		"zone that has the type":           {change: func(a *account) { a.withheld = "eu-central-1a" }, check: "zone", status: preflight.OK, text: "eu-central-1b, which offers t3.large", learnt: map[string]string{"AvailabilityZone": "eu-central-1b"}},
+		"zone of a subnet that stays":      {existing: map[string]string{"AvailabilityZone": "eu-central-1b"}, check: "zone", status: preflight.OK, text: "eu-central-1b offers t3.large"},
+		"zone without the type":            {given: preflight.Settings{"AvailabilityZone": "eu-central-1z"}, check: "zone", status: preflight.Failed, text: "eu-central-1z does not offer t3.large"},
+		"zone of a subnet, without it":     {given: subnetGiven, change: func(a *account) { a.withheld = "eu-central-1a" }, check: "zone", status: preflight.Failed, text: "eu-central-1a, the zone of " + subnet},
+		"zones denied":                     {change: func(a *account) { a.denied = "ec2 DescribeInstanceTypeOfferings" }, check: "zone", status: preflight.Unchecked, text: "not authorized"},
 		"no such subnet":                   {given: preflight.Settings{"SubnetId": "subnet-00000000"}, check: "subnet", status: preflight.Failed, text: "there is no subnet-00000000 in eu-central-1"},
 		"subnet denied":                    {given: subnetGiven, change: func(a *account) { a.denied = "ec2 DescribeSubnets" }, check: "subnet", status: preflight.Unchecked, text: "not authorized"},
 		"routes denied":                    {given: subnetGiven, change: func(a *account) { a.denied = "ec2 DescribeRouteTables" }, check: "subnet", status: preflight.Unchecked, text: "not authorized"},
@@ -272,6 +280,9 @@ func TestChecks(t *testing.T) {
 			}
 			learnt := maps.Clone(wanted.Parameters)
 			maps.DeleteFunc(learnt, func(name, value string) bool { return before.Parameters[name] == value })
+			if test.learnt["AvailabilityZone"] == "" {
+				delete(learnt, "AvailabilityZone") // of every new stack with a subnet of its own
+			}
 
 			if strings.Contains(test.recipe, "path:") && r.Status == preflight.OK {
 				delete(learnt, "ComponentDocumentVersion") // see TestDocumentsInBucketsAreReadAndUploaded
@@ -326,6 +337,7 @@ func TestDocumentsInBucketsAreReadAndUploaded(t *testing.T) {
 		t.Errorf("%d uploads before the documents are known", len(remote.Uploads))
 	}
 	_, remote = healthy().run(t, remote, stack.Stack{})
+	delete(remote.Parameters, "AvailabilityZone") // of every new stack with a subnet of its own
 	if diff := cmp.Diff(local.In("bucket"), remote.In("bucket")); diff != "" || len(remote.Uploads) != 3 {
 		t.Errorf("%d uploads; parameters (-of this machine +of buckets):\n%s", len(remote.Uploads), diff)
 	}

@@ -25,6 +25,8 @@ type Parameters interface {
 type Images interface {
 	AMI(ctx context.Context, id string) (image.AMI, error)
 	Architectures(ctx context.Context, instanceType string) ([]string, error)
+	// Zones returns the Availability Zones that offer an instance type, in order.
+	Zones(ctx context.Context, instanceType string) ([]string, error)
 }
 
 // Network knows a subnet's routes. Satisfied by *aws.EC2.
@@ -38,6 +40,7 @@ type Network interface {
 type Subnet struct {
 	ID, VPC string
 	Public  bool // instances get a public IPv4 address
+	Zone    string
 }
 
 // Table is the route table in effect for a subnet.

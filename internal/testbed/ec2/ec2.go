@@ -23,6 +23,7 @@ type Service struct {
 	images      []AMI
 	gone        []string // AMIs that were deregistered
 	types       []instanceType
+	withheld    []offering
 	subnets     []Subnet
 	routeTables []RouteTable
 	endpoints   []Endpoint
@@ -126,19 +127,20 @@ func (e *Service) Model() string { return "ec2" }
 // Operation returns the function of a served operation.
 func (e *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	return map[string]func(wire.Call) (wire.Values, error){
-		"DescribeImages":        e.describeImages,
-		"DescribeInstanceTypes": e.describeInstanceTypes,
-		"DescribeSubnets":       e.describeSubnets,
-		"DescribeRouteTables":   e.describeRouteTables,
-		"DescribeVpcEndpoints":  e.describeVPCEndpoints,
-		"DeregisterImage":       e.deregisterImage,
-		"DeleteSnapshot":        e.deleteSnapshot,
-		"DescribeSnapshots":     e.describeSnapshots,
-		"CopySnapshot":          e.copySnapshot,
-		"RegisterImage":         e.registerImage,
-		"CopyImage":             e.copyImage,
-		"ModifyImageAttribute":  e.modifyImageAttribute,
-		"CreateTags":            e.createTags,
+		"DescribeImages":                e.describeImages,
+		"DescribeInstanceTypes":         e.describeInstanceTypes,
+		"DescribeInstanceTypeOfferings": e.describeInstanceTypeOfferings,
+		"DescribeSubnets":               e.describeSubnets,
+		"DescribeRouteTables":           e.describeRouteTables,
+		"DescribeVpcEndpoints":          e.describeVPCEndpoints,
+		"DeregisterImage":               e.deregisterImage,
+		"DeleteSnapshot":                e.deleteSnapshot,
+		"DescribeSnapshots":             e.describeSnapshots,
+		"CopySnapshot":                  e.copySnapshot,
+		"RegisterImage":                 e.registerImage,
+		"CopyImage":                     e.copyImage,
+		"ModifyImageAttribute":          e.modifyImageAttribute,
+		"CreateTags":                    e.createTags,
 
 		"GetEbsEncryptionByDefault": e.getEncryptionByDefault,
 	}[name]

@@ -115,3 +115,44 @@ func (e *Service) Launchable(ami AMI, typeName string, size int64) error {
 
 	return nil
 }
+
+// offering is an instance type in an Availability Zone.
+type offering struct{ name, zone string }
+
+// Withhold says that a type is not offered in a zone. Every type is in all others.
+func (e *Service) Withhold(typeName, zone string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.withheld = append(e.withheld, offering{typeName, zone})
+}
+
+// https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInstanceTypeOfferings.html
+func (e *Service) describeInstanceTypeOfferings(call wire.Call) (wire.Values, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if wire.Text(call.In, "LocationType") != "availability-zone" {
+		return nil, e.refuse("InvalidParameterValue", "this server knows the location type availability-zone only")
+	}
+
+	var all []offering
+	for _, t := range e.types {
+		for _, zone := range []string{"a", "b", "c"} {
+			one := offering{t.name, e.Region + zone}
+			if !slices.Contains(e.withheld, one) {
+				all = append(all, one)
+			}
+		}
+	}
+
+	all, err := ec2Filter(e, call.In, all, filters[offering]{
+		"instance-type": func(o offering) []string { return []string{o.name} },
+		"location":      func(o offering) []string { return []string{o.zone} },
+	})
+	if err != nil {
+		return nil, err
+	}
+
+	return ec2Page(e, call, "InstanceTypes", "InstanceTypeOfferings", all, func(o offering) wire.Values {
+		return wire.Values{"InstanceType": o.name, "LocationType": "availability-zone", "Location": o.zone}
+	})
+}
