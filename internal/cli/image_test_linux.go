@@ -18,7 +18,7 @@ import (
 // ImageTestCmd is `image test`.
 type ImageTestCmd struct {
 	ID        string            `arg:"" help:"Image, a beginning of its ID that no other has, or latest." placeholder:"ID"`
-	Test      image.TestIn      `help:"Machine to test in: vm or container (the best that this machine can run)." placeholder:"MACHINE"`
+	Test      image.TestIn      `help:"Machine to test in: vm or container (container)." placeholder:"MACHINE"`
 	Bucket    map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
 	SkipCheck []string          `help:"Checks of the agent to leave out, comma-separated or repeated: see image check." placeholder:"NAME"`
 	Timeout   time.Duration     `help:"How long the test may take (1h)." placeholder:"DURATION"`

@@ -24,6 +24,7 @@ func (w *wiring) prove(program string, nesting bool, skip []string) *prove.Prove
 	return &prove.Prove{
 		Machines: map[image.TestIn]prove.Machine{
 			image.TestContainer: {Start: bootedContainer(program, nesting), Writes: true},
+			image.TestVM:        {Start: virtualMachine(program), Network: testNetwork},
 		},
 		Check:  func(tree *os.Root) error { return checkAgent(tree, skip) },
 		Binary: program, Report: w.report, Now: w.env.Now,
@@ -66,7 +67,21 @@ func bootedContainer(program string, nesting bool) func(context.Context, string,
 	}
 }
 
-// testIn returns the machine to test in: the best that this machine can run, if none is named.
+// virtualMachine boots disks under QEMU.
+func virtualMachine(program string) func(context.Context, string, string, []sandbox.Share) (sandbox.Machine, error) {
+	return func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
+		m, err := qemu.Start(ctx, qemu.Config{
+			BootConfig: qemu.BootConfig{Disk: disk, WorkDir: workDir}, Shares: shares, Program: program,
+		})
+		if err != nil {
+			return nil, err // a nil *Machine must not become a Machine
+		}
+		return m, nil
+	}
+}
+
+// testIn returns the machine to test in: a container, if none is named, since a virtual machine without KVM takes
+// minutes.
 func (w *wiring) testIn(named image.TestIn) image.TestIn {
 	if named != "" {
 		return named

@@ -1,7 +1,7 @@
 // Package sandbox is the contract of a disk brought up so that commands can run in it as root.
 //
-// The one Machine so far is a container on the mounted disk (sandbox/nspawn); sandbox/qemu only boots a disk, runs no
-// commands and is not a Machine. sandboxtest is the suite that every Machine passes. A Machine knows nothing of
+// A Machine is a container on the mounted disk (sandbox/nspawn), in which the disk's own init may run, or a virtual
+// machine that boots it (sandbox/qemu). sandboxtest is the suite that every Machine passes. A Machine knows nothing of
 // component documents: its callers share files with it and run commands. Nothing that a Machine adds for its own sake
 // stays on the disk.
 package sandbox
@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"path"
+	"strings"
 )
 
 // Machine is a disk brought up. Its methods are called one at a time.
@@ -39,6 +41,17 @@ type Share struct {
 	Source   string // path here
 	Target   string // absolute path in the Machine, under /run or /tmp: nothing there reaches the disk
 	ReadOnly bool
+}
+
+// CheckShares keeps shares off the disk: their mount points must be in memory.
+func CheckShares(shares []Share) error {
+	for _, share := range shares {
+		target := path.Clean(share.Target)
+		if !strings.HasPrefix(target, "/run/") && !strings.HasPrefix(target, "/tmp/") {
+			return fmt.Errorf("share %s at %s: it must be under /run or /tmp, which are not on the disk", share.Source, share.Target)
+		}
+	}
+	return nil
 }
 
 // ExitError says that a command ended with a status other than 0.

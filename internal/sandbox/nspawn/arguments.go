@@ -1,11 +1,7 @@
 package nspawn
 
 import (
-	"fmt"
-	"path"
 	"strings"
-
-	"image-builder/internal/sandbox"
 )
 
 // launch runs on this machine as the first process of a pid and mount namespace of its own: it enters the control
@@ -60,15 +56,4 @@ func bind(source, target string, readOnly bool, options string) string {
 		option = "--bind-ro="
 	}
 	return option + colon.Replace(source) + ":" + colon.Replace(target) + options
-}
-
-// checkShares keeps shares off the disk: their mount points must be in memory.
-func checkShares(shares []sandbox.Share) error {
-	for _, share := range shares {
-		target := path.Clean(share.Target)
-		if !strings.HasPrefix(target, "/run/") && !strings.HasPrefix(target, "/tmp/") {
-			return fmt.Errorf("share %s at %s: it must be under /run or /tmp, which are not on the disk", share.Source, share.Target)
-		}
-	}
-	return nil
 }

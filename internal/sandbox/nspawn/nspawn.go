@@ -65,7 +65,7 @@ func Start(ctx context.Context, config Config) (*Machine, error) {
 }
 
 func start(ctx context.Context, config Config, choose choice) (m *Machine, err error) {
-	if err := checkShares(config.Shares); err != nil {
+	if err := sandbox.CheckShares(config.Shares); err != nil {
 		return nil, err
 	}
 	found, err := findPrograms()

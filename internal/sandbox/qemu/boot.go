@@ -1,4 +1,4 @@
-// Package qemu boots a raw disk in a virtual machine, to see that it can.
+// Package qemu boots a raw disk in a virtual machine: to see that it can (Boot), or to run commands in it (Start).
 //
 // The disk is opened for reading only: what the guest writes goes to a temporary file that has no name and goes with
 // the QEMU process. The guest has no network and gets no input. The package needs no root, if the disk can be read;
@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -160,6 +161,20 @@ func boot(ctx context.Context, program string, config BootConfig, accel Accelera
 	return result, &BootError{serial.reason(err, timeout, bounded.Err() != nil), serial.lines(shownLines)}
 }
 
+// startJob is what systemd shows while a unit takes long.
+var startJob = regexp.MustCompile(`A (?:start|stop) job is running for ([^\n(]+)`)
+
+// job names the unit that the boot waits for: "; it waits for …".
+func (c *console) job() string {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	found := startJob.FindAllSubmatch(escapes.ReplaceAll(c.text, nil), -1)
+	if len(found) == 0 {
+		return ""
+	}
+	return "; it waits for " + strings.TrimSpace(string(found[len(found)-1][1]))
+}
+
 // reason says why a boot led to no prompt.
 func (c *console) reason(err error, timeout time.Duration, late bool) string {
 	switch {
@@ -168,7 +183,7 @@ func (c *console) reason(err error, timeout time.Duration, late bool) string {
 	case late && c.silent:
 		return fmt.Sprintf("nothing on the serial console in %s: the kernel's command line needs console=ttyS0", timeout)
 	case late:
-		return fmt.Sprintf("no login prompt in %s: raise --timeout, or see where it hangs", timeout)
+		return fmt.Sprintf("no login prompt in %s%s: raise --timeout, or see where it hangs", timeout, c.job())
 	case err != nil:
 		return "QEMU ended: " + err.Error()
 	default:

@@ -17,6 +17,7 @@ type console struct {
 	lock    sync.Mutex
 	text    []byte // the last of it
 	silent  bool
+	stays   bool // the machine is used after the prompt, so that it can still fail
 	prompt  string
 	failure string
 }
@@ -33,6 +34,10 @@ var login = regexp.MustCompile(`(?m)^[\w.-]+ login: `)
 // hopeless are the last words of a boot that leads nowhere, and what they mean.
 func hopeless() []struct{ text, meaning string } {
 	return []struct{ text, meaning string }{
+		{"No working init found", "its init is missing: /sbin/init is not a program"},
+		{"No init found", "its init is missing: /sbin/init is not a program"},
+		{"have requested /sbin/init", "its init is missing: /sbin/init is not a program"}, // initramfs-tools, which starts a shell then
+		{"Attempted to kill init", "its init ended, and the kernel panicked"},
 		{"Kernel panic - not syncing", "the kernel panicked"},
 		{"You are in emergency mode", "systemd gave up and went into emergency mode (a filesystem in /etc/fstab that is not there?)"},
 		{"Entering emergency mode", "the initramfs did not find the root filesystem"},
@@ -73,13 +78,30 @@ func (c *console) Write(p []byte) (int, error) {
 	return c.next.Write(p)
 }
 
-func (c *console) outcome() bool { return c.prompt != "" || c.failure != "" }
+func (c *console) outcome() bool { return (c.prompt != "" && !c.stays) || c.failure != "" }
+
+// failed is what went wrong; empty: nothing so far.
+func (c *console) failed() string {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	return c.failure
+}
+
+// again forgets what was seen, for another boot.
+func (c *console) again() {
+	c.lock.Lock()
+	defer c.lock.Unlock()
+	c.text = c.text[:0]
+	c.prompt = ""
+}
 
 func (c *console) look() {
 	plain := escapes.ReplaceAll(c.text, nil)
-	if match := login.Find(plain); match != nil {
+	if match := login.Find(plain); match != nil && c.prompt == "" {
 		c.prompt = strings.TrimSpace(string(match))
-		return
+		if !c.stays {
+			return
+		}
 	}
 
 	for _, sign := range hopeless() {

@@ -13,6 +13,11 @@ import (
 // run runs a program to its end, and ends it when ctx does or when this process is killed, however that happens. The
 // kernel ties the latter to the thread that started it, so that thread is kept for as long.
 func run(ctx context.Context, program *exec.Cmd) error {
+	return runStarted(ctx, program, make(chan error, 1))
+}
+
+// runStarted is run, and says on a channel whether the program started.
+func runStarted(ctx context.Context, program *exec.Cmd, told chan<- error) error {
 	program.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: true}
 	program.WaitDelay = 5 * time.Second
 	started := make(chan error, 1)
@@ -26,7 +31,10 @@ func run(ctx context.Context, program *exec.Cmd) error {
 			done <- program.Wait()
 		}
 	}()
-	if err := <-started; err != nil {
+
+	err := <-started
+	told <- err
+	if err != nil {
 		return err
 	}
 
