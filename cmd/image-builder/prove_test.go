@@ -55,8 +55,10 @@ func TestImagesThatFailTheirTest(t *testing.T) {
 		want        []string
 	}{
 		"a step fails": {"true", "echo no such luck; exit 3", nil, 1, []string{"test image: run step Try of own.yml (test)", "no such luck", "--test none"}},
-		"a step switches the machine off": {"true", "systemctl poweroff; sleep 1000", nil, 1,
-			[]string{"step Try of own.yml switched the machine off"}},
+		"a step switches the machine off": {
+			"true", "systemctl poweroff; sleep 1000", nil, 1,
+			[]string{"step Try of own.yml switched the machine off"},
+		},
 		"a step hangs":  {"true", "sleep 1000", []string{"--timeout", "19s"}, 124, []string{"step Try of own.yml hangs", "raise timeout"}},
 		"no init":       {"rm -f /sbin/init", "true", nil, 4, []string{"it has no init"}},
 		"the disk full": {"fallocate -l 4G /full || fallocate -l 2G /full || true; df /; dd if=/dev/zero of=/full2 bs=1M || true", "true", nil, 4, []string{"its root filesystem is full"}},
