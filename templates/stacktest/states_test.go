@@ -142,12 +142,9 @@ func occasions(t *testing.T) map[string]occasion {
 		"an image without AMI":       {account{image: built(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
 		"an image that is not shown": {account{refuse: denied}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image cannot be read: Imagebuilder.ForbiddenException: denied")}},
 		"a topic that refuses":       {account{image: built(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: SNS.AuthorizationErrorException: denied")}},
-		"old images": {
-			account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()}, []any{event(t, "AVAILABLE")},
-			[]string{news, removed("", "1.0.1/9", "1.0.0/1", "1.0.0/3", "1.0.0/6")},
-		},
-		"few images":          {account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()[1:]}, []any{event(t, "AVAILABLE")}, []string{news, removed("", "1.0.1/9")}},
-		"the schedule is off": {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
+		"old images":                 {account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()}, []any{event(t, "AVAILABLE")}, []string{news, removed("", "1.0.1/9", "1.0.0/1", "1.0.0/3", "1.0.0/6")}},
+		"few images":                 {account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()[1:]}, []any{event(t, "AVAILABLE")}, []string{news, removed("", "1.0.1/9")}},
+		"the schedule is off":        {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
 	}
 }
 
