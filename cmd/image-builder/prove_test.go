@@ -66,8 +66,10 @@ func TestImagesThatFailTheirTest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b := newBuilder(t)
-			args := append([]string{"bake", "--name", "agent", "--base", "debian:bookworm", "--output", "/agent",
-				"--components", b.document(test.build, test.test), "--test", "container"}, test.flags...)
+			args := append([]string{
+				"bake", "--name", "agent", "--base", "debian:bookworm", "--output", "/agent",
+				"--components", b.document(test.build, test.test), "--test", "container",
+			}, test.flags...)
 			_, code, text := b.try(args...)
 			if code != test.code {
 				t.Errorf("exit status %d, want %d", code, test.code)
