@@ -7,16 +7,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"image-builder/internal/sandbox/sandboxtest"
 )
 
 // After the loss of store.db, adopt takes back what a real pull and a real bake left, and the next bake works.
 func TestAdoptAfterALostDatabase(t *testing.T) {
 	t.Parallel()
-	b := emptyBuilder(t)
-	b.run("base", "pull", "--name", "small", sandboxtest.Disk(t, func(string) {}))
-	id := b.run("bake", b.script("echo whole >/baked"), "--base", "small", "--output", "/agent")
+	b := newBuilder(t)
+	id := b.run("bake", b.script("echo whole >/baked"), "--base", "debian:bookworm", "--output", "/agent")
 	before := b.show(id)
 
 	databases, err := filepath.Glob(filepath.Join(b.dir, "store.db*"))
@@ -33,13 +30,13 @@ func TestAdoptAfterALostDatabase(t *testing.T) {
 		t.Errorf("exit status %d, %s, want a warning of 2 disks:\n%s", code, list, text)
 	}
 	var got struct{ Adopted []string }
-	if err := json.Unmarshal([]byte(b.run("--json", "image", "adopt")), &got); err != nil || !slices.Equal(got.Adopted, []string{"small", id}) {
+	if err := json.Unmarshal([]byte(b.run("--json", "image", "adopt")), &got); err != nil || !slices.Equal(got.Adopted, []string{"debian:bookworm", id}) {
 		t.Errorf("adopted %v, %v", got, err)
 	}
 
 	if after := b.show(id); after.BaseSHA256 != before.BaseSHA256 || after.Disk != before.Disk || !after.Created.Equal(before.Created) {
 		t.Errorf("the image was\n%+v and is\n%+v", before, after)
 	}
-	b.run("bake", b.script("true"), "--base", "small", "--output", "/agent")
+	b.run("bake", b.script("true"), "--base", "debian:bookworm", "--output", "/agent")
 	b.checkHostClean()
 }
