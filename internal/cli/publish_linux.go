@@ -26,6 +26,7 @@ type PublishCmd struct {
 	Topic       string            `help:"SNS topic that receives the NewImage message." placeholder:"ARN"`
 	ShareWith   []string          `help:"Account (12 digits) or organizational unit (ARN) that may launch the AMI. May be given more than once." placeholder:"ACCOUNT|OU"`
 	Plan        bool              `help:"Only report what would be sent, what that takes and costs, and what each launch costs."`
+	Explain     bool              `help:"With --plan: say what each block that differs holds."`
 	Policy      bool              `help:"Only print the IAM policy that pulling the base and publishing the image need."`
 	pollFlag    `embed:""`
 }

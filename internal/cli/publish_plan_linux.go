@@ -17,6 +17,7 @@ type plannedPublication struct {
 	publish.Plan
 	Upload publish.Upload `json:"upload"`
 	Launch publish.Launch `json:"launch"`
+	Costs  []publish.Cost `json:"costs,omitempty"` // the blocks by what they hold
 }
 
 // plan reports what publishing would do.
@@ -33,7 +34,18 @@ func (c *PublishCmd) plan(ctx context.Context, env *Env, store *local.Store, req
 	if err != nil {
 		return err
 	}
+
 	result := plannedPublication{Image: request.Image.ID, Plan: plan, Upload: plan.Upload(), Launch: plan.Launch()}
+	if c.Explain {
+		parent := request.Base.Disk
+		if plan.Parent == "" {
+			parent = ""
+		}
+		result.Costs, err = publish.Explain(ctx, plan.Changed, request.Image.Disk, parent)
+		if err != nil {
+			return err
+		}
+	}
 	return env.result(result, strings.TrimSuffix(planText(result), "\n"), nil)
 }
 
@@ -55,6 +67,11 @@ func planText(p plannedPublication) string {
 	var text strings.Builder
 	for _, line := range lines {
 		fmt.Fprintf(&text, "%-8s %s\n", line[0], line[1])
+	}
+	for _, cost := range p.Costs {
+		if cost.Blocks > 0 {
+			fmt.Fprintf(&text, "%8d blocks  %s\n", cost.Blocks, terminal.Harmless(cost.What))
+		}
 	}
 	return text.String()
 }
