@@ -6,6 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"image-builder/internal/image"
+	"image-builder/internal/sandbox/qemu"
 )
 
 // document writes a component document whose test phase runs a script.
@@ -97,4 +101,30 @@ func digestFile(t *testing.T, path string) [sha256.Size]byte {
 		t.Fatal(err)
 	}
 	return sha256.Sum256(content)
+}
+
+// A virtual machine boots the image's own kernel, with a network, and its reboots are reboots.
+func TestImagesAreTestedInAVirtualMachine(t *testing.T) {
+	t.Parallel()
+	if err := qemu.Preflight(image.HostArch()); err != nil {
+		t.Skip(err)
+	}
+	b := newBuilder(t)
+	const test = `test -e /built; test ! -e /tmp/secrets; ip -4 -o address show scope global | grep -q 10.0.2; uname -r >/tried; ` +
+		`if [ ! -e /rebooted ]; then touch /rebooted; exit 194; fi; echo rebooted into $(uname -r)`
+	id := b.run("bake", "--name", "agent", "--base", "debian:bookworm", "--components", b.document("touch /built", test), "--test", "vm")
+	img := b.show(id)
+	if img.Proof == nil || img.Proof.In != image.TestVM || len(img.Proof.Steps) != 1 {
+		t.Fatalf("proof %+v", img.Proof)
+	}
+	own, err := os.ReadFile("/proc/sys/kernel/osrelease")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(img.Proof.Steps[0].Log)
+	if err != nil || !strings.HasPrefix(string(text), "rebooted into ") || strings.Contains(string(text), strings.TrimSpace(string(own))) {
+		t.Errorf("log %q: %v", text, err)
+	}
+	t.Logf("boot %s, whole test %s", time.Duration(img.Proof.Boot), time.Duration(img.Proof.Elapsed))
+	b.checkHostClean()
 }

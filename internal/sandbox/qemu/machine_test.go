@@ -2,11 +2,15 @@ package qemu
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"image-builder/internal/base/basetest"
+	"image-builder/internal/disk"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/sandboxtest"
 	"image-builder/internal/testbed/programtest"
@@ -42,4 +46,72 @@ func TestMachine(t *testing.T) {
 	if digest(t, base.Disk) != before {
 		t.Error("the disk changed")
 	}
+}
+
+// A disk that does not come up fails within its limit, and says how.
+func TestMachineThatFails(t *testing.T) {
+	t.Parallel()
+	needQEMU(t)
+	base := basetest.Debian(t)
+
+	program := programtest.Path(t)
+	for name, test := range map[string]struct {
+		change  func(root string) error
+		timeout time.Duration
+		want    string
+	}{
+		"no init": {func(root string) error { return os.Remove(filepath.Join(root, "usr/sbin/init")) }, patience, "its init is missing"},
+		"an init of none": {func(root string) error {
+			return replaceFile(filepath.Join(root, "usr/lib/systemd/systemd"), "#!/bin/true\n")
+		}, patience, "its init ended"},
+		"no systemd": {removeSystemd, time.Minute, "it has no systemd"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "disk.raw")
+			if err := disk.Clone(t.Context(), path, base.Disk, nil); err != nil {
+				t.Fatal(err)
+			}
+			edit(t, path, test.change)
+			work := t.TempDir()
+			m, err := Start(t.Context(), Config{BootConfig: BootConfig{Disk: path, WorkDir: work, Timeout: test.timeout}, Program: program})
+			if err == nil {
+				_ = m.Stop(context.Background())
+			}
+
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %q", err, test.want)
+			}
+			if left, _ := os.ReadDir(work); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+func edit(t *testing.T, path string, change func(root string) error) {
+	t.Helper()
+	dir := t.TempDir()
+	mount, err := disk.Open(t.Context(), path, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(change(dir), mount.Close(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func replaceFile(path, text string) error {
+	return errors.Join(os.Remove(path), os.WriteFile(path, []byte(text), 0o755))
+}
+
+func removeSystemd(root string) error {
+	found, err := filepath.Glob(filepath.Join(root, "usr/lib/*/systemd/libsystemd-shared-*"))
+	for _, path := range found {
+		err = errors.Join(err, os.Remove(path))
+	}
+	if len(found) == 0 {
+		return errors.New("the base has no library of systemd where it is looked for")
+	}
+	return err
 }
