@@ -15,7 +15,7 @@ import (
 	"image-builder/internal/sandbox/qemu"
 )
 
-// Failure says that an image did not stand its test.
+// Failure says that an image failed its test.
 type Failure struct {
 	What string // "its root filesystem is full: …"
 	Next string
@@ -57,7 +57,7 @@ func (e timeoutError) Error() string {
 func (timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // explain says what an error of the test means for the image, and what to do next.
-func explain(ctx context.Context, d Definition, err error) error {
+func explain(ctx context.Context, err error) error {
 	if failure := (*Failure)(nil); errors.As(err, &failure) {
 		return err
 	}

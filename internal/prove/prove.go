@@ -80,7 +80,7 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 
 	if p.Check != nil {
 		if err := disk.Inspect(ctx, path, p.Check); err != nil {
-			return proof, explain(ctx, d, err)
+			return proof, explain(ctx, err)
 		}
 	}
 
@@ -95,7 +95,7 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 	proof.Steps, err = p.documents(ctx, d, machine, path, &proof)
 	proof.Elapsed = image.Duration(p.Now().Sub(start))
 	if err != nil {
-		return proof, explain(ctx, d, err)
+		return proof, explain(ctx, err)
 	}
 
 	return proof, nil

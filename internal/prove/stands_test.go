@@ -78,7 +78,7 @@ func TestExplain(t *testing.T) {
 		{t.Context(), &qemu.BootError{Reason: "the kernel panicked", Console: []string{"BUG"}}, "it does not boot: boot disk: the kernel panicked", fault.NotUsable},
 		{t.Context(), &disk.Unusable{Path: "img-1", Reason: "it has no init"}, "it does not boot: use disk img-1: it has no init", fault.NotUsable},
 	} {
-		err := explain(test.ctx, Definition{}, test.err)
+		err := explain(test.ctx, test.err)
 		if !strings.Contains(err.Error(), test.want) || fault.ClassOf(err) != test.class {
 			t.Errorf("%v (%d), want %q (%d)", err, fault.ClassOf(err), test.want, test.class)
 		}

@@ -23,7 +23,8 @@ func TestPolicyHoldsWhatIsAskedFor(t *testing.T) {
 		"a shared AMI":              {publish.Rights{Regions: []string{"us-gov-west-1"}, Shared: true}, []string{"Look", "Upload", "Register"}, "ec2:ModifyImageAttribute", "arn:aws-us-gov:ec2:us-gov-west-1::image/*"},
 		"a parameter": {
 			publish.Rights{Regions: []string{"eu-central-1"}, Account: "123456789012", Parameter: "agent-ami", Topic: "arn:t"},
-			[]string{"Look", "Upload", "Register", "Parameter", "Message"}, "ssm:PutParameter", "arn:aws:ssm:eu-central-1:123456789012:parameter/agent-ami",
+			[]string{"Look", "Upload", "Register", "Parameter", "Message"},
+			"ssm:PutParameter", "arn:aws:ssm:eu-central-1:123456789012:parameter/agent-ami",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

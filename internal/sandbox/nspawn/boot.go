@@ -75,7 +75,7 @@ func hasInit(dir, path string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 
 	target, err := follow(root, "sbin/init")
 	if err == nil {

@@ -21,6 +21,7 @@ import (
 	"image-builder/internal/mountns"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/sandboxtest"
+	"image-builder/internal/testbed/programtest"
 )
 
 func TestMachine(t *testing.T) {
@@ -172,7 +173,9 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 	}
-	os.Exit(m.Run())
+	status := m.Run()
+	programtest.Remove()
+	os.Exit(status)
 }
 
 func runForever(disk, dir string) {

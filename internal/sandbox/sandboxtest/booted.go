@@ -39,8 +39,8 @@ func Booted(t *testing.T, disk string, start Start) {
 		{"environment", environmentOf},
 		{"cancel ends every process", bootedCancel},
 		{"return ends every process", bootedDaemons},
-		{"shares", func(t *testing.T, m sandbox.Machine) { bootedShares(t, m, dir) }},
-		{"reboot", func(t *testing.T, m sandbox.Machine) { bootedReboot(t, m, dir) }},
+		{"shares", func(t *testing.T, m sandbox.Machine) { t.Helper(); bootedShares(t, m, dir) }},
+		{"reboot", func(t *testing.T, m sandbox.Machine) { t.Helper(); bootedReboot(t, m, dir) }},
 		{"a command switches the machine off", switchedOff},
 	} {
 		ok := t.Run(test.name, func(t *testing.T) { test.try(t, m) })
