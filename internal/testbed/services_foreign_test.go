@@ -24,6 +24,7 @@ func TestServicesByForeignClient(t *testing.T) {
 	pipeline, _ := c.nightly(nil)
 	c.ImageBuilder.Next(imagebuilder.Script{})
 	c.ImageBuilder.Next(imagebuilder.Script{FailIn: "BUILDING", Error: "exit status 7"})
+	c.EC2.Withhold("t3.large", "eu-central-1b")
 	subnet := c.EC2.AddSubnet(ec2.Subnet{VPC: "vpc-0123456789abcdef0", Public: true})
 	c.EC2.AddRouteTable(ec2.RouteTable{VPC: "vpc-0123456789abcdef0", Subnets: []string{subnet}, Routes: []ec2.Route{{Destination: "0.0.0.0/0", Target: "igw-0123456789abcdef0"}}})
 	c.EC2.AddEndpoint(ec2.Endpoint{VPC: "vpc-0123456789abcdef0", Service: "com.amazonaws.eu-central-1.s3", Type: "Gateway"})
@@ -43,7 +44,7 @@ func TestServicesByForeignClient(t *testing.T) {
 		"failure":   []any{"ApplyBuildComponents", "exit status 7"},
 		"cancelled": "CANCELLED", "images": 2.0, "parameter is the AMI": true, "data type": "text",
 		"first line": "Image transitioned to CREATING state for Image ARN", "streams": []any{"1.0.0/1"}, "ERROR lines": 1.0, "source": true,
-		"volume": 10.0, "t4g.small is arm64": true, "way out": "igw-", "endpoints": 1.0, "public subnet": true,
+		"volume": 10.0, "t4g.small is arm64": true, "zones": []any{"eu-central-1a", "eu-central-1c"}, "way out": "igw-", "endpoints": 1.0, "public subnet": true,
 		"updated": []any{"DISABLED"}, "components": []any{"1.0.0", "1.0.0"}, "instance types": []any{"t3.large"},
 		"output": []any{map[string]any{"parameterName": "/out"}}, "left": 2.0, "groups": 2.0, "parameters": []any{"/base", "/out"}, "known": 1.0,
 		"removed": []any{200.0, 200.0, 200.0},

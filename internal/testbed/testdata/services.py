@@ -65,6 +65,7 @@ builder.delete_image(imageBuildVersionArn=failed)
 
 described = ec2.describe_images(ImageIds=[ami])["Images"][0]
 types = ec2.get_paginator("describe_instance_types").paginate(Filters=[{"Name": "processor-info.supported-architecture", "Values": ["arm64"]}])
+offered = ec2.describe_instance_type_offerings(LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": ["t3.large"]}])
 tables = ec2.describe_route_tables(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["RouteTables"]
 
 print(json.dumps({
@@ -80,6 +81,7 @@ print(json.dumps({
     "ERROR lines": len(logs.filter_log_events(logGroupName=group, filterPattern="ErrorMessage")["events"]),
     "source": described["SourceImageId"] == ssm.get_parameter(Name="/base")["Parameter"]["Value"],
     "volume": described["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"],
+    "zones": [o["Location"] for o in offered["InstanceTypeOfferings"]],
     "t4g.small is arm64": any(t["InstanceType"] == "t4g.small" for page in types for t in page["InstanceTypes"]),
     "way out": tables[0]["Routes"][0]["GatewayId"][:4],
     "endpoints": len(ec2.describe_vpc_endpoints()["VpcEndpoints"]),
