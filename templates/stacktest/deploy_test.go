@@ -80,7 +80,7 @@ func components(t *testing.T, stack *intrinsic.Stack) []string {
 func TestComponentsAreThoseAskedFor(t *testing.T) {
 	t.Parallel()
 	least := components(t, deploy(t, least()))
-	if diff := cmp.Diff([]string{"bootstrapcomponent BootstrapScriptUrl=[] SecretsBucket=[]"}, least); diff != "" {
+	if diff := cmp.Diff([]string{"bootstrapcomponent BootstrapScriptUrl=[s3://sthree-none/none] SecretsBucket=[sthree-none]"}, least); diff != "" {
 		t.Errorf("with nothing asked for (-want +got):\n%s", diff)
 	}
 
