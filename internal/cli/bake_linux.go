@@ -116,5 +116,6 @@ func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, watch te
 	if err != nil || r.Publish == nil {
 		return img, err
 	}
+
 	return w.publish(ctx, img, r.Publish)
 }

@@ -35,6 +35,7 @@ func (w *wiring) publish(ctx context.Context, img image.Image, p *recipe.Publish
 	if err == nil {
 		request.Base, err = baseOf(ctx, w.store, img)
 	}
+
 	if err != nil {
 		return img, err
 	}
@@ -44,5 +45,6 @@ func (w *wiring) publish(ctx context.Context, img image.Image, p *recipe.Publish
 	if err != nil {
 		return img, fault.New(fault.ClassOf(err), err, fmt.Sprintf("the image is there: image-builder publish %s continues", img.ID))
 	}
+
 	return w.store.Image(ctx, img.ID)
 }

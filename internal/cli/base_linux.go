@@ -147,6 +147,7 @@ func (c *BasePullCmd) pullAMI(ctx context.Context, w *wiring) (image.Base, error
 	if c.Name == "" {
 		return made, nil
 	}
+
 	made.Name = c.Name
 	return made, w.store.AddBase(ctx, made)
 }

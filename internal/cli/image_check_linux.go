@@ -97,6 +97,7 @@ func (c *ImageCheckCmd) agent(img fit.Image, result *checked) error {
 	if err != nil {
 		return fault.New(fault.BadInput, err, "")
 	}
+
 	result.Agent = found
 	result.Fits = result.Fits && len(found) == 0
 	return nil
@@ -138,9 +139,11 @@ func fitText(result checked) string {
 	if len(result.Stacks) == 0 && len(result.Agent) == 0 {
 		text.WriteString("agent: passes every check\n")
 	}
+
 	for _, one := range result.Agent {
 		fmt.Fprintf(&text, "agent: %s: %s\n    next: %s\n", one.Name, terminal.Harmless(one.Text), terminal.Harmless(one.Next))
 	}
+
 	return text.String()
 }
 

@@ -79,6 +79,9 @@ func (c *ImageExportCmd) check() error {
 // exportPrefix starts the name of an export's working directory, beside the target file.
 const exportPrefix = ".image-builder-export-"
 
+// workDirTries bounds how often an export makes its directory again because another export took it for remains.
+const workDirTries = 20
+
 // workDir makes an export's working directory, locked until the returned file is closed, and removes those that
 // killed exports left beside it.
 func workDir(beside string) (string, *os.File, error) {
@@ -86,7 +89,7 @@ func workDir(beside string) (string, *os.File, error) {
 		return "", nil, err
 	}
 
-	for {
+	for tries := 1; ; tries++ {
 		dir, err := os.MkdirTemp(beside, exportPrefix)
 		if err != nil {
 			return "", nil, fmt.Errorf("export disk: %w", err)
@@ -95,10 +98,13 @@ func workDir(beside string) (string, *os.File, error) {
 		if err == nil {
 			return dir, lock, nil
 		}
-		if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.EWOULDBLOCK) {
-			return "", nil, errors.Join(fmt.Errorf("export disk: %w", err), os.RemoveAll(dir))
+
+		// until it was locked, another export may have taken it for remains
+		err = errors.Join(fmt.Errorf("export disk: %w", err), os.RemoveAll(dir))
+		taken := errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EWOULDBLOCK)
+		if !taken || tries == workDirTries {
+			return "", nil, err
 		}
-		// until it was locked, another export took it for remains
 	}
 }
 
@@ -112,6 +118,7 @@ func lockWork(dir string) (*os.File, error) {
 	if err == nil {
 		_, err = os.Lstat(dir) // its former holder may have removed it
 	}
+
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}

@@ -80,5 +80,6 @@ func TestExportsBeginAtOnce(t *testing.T) {
 			}
 		})
 	}
+
 	all.Wait()
 }

@@ -104,9 +104,11 @@ func details(s shown) string {
 	if s.Proof != nil {
 		facts = append(facts, [2]string{"tested", proofLine(*s.Proof)})
 	}
+
 	for _, ami := range s.Published {
 		facts = append(facts, [2]string{"AMI", amiLine(ami)})
 	}
+
 	if s.Failed != "" {
 		facts = append(facts, [2]string{"failed", terminal.Harmless(s.Failed)})
 	}

@@ -41,6 +41,7 @@ func (c *ImageTestCmd) Run(ctx context.Context, env *Env) (err error) {
 	}
 	watch := env.watcher()
 	defer watch.Close()
+
 	w, err := wire(ctx, env, watch.Report)
 	if err != nil {
 		return err
@@ -55,6 +56,7 @@ func (c *ImageTestCmd) Run(ctx context.Context, env *Env) (err error) {
 	if err := checkTestIn(ctx, in, img.Arch); err != nil {
 		return err
 	}
+
 	proof, err := c.test(ctx, w, img, in)
 	watch.Close()
 	if err != nil {
@@ -73,6 +75,7 @@ func (c *ImageTestCmd) test(ctx context.Context, w *wiring, img image.Image, in 
 	if err != nil {
 		return proof, err
 	}
+
 	variables, _, err := bakeEnvironment(ctx)
 	if err != nil {
 		return proof, err

@@ -70,6 +70,7 @@ func (c *LogsCmd) Run(ctx context.Context, env *Env) error {
 	if !found {
 		return c.noImage(ctx, env, b, images)
 	}
+
 	if c.Follow {
 		return c.follow(ctx, env, b, image)
 	}

@@ -54,6 +54,7 @@ func (c *PublishCmd) Run(ctx context.Context, env *Env) error {
 	if err != nil {
 		return err
 	}
+
 	return env.withStore(ctx, func(store *local.Store) error {
 		img, err := store.Image(ctx, c.Image)
 		if err != nil {
@@ -71,6 +72,7 @@ func (c *PublishCmd) Run(ctx context.Context, env *Env) error {
 		case c.Plan:
 			return c.plan(ctx, env, store, request)
 		}
+
 		return c.publish(ctx, env, store, request)
 	})
 }
@@ -91,10 +93,12 @@ func (c *PublishCmd) request() (publish.Request, error) {
 			return request, fault.New(fault.BadInput, fmt.Errorf("check --region: %q is not the name of a region", region), "give it like eu-central-1")
 		}
 	}
+
 	err := request.ShareWith(c.ShareWith)
 	if err != nil {
 		return request, fmt.Errorf("check --share-with: %w", err)
 	}
+
 	return request, nil
 }
 
@@ -114,6 +118,7 @@ func baseOf(ctx context.Context, store *local.Store, img image.Image) (image.Bas
 		return image.Base{}, fault.New(fault.NotUsable,
 			fmt.Errorf("publish %s: its base %s is not here, which says how the AMI must boot", img.ID, img.Base), "image-builder base pull "+img.Base)
 	}
+
 	return image.Base{Name: img.Base}, nil
 }
 
@@ -128,6 +133,7 @@ func (c *PublishCmd) publish(ctx context.Context, env *Env, store *local.Store, 
 	if err != nil {
 		return continued(err, request.Image)
 	}
+
 	return env.published(ctx, store, request.Image, amis, announcement)
 }
 
@@ -171,6 +177,7 @@ func (e *Env) published(ctx context.Context, store *local.Store, img image.Image
 			result.AMIs[i] = kept.Published[at]
 		}
 	}
+
 	return e.result(result, amis[0].AMI, func() { fmt.Fprint(e.Stderr, publishedText(result)) })
 }
 
@@ -186,9 +193,11 @@ func publishedText(result publishedImage) string {
 	if result.Parameter != "" {
 		lines = append(lines, fmt.Sprintf("  parameter  %s = %s", result.Parameter, result.AMIs[0].AMI))
 	}
+
 	if result.Topic != "" {
 		lines = append(lines, "  message    NewImage sent to "+result.Topic)
 	}
+
 	return strings.Join(lines, "\n") + "\n"
 }
 

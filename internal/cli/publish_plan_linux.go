@@ -25,6 +25,7 @@ func (c *PublishCmd) plan(ctx context.Context, env *Env, store *local.Store, req
 	watch := env.watcher()
 	defer watch.Close()
 	region := ""
+
 	if len(c.Region) > 0 {
 		region = c.Region[0]
 	}
@@ -36,6 +37,7 @@ func (c *PublishCmd) plan(ctx context.Context, env *Env, store *local.Store, req
 	}
 
 	result := plannedPublication{Image: request.Image.ID, Plan: plan, Upload: plan.Upload(), Launch: plan.Launch()}
+
 	if c.Explain {
 		parent := request.Base.Disk
 		if plan.Parent == "" {
@@ -46,6 +48,7 @@ func (c *PublishCmd) plan(ctx context.Context, env *Env, store *local.Store, req
 			return err
 		}
 	}
+
 	return env.result(result, strings.TrimSuffix(planText(result), "\n"), nil)
 }
 
@@ -68,11 +71,13 @@ func planText(p plannedPublication) string {
 	for _, line := range lines {
 		fmt.Fprintf(&text, "%-8s %s\n", line[0], line[1])
 	}
+
 	for _, cost := range p.Costs {
 		if cost.Blocks > 0 {
-			fmt.Fprintf(&text, "%8d blocks  %s\n", cost.Blocks, terminal.Harmless(cost.What))
+			fmt.Fprintf(&text, "%15s  %s\n", count(int(cost.Blocks), "block"), terminal.Harmless(cost.What))
 		}
 	}
+
 	return text.String()
 }
 

@@ -21,6 +21,7 @@ func (c *PublishCmd) policy(ctx context.Context, env *Env, request publish.Reque
 		}
 		rights.Regions = []string{region}
 	}
+
 	if c.Topic != "" {
 		rights.Account = strings.Split(c.Topic, ":")[4]
 	}
@@ -33,5 +34,6 @@ func (c *PublishCmd) policy(ctx context.Context, env *Env, request publish.Reque
 	if err != nil {
 		return fmt.Errorf("print policy: %w", err)
 	}
+
 	return env.result(policy, string(text), nil)
 }

@@ -33,6 +33,7 @@ func TestSummary(t *testing.T) {
 
 	img.Failed = "exit status 1"
 	img.Steps = []image.Step{{Status: progress.Failed, Log: "/l.log"}}
+
 	want = `kept img-1, whose bake failed after 2.0s
   why   exit status 1
   log   /l.log

@@ -88,6 +88,7 @@ func (c *TemplateCmd) link(ctx context.Context, env *Env, text []byte) error {
 	for _, u := range wanted.Uploads {
 		uploads = append(uploads, deploy.Upload{Key: u.Key, Body: u.Body(c.Upload)})
 	}
+
 	for _, u := range uploads {
 		if err := store.Put(ctx, c.Upload, u.Key, "", bytes.NewReader(u.Body)); err != nil {
 			return err
@@ -101,6 +102,7 @@ func (c *TemplateCmd) link(ctx context.Context, env *Env, text []byte) error {
 
 	link := stack.QuickCreate(region, address, name, c.filled(wanted))
 	button := fmt.Sprintf("[![Launch stack](%s)](%s)", launch, link)
+
 	if env.JSON {
 		return env.object(published{address, link, button})
 	}

@@ -19,6 +19,7 @@ func newPublication(env *Env, store *local.Store, report progress.Func, regions 
 	if len(regions) == 0 {
 		regions = []string{""}
 	}
+
 	var all []pipeline.Region
 	for _, region := range regions {
 		all = append(all, pipeline.Region{

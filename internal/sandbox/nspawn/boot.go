@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -29,7 +30,7 @@ type BootConfig struct {
 	Program string        // path of this program, statically linked
 	Timeout time.Duration // of a boot; 0: DefaultBootTimeout
 	// Console receives what init prints; may be nil.
-	Console interface{ Write(p []byte) (int, error) }
+	Console io.Writer
 }
 
 // Booted is a disk whose own init runs in a container. It has a network of its own, which leads nowhere: what the
@@ -52,6 +53,7 @@ func Boot(ctx context.Context, config BootConfig) (*Booted, error) {
 	if config.Timeout == 0 {
 		config.Timeout = DefaultBootTimeout
 	}
+
 	config.Shares = append([]sandbox.Share{{Source: config.Program, Target: guest.Program, ReadOnly: true}}, config.Shares...)
 	machine, err := Start(ctx, config.Config)
 	if err != nil {
@@ -63,6 +65,7 @@ func Boot(ctx context.Context, config BootConfig) (*Booted, error) {
 	if err == nil {
 		err = b.boot(ctx)
 	}
+
 	if err != nil {
 		return nil, errors.Join(err, b.Stop(ctx))
 	}
@@ -105,12 +108,14 @@ func (b *Booted) boot(ctx context.Context) error {
 	if err == nil {
 		err = b.session.Greeted(bounded)
 	}
+
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		return cause
 	}
 	if err != nil {
 		return b.explain(err)
 	}
+
 	return nil
 }
 
@@ -119,6 +124,7 @@ func (b *Booted) prepare() error {
 	memory := b.machine.memory
 	units := filepath.Join(memory.run(), "systemd/system")
 	wants := filepath.Join(units, "sysinit.target.wants")
+
 	talk := filepath.Join(memory.run(), filepath.Base(guest.Directory))
 	if err := errors.Join(os.MkdirAll(wants, 0o755), os.Mkdir(talk, 0o700)); err != nil {
 		return err
@@ -149,11 +155,13 @@ func (b *Booted) listen(dir string) error {
 		return err
 	}
 	defer open.Close()
+
 	b.listener, err = net.ListenUnix("unix", &net.UnixAddr{Name: fmt.Sprintf("/proc/self/fd/%d/socket", open.Fd()), Net: "unix"})
 	if err != nil {
 		return err
 	}
 	b.listener.SetUnlinkOnClose(false) // it goes with the memory
+
 	return nil
 }
 
@@ -169,6 +177,7 @@ func (b *Booted) launch() error {
 	launcher.Stdout = b.console
 	launcher.Stderr = b.console
 	launcher.WaitDelay = 5 * time.Second
+
 	launcher.Args = append([]string{"unshare"}, b.machine.bootArguments()...)
 	launcher.Env = launcherEnvironment()
 
@@ -218,6 +227,7 @@ func (b *Booted) explain(err error) error {
 	reason := fmt.Sprintf("its init starts no commands within %s in a container", b.config.Timeout)
 	next := "see the console's last lines; --test vm boots its own kernel"
 	ended := errors.Is(err, errEnded) || errors.Is(err, guest.ErrGone)
+
 	said := b.console.String()
 	switch {
 	case ended && strings.Contains(said, "No space left on device"):
@@ -241,79 +251,6 @@ func lastLines(text string) string {
 	return "; the console's last lines:\n  " + strings.Join(lines, "\n  ")
 }
 
-// Run runs a command as root beside the init's services.
-func (b *Booted) Run(ctx context.Context, command sandbox.Command) error {
-	if b.session == nil {
-		return errStopped
-	}
-	err := b.session.Run(ctx, command)
-	if errors.Is(err, guest.ErrGone) && context.Cause(ctx) == nil {
-		return b.gone()
-	}
-	return err
-}
-
-// gone tells a container that restarted from one that ended.
-func (b *Booted) gone() error {
-	select {
-	case <-b.ended:
-		return fmt.Errorf("run in machine: %w%s", guest.ErrGone, lastLines(b.console.String()))
-	case <-time.After(shutdownTimeout):
-		return fmt.Errorf("run in machine: %w%s", guest.ErrRestarted, lastLines(b.console.String()))
-	}
-}
-
-// Reboot shuts the container down and boots the disk again, with /run and /tmp empty.
-func (b *Booted) Reboot(ctx context.Context) error {
-	if b.session == nil {
-		return errStopped
-	}
-	_ = b.session.Run(ctx, sandbox.Command{Args: []string{"systemctl", "--no-block", "poweroff"}}) // killed if it does not
-	select {
-	case <-b.ended:
-	case <-ctx.Done():
-	case <-time.After(shutdownTimeout):
-	}
-
-	if err := errors.Join(b.end(), b.machine.Reboot(ctx)); err != nil {
-		return fmt.Errorf("reboot container: %w", err)
-	}
-	return b.boot(ctx)
-}
-
-// end kills the container and lets go of what it used.
-func (b *Booted) end() error {
-	if b.kill != nil {
-		b.kill()
-		<-b.ended
-		b.kill = nil
-	}
-	if b.session != nil {
-		b.session.Close()
-		b.session = nil
-	}
-	if b.stream != nil {
-		_ = b.stream.Close() // its other end is gone
-		b.stream = nil
-	}
-
-	var errs []error
-	if b.listener != nil {
-		errs = append(errs, b.listener.Close())
-		b.listener = nil
-	}
-	if b.scaffold != nil {
-		errs = append(errs, b.scaffold.strike())
-		b.scaffold = nil
-	}
-	return errors.Join(errs...)
-}
-
-// Stop kills the container and lets go of the disk, as Machine's Stop does.
-func (b *Booted) Stop(ctx context.Context) error {
-	return errors.Join(b.end(), b.machine.Stop(ctx))
-}
-
 // bootArguments are the launching process's for a container that boots.
 func (m *Machine) bootArguments() []string {
 	args := []string{"--mount", "--mount-proc", "--propagation", "slave", "--", m.programs.shell, "-c", launch, "launch"}
@@ -322,6 +259,7 @@ func (m *Machine) bootArguments() []string {
 		"--quiet", "--settings=no", "--register=no", "--keep-unit", "--boot", "--private-network",
 		"--directory="+m.Root(), "--machine="+m.name, "--hostname="+m.hostname(), "--console=pipe",
 		"--timezone=off", "--link-journal=no", "--resolv-conf=off", "--rlimit=CORE=0")
+
 	args = append(args, m.isolation.arguments()...)
 	args = append(args, bind(m.memory.run(), "/run", false, ""), bind(m.memory.tmp(), "/tmp", false, ""),
 		bind(m.memory.host(), "/run/host", false, ""))

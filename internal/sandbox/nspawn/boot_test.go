@@ -44,6 +44,7 @@ func TestBooted(t *testing.T) {
 func TestBootThatFails(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	program := programtest.Path(t)
 	for name, test := range map[string]struct{ change, want string }{
 		"no init":         {"rm /sbin/init", "it has no init"},
@@ -59,6 +60,7 @@ func TestBootThatFails(t *testing.T) {
 			if err == nil {
 				_ = m.Stop(context.Background())
 			}
+
 			if unusable := new(disk.Unusable); !errors.As(err, &unusable) || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}

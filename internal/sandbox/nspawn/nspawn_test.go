@@ -167,12 +167,14 @@ func TestMain(m *testing.M) {
 	if disk := os.Getenv("NSPAWN_TEST_DISK"); disk != "" {
 		runForever(disk, os.Getenv("NSPAWN_TEST_DIR"))
 	}
+
 	if os.Geteuid() == 0 {
 		if err := mountns.Enter(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 	}
+
 	status := m.Run()
 	programtest.Remove()
 	os.Exit(status)
@@ -242,6 +244,7 @@ func TestKilledProcessTakesTheMachineWithIt(t *testing.T) {
 func TestImagesThatCannotRunAreRefused(t *testing.T) {
 	t.Parallel()
 	needRoot(t)
+
 	replace := func(name, target string) func(string) {
 		return func(tree string) {
 			path := filepath.Join(tree, name)
@@ -265,6 +268,7 @@ func TestImagesThatCannotRunAreRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 			err = m.Run(t.Context(), sandbox.Command{Args: []string{"true"}})
+
 			var unusable *disk.Unusable
 			if !errors.As(err, &unusable) || !strings.Contains(err.Error(), name) || fault.HintOf(err) == "" {
 				t.Errorf("got %v, want an unusable disk, %q and a hint", err, name)
@@ -287,6 +291,7 @@ func TestInterruptedStart(t *testing.T) {
 	if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "sysctl") {
 		t.Errorf("got %v", err)
 	}
+
 	if err := Preflight(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("preflight: got %v", err)
 	}

@@ -68,6 +68,7 @@ func checkProgram(ctx context.Context, found programs) error {
 	if errors.Is(err, syscall.EPERM) {
 		return fmt.Errorf("make namespaces: %w: systemd-nspawn cannot work here; in a container, run that one with --privileged", err)
 	}
+
 	if err != nil {
 		return fmt.Errorf("run systemd-nspawn --version: %w", err)
 	}

@@ -63,6 +63,7 @@ func (m *Machine) execute(ctx context.Context, command sandbox.Command, console 
 			&disk.Unusable{Path: m.config.Disk, Reason: "its /bin/sh ended with status 0 without reading the command that it was given"},
 			"use a base whose /bin/sh is a shell")
 	}
+
 	if err != nil && context.Cause(ctx) == nil {
 		err = m.explain(err, output)
 	}
@@ -125,6 +126,7 @@ func (m *Machine) explain(err error, output *tail) error {
 	if !errors.As(err, &exit) {
 		return err
 	}
+
 	if !m.memory.began() {
 		said := strings.TrimSpace(output.String())
 		if strings.Contains(said, " container image") { // nspawn cannot read the image's machine ID or os-release
@@ -137,6 +139,7 @@ func (m *Machine) explain(err error, output *tail) error {
 		}
 		return fmt.Errorf("start systemd-nspawn: %w: it said nothing", err)
 	}
+
 	if status := exit.ExitCode(); status > 0 {
 		return sandbox.ExitError{Status: status}
 	}

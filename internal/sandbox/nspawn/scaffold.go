@@ -59,6 +59,7 @@ func (s *scaffold) mountable() error {
 			return s.refusal(name, err)
 		}
 	}
+
 	if err := s.hasShell(); err != nil {
 		return err
 	}

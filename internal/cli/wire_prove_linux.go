@@ -48,6 +48,7 @@ func checkAgent(tree *os.Root, skip []string) error {
 	for i, one := range found {
 		lines[i] = one.Name + ": " + one.Text + ": " + one.Next
 	}
+
 	return &prove.Failure{
 		What: "it is not a fresh agent: " + strings.Join(lines, "; "),
 		Next: "correct it in the recipe; --skip-check " + found[0].Name + " leaves a check out",
