@@ -144,6 +144,7 @@ func (e *EBS) Blocks(ctx context.Context, id, page string) (snapshot.Page, error
 	if err != nil {
 		return snapshot.Page{}, e.explain(ctx, "list blocks", err)
 	}
+
 	found, err := pageOf("list blocks", out.NextToken, out.BlockSize, out.VolumeSize)
 	for _, block := range out.Blocks {
 		found.Blocks = append(found.Blocks, snapshot.Location{Index: int64(aws.ToInt32(block.BlockIndex)), Token: aws.ToString(block.BlockToken)})
@@ -166,6 +167,7 @@ func (e *EBS) ChangedBlocks(ctx context.Context, first, second, page string) (sn
 	if err != nil {
 		return snapshot.Page{}, e.explain(ctx, "list changed blocks", err)
 	}
+
 	found, err := pageOf("list changed blocks", out.NextToken, out.BlockSize, out.VolumeSize)
 	for _, block := range out.ChangedBlocks {
 		found.Blocks = append(found.Blocks, snapshot.Location{Index: int64(aws.ToInt32(block.BlockIndex)), Token: aws.ToString(block.SecondBlockToken)})

@@ -92,6 +92,7 @@ func (e *EC2) Zones(ctx context.Context, instanceType string) ([]string, error) 
 	for _, offering := range out.InstanceTypeOfferings {
 		zones = append(zones, aws.ToString(offering.Location))
 	}
+
 	slices.Sort(zones)
 
 	return zones, nil

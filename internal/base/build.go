@@ -59,11 +59,13 @@ func BuildPreflight() error {
 	if os.Geteuid() != 0 {
 		err = errors.New("build base: it needs root: run it as root or with sudo")
 	}
+
 	for program, pkg := range map[string]string{"mmdebstrap": "mmdebstrap", "unshare": "util-linux", "mke2fs": "e2fsprogs", "e2fsck": "e2fsprogs"} {
 		if _, missing := exec.LookPath(program); missing != nil {
 			err = errors.Join(err, &disk.Missing{Program: program, Package: pkg})
 		}
 	}
+
 	if err != nil {
 		return fault.New(fault.BadMachine, err, "")
 	}

@@ -68,9 +68,11 @@ func (b Boot) Disk(ctx context.Context, config qemu.BootConfig) (qemu.BootResult
 	console := io.Writer(&lines{report: func(line string) {
 		b.Report.Send(progress.Event{Kind: progress.StepOutput, Step: &step, Stream: "stdout", Text: line, Fleeting: true})
 	}})
+
 	if config.Console != nil {
 		console = io.MultiWriter(console, config.Console)
 	}
+
 	config.Console = console
 
 	result, err := qemu.Boot(ctx, config)

@@ -79,6 +79,7 @@ func listed(t *testing.T, objects action.Objects, bucket string) {
 func missing(t *testing.T, objects action.Objects, bucket string) {
 	t.Helper()
 	put(t, objects, bucket, "folder/key", "x")
+
 	for _, key := range []string{"none", "folder", "folder/", "folder/key/below"} {
 		body, err := objects.Get(t.Context(), bucket, key, "")
 		if err == nil {
@@ -92,6 +93,7 @@ func missing(t *testing.T, objects action.Objects, bucket string) {
 	const other = "a-bucket-that-is-missing"
 	_, getErr := objects.Get(t.Context(), other, "key", "")
 	_, listErr := objects.List(t.Context(), other, "", "", 1)
+
 	putErr := objects.Put(t.Context(), other, "key", "", strings.NewReader("x"))
 	for what, err := range map[string]error{"get": getErr, "list": listErr, "put": putErr} {
 		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), other) {
@@ -106,6 +108,7 @@ var errBroken = errors.New("the source broke off")
 func brokenPut(t *testing.T, objects action.Objects, bucket string) {
 	t.Helper()
 	put(t, objects, bucket, "old", "whole")
+
 	for _, key := range []string{"old", "new"} {
 		body := io.MultiReader(strings.NewReader("half"), broken{})
 		if err := objects.Put(t.Context(), bucket, key, "", body); err == nil || !strings.Contains(err.Error(), errBroken.Error()) {
@@ -209,6 +212,7 @@ func WrittenParameters(t *testing.T, open func(t *testing.T) Parameters) {
 			t.Errorf("%s: taken", why)
 		}
 	}
+
 	if got, err := parameters.Parameter(t.Context(), "/out"); err != nil || got != strings.Repeat("x", 4096) {
 		t.Errorf("after refusals: %d bytes, %v", len(got), err)
 	}

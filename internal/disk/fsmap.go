@@ -38,11 +38,13 @@ func (u *Uses) addStructures(tree *os.Root, partition int64) error {
 
 	var buffer [fsmapHeader + fsmapBatch*fsmapRecord]byte
 	ne := binary.NativeEndian
+
 	low := make([]byte, fsmapRecord)
 	for range fsmapMost / fsmapBatch {
 		clear(buffer[:])
 		ne.PutUint32(buffer[8:], fsmapBatch)
 		copy(buffer[64:128], low)
+
 		high := buffer[128:192]
 		for i := range 32 {
 			high[i] = 0xff
@@ -55,6 +57,7 @@ func (u *Uses) addStructures(tree *os.Root, partition int64) error {
 		if err != nil {
 			return fmt.Errorf("map the filesystem: %w", err)
 		}
+
 		count := int(ne.Uint32(buffer[12:]))
 		if count == 0 {
 			return nil
@@ -65,10 +68,12 @@ func (u *Uses) addStructures(tree *os.Root, partition int64) error {
 			u.addStructure(record, partition)
 			copy(low, record)
 		}
+
 		if ne.Uint32(low[4:])&fsmapLast != 0 {
 			return nil
 		}
 	}
+
 	return nil
 }
 
@@ -79,6 +84,7 @@ func (u *Uses) addStructure(record []byte, partition int64) {
 	}
 
 	run := Run{Offset: partition + int64(ne.Uint64(record[8:])), Length: int64(ne.Uint64(record[32:])), Use: Structures}
+
 	switch ne.Uint64(record[16:]) {
 	case ownerUnknown:
 		return
@@ -89,6 +95,7 @@ func (u *Uses) addStructure(record []byte, partition int64) {
 	case ownerInodes, ownerInodesTree:
 		run.Use = Inodes
 	}
+
 	u.others = append(u.others, run)
 }
 
@@ -99,12 +106,14 @@ func journalOf(f *os.File, p Partition) ([]Run, error) {
 	if _, err := f.ReadAt(super, p.Offset); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("read superblock: %w", err)
 	}
+
 	switch p.Filesystem {
 	case Ext4:
 		return ext4Journal(super[1024:], p.Offset), nil
 	case XFS:
 		return xfsLog(super, p.Offset), nil
 	}
+
 	return nil, nil
 }
 
@@ -116,6 +125,7 @@ func ext4Journal(super []byte, partition int64) []Run {
 		backup  = 0x10c
 		extents = 0xf30a
 	)
+
 	block := int64(1024) << min(le.Uint32(super[0x18:]), 6)
 	header := super[backup:]
 	if super[0xfd] != 1 || le.Uint16(header) != extents || le.Uint16(header[6:]) != 0 {
@@ -128,6 +138,7 @@ func ext4Journal(super []byte, partition int64) []Run {
 		start := int64(le.Uint16(extent[6:]))<<32 | int64(le.Uint32(extent[8:]))
 		runs = append(runs, Run{Offset: partition + start*block, Length: int64(le.Uint16(extent[4:])) * block, Use: Journal})
 	}
+
 	return runs
 }
 
@@ -137,6 +148,7 @@ func xfsLog(super []byte, partition int64) []Run {
 	block := int64(be.Uint32(super[4:]))
 	start := be.Uint64(super[48:])
 	perGroup := int64(be.Uint32(super[84:]))
+
 	shift := super[124]
 	if start == 0 || shift > 31 {
 		return nil

@@ -112,10 +112,12 @@ func (u *Uses) addFiles(ctx context.Context, tree *os.Root, partition int64) err
 			return nil // unreadable in this tree: it stays unnamed
 		}
 		defer file.Close()
+
 		path := "/" + name
 		if name == "." {
 			path = "/"
 		}
+
 		return fileMap(file, func(_, physical, length int64) {
 			u.files = append(u.files, Run{Offset: partition + physical, Length: length, Use: File, Path: path})
 		})

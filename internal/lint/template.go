@@ -55,12 +55,14 @@ func (t *template) syntax(err error) {
 		Code: finding.TemplateSyntax, Position: finding.Position{File: t.file, Line: 1, Column: 1}, Message: "this is neither YAML nor JSON: " + err.Error(),
 		Right: "see that it deploys: `aws cloudformation validate-template`",
 	}
+
 	var wrong *yaml.LoadError
 	if errors.As(err, &wrong) && wrong.Mark.Line > 0 {
 		f.Line = wrong.Mark.Line
 		f.Column = wrong.Mark.Column
 		f.Message = "this is neither YAML nor JSON: " + wrong.Message
 	}
+
 	t.found = append(t.found, f)
 }
 

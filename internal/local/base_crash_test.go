@@ -26,6 +26,7 @@ func changeBase(ctx context.Context, s *Store, digit string) error {
 	if err := os.WriteFile(filepath.Join(run.Dir, "disk.raw"), []byte(digit), 0o400); err != nil {
 		return err
 	}
+
 	_, err = run.CommitBase(ctx, image.Base{Name: "bookworm", SHA256: strings.Repeat(digit, 64)})
 	return errors.Join(err, run.Close())
 }
@@ -43,6 +44,7 @@ func expectBase(t *testing.T, dir, digit string) {
 	t.Helper()
 	s := open(t, dir)
 	bases, err := s.Bases(t.Context())
+
 	unnamed, err2 := s.Unnamed(t.Context())
 	if err := errors.Join(err, err2); err != nil || len(bases) != len(digit) || len(unnamed) != 0 {
 		t.Errorf("bases %v, want %d; unnamed %q, %v", bases, len(digit), unnamed, err)

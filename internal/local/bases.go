@@ -169,6 +169,7 @@ func (s *Store) RemoveBase(ctx context.Context, name string) (err error) {
 			return explain(s.dir, err)
 		}
 	}
+
 	s.reached("marked for removal")
 
 	if _, err := s.db.ExecContext(ctx, "DELETE FROM bases WHERE name = ?", name); err != nil {

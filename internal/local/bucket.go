@@ -64,6 +64,7 @@ func (b Buckets) Get(_ context.Context, bucket, key, _ string) (body io.ReadClos
 		if errors.Is(err, syscall.ENOTDIR) {
 			err = fmt.Errorf("%w: %w", fs.ErrNotExist, err) // the key of a file goes on
 		}
+
 		if err != nil {
 			return fmt.Errorf("get s3://%s/%s: %w", bucket, key, err)
 		}

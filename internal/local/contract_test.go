@@ -38,6 +38,7 @@ func newParameters(t *testing.T) parameters {
 			t.Error(err)
 		}
 	})
+
 	return parameters{store}
 }
 

@@ -210,6 +210,7 @@ func TestReadOnlyStore(t *testing.T) {
 	if fault.ClassOf(err) != fault.BadMachine || !strings.Contains(fault.HintOf(err), "writable filesystem") {
 		t.Errorf("NewRun: %v (%s)", err, fault.HintOf(err))
 	}
+
 	if images, err := open(t, dir).Images(t.Context()); err != nil || len(images) != 0 {
 		t.Errorf("images: %v, %v", images, err)
 	}
@@ -228,6 +229,7 @@ func TestHeldDatabase(t *testing.T) {
 		_, err = s.PutParameter(t.Context(), "/a", "b")
 		err = errors.Join(err, s.Close())
 	}
+
 	hint := fault.HintOf(err)
 	if fault.ClassOf(err) != fault.BadMachine || !strings.Contains(hint, "another process uses") {
 		t.Fatalf("Open: %v (%s)", err, hint)

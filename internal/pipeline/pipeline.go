@@ -93,6 +93,7 @@ func (p Pipeline) test(ctx context.Context, img image.Image, r *recipe.Recipe, o
 		return img, err
 	}
 	img.Tests = tests
+
 	if p.Prove == nil || o.Test == "" || o.Test == image.TestNone {
 		return img, nil
 	}
@@ -110,6 +111,7 @@ func (p Pipeline) test(ctx context.Context, img image.Image, r *recipe.Recipe, o
 		img.Failed = err.Error()
 		img.Parameter = ""
 	}
+
 	return img, err
 }
 

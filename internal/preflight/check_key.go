@@ -20,6 +20,7 @@ func (q asked) key(url, arn string) []Result {
 			fmt.Sprintf("allow kms:Decrypt to account %s in the key's policy; a key that AWS manages there cannot be shared: encrypt the object with another", q.who.Account),
 		}}
 	}
+
 	return []Result{{check, OK, fmt.Sprintf("%s is encrypted with %s; the stack lets the build decrypt it, if the key's policy lets IAM policies of account %s decide, as it does unless it was changed", url, arn, q.who.Account), ""}}
 }
 

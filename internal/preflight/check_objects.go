@@ -68,6 +68,7 @@ func (c *Checks) documents(ctx context.Context, q asked) answer {
 		}
 		return answer{results: results, learnt: map[string]string{"ComponentDocumentVersion": templates.Version(sha256.Sum256(docs[0].text))}}
 	}
+
 	var names []string
 	for _, d := range docs {
 		names = append(names, d.name)
@@ -154,5 +155,6 @@ func (c *Checks) secrets(ctx context.Context, q asked) answer {
 	if arn, err := c.Objects.Encryption(ctx, bucket, keys[0], ""); err == nil { // one stands for all
 		results = append(results, q.key(s3uri.Join(bucket, keys[0]), arn)...)
 	}
+
 	return answer{results: results}
 }

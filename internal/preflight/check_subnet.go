@@ -33,6 +33,7 @@ func (c *Checks) place(ctx context.Context, q asked) answer {
 func (c *Checks) wayOut(ctx context.Context, subnet Subnet) Result {
 	const check = "subnet"
 	id := subnet.ID
+
 	table, err := c.Network.Table(ctx, subnet)
 	if err != nil {
 		return Result{Name: check, Status: Unchecked, Text: err.Error()}

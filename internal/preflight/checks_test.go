@@ -75,10 +75,12 @@ func (a *account) open(t *testing.T) *aws.Session {
 		parameter.Name = name
 		cloud.SSM.Put(parameter)
 	}
+
 	for id, ami := range a.amis {
 		ami.ID = id
 		cloud.EC2.AddAMI(ami)
 	}
+
 	for id, s := range a.subnets {
 		s.ID = id
 		s.VPC = vpc
@@ -89,6 +91,7 @@ func (a *account) open(t *testing.T) *aws.Session {
 	for _, endpoint := range a.endpoints {
 		cloud.EC2.AddEndpoint(endpoint)
 	}
+
 	for url, text := range a.objects {
 		bucket, key, _ := s3uri.Split(url)
 		if err := cloud.S3.Put(bucket, key, []byte(text)); err != nil {
@@ -101,6 +104,7 @@ func (a *account) open(t *testing.T) *aws.Session {
 		refusal := wire.Fault{Code: "UnauthorizedOperation", Message: "You are not authorized", Status: http.StatusForbidden}
 		cloud.Fail(service, operation, refusal, 100)
 	}
+
 	return aws.NewSession(cloud.Config())
 }
 
@@ -118,6 +122,7 @@ func (a *account) run(t *testing.T, wanted preflight.Wanted, existing stack.Stac
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return results, wanted
 }
 
@@ -280,6 +285,7 @@ func TestChecks(t *testing.T) {
 			}
 			learnt := maps.Clone(wanted.Parameters)
 			maps.DeleteFunc(learnt, func(name, value string) bool { return before.Parameters[name] == value })
+
 			if test.learnt["AvailabilityZone"] == "" {
 				delete(learnt, "AvailabilityZone") // of every new stack with a subnet of its own
 			}

@@ -204,12 +204,15 @@ func (p *planner) lacks() {
 	if p.recipe.Timeout > 0 {
 		p.warn(p.recipe.At("timeout", 0), "a stack has no such limit: timeout is for a bake on this machine", "give the steps of documents a timeoutSeconds of their own")
 	}
+
 	if p.recipe.Publish != nil {
 		p.warn(p.recipe.At("publish", 0), "a stack makes its AMIs itself: publish is for a bake on this machine", "nothing to do: the stack writes the output parameter and sends the message")
 	}
+
 	if p.recipe.Test != "" {
 		p.warn(p.recipe.At("test", 0), "a stack tests its AMIs on an instance of their own: test is for a bake on this machine", "nothing to do: the test phases run on that instance")
 	}
+
 	if len(p.recipe.AllowLeak) > 0 {
 		p.warn(p.recipe.At("allow-leak", 0), "a stack does not search its AMIs for secrets: allow-leak is for a bake on this machine", "nothing to do: the secrets are in memory while the AMI is built, and the build fails if they are still there at its end")
 	}

@@ -62,6 +62,7 @@ func TestExplain(t *testing.T) {
 		one.Cause = cause
 		return &one
 	}
+
 	late, cancel := context.WithDeadlineCause(t.Context(), time.Unix(1, 0), timeoutError(time.Hour))
 	defer cancel()
 
@@ -95,6 +96,7 @@ func TestTestsAreThoseOfDocumentsWithATestPhase(t *testing.T) {
 	if err != nil || len(tests) != 1 || tests[0].Name != "test.yml" {
 		t.Fatalf("%+v, %v", tests, err)
 	}
+
 	document, err := documentOf(tests[0])
 	if err != nil || len(document.Parameters) != 1 || document.Parameters[0].Value != "b" {
 		t.Errorf("%+v, %v", document, err)

@@ -43,6 +43,7 @@ func Explain(ctx context.Context, changed *snapshot.Set, path, parent string) ([
 		return nil, fmt.Errorf("explain blocks: %w", err)
 	}
 	defer ours.Close()
+
 	e := explaining{uses: uses, disk: ours, costs: map[string]*Cost{}, block: make([]byte, snapshot.BlockSize), before: make([]byte, snapshot.BlockSize)}
 
 	if parent != "" {
@@ -61,6 +62,7 @@ func Explain(ctx context.Context, changed *snapshot.Set, path, parent string) ([
 			return nil, fmt.Errorf("explain block %d: %w", index, err)
 		}
 	}
+
 	return e.sorted(), nil
 }
 
@@ -79,6 +81,7 @@ func (e *explaining) attribute(index int64) error {
 		return err
 	}
 	clear(e.before)
+
 	if e.parent != nil {
 		if err := readPadded(e.parent, offset, e.before); err != nil {
 			return err
@@ -101,6 +104,7 @@ func (e *explaining) attribute(index int64) error {
 	if most == "" { // digests say that it changed, and the disks do not
 		return errors.New("it is the same on both disks: they changed meanwhile")
 	}
+
 	for what, count := range pages {
 		cost := e.costs[what]
 		if cost == nil {
@@ -109,6 +113,7 @@ func (e *explaining) attribute(index int64) error {
 		}
 		cost.Pages += count
 	}
+
 	e.costs[most].Blocks++
 	return nil
 }

@@ -20,11 +20,13 @@ func laidOut(t *testing.T, kind string) string {
 	script := `truncate -s 512M disk.raw; mkfs.` + kind + ` -q disk.raw; mkdir mnt; mount -o loop disk.raw mnt
 mkdir mnt/etc mnt/srv; echo ID=test >mnt/etc/os-release
 head -c 8M /dev/urandom >mnt/srv/old; head -c 8M /dev/urandom >mnt/srv/kept; umount mnt`
+
 	command := exec.CommandContext(t.Context(), "sh", "-euc", script)
 	command.Dir = filepath.Dir(path)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+
 	return path
 }
 
@@ -54,10 +56,12 @@ func TestChangedBlocksAreExplained(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: mounts disks")
 	}
+
 	for _, kind := range []string{"ext4", "xfs"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			base := laidOut(t, kind)
+
 			path := filepath.Join(t.TempDir(), "disk.raw")
 			if err := disk.Clone(t.Context(), path, base, nil); err != nil {
 				t.Fatal(err)
@@ -72,11 +76,13 @@ func TestChangedBlocksAreExplained(t *testing.T) {
 				t.Fatal(err)
 			}
 			found := map[string]int64{}
+
 			sum := int64(0)
 			for _, cost := range costs {
 				found[cost.What] = cost.Blocks
 				sum += cost.Blocks
 			}
+
 			if sum != changed.Len() {
 				t.Errorf("the costs add up to %d blocks, and %d changed: %+v", sum, changed.Len(), costs)
 			}
@@ -86,6 +92,7 @@ func TestChangedBlocksAreExplained(t *testing.T) {
 			if zeroed := found["free space that became zero"]; zeroed < 14 || zeroed > 17 {
 				t.Errorf("8 MiB were removed: %+v", costs)
 			}
+
 			if _, named := found["/srv/kept"]; named {
 				t.Errorf("a file that did not change has a cost: %+v", costs)
 			}
@@ -106,11 +113,13 @@ func compared(t *testing.T, path, base string) *snapshot.Set {
 		t.Fatal(err)
 	}
 	defer theirs.Close()
+
 	ours, err := snapshot.Beside(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer ours.Close()
+
 	file, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
@@ -121,5 +130,6 @@ func compared(t *testing.T, path, base string) *snapshot.Set {
 	if err != nil {
 		t.Fatal(err)
 	}
+
 	return found.Changed
 }

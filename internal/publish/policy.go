@@ -35,12 +35,14 @@ type Rights struct {
 func (r Rights) Policy() Policy {
 	p := Policy{Version: "2012-10-17"}
 	p.allow("Look", []string{"ec2:DescribeImages", "ec2:DescribeSnapshots", "ec2:GetEbsEncryptionByDefault"}, []string{"*"})
+
 	if r.Base.AMI != nil {
 		p.allow("Pull", []string{"ebs:GetSnapshotBlock", "ebs:ListChangedBlocks", "ebs:ListSnapshotBlocks", "ec2:CopySnapshot"}, r.all("snapshot"))
 	}
 
 	p.allow("Upload", []string{"ebs:CompleteSnapshot", "ebs:PutSnapshotBlock", "ebs:StartSnapshot", "ec2:DeleteSnapshot"}, r.all("snapshot"))
 	p.allow("Register", r.register(), append(r.all("image"), r.all("snapshot")...))
+
 	if r.Base.AMI != nil && r.Base.AMI.Encrypted {
 		p.allow("Keys", []string{"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"}, r.arns("kms", "key/*"))
 	}
@@ -48,9 +50,11 @@ func (r Rights) Policy() Policy {
 	if r.Parameter != "" {
 		p.allow("Parameter", []string{"ssm:GetParameter", "ssm:PutParameter"}, r.arns("ssm", "parameter/"+strings.TrimPrefix(r.Parameter, "/")))
 	}
+
 	if r.Topic != "" {
 		p.allow("Message", []string{"sns:Publish"}, []string{r.Topic})
 	}
+
 	return p
 }
 

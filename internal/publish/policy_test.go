@@ -11,6 +11,7 @@ import (
 func TestPolicyHoldsWhatIsAskedFor(t *testing.T) {
 	t.Parallel()
 	ami := image.Base{AMI: &image.AMI{Encrypted: true}}
+
 	for name, test := range map[string]struct {
 		rights publish.Rights
 		want   []string // the statements

@@ -76,6 +76,7 @@ func TestUnmarshalFlag(t *testing.T) {
 func TestPublish(t *testing.T) {
 	t.Parallel()
 	const unit = "arn:aws:organizations::123456789012:ou/o-a1b2c3d4e5/ou-a1b2-f6g7h111"
+
 	for text, test := range map[string]struct {
 		flag string // "-": none
 		want *Publish
@@ -101,9 +102,11 @@ func TestPublish(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			t.Parallel()
 			r, found := Parse("recipe.yml", []byte("base: debian:bookworm\n"+text))
+
 			if test.flag != "-" {
 				found = append(found, r.Override(Override{"publish": {test.flag}})...)
 			}
+
 			if diff := cmp.Diff(test.want, r.Publish); diff != "" {
 				t.Error(diff)
 			}

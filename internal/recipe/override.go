@@ -33,6 +33,7 @@ func NewFlags() Flags {
 			Tag: reflect.StructTag(fmt.Sprintf("name:%q help:%q placeholder:%q", f.name, f.help, f.flag)),
 		})
 	}
+
 	return Flags{Fields: reflect.New(reflect.StructOf(members)).Interface()}
 }
 
@@ -52,6 +53,7 @@ func (f Flags) Override() Override {
 			given[row.name] = one.texts
 		}
 	}
+
 	return given
 }
 

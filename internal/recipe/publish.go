@@ -99,5 +99,6 @@ func (b *builder) publishTexts(member publishMember, node *yaml.Node) (texts []s
 		}
 		texts = append(texts, item.Value)
 	}
+
 	return texts, true
 }

@@ -101,6 +101,7 @@ func (b *builder) readField(f field, key, node *yaml.Node) {
 		b.readPublish(node)
 	case f.set != nil && node.Kind == yaml.ScalarNode:
 		b.setField(f, b.value(node))
+
 	case f.set != nil:
 		b.add(finding.RecipeType, b.value(node), fmt.Sprintf("%s is one text, not a %s", f.name, kindName(node)), "write "+f.name+": "+f.example)
 

@@ -78,6 +78,7 @@ func Parse(text []byte) (Mappings, error) {
 				systems[key] = id
 			}
 		}
+
 		if word.MatchString(region) && len(systems) > 0 {
 			found[region] = systems
 		}

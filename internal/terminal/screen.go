@@ -187,6 +187,7 @@ func (s *screen) bytes(one *stage, columns int) string {
 	if one.network != "" {
 		return text + one.network
 	}
+
 	if seconds := s.now().Sub(one.since).Seconds(); seconds >= 1 {
 		text += "  " + Size(int64(float64(one.done)/seconds)) + "/s"
 	}
@@ -200,12 +201,15 @@ func network(e progress.Event) string {
 	if e.Rate > 0 {
 		text += "  " + Size(int64(e.Rate)) + "/s"
 	}
+
 	if e.Retries > 0 {
 		text += "  " + fmt.Sprint(e.Retries) + " retried"
 	}
+
 	if e.Left > 0 {
 		text += "  " + Took(e.Left) + " left"
 	}
+
 	return text
 }
 

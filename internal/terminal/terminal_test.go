@@ -110,6 +110,7 @@ func TestPlain(t *testing.T) {
 
 	printer.Report(progress.Event{Kind: progress.StepOutput, Step: step("Boot"), Text: "[    0.000000] Linux version 6.1", Fleeting: true})
 	printer.Close()
+
 	want := `clone: started
 clone: 50% of 1.0 GiB
 clone: 100% of 1.0 GiB

@@ -128,6 +128,7 @@ func TestOurStack(t *testing.T) {
 	t.Parallel()
 	o := newOurs(t)
 	o.cloud.CloudFormation.SetPageSize(7) // pages of everything
+
 	cs := o.changeSet(types.ChangeSetTypeCreate, required)
 	if !strings.HasPrefix(aws.ToString(cs.StatusReason), "[WARN] --include-property-values option can return incomplete ChangeSet data") {
 		t.Errorf("status reason %q, want the warning that AWS gives of values that it does not know", aws.ToString(cs.StatusReason))

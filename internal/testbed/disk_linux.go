@@ -27,5 +27,6 @@ func (c *Cloud) AddDiskAMI(ami ec2.AMI, path string) (string, error) {
 	ami.RootSize = made.Size
 	ami.Owner = stranger
 	ami.Public = true
+
 	return c.EC2.AddAMI(ami), nil
 }

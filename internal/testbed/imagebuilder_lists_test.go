@@ -104,6 +104,7 @@ func TestPipelines(t *testing.T) {
 	refused(t, err, "InvalidParameterValueException")
 	update.ClientToken = aws.String("w")
 	update.ImageRecipeArn = nil
+
 	_, err = client.UpdateImagePipeline(ctx, update)
 
 	refused(t, err, "InvalidParameterCombinationException")

@@ -25,8 +25,10 @@ func (c *Cloud) AddRegion(name string) (Services, error) {
 	s.SSM = ssm.New(where, s.EC2)
 	s.EC2.Peer(wire.Region, c.EC2)
 	c.EC2.Peer(name, s.EC2)
+
 	for _, service := range []wire.Service{s.EBS, s.EC2, s.SSM} {
 		c.Serve(name, service)
 	}
+
 	return s, nil
 }

@@ -82,6 +82,7 @@ func (c *Cloud) asked(t *testing.T, program string, arguments ...string) map[str
 	if err := json.Unmarshal(text, &answer); err != nil {
 		t.Fatal(err)
 	}
+
 	return answer
 }
 

@@ -193,6 +193,7 @@ func TestDescribeParameters(t *testing.T) {
 	t.Parallel()
 	c := Start(t)
 	c.SSM.SetPageSize(1)
+
 	for _, name := range []string{"/a/x", "/a/y/z", "/b", "single"} {
 		c.SSM.Put(ssmtest.Parameter{Name: name, Value: "1"})
 	}

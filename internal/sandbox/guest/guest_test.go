@@ -173,6 +173,7 @@ func TestGuestThatRestarts(t *testing.T) {
 	go func() {
 		_, _ = theirs.WriteString(`{"kind":"hello"}` + "\n" + `{"kind":"std` + "\n\x00not a message\n" + `{"kind":"hello"}` + "\n")
 	}()
+
 	if err := s.Greeted(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -43,6 +43,7 @@ func TestMachine(t *testing.T) {
 		t.Logf("booted by %s %s", m.Accel, m.Why)
 		return m, nil
 	})
+
 	if digest(t, base.Disk) != before {
 		t.Error("the disk changed")
 	}

@@ -26,6 +26,7 @@ func Booted(t *testing.T, disk string, start Start) {
 	readOnly := t.TempDir()
 	file := filepath.Join(readOnly, "a file")
 	must(t, os.WriteFile(file, []byte("content\n"), 0o755))
+
 	m := up(t, start, disk, share,
 		sandbox.Share{Source: readOnly, Target: "/tmp/secrets", ReadOnly: true},
 		sandbox.Share{Source: file, Target: "/run/deep/down/file", ReadOnly: true})
@@ -51,6 +52,7 @@ func Booted(t *testing.T, disk string, start Start) {
 
 	must(t, m.Stop(t.Context()))
 	must(t, m.Stop(t.Context()))
+
 	if err := m.Run(t.Context(), sandbox.Command{Args: []string{"true"}}); err == nil {
 		t.Error("a stopped machine runs")
 	}
@@ -85,6 +87,7 @@ func bootedCancel(t *testing.T, m sandbox.Machine) {
 		}
 		return len(p), nil
 	})
+
 	err := m.Run(ctx, sandbox.Command{
 		Args: []string{"sh", "-c", "trap '' TERM HUP INT; setsid sleep 98764 & echo ready; sleep 98764"}, Stdout: ready,
 	})
@@ -103,6 +106,7 @@ func bootedShares(t *testing.T, m sandbox.Machine, dir string) {
 	if diff := cmp.Diff("content\ncontent\na file\n", got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
+
 	text, err := os.ReadFile(filepath.Join(dir, "sub/new"))
 	if err != nil || string(text) != "new\n" {
 		t.Errorf("the machine's file reads %q here: %v", text, err)

@@ -140,6 +140,7 @@ func cancelledForGood(t *testing.T, start Start) {
 	go func() {
 		done <- m.Run(ctx, sandbox.Command{Args: []string{"sh", "-c", "touch /run/here/ready; sleep 1000"}})
 	}()
+
 	await(t, filepath.Join(dir, "ready"))
 	stop()
 	if err := <-done; !errors.Is(err, context.Canceled) {

@@ -66,6 +66,7 @@ func up(t *testing.T, start Start, disk string, shares ...sandbox.Share) sandbox
 			t.Errorf("left in the work directory: %v, %v", left, err)
 		}
 	})
+
 	return m
 }
 

@@ -17,9 +17,11 @@ func (c *Service) takeOver(s *stack, cs *changeSet) {
 	s.running = cs
 	s.capabilities = cs.capabilities
 	s.notifications = cs.notifications
+
 	if cs.tags != nil {
 		s.tags = cs.tags
 	}
+
 	if cs.onFailure != "" {
 		s.onFailure = cs.onFailure
 	}

@@ -48,6 +48,7 @@ func (e *Service) CopyFrom(other *Service, id string, wanted Snapshot) (string, 
 		}
 		blocks[index] = block
 	}
+
 	wanted.Size = from.Size
 	wanted.Encrypted = wanted.Encrypted || from.Encrypted
 	made, err := e.AddSnapshot(wanted, blocks)

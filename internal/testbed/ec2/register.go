@@ -129,6 +129,7 @@ func (e *Service) copyImage(call wire.Call) (wire.Values, error) {
 	source := e.source(wire.Text(call.In, "SourceRegion"))
 	var from AMI
 	ok := false
+
 	if source != nil {
 		from, ok = source.AMI(wire.Text(call.In, "SourceImageId"))
 	}
@@ -156,6 +157,7 @@ func (e *Service) copyImage(call wire.Call) (wire.Values, error) {
 	if err != nil {
 		return nil, err
 	}
+
 	if ok {
 		a.Snapshot = snapshot
 	}
