@@ -182,7 +182,7 @@ func TestSkippedDownloadsNameSomethingWellFormed(t *testing.T) {
 	for name, doc := range documents(t) {
 		var pairs []string
 		for _, p := range doc.Parameters {
-			pairs = append(pairs, "{{ "+p.Name.Value+" }}", p.Value.Value)
+			pairs = append(pairs, "{{ "+p.Name.Value+" }}", p.Default.Value)
 		}
 		defaults := strings.NewReplacer(pairs...)
 

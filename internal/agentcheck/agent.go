@@ -68,14 +68,14 @@ func directories(t tree) []Finding {
 		next := fmt.Sprintf("install --directory --owner=buildkite-agent --group=buildkite-agent /%s", dir)
 		info, err := fs.Stat(t, dir)
 		if err != nil || !info.IsDir() {
-			found = append(found, Finding{Text: "/" + dir + " is not a directory: the agent does not start, or its first job fails", Next: next})
+			found = append(found, Finding{Text: "/" + dir + " is not a directory: the agent does not start, or its first job fails", Hint: next})
 			continue
 		}
 
 		if owned, ok := info.Sys().(*syscall.Stat_t); ok && (int(owned.Uid) != owner.uid || int(owned.Gid) != owner.gid) {
 			found = append(found, Finding{
 				Text: fmt.Sprintf("/%s belongs to %d:%d, not to buildkite-agent (%d:%d): jobs cannot write there", dir, owned.Uid, owned.Gid, owner.uid, owner.gid),
-				Next: fmt.Sprintf("chown buildkite-agent:buildkite-agent /%s", dir),
+				Hint: fmt.Sprintf("chown buildkite-agent:buildkite-agent /%s", dir),
 			})
 		}
 	}
@@ -95,7 +95,7 @@ func hooks(t tree) []Finding {
 		}
 
 		if info.Mode()&0o111 == 0 {
-			found = append(found, Finding{Text: "/" + name + " is not executable: every job fails", Next: "chmod +x /" + name})
+			found = append(found, Finding{Text: "/" + name + " is not executable: every job fails", Hint: "chmod +x /" + name})
 		}
 
 		text := t.text(name)
@@ -104,7 +104,7 @@ func hooks(t tree) []Finding {
 		}
 
 		if _, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "/"+name); err != nil {
-			found = append(found, Finding{Text: fmt.Sprintf("the hook does not parse: %v: every job fails", err), Next: "correct it; bash -n /" + name + " shows it, too"})
+			found = append(found, Finding{Text: fmt.Sprintf("the hook does not parse: %v: every job fails", err), Hint: "correct it; bash -n /" + name + " shows it, too"})
 		}
 	}
 

@@ -17,7 +17,7 @@ import (
 type Finding struct {
 	Name string `json:"name"` // the check's name, for Skip
 	Text string `json:"text"` // what is wrong, and the consequence
-	Next string `json:"next"` // what to do
+	Hint string `json:"hint"` // what to do
 }
 
 // check looks at a tree and says what is wrong: text and what to do next.
@@ -120,4 +120,4 @@ func (t tree) names(dir string) []fs.DirEntry {
 }
 
 // finding is a finding with one text.
-func finding(text, next string) []Finding { return []Finding{{Text: text, Next: next}} }
+func finding(text, next string) []Finding { return []Finding{{Text: text, Hint: next}} }

@@ -91,7 +91,7 @@ func TestCheck(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if (test.check == "" && len(found) > 0) || (test.check != "" && (len(found) != 1 || found[0].Name != test.check || !strings.Contains(found[0].Text, test.say) || found[0].Next == "")) {
+			if (test.check == "" && len(found) > 0) || (test.check != "" && (len(found) != 1 || found[0].Name != test.check || !strings.Contains(found[0].Text, test.say) || found[0].Hint == "")) {
 				t.Errorf("found %+v, want %s: %s", found, test.check, test.say)
 			}
 

@@ -18,7 +18,7 @@ var origin = regexp.MustCompile(`(?s)\[remote "origin"\][^\[]*?\n\s*url\s*=\s*([
 
 func mirrors(t tree) []Finding {
 	var found []Finding
-	add := func(text, next string) { found = append(found, Finding{Text: text, Next: next}) }
+	add := func(text, next string) { found = append(found, Finding{Text: text, Hint: next}) }
 	for _, entry := range t.names(mirrorsDir) {
 		name := path.Join(mirrorsDir, entry.Name())
 

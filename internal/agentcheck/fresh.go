@@ -73,7 +73,7 @@ func authorizedKeys(t tree) []Finding {
 func credentials(t tree) []Finding {
 	var found []Finding
 	add := func(file string) {
-		found = append(found, Finding{Text: "/" + file + " holds credentials: everyone who can launch the image has them", Next: "remove it at the end of the script, or give it to the bake with secrets:"})
+		found = append(found, Finding{Text: "/" + file + " holds credentials: everyone who can launch the image has them", Hint: "remove it at the end of the script, or give it to the bake with secrets:"})
 	}
 
 	if len(t.names("tmp/secrets")) > 0 {

@@ -141,7 +141,7 @@ func fitText(result checked) string {
 	}
 
 	for _, one := range result.Agent {
-		fmt.Fprintf(&text, "agent: %s: %s\n    next: %s\n", one.Name, terminal.Harmless(one.Text), terminal.Harmless(one.Next))
+		fmt.Fprintf(&text, "agent: %s: %s\n    next: %s\n", one.Name, terminal.Harmless(one.Text), terminal.Harmless(one.Hint))
 	}
 
 	return text.String()

@@ -46,12 +46,12 @@ func checkAgent(tree *os.Root, skip []string) error {
 
 	lines := make([]string, len(found))
 	for i, one := range found {
-		lines[i] = one.Name + ": " + one.Text + ": " + one.Next
+		lines[i] = one.Name + ": " + one.Text + ": " + one.Hint
 	}
 
 	return &prove.Failure{
 		What: "it is not a fresh agent: " + strings.Join(lines, "; "),
-		Next: "correct it in the recipe; --skip-check " + found[0].Name + " leaves a check out",
+		Do:   "correct it in the recipe; --skip-check " + found[0].Name + " leaves a check out",
 	}
 }
 

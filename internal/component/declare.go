@@ -76,7 +76,7 @@ func (p *parser) variable(item *Value, kind string, constant bool) (Variable, bo
 	v.Description, _ = p.text(keys["description"], "description")
 
 	if given := keys[value]; given.Key != nil {
-		v.Value, v.Given = p.text(given, value)
+		v.Default, v.Given = p.text(given, value)
 	} else if constant {
 		p.fault(finding.MissingKey, key, fmt.Sprintf("the constant %s has no value", key.Text), "add value")
 	}
@@ -127,8 +127,8 @@ func (p *parser) allowed(v *Variable, entry Entry) {
 		}
 	}
 
-	if v.Given && !v.allows(v.Value.Value) {
-		p.warn(finding.BadDeclaration, place(v.Value), fmt.Sprintf("the default of %s is not one of its allowedValues", v.Name.Value),
+	if v.Given && !v.allows(v.Default.Value) {
+		p.warn(finding.BadDeclaration, place(v.Default), fmt.Sprintf("the default of %s is not one of its allowedValues", v.Name.Value),
 			"add it, or choose another default")
 	}
 }
@@ -162,8 +162,8 @@ func (p *parser) uniqueVariables() {
 	}
 
 	for _, v := range p.doc.Parameters {
-		if len([]rune(v.Value.Value)) > maxParameterValue {
-			p.warn(finding.LongDefault, place(v.Value), fmt.Sprintf("the default of %s is longer than %d characters", v.Name.Value, maxParameterValue),
+		if len([]rune(v.Default.Value)) > maxParameterValue {
+			p.warn(finding.LongDefault, place(v.Default), fmt.Sprintf("the default of %s is longer than %d characters", v.Name.Value, maxParameterValue),
 				"shorten it: the service refuses longer values")
 		}
 	}

@@ -21,8 +21,8 @@ type Document struct {
 // Variable is a declared parameter or constant.
 type Variable struct {
 	Name, Type, Description Literal
-	// Value is a parameter's default or a constant's value; Given is true if there is one.
-	Value    Literal
+	// Default is a parameter's default or a constant's value; Given is true if there is one.
+	Default  Literal
 	Given    bool
 	Constant bool
 	// Allowed lists the only values that the parameter takes; empty: any.

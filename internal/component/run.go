@@ -194,7 +194,7 @@ func (r *Run) variables(job Job) (map[string]string, error) {
 
 	values := make(map[string]string)
 	for name, v := range job.Document.variables() {
-		values[name] = v.Value.Value
+		values[name] = v.Default.Value
 		value, ok := given[name]
 		if v.Constant || !ok {
 			continue

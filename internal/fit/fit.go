@@ -36,7 +36,7 @@ type Image struct {
 type Break struct {
 	Name string `json:"name"` // the check's name
 	Text string `json:"text"` // what is wrong, where, and the consequence
-	Hint string `json:"next"` // what to do
+	Hint string `json:"hint"` // what to do
 }
 
 // Check compares an image with a template.

@@ -18,7 +18,7 @@ import (
 // Failure says that an image failed its test.
 type Failure struct {
 	What string // "its root filesystem is full: …"
-	Next string
+	Do   string // what to do next
 	// Cause is what the machine or the step said; nil: What says it all.
 	Cause error
 }
@@ -42,7 +42,7 @@ func (f *Failure) Class() fault.Class {
 }
 
 // Hint says what to do next.
-func (f *Failure) Hint() string { return f.Next }
+func (f *Failure) Hint() string { return f.Do }
 
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Cause }
@@ -72,15 +72,15 @@ func explain(ctx context.Context, err error) error {
 	case inStep && gone(err):
 		return &Failure{
 			What: fmt.Sprintf("step %s of %s switched the machine off or restarted it", step.Step.Name, step.Step.Document),
-			Next: "a test that needs a restart exits with 194, or uses the Reboot action", Cause: err,
+			Do:   "a test that needs a restart exits with 194, or uses the Reboot action", Cause: err,
 		}
 
 	case gone(err):
-		return &Failure{What: "the machine ended before its tests", Next: again, Cause: err}
+		return &Failure{What: "the machine ended before its tests", Do: again, Cause: err}
 	case inStep && context.Cause(ctx) != nil:
 		return &Failure{
 			What: fmt.Sprintf("step %s of %s hangs", step.Step.Name, step.Step.Document),
-			Next: "give the step a timeoutSeconds, or raise timeout", Cause: errors.Join(context.Cause(ctx), err),
+			Do:   "give the step a timeoutSeconds, or raise timeout", Cause: errors.Join(context.Cause(ctx), err),
 		}
 
 	case inStep:
@@ -88,16 +88,16 @@ func explain(ctx context.Context, err error) error {
 		if step.Step.Log != "" {
 			next = "its whole log is " + step.Step.Log + "; " + again
 		}
-		return &Failure{Next: next, Cause: err}
+		return &Failure{Do: next, Cause: err}
 
 	case errors.As(err, new(*qemu.BootError)):
 		return &Failure{
 			What: "it does not boot", Cause: fault.New(fault.NotUsable, err, ""),
-			Next: "see the console's last lines; image-builder bake --test none keeps the image unproved, for image boot and image shell",
+			Do: "see the console's last lines; image-builder bake --test none keeps the image unproved, for image boot and image shell",
 		}
 
 	case errors.As(err, new(*disk.Unusable)):
-		return &Failure{What: "it does not boot", Next: fault.HintOf(err), Cause: err}
+		return &Failure{What: "it does not boot", Do: fault.HintOf(err), Cause: err}
 	}
 
 	return fmt.Errorf("test image: %w", err)

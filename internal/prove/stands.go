@@ -38,7 +38,7 @@ func look(ctx context.Context, m sandbox.Machine, env []string, network time.Dur
 	if errors.Is(err, context.DeadlineExceeded) {
 		return guest.Facts{}, &Failure{
 			What: fmt.Sprintf("its boot does not end: jobs still wait after %s", bootPatience),
-			Next: "find the unit that waits: systemctl list-jobs in a machine; a unit that waits for a network or a disk is the usual one",
+			Do:   "find the unit that waits: systemctl list-jobs in a machine; a unit that waits for a network or a disk is the usual one",
 		}
 	}
 
@@ -60,25 +60,25 @@ func stands(facts guest.Facts) error {
 	case facts.State == "maintenance" || facts.State == "stopping" || facts.State == "offline":
 		return &Failure{
 			What: "it boots into " + facts.State + " mode" + units(facts.Failed),
-			Next: "see why its units fail; a filesystem in /etc/fstab that is not there is the usual reason",
+			Do:   "see why its units fail; a filesystem in /etc/fstab that is not there is the usual reason",
 		}
 
 	case facts.Free < leastFree:
 		return &Failure{
 			What: fmt.Sprintf("its root filesystem is full: %d MiB are free, and an agent needs %d", facts.Free>>20, leastFree>>20),
-			Next: "let the recipe write less, or give it more room: disk: 20GiB",
+			Do:   "let the recipe write less, or give it more room: disk: 20GiB",
 		}
 
 	case facts.Inodes >= 0 && facts.Inodes < leastInodes:
 		return &Failure{
 			What: fmt.Sprintf("its root filesystem has %d free inodes, and an agent needs %d", facts.Inodes, leastInodes),
-			Next: "pack what it has many small files of, or give it more room: disk: 20GiB",
+			Do:   "pack what it has many small files of, or give it more room: disk: 20GiB",
 		}
 
 	case len(facts.Cards) > 0 && len(facts.Addresses) == 0:
 		return &Failure{
 			What: "its network never comes: no address on " + strings.Join(facts.Cards, ", ") + units(facts.Failed),
-			Next: "see its network configuration: an instance gets its address by DHCP; --test container tests without a network",
+			Do:   "see its network configuration: an instance gets its address by DHCP; --test container tests without a network",
 		}
 	}
 
