@@ -31,7 +31,7 @@ account: ## run the test server by itself, for awscli, coldsnap or anything else
 
 .PHONY: test
 test: setup ## run every test (as root: they use real disks and containers)
-	go test -count=1 -timeout 20m -exec '$(SUDO)' ./...
+	go test -count=1 -timeout 60m -exec '$(SUDO)' ./...
 
 # Packages with goroutines of their own whose tests need no root. Left out are tests that make hundreds of disks or kill
 # programs: under the race detector they take ten times as long, and the same code runs in the others.
