@@ -221,7 +221,7 @@ func TestSchedulesAreRefusedAtOnce(t *testing.T) {
 	t.Parallel()
 	for expression, want := range map[string]bool{
 		"cron(0 0 * * ? *)": true, "cron(0 0 ? * MON-FRI *)": true, "cron(0/15 8-18 ? * 2#1 2026-2030)": true, "cron(5 4 L * ? *)": true, "rate(1 day)": true,
-		"rate(12 hours)": true, "cron(0 0 * * *)": false, "0 0 * * *": false, "cron(0 0 * * * *)": false, "cron(0 0 ? * ? *)": false, "@daily": false, "": false,
+		"rate(12 hours)": true, "cron(0 0 * * *)": false, "0 0 1 * MON *": false, "0 0 * *": false, "cron(0 0 * * * *)": false, "cron(0 0 ? * ? *)": false, "@daily": false, "": false,
 		"cron(0 0 * * ? * *)": false, "rate(0 days)": false, "cron(0 0 * * ?)": false,
 	} {
 		given := least()
@@ -232,6 +232,25 @@ func TestSchedulesAreRefusedAtOnce(t *testing.T) {
 		}
 		if _, err := schedule.Parse(expression, ""); (err == nil) != want {
 			t.Errorf("%q is a schedule: %t, the template says %t", expression, err == nil, want)
+		}
+	}
+}
+
+// TestBareSchedulesAreCompleted gives the template what stacks of the first image-builder hold: five or six fields without
+// cron( ), which that template put around them.
+func TestBareSchedulesAreCompleted(t *testing.T) {
+	t.Parallel()
+	for expression, want := range map[string]string{
+		"0 0 * * ? *": "cron(0 0 * * ? *)", "0 0 * * *": "cron(0 0 * * ? *)", "0 0 * * * *": "cron(0 0 * * ? *)", "30 3 * * MON": "cron(30 3 ? * MON *)",
+		"0 0 1 * *": "cron(0 0 1 * ? *)", "0 0 ? * *": "cron(0 0 ? * * *)", "0 0 ? * SUN 2027": "cron(0 0 ? * SUN 2027)", "0 0 L * ?": "cron(0 0 L * ? *)",
+		"cron(0 0 ? * SUN *)": "cron(0 0 ? * SUN *)", "rate(1 day)": "rate(1 day)",
+	} {
+		completed := at(t, deploy(t, with("ScheduleExpression", expression)), "Pipeline/Schedule/ScheduleExpression").(string)
+		if completed != want {
+			t.Errorf("%q becomes %q, want %q", expression, completed, want)
+		}
+		if _, err := schedule.Parse(completed, ""); err != nil {
+			t.Errorf("%q becomes %q: %v", expression, completed, err)
 		}
 	}
 }

@@ -39,7 +39,7 @@ var defects = []struct {
 	{"a volume is left behind by each instance", "              DeleteOnTermination: true\n", "              DeleteOnTermination: false\n", everything(), "Recipe/BlockDeviceMappings/0/Ebs/DeleteOnTermination", true},
 	{"an output that is the base bakes upon itself", "Assert: !Not [!Equals [!Ref BaseAmiParameter, !Ref OutputAmiParameter]]", "Assert: !Not [!Equals [!Ref BaseAmiParameter, '']]", with("OutputAmiParameter", "base-ami"), "refused", true},
 	{"a schedule has five fields", "Default: cron(0 0 * * ? *)", "Default: cron(0 0 * * *)", least(), "Parameters/ScheduleExpression/Default", "cron(0 0 * * ? *)"},
-	{"a subnet of one's own cannot be given", "VpcId: !If [MakeVpc, !Ref Vpc, !GetAtt SubnetProbe.VpcId]", "VpcId: !Ref Vpc", everything(), "SecurityGroup/VpcId", "SubnetProbe.VpcId"},
+	{"a subnet of one's own cannot be given", "VpcId: !If [MakeVpc, !Ref BuildVpc, !GetAtt SubnetProbe.VpcId]", "VpcId: !Ref BuildVpc", everything(), "SecurityGroup/VpcId", "SubnetProbe.VpcId"},
 	{"instances have no way out", "      MapPublicIpOnLaunch: true\n", "", least(), "Subnet/MapPublicIpOnLaunch", true},
 	{"instances can be reached", "      SecurityGroupEgress:", "      SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0}]\n      SecurityGroupEgress:", least(), "SecurityGroup/SecurityGroupIngress", nil},
 	{"metadata without a token", "HttpTokens: required", "HttpTokens: optional", least(), "Infrastructure/InstanceMetadataOptions/HttpTokens", "required"},
@@ -57,7 +57,7 @@ var defects = []struct {
 	{"a policy counts the images of each recipe version by itself", "  Retire:\n    Type: AWS::StepFunctions::StateMachine", "  Retire:\n    Type: AWS::ImageBuilder::LifecyclePolicy", least(), "Resources/Retire/Type", "AWS::StepFunctions::StateMachine"},
 	{"an AMI in use is removed", `"LastLaunched": {"Unit": "DAYS"`, `"LastLaunched": {"Unit": "YEARS"`, least(), "Retire/Definition/States/Remove/Arguments/ExclusionRules", `{% {"Amis": {"LastLaunched": {"Unit": "DAYS", "Value": 30}, "TagMap": {"image-builder:keep": "true"}}} %}`},
 	{"snapshots pile up", `"Snapshots": true`, `"Snapshots": false`, least(), "Retire/Definition/States/Remove/Arguments/IncludeResources", `{% {"Amis": true, "Snapshots": true} %}`},
-	{"the topic is called otherwise in the outputs", "Outputs:\n  OutputTopic:", "Outputs:\n  Topic:", least(), "Outputs/OutputTopic/Value/Ref", "OutputTopic"},
+	{"the topic is called otherwise in the outputs", "Outputs:\n  OutputTopic:", "Outputs:\n  NewImages:", least(), "Outputs/OutputTopic/Value/Ref", "OutputTopic"},
 }
 
 const (

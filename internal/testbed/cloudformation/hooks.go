@@ -17,6 +17,7 @@ func (c *Service) register() {
 		return err
 	}
 
+	c.watchNetwork()
 	const parameter = "AWS::SSM::Parameter"
 	c.OnCreate(parameter, func(r Resource) error { return put(r, false) })
 	c.OnUpdate(parameter, func(r Resource) error { return put(r, true) })
