@@ -15,7 +15,7 @@ import (
 	"image-builder/internal/imagepipeline"
 )
 
-// ImageBuilder reads EC2 Image Builder's pipelines and builds, and starts builds.
+// ImageBuilder reads EC2 Image Builder's pipelines and builds, starts builds and cancels them.
 type ImageBuilder struct {
 	Session *Session
 
@@ -47,6 +47,20 @@ func (b *ImageBuilder) StartBuild(ctx context.Context, pipeline, token string) (
 	}
 
 	return aws.ToString(out.ImageBuildVersionArn), nil
+}
+
+// CancelBuild asks for the end of a build, which comes later.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_CancelImageCreation.html
+func (b *ImageBuilder) CancelBuild(ctx context.Context, image, token string) error {
+	client, err := b.open(ctx)
+	if err != nil {
+		return fmt.Errorf("cancel build: %w", err)
+	}
+	_, err = client.CancelImageCreation(ctx, &imagebuilder.CancelImageCreationInput{ImageBuildVersionArn: &image, ClientToken: &token})
+	if err != nil {
+		return b.Session.explain(ctx, "cancel build "+imagepipeline.VersionOf(image), err)
+	}
+	return nil
 }
 
 // Pipeline reads a pipeline.

@@ -119,7 +119,7 @@ func (b *builds) detached(err *imagepipeline.DetachedError) error {
 	}
 	return fault.New(fault.Interrupted,
 		fmt.Errorf("interrupted: Image Builder goes on with build %s", err.Image.Version),
-		again+"; to cancel it: aws imagebuilder cancel-image-creation --image-build-version-arn "+err.Image.ARN)
+		again+"; "+b.command("cancel "+err.Image.Version)+" cancels it")
 }
 
 // utc writes a time for people, in a zone that all of them know.

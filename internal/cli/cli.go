@@ -35,6 +35,7 @@ type Commands struct {
 	Start      StartCmd      `cmd:"" group:"aws" help:"Build an image on the stack now, and follow the build."`
 	Status     StatusCmd     `cmd:"" group:"aws" help:"Show the state of the stack, its schedule and its last images."`
 	Logs       LogsCmd       `cmd:"" group:"aws" help:"Print the log of an image that the stack built."`
+	Cancel     CancelCmd     `cmd:"" group:"aws" help:"Cancel a build of the stack, and wait until it has ended."`
 	Delete     DeleteCmd     `cmd:"" group:"aws" help:"Delete the stack."`
 	Template   TemplateCmd   `cmd:"" group:"aws" help:"Print the CloudFormation template of the stack for EC2 Image Builder."`
 }

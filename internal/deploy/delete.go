@@ -69,8 +69,7 @@ func (d *Delete) idle(ctx context.Context, s stack.Stack) error {
 
 	return unusable(s.Name,
 		"it builds an image, whose instance would hold on to the stack's network: "+strings.Join(running, ", "),
-		fmt.Sprintf("wait for it (image-builder logs --follow --stack %s), or end it: aws imagebuilder cancel-image-creation --image-build-version-arn %s",
-			s.Name, running[0]))
+		fmt.Sprintf("wait for it (image-builder logs --follow --stack %s), or end it: image-builder cancel --stack %s", s.Name, s.Name))
 }
 
 // Run deletes a stack and follows the deletion to its end. The error is a *Failed if CloudFormation cannot delete a

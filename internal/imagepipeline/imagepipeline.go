@@ -1,8 +1,8 @@
-// Package imagepipeline works with the stack's pipeline in EC2 Image Builder: it starts a build and follows it,
-// reports the state of pipeline, images and parameters, and reads the logs of builds.
+// Package imagepipeline works with the stack's pipeline in EC2 Image Builder: it starts a build, follows it and
+// cancels it, reports the state of pipeline, images and parameters, and reads the logs of builds.
 //
 // It knows the service's nouns as plain values and calls AWS through ports. It never changes a stack, never prints,
-// and never stops a build: a build that is no longer followed continues.
+// and stops a build only in Cancel: a build that is no longer followed continues.
 package imagepipeline
 
 import (

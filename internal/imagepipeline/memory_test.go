@@ -47,6 +47,9 @@ type memory struct {
 	interrupt func(waits int) // called with each wait
 	tokens    []string        // the tokens of started builds
 	events    []stack.Event   // newest first
+	stops     []string        // the tokens of cancellations
+	stopping  time.Duration   // how long a cancelled build goes on
+	amis      []image.AMI     // what OwnAMIs finds
 }
 
 func (m *memory) fault() error {
@@ -163,6 +166,29 @@ func (m *memory) Streams(context.Context, string) ([]string, error) {
 func (m *memory) StartBuild(ctx context.Context, pipeline, token string) (string, error) {
 	m.tokens = append(m.tokens, token)
 	return strings.Replace(pipeline, "image-pipeline", "image", 1) + "/1.0.5/1", errors.Join(ctx.Err(), m.fault())
+}
+
+// CancelBuild ends the build a while later, whatever it would have come to.
+func (m *memory) CancelBuild(ctx context.Context, _, token string) error {
+	m.stops = append(m.stops, token)
+	if err := errors.Join(ctx.Err(), m.fault()); err != nil {
+		return err
+	}
+	end := int(m.now.Add(m.stopping).Sub(midnight()).Seconds())
+	for second := range m.states {
+		if second >= end {
+			delete(m.states, second)
+		}
+	}
+	m.states[end] = imagepipeline.Cancelled
+	return nil
+}
+
+func (m *memory) OwnAMIs(_ context.Context, tag, value string) ([]image.AMI, error) {
+	if tag != "Ec2ImageBuilderArn" || value != imageARN {
+		return nil, errors.New("asked for " + tag + " " + value)
+	}
+	return m.amis, m.fault()
 }
 
 func (m *memory) Read(_ context.Context, name string) (image.Parameter, error) {

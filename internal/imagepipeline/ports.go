@@ -14,6 +14,17 @@ type Starter interface {
 	StartBuild(ctx context.Context, pipeline, token string) (image string, err error)
 }
 
+// Canceller cancels builds. Satisfied by *aws.ImageBuilder.
+type Canceller interface {
+	// CancelBuild asks for the end of a build, which comes later. Calls with the same token are one.
+	CancelBuild(ctx context.Context, image, token string) error
+}
+
+// Made finds the account's AMIs by a tag. Satisfied by *aws.EC2.
+type Made interface {
+	OwnAMIs(ctx context.Context, tag, value string) ([]image.AMI, error)
+}
+
 // Images reads a pipeline and what it built. Satisfied by *aws.ImageBuilder.
 type Images interface {
 	Pipeline(ctx context.Context, arn string) (Pipeline, error)

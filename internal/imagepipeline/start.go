@@ -2,7 +2,6 @@ package imagepipeline
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"time"
 
@@ -26,11 +25,7 @@ const startPatience = time.Minute
 type UnderWayError struct{ Images []Image }
 
 func (e *UnderWayError) Error() string {
-	var names []string
-	for _, one := range e.Images {
-		names = append(names, fmt.Sprintf("%s (%s)", one.Version, one.State))
-	}
-	return "start build: one is under way already: " + strings.Join(names, ", ")
+	return "start build: one is under way already: " + strings.Join(versions(e.Images), ", ")
 }
 
 // Run starts a build of a pipeline; if others are in progress, only when again is true. The token makes retries one
