@@ -30,6 +30,7 @@ const hereRecipe = `name: agent-linux
 base: ssm:/buildkite/base-ami
 bootstrap: ./bootstrap.sh
 output: /buildkite/agent-ami
+test: container
 `
 
 const hereScript = `#!/bin/bash

@@ -25,6 +25,8 @@ type builder struct {
 	t    *testing.T
 	path string
 	dir  string
+	// tests lets bakes test images as they do by default.
+	tests bool
 }
 
 func newBuilder(t *testing.T) builder {
@@ -53,10 +55,10 @@ func emptyBuilderIn(t *testing.T, dir string) builder {
 	return builder{t: t, path: programtest.Path(t), dir: dir}
 }
 
-// command bakes without a test stage, unless args say otherwise: most tests are about something else, and a virtual
+// command bakes without a test stage, unless args or the builder say otherwise: most tests are about something else, and a virtual
 // machine takes long.
 func (b builder) command(args ...string) *exec.Cmd {
-	if len(args) > 0 && args[0] == "bake" && !slices.Contains(args, "--test") {
+	if !b.tests && len(args) > 0 && args[0] == "bake" && !slices.Contains(args, "--test") {
 		args = append(slices.Clone(args), "--test", "none")
 	}
 	cmd := exec.Command(b.path, append([]string{"--data-dir", b.dir}, args...)...)

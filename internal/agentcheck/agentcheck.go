@@ -1,16 +1,20 @@
 // Package agentcheck reports what keeps an image's tree from being a fresh Elastic CI Stack agent: users, directories,
 // hooks, mirrors, Docker images, and what an earlier life left.
 //
-// It reads the tree, and runs and changes nothing. What only a running machine shows (free space, git fsck) is not its
-// part. Facts are those of the AMIs of buildkite/elastic-ci-stack-for-aws.
+// It reads the tree, and changes nothing. Of the image it runs nothing: git fsck is this machine's, looks at the objects
+// of a mirror alone, and runs as nobody. What only a running machine shows (free space) is not its part. Facts are those
+// of the AMIs of buildkite/elastic-ci-stack-for-aws.
 package agentcheck
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
+
+	"image-builder/internal/fault"
 )
 
 // Finding is a check that an image does not pass.
@@ -23,7 +27,7 @@ type Finding struct {
 // check looks at a tree and says what is wrong: text and what to do next.
 type check struct {
 	name string
-	look func(t tree) []Finding
+	look func(t tree) []Finding // nil: fsck
 }
 
 // checks are all of them, in the order in which they are reported.
@@ -33,6 +37,7 @@ func checks() []check {
 		{"agent-directories", directories},
 		{"hooks", hooks},
 		{"git-mirrors", mirrors},
+		{"git-fsck", nil},
 		{"docker-images", dockerImages},
 		{"boot-status", bootStatus},
 		{"machine-id", machineID},
@@ -62,11 +67,12 @@ func IsAgent(root fs.FS) bool {
 	return err == nil
 }
 
-// Check runs all checks except those named in skip. The tree's links must not lead out of it (os.Root ensures that).
-func Check(root fs.FS, skip []string) ([]Finding, error) {
+// Check runs all checks except those named in skip. The tree's links must not lead out of it (os.Root ensures that). An
+// error says that a check could not be made.
+func Check(ctx context.Context, root fs.FS, skip []string) ([]Finding, error) {
 	for _, name := range skip {
 		if !slices.Contains(Names(), name) {
-			return nil, fmt.Errorf("check agent: there is no check named %q: use %s", name, strings.Join(Names(), ", "))
+			return nil, fault.New(fault.BadInput, fmt.Errorf("check agent: there is no check named %q: use %s", name, strings.Join(Names(), ", ")), "")
 		}
 	}
 
@@ -75,13 +81,24 @@ func Check(root fs.FS, skip []string) ([]Finding, error) {
 		if slices.Contains(skip, c.name) {
 			continue
 		}
-		for _, one := range c.look(tree{root}) {
+		findings, err := c.run(ctx, tree{root})
+		if err != nil {
+			return nil, fmt.Errorf("check agent: %s: %w", c.name, err)
+		}
+		for _, one := range findings {
 			one.Name = c.name
 			found = append(found, one)
 		}
 	}
 
 	return found, nil
+}
+
+func (c check) run(ctx context.Context, t tree) ([]Finding, error) {
+	if c.look == nil {
+		return fsck(ctx, t)
+	}
+	return c.look(t), nil
 }
 
 // tree is what checks read.

@@ -1,7 +1,6 @@
 package agentcheck
 
 import (
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"path"
@@ -97,46 +96,4 @@ func (t tree) loose(name string) (loose bool, lock string) {
 	})
 
 	return loose, lock
-}
-
-// dockerRemapped is a directory of Docker's data for a user namespace: UID.GID.
-var dockerRemapped = regexp.MustCompile(`^[0-9]+\.[0-9]+$`)
-
-// dockerImages looks for images where the daemon of a default stack, which remaps users, does not.
-func dockerImages(t tree) []Finding {
-	const dir = "var/lib/docker"
-	agent, known := t.agent()
-	if !known || agent.uid != agentID {
-		return nil // said already
-	}
-	var elsewhere []string
-	for _, entry := range t.names(dir) {
-		if dockerRemapped.MatchString(entry.Name()) && !strings.HasPrefix(entry.Name(), fmt.Sprintf("%d.", agent.uid)) && t.hasImages(path.Join(dir, entry.Name())) {
-			elsewhere = append(elsewhere, "/"+path.Join(dir, entry.Name()))
-		}
-	}
-
-	if t.hasImages(dir) {
-		elsewhere = append(elsewhere, "/"+dir)
-	}
-
-	if len(elsewhere) == 0 {
-		return nil
-	}
-
-	return finding(fmt.Sprintf("Docker images are in %s, and the daemon of a stack with EnableDockerUserNamespaceRemap (the default) looks in /%s/%d.GID: they are pulled again",
-		strings.Join(elsewhere, ", "), dir, agent.uid),
-		"bake them with docker-images: in the recipe; if the stack does not remap users, leave this check out: --skip-check docker-images")
-}
-
-// hasImages reports whether a Docker data directory has named images.
-func (t tree) hasImages(dir string) bool {
-	for _, driver := range t.names(dir + "/image") {
-		var list struct{ Repositories map[string]json.RawMessage }
-		text := t.text(path.Join(dir, "image", driver.Name(), "repositories.json"))
-		if json.Unmarshal([]byte(text), &list) == nil && len(list.Repositories) > 0 {
-			return true
-		}
-	}
-	return false
 }

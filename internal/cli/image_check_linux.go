@@ -78,7 +78,7 @@ func (c *ImageCheckCmd) Run(ctx context.Context, env *Env) error {
 			result.Fits = result.Fits && verdict.Fits
 			result.Stacks = append(result.Stacks, checkedStack{one.name, verdict})
 		}
-		return c.agent(img, &result)
+		return c.agent(ctx, img, &result)
 	})
 	if err != nil {
 		return err
@@ -88,14 +88,14 @@ func (c *ImageCheckCmd) Run(ctx context.Context, env *Env) error {
 }
 
 // agent checks the image as an agent. An unpacked tree may have lost its owners, so beside a stack it is not checked.
-func (c *ImageCheckCmd) agent(img fit.Image, result *checked) error {
+func (c *ImageCheckCmd) agent(ctx context.Context, img fit.Image, result *checked) error {
 	isDisk := img.Size > 0
 	if len(c.Stack) > 0 && (!isDisk || !agentcheck.IsAgent(img.Tree)) {
 		return nil
 	}
-	found, err := agentcheck.Check(img.Tree, c.SkipCheck)
+	found, err := agentcheck.Check(ctx, img.Tree, c.SkipCheck)
 	if err != nil {
-		return fault.New(fault.BadInput, err, "")
+		return err
 	}
 
 	result.Agent = found

@@ -18,7 +18,7 @@ import (
 // ImageTestCmd is `image test`.
 type ImageTestCmd struct {
 	ID        string            `arg:"" help:"Image, a beginning of its ID that no other has, or latest." placeholder:"ID"`
-	Test      image.TestIn      `help:"Machine to test in: vm or container (container)." placeholder:"MACHINE"`
+	Test      image.TestIn      `help:"Machine to test in: vm or container (vm, if QEMU is installed and reaches the image)." placeholder:"MACHINE"`
 	Bucket    map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
 	SkipCheck []string          `help:"Checks of the agent to leave out, comma-separated or repeated: see image check." placeholder:"NAME"`
 	Timeout   time.Duration     `help:"How long the test may take (1h)." placeholder:"DURATION"`
@@ -52,12 +52,12 @@ func (c *ImageTestCmd) Run(ctx context.Context, env *Env) (err error) {
 	if err != nil {
 		return err
 	}
-	in := w.testIn(c.Test)
+	in, otherwise := testIn(c.Test, img.Arch)
 	if err := checkTestIn(ctx, in, img.Arch); err != nil {
 		return err
 	}
 
-	proof, err := c.test(ctx, w, img, in)
+	proof, err := c.test(ctx, w, prove.Definition{Image: img, In: in, Otherwise: otherwise})
 	watch.Close()
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (c *ImageTestCmd) Run(ctx context.Context, env *Env) (err error) {
 	return env.result(proof, proofLine(proof), nil)
 }
 
-func (c *ImageTestCmd) test(ctx context.Context, w *wiring, img image.Image, in image.TestIn) (proof image.Proof, err error) {
+func (c *ImageTestCmd) test(ctx context.Context, w *wiring, d prove.Definition) (proof image.Proof, err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return proof, fmt.Errorf("find this program: %w", err)
@@ -86,8 +86,12 @@ func (c *ImageTestCmd) test(ctx context.Context, w *wiring, img image.Image, in 
 	}
 	defer func() { err = errors.Join(err, run.Close()) }()
 
-	nesting := slices.ContainsFunc(img.Tests, func(t image.Test) bool { return t.Name == "docker-images.yml" })
-	return w.prove(program, nesting, c.SkipCheck).Run(ctx, prove.Definition{
-		Image: img, In: in, Dir: place.Dir, Logs: filepath.Join(place.Logs, "test"), Buckets: buckets, Env: variables, Timeout: c.Timeout,
-	})
+	d.Dir = place.Dir
+	d.Logs = filepath.Join(place.Logs, "test")
+	d.Buckets = buckets
+	d.Env = variables
+	d.Timeout = c.Timeout
+
+	nesting := slices.ContainsFunc(d.Image.Tests, func(t image.Test) bool { return t.Name == "docker-images.yml" })
+	return w.prove(program, nesting, c.SkipCheck).Run(ctx, d)
 }

@@ -124,7 +124,7 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 		return image.Image{}, err
 	}
 
-	in := w.testIn(r.Test)
+	in, otherwise := testIn(r.Test, image.HostArch())
 	if err := checkTestIn(ctx, in, image.HostArch()); err != nil {
 		return image.Image{}, err
 	}
@@ -133,7 +133,9 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 		p.Boot = boot.Boot{Report: w.report}.Image
 	}
 
-	return p.Run(ctx, r, pipeline.Options{Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed, Test: in})
+	return p.Run(ctx, r, pipeline.Options{
+		Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed, Test: in, TestOtherwise: otherwise,
+	})
 }
 
 // bases returns the resolver of base references.

@@ -24,21 +24,21 @@ func (w *wiring) prove(program string, nesting bool, skip []string) *prove.Prove
 	return &prove.Prove{
 		Machines: map[image.TestIn]prove.Machine{
 			image.TestContainer: {Start: bootedContainer(program, nesting), Writes: true},
-			image.TestVM:        {Start: virtualMachine(program), Network: testNetwork},
+			image.TestVM:        {Start: virtualMachine(program), Network: testNetwork, Takes: qemu.Takes},
 		},
-		Check:  func(tree *os.Root) error { return checkAgent(tree, skip) },
+		Check:  func(ctx context.Context, tree *os.Root) error { return checkAgent(ctx, tree, skip) },
 		Binary: program, Report: w.report, Now: w.env.Now,
 	}
 }
 
 // checkAgent refuses an image made from an Elastic CI Stack's AMI that is not fit to be an agent.
-func checkAgent(tree *os.Root, skip []string) error {
+func checkAgent(ctx context.Context, tree *os.Root, skip []string) error {
 	if !agentcheck.IsAgent(tree.FS()) {
 		return nil
 	}
-	found, err := agentcheck.Check(tree.FS(), skip)
+	found, err := agentcheck.Check(ctx, tree.FS(), skip)
 	if err != nil {
-		return fault.New(fault.BadInput, err, "")
+		return err
 	}
 	if len(found) == 0 {
 		return nil
@@ -81,13 +81,16 @@ func virtualMachine(program string) func(context.Context, string, string, []sand
 	}
 }
 
-// testIn returns the machine to test in: a container, if none is named, since a virtual machine without KVM takes
-// minutes.
-func (w *wiring) testIn(named image.TestIn) image.TestIn {
+// testIn returns the machine to test in, and the one that takes images which the first cannot take: if none is named, a
+// virtual machine where QEMU is installed, and a container otherwise.
+func testIn(named image.TestIn, arch image.Arch) (in, otherwise image.TestIn) {
 	if named != "" {
-		return named
+		return named, ""
 	}
-	return image.TestContainer
+	if qemu.Preflight(arch) == nil {
+		return image.TestVM, image.TestContainer
+	}
+	return image.TestContainer, ""
 }
 
 // checkTestIn reports what this machine lacks for a test.

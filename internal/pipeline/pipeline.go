@@ -44,6 +44,8 @@ type Options struct {
 	Credentials []secret.Secret   // values in Env that must reach neither log nor disk
 	KeepFailed  bool
 	Test        image.TestIn // "" or none: the image is not tested
+	// TestOtherwise takes images that the machine of Test cannot take; "": such an image fails.
+	TestOtherwise image.TestIn
 }
 
 // Run bakes what the recipe says. Nothing is created before everything that the recipe names was found readable.
@@ -99,7 +101,7 @@ func (p Pipeline) test(ctx context.Context, img image.Image, r *recipe.Recipe, o
 	}
 
 	proof, err := p.Prove.Run(ctx, prove.Definition{
-		Image: img, In: o.Test, Dir: place.Dir, Logs: filepath.Join(place.Logs, "test"),
+		Image: img, In: o.Test, Otherwise: o.TestOtherwise, Dir: place.Dir, Logs: filepath.Join(place.Logs, "test"),
 		Buckets: o.Buckets, Env: o.Env, Hidden: secret.NewSet(slices.Concat(c.secrets, o.Credentials)), Timeout: r.Timeout,
 	})
 	if err == nil {

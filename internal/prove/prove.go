@@ -28,6 +28,8 @@ type Machine struct {
 	Start func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error)
 	// Writes says that the machine writes to the disk that it is given.
 	Writes bool
+	// Takes returns a *disk.Unusable if the machine cannot take a disk that may be sound; nil: it takes every disk.
+	Takes func(ctx context.Context, disk string) error
 	// Network is how long to wait for an address, if the machine has a network card.
 	Network time.Duration
 }
@@ -36,7 +38,7 @@ type Machine struct {
 type Prove struct {
 	Machines map[image.TestIn]Machine
 	// Check looks at the image's tree before it is booted; nil leaves that out.
-	Check func(tree *os.Root) error
+	Check func(ctx context.Context, tree *os.Root) error
 	// Binary is the path of this program, statically linked.
 	Binary string
 	Report progress.Func
@@ -47,8 +49,10 @@ type Prove struct {
 type Definition struct {
 	Image image.Image // its Tests are run
 	In    image.TestIn
-	Dir   string // private; left as it was
-	Logs  string // directory of the step logs
+	// Otherwise is the machine for an image that In cannot take; "": such an image fails.
+	Otherwise image.TestIn
+	Dir       string // private; left as it was
+	Logs      string // directory of the step logs
 	// Buckets, Env and Hidden are as in a bake. Secrets are not there: no instance has them either.
 	Buckets map[string]string
 	Env     []string
@@ -62,10 +66,11 @@ const DefaultTimeout = time.Hour
 // Run tests an image. An error says what the image is not fit for, and what to do next: a *Failure.
 func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err error) {
 	defer p.Report.Stage("test")()
-	machine, known := p.Machines[d.In]
-	if !known {
-		return image.Proof{}, fmt.Errorf("test image: there is no machine named %q: use vm, container or none", d.In)
+	in, err := p.choose(ctx, d)
+	if err != nil {
+		return image.Proof{}, err
 	}
+	machine := p.Machines[in]
 	limit := d.Timeout
 	if limit == 0 {
 		limit = DefaultTimeout
@@ -75,11 +80,11 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 	defer cancel()
 
 	start := p.Now()
-	proof = image.Proof{In: d.In, Time: start.UTC()}
+	proof = image.Proof{In: in, Time: start.UTC()}
 	path := d.Image.Disk
 
 	if p.Check != nil {
-		if err := disk.Inspect(ctx, path, p.Check); err != nil {
+		if err := disk.Inspect(ctx, path, func(tree *os.Root) error { return p.Check(ctx, tree) }); err != nil {
 			return proof, explain(ctx, err)
 		}
 	}
@@ -99,6 +104,28 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 	}
 
 	return proof, nil
+}
+
+// choose returns the machine to test in, and says so if it is not the one that was asked for.
+func (p Prove) choose(ctx context.Context, d Definition) (image.TestIn, error) {
+	machine, known := p.Machines[d.In]
+	if !known {
+		return "", fmt.Errorf("test image: there is no machine named %q: use vm, container or none", d.In)
+	}
+	if d.Otherwise == "" || machine.Takes == nil {
+		return d.In, nil
+	}
+
+	err := machine.Takes(ctx, d.Image.Disk)
+	if unusable := (*disk.Unusable)(nil); errors.As(err, &unusable) {
+		p.Report.Send(progress.Event{Kind: progress.Note, Text: fmt.Sprintf("tests run in a %s, not in a %s: %s", d.Otherwise, d.In, unusable.Reason)})
+		return d.Otherwise, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("test image: %w", err)
+	}
+
+	return d.In, nil
 }
 
 func removeIfThere(path string) error {

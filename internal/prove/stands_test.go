@@ -102,3 +102,33 @@ func TestTestsAreThoseOfDocumentsWithATestPhase(t *testing.T) {
 		t.Errorf("%+v, %v", document, err)
 	}
 }
+
+// An image that the machine of choice cannot take is tested in the other one, if there is one, and a note says so.
+func TestMachineThatTakesTheImage(t *testing.T) {
+	t.Parallel()
+	old := &disk.Unusable{Path: "img-1", Reason: "it has systemd 249"}
+	for name, test := range map[string]struct {
+		refusal   error
+		otherwise image.TestIn
+		want      image.TestIn
+		note      string
+	}{
+		"it takes it":             {nil, image.TestContainer, image.TestVM, ""},
+		"it does not":             {old, image.TestContainer, image.TestContainer, "tests run in a container, not in a vm: it has systemd 249"},
+		"it was asked for":        {old, "", image.TestVM, ""},
+		"the disk cannot be read": {errors.New("input/output error"), image.TestContainer, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			note := ""
+			p := Prove{
+				Machines: map[image.TestIn]Machine{image.TestVM: {Takes: func(context.Context, string) error { return test.refusal }}},
+				Report:   func(e progress.Event) { note = e.Text },
+			}
+			in, err := p.choose(t.Context(), Definition{In: image.TestVM, Otherwise: test.otherwise})
+			if in != test.want || note != test.note || (err != nil) != (test.want == "") {
+				t.Errorf("%q, %v, note %q", in, err, note)
+			}
+		})
+	}
+}

@@ -103,7 +103,7 @@ func fields() []field {
 			name: "test", example: "vm", check: checkTest,
 			flag: "MACHINE", help: "Machine in which the finished image is tested: vm, container or none.",
 			value:  "`vm`, `container` or `none`: the machine in which the finished image is booted and its test phases are run",
-			absent: "`container`",
+			absent: "`vm` where QEMU is installed and reaches the image, else `container`",
 			set:    func(r *Recipe, s string) { r.Test = image.TestIn(s) },
 			clear:  func(r *Recipe) { r.Test = "" },
 			digest: func(r *Recipe) (any, error) { return r.Test, nil },

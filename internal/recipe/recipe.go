@@ -43,7 +43,7 @@ type Recipe struct {
 	Timeout      time.Duration
 	AllowLeak    []string     // paths in the image that may hold a secret
 	Publish      *Publish     // nil: the image stays on this machine
-	Test         image.TestIn // "": a container
+	Test         image.TestIn // "": what this machine has
 	positions    map[string][]finding.Position
 }
 

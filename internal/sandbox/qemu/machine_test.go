@@ -83,6 +83,9 @@ func TestMachineThatFails(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
+			if err := Takes(t.Context(), path); (err != nil) != (name == "no systemd") {
+				t.Errorf("commands reach it: %v", err)
+			}
 			if left, _ := os.ReadDir(work); len(left) > 0 {
 				t.Errorf("left behind: %v", left)
 			}

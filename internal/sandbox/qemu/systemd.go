@@ -10,10 +10,29 @@ import (
 
 	"image-builder/internal/disk"
 	"image-builder/internal/fault"
+	"image-builder/internal/image"
 )
 
 // leastSystemd is the first version that takes credentials from the firmware.
 const leastSystemd = 252
+
+// Takes reports whether commands can reach a disk in a virtual machine: a *disk.Unusable says why not. That a disk boots
+// is not looked at.
+func Takes(ctx context.Context, path string) error {
+	if err := checkSystemd(ctx, path); err != nil {
+		return err
+	}
+
+	firmware, err := firmwareOf(hostArch(), path)
+	if err != nil {
+		return err
+	}
+	if _, err := findFlash(hostArch()); err != nil && firmware == image.UEFI {
+		return &disk.Unusable{Path: path, Reason: err.Error()}
+	}
+
+	return nil
+}
 
 // checkSystemd refuses a disk whose init cannot be reached from outside.
 func checkSystemd(ctx context.Context, path string) error {
