@@ -11,8 +11,9 @@ type deploySettings struct {
 	SecretsKeyARN        *string `name:"secrets-key-arn" help:"KMS key of your own that --secrets or the secrets are encrypted with." placeholder:"ARN"`
 	DisableAfterFailures *string `name:"disable-after-failures" help:"The schedule is switched off after so many scheduled builds have failed in a row; FailureTopic says so." placeholder:"COUNT"`
 	InstanceType         *string `name:"instance-type" help:"Instance type of the build and test instances. Its architecture must be that of the base AMI." placeholder:"TYPE"`
+	InstanceTypes        *string `name:"instance-types" help:"Several instance types of one architecture, separated by commas, instead of --instance-type. Image Builder takes one that is available." placeholder:"TYPE,TYPE"`
 	SubnetID             *string `name:"subnet-id" help:"Where the build and test instances run; it needs a way out to the internet or to the endpoints of S3, SSM, CloudWatch Logs and Image Builder. If blank, a simple public-subnet VPC is created." placeholder:"SUBNET"`
-	AvailabilityZone     *string `name:"availability-zone" help:"Zone of the subnet that is created, one that offers --instance-type. It cannot be changed later. If blank, EC2 chooses." placeholder:"ZONE"`
+	AvailabilityZone     *string `name:"availability-zone" help:"Zone of the subnet that is created, one that offers the instance types. It cannot be changed later. If blank, EC2 chooses." placeholder:"ZONE"`
 	InstancePolicyARNs   *string `name:"instance-policy-arns" help:"Managed policies for what your script or documents do on the build instance, separated by commas. Without them it may read the script and the secrets, and nothing else of yours." placeholder:"ARN,ARN"`
 	RootDeviceName       *string `name:"root-device-name" help:"The root device of the base AMI, needed for another size, type or key - /dev/xvda for Amazon Linux, /dev/sda1 for Ubuntu." placeholder:"DEVICE"`
 	RootVolumeType       *string `name:"root-volume-type" help:"Type of the root volume if --root-device-name is given." placeholder:"TYPE"`
@@ -32,6 +33,7 @@ func (s *deploySettings) given() preflight.Settings {
 		"SecretsKeyArn":        s.SecretsKeyARN,
 		"DisableAfterFailures": s.DisableAfterFailures,
 		"InstanceType":         s.InstanceType,
+		"InstanceTypes":        s.InstanceTypes,
 		"SubnetId":             s.SubnetID,
 		"AvailabilityZone":     s.AvailabilityZone,
 		"InstancePolicyArns":   s.InstancePolicyARNs,

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"image-builder/internal/image"
 )
@@ -35,7 +34,7 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 		}))
 	}
 
-	a := answer{results: []Result{ok, c.judge(ami, q, resolve), c.instanceType(ctx, q, &ami)}}
+	a := answer{results: append([]Result{ok, c.judge(ami, q, resolve)}, c.instanceTypes(ctx, q, &ami)...)}
 	volume, device := rootVolume(ami, q)
 	a.results = append(a.results, volume)
 
@@ -48,7 +47,7 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 
 // withoutBase is the answer if the base AMI is unknown.
 func (c *Checks) withoutBase(ctx context.Context, q asked, results ...Result) answer {
-	results = append(results, c.instanceType(ctx, q, nil))
+	results = append(results, c.instanceTypes(ctx, q, nil)...)
 	if needsDevice(q) && q.value("RootDeviceName") == "" {
 		results = append(results, Result{
 			"root volume", Failed, "its device is learnt from the base AMI, which is not known", "give it: --root-device-name /dev/xvda (Amazon Linux) or /dev/sda1 (Ubuntu)",
@@ -86,26 +85,6 @@ func (c *Checks) judge(ami image.AMI, q asked, next string) Result {
 	}
 
 	return r
-}
-
-// instanceType compares the architecture of the build instances with the AMI's; nil if either is unknown.
-func (c *Checks) instanceType(ctx context.Context, q asked, ami *image.AMI) Result {
-	name := q.value("InstanceType")
-	architectures, err := c.Images.Architectures(ctx, name)
-	if err != nil {
-		return unmade("instance type", err, Result{Status: Failed, Text: fmt.Sprintf("there is no %s in %s", name, q.who.Region), Hint: "name another: --instance-type t3.large, or t4g.large for arm64"})
-	}
-	has := strings.Join(architectures, " and ")
-
-	if ami == nil {
-		return Result{"instance type", Unchecked, fmt.Sprintf("%s is %s; the base AMI's architecture is not known", name, has), ""}
-	}
-	if slices.Contains(architectures, string(ami.Arch)) {
-		return Result{"instance type", OK, fmt.Sprintf("%s is %s, as the base AMI", name, ami.Arch), ""}
-	}
-
-	suggestion := map[image.Arch]string{image.ARM64: "t4g.large", image.X86_64: "t3.large"}[ami.Arch]
-	return Result{"instance type", Failed, fmt.Sprintf("%s is %s, the base AMI is %s", name, has, ami.Arch), fmt.Sprintf("--instance-type %s fits, or take an AMI of the other architecture: image-builder base resolve --arch", suggestion)}
 }
 
 // needsDevice reports whether the template needs the root device: its rule RootVolume.

@@ -175,21 +175,29 @@ func TestChecks(t *testing.T) {
 		"AMI deprecated": {
 			change: func(a *account) { a.base(func(i *ec2.AMI) { i.Created = made(now().AddDate(0, 0, -1)) }) }, check: "base AMI", status: preflight.Warning, text: "deprecated since 2026-08-31; image-builder base resolve",
 		},
-		"AMI to be deprecated": {change: func(a *account) { a.base(func(i *ec2.AMI) { i.Created = made(now().AddDate(0, 0, 1)) }) }, check: "base AMI", status: preflight.OK},
-		"another architecture": {given: preflight.Settings{"InstanceType": "t4g.large"}, check: "instance type", status: preflight.Failed, text: "t4g.large is arm64, the base AMI is x86_64; --instance-type t3.large fits"},
-		"kept architecture":    {existing: map[string]string{"InstanceType": "t4g.large"}, check: "instance type", status: preflight.Failed, text: "t4g.large is arm64"},
-		"two architectures":    {given: preflight.Settings{"InstanceType": "t2.small"}, check: "instance type", status: preflight.OK, text: "t2.small is x86_64, as the base AMI"},
-		"no such type":         {given: preflight.Settings{"InstanceType": "t9.large"}, check: "instance type", status: preflight.Failed, text: "there is no t9.large in eu-central-1"},
-		"type denied":          {change: func(a *account) { a.denied = "ec2 DescribeInstanceTypes" }, check: "instance type", status: preflight.Unchecked, text: "not authorized"},
-		"type of unknown AMI":  {change: func(a *account) { a.denied = "ec2 DescribeImages" }, check: "instance type", status: preflight.Unchecked, text: "t3.large is x86_64; the base AMI's architecture is not known"},
-		"volume as it is":      {check: "root volume", status: preflight.OK, text: "as the base AMI has it, 10 GiB"},
-		"volume larger":        {recipe: "disk: 40GiB", check: "root volume", status: preflight.OK, text: "40 GiB, the base AMI has 10, at /dev/xvda", learnt: map[string]string{"RootDeviceName": "/dev/xvda"}},
-		"volume smaller":       {recipe: "disk: 8GiB", check: "root volume", status: preflight.Failed, text: "8 GiB are less than the base AMI's 10; write disk: 10GiB or more", learnt: map[string]string{"RootDeviceName": "/dev/xvda"}},
-		"volume with a key":    {given: preflight.Settings{"ImageKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/a"}, check: "root volume", status: preflight.OK, learnt: map[string]string{"RootDeviceName": "/dev/xvda"}},
-		"device given":         {recipe: "disk: 40GiB", given: preflight.Settings{"RootDeviceName": "/dev/xvda"}, check: "root volume", status: preflight.OK},
-		"wrong device given":   {recipe: "disk: 40GiB", given: preflight.Settings{"RootDeviceName": "/dev/sda1"}, check: "root volume", status: preflight.Failed, text: "/dev/sda1 is not the base AMI's root device, /dev/xvda"},
-		"wrong device kept":    {recipe: "disk: 40GiB", existing: map[string]string{"RootDeviceName": "/dev/sda1"}, check: "root volume", status: preflight.OK, learnt: map[string]string{"RootDeviceName": "/dev/xvda"}},
-		"right device kept":    {recipe: "disk: 40GiB", existing: map[string]string{"RootDeviceName": "/dev/xvda"}, check: "root volume", status: preflight.OK},
+		"AMI to be deprecated":                   {change: func(a *account) { a.base(func(i *ec2.AMI) { i.Created = made(now().AddDate(0, 0, 1)) }) }, check: "base AMI", status: preflight.OK},
+		"another architecture":                   {given: preflight.Settings{"InstanceType": "t4g.large"}, check: "instance type", status: preflight.Failed, text: "t4g.large is arm64, the base AMI is x86_64; --instance-type t3.large fits"},
+		"kept architecture":                      {existing: map[string]string{"InstanceType": "t4g.large"}, check: "instance type", status: preflight.Failed, text: "t4g.large is arm64"},
+		"two architectures":                      {given: preflight.Settings{"InstanceType": "t2.small"}, check: "instance type", status: preflight.OK, text: "t2.small is x86_64, as the base AMI"},
+		"no such type":                           {given: preflight.Settings{"InstanceType": "t9.large"}, check: "instance type", status: preflight.Failed, text: "there is no t9.large in eu-central-1"},
+		"several types":                          {given: preflight.Settings{"InstanceTypes": "t3.large, m7i.large"}, check: "instance type", status: preflight.OK, text: "t3.large is x86_64, as the base AMI"},
+		"one of several of another architecture": {given: preflight.Settings{"InstanceTypes": "t4g.large,t3.large"}, check: "instance type", status: preflight.Failed, text: "t4g.large is arm64, the base AMI is x86_64"},
+		"types in place of the type":             {given: preflight.Settings{"InstanceType": "t4g.large"}, existing: map[string]string{"InstanceTypes": "t3.large"}, check: "instance type", status: preflight.OK, text: "t3.large is x86_64"},
+		"zone that has both types":               {given: preflight.Settings{"InstanceTypes": "m7i.large,t3.large"}, change: func(a *account) { a.withheld = "eu-central-1a" }, check: "zone", status: preflight.OK, text: "eu-central-1b, which offers m7i.large, t3.large", learnt: map[string]string{"AvailabilityZone": "eu-central-1b"}},
+		"zone of a subnet, without one": {
+			given: preflight.Settings{"InstanceTypes": "m7i.large,t3.large", "SubnetId": subnet}, change: func(a *account) { a.withheld = "eu-central-1a" },
+			check: "zone", status: preflight.Warning, text: "eu-central-1a, the zone of " + subnet + ", offers m7i.large, but not t3.large; builds cannot fall back",
+		},
+		"type denied":         {change: func(a *account) { a.denied = "ec2 DescribeInstanceTypes" }, check: "instance type", status: preflight.Unchecked, text: "not authorized"},
+		"type of unknown AMI": {change: func(a *account) { a.denied = "ec2 DescribeImages" }, check: "instance type", status: preflight.Unchecked, text: "t3.large is x86_64; the base AMI's architecture is not known"},
+		"volume as it is":     {check: "root volume", status: preflight.OK, text: "as the base AMI has it, 10 GiB"},
+		"volume larger":       {recipe: "disk: 40GiB", check: "root volume", status: preflight.OK, text: "40 GiB, the base AMI has 10, at /dev/xvda", learnt: map[string]string{"RootDeviceName": "/dev/xvda"}},
+		"volume smaller":      {recipe: "disk: 8GiB", check: "root volume", status: preflight.Failed, text: "8 GiB are less than the base AMI's 10; write disk: 10GiB or more", learnt: map[string]string{"RootDeviceName": "/dev/xvda"}},
+		"volume with a key":   {given: preflight.Settings{"ImageKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/a"}, check: "root volume", status: preflight.OK, learnt: map[string]string{"RootDeviceName": "/dev/xvda"}},
+		"device given":        {recipe: "disk: 40GiB", given: preflight.Settings{"RootDeviceName": "/dev/xvda"}, check: "root volume", status: preflight.OK},
+		"wrong device given":  {recipe: "disk: 40GiB", given: preflight.Settings{"RootDeviceName": "/dev/sda1"}, check: "root volume", status: preflight.Failed, text: "/dev/sda1 is not the base AMI's root device, /dev/xvda"},
+		"wrong device kept":   {recipe: "disk: 40GiB", existing: map[string]string{"RootDeviceName": "/dev/sda1"}, check: "root volume", status: preflight.OK, learnt: map[string]string{"RootDeviceName": "/dev/xvda"}},
+		"right device kept":   {recipe: "disk: 40GiB", existing: map[string]string{"RootDeviceName": "/dev/xvda"}, check: "root volume", status: preflight.OK},
 		"device unheard of": {
 			recipe: "disk: 40GiB", change: func(a *account) { a.base(func(i *ec2.AMI) { i.RootDevice = "/dev/sda" }) }, check: "root volume", status: preflight.Failed, text: "the stack knows /dev/xvda or /dev/sda1 only",
 		},
@@ -308,6 +316,19 @@ func endpoints(table string) []ec2.Endpoint {
 		all = append(all, ec2.Endpoint{VPC: vpc, Service: "com.amazonaws." + wire.Region + "." + service})
 	}
 	return all
+}
+
+// A type that the stack does not use is not asked for in silence.
+func TestATypeWithoutEffectIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	wanted := preflight.PlanOf(t, preflight.Least, preflight.Settings{"InstanceType": "m7i.large"}, nil)
+	results, _ := healthy().run(t, wanted, stack.Stack{Name: "nightly", Parameters: map[string]string{"InstanceTypes": "t3.large"}})
+	warned := slices.ContainsFunc(results, func(r preflight.Result) bool {
+		return r.Status == preflight.Warning && strings.Contains(r.Text+r.Hint, `no effect: the stack builds on one of t3.large`)
+	})
+	if !warned {
+		t.Errorf("nothing warns that --instance-type has no effect: %v", results)
+	}
 }
 
 // made is when an AMI was made that is deprecated at a time: two years before.

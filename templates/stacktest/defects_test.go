@@ -45,6 +45,7 @@ var defects = []struct {
 	{"metadata without a token", "HttpTokens: required", "HttpTokens: optional", least(), "Infrastructure/InstanceMetadataOptions/HttpTokens", "required"},
 	{"an instance that failed holds on to the subnet", "TerminateInstanceOnFailure: true", "TerminateInstanceOnFailure: false", least(), "Infrastructure/TerminateInstanceOnFailure", true},
 	{"the service's own notice is taken for the message", "      TerminateInstanceOnFailure", "      SnsTopicArn: !Ref OutputTopic\n      TerminateInstanceOnFailure", least(), "Infrastructure/SnsTopicArn", nil},
+	{"one instance type that is short stops every build", "HasInstanceTypes, !Ref InstanceTypes, [", "HasInstanceTypes, [!Ref InstanceType], [", everything(), "Infrastructure/InstanceTypes/1", "m7g.large"},
 	{"an account-wide inventory gets in the way", "EnhancedImageMetadataEnabled: false", "EnhancedImageMetadataEnabled: true", least(), "Pipeline/EnhancedImageMetadataEnabled", false},
 	{"images are not tested", "ImageTestsEnabled: true", "ImageTestsEnabled: false", least(), "Pipeline/ImageTestsConfiguration/ImageTestsEnabled", true},
 	{"failures are not reported", "status: [AVAILABLE, FAILED]", "status: [AVAILABLE]", least(), "ImageRule/EventPattern/detail/state/status/1", "FAILED"},

@@ -16,7 +16,7 @@ import (
 func everything() map[string]string {
 	return map[string]string{
 		"BaseAmiParameter": "/buildkite/base-ami", "OutputAmiParameter": "agent-ami", "OutputAmiDataType": "aws:ec2:image",
-		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
+		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
 		"SecretNames": "buildkite/private_ssh_key, known_hosts", "SecretsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/abc",
 		"SubnetId": "subnet-0123456789abcdef0", "Packages": "jq", "GitMirrors": "git@github.com:acme/monorepo.git", "DockerImages": "node:22",
 		"DockerUsernsRemap": "", "ComponentDocumentUrl": "s3://scripts/document.yml", "TimeZone": "Europe/Berlin", "RootDeviceName": "/dev/sda1",
@@ -152,6 +152,9 @@ func TestWhatIsMade(t *testing.T) {
 		{much, "Recipe/BlockDeviceMappings/0/Ebs/KmsKeyId", "arn:aws:kms:eu-central-1:123456789012:key/def"},
 		{little, "Distribution/Distributions/0/SsmParameterConfigurations/0", map[string]any{"ParameterName": "/buildkite/agent-ami", "DataType": "text"}},
 		{much, "Distribution/Distributions/0/SsmParameterConfigurations/0", map[string]any{"ParameterName": "agent-ami", "DataType": "aws:ec2:image"}},
+		{little, "Infrastructure/InstanceTypes", []any{"t3.large"}},
+		{deploy(t, with("InstanceType", "m7i.large")), "Infrastructure/InstanceTypes", []any{"m7i.large"}},
+		{much, "Infrastructure/InstanceTypes", []any{"t4g.large", "m7g.large"}},
 		{little, "Infrastructure/SubnetId", "Subnet"},
 		{much, "Infrastructure/SubnetId", "subnet-0123456789abcdef0"},
 		{little, "SecurityGroup/VpcId", "BuildVpc"},
@@ -194,6 +197,7 @@ func TestRefusedAtOnce(t *testing.T) {
 		{"a size without device", "RootVolumeSize", "40", "RootDeviceName"},
 		{"a key without device", "ImageKeyArn", "arn:aws:kms:eu-central-1:123456789012:key/abc", "RootDeviceName"},
 		{"a key's alias", "ImageKeyArn", "alias/x", "not of an alias"},
+		{"a family for a type", "InstanceTypes", "t3.large,t3a", "t3.large,t3a.large"},
 		{"a subnet's name", "SubnetId", "private-a", "subnet's ID"},
 		{"an unknown type", "OutputAmiDataType", "String", "OutputAmiDataType"},
 		{"a pipeline that never stops", "DisableAfterFailures", "11", "DisableAfterFailures"},

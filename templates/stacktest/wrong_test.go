@@ -67,7 +67,8 @@ const (
 // cfn-lint by the rule named; and AWS's cloudformation-validate by the rule named, "" if such faults are not its business.
 // The faults that Buildkite's stack for Image Builder has had are among them.
 var wrong = []struct{ name, old, new, by, aws string }{
-	{"unknown property", "      InstanceTypes: [", "      InstanceKinds: [", "E3002", "F3002"},
+	{"unknown property", "      InstanceTypes: !If", "      InstanceKinds: !If", "E3002", "F3002"},
+	{"a text for the list of instance types", "HasInstanceTypes, !Ref InstanceTypes, [!Ref InstanceType]]", "HasInstanceTypes, !Ref InstanceTypes, !Ref InstanceType]", "E1020", ""},
 	{"unknown nested property", "HttpTokens: required", "HttpToken: required", "E3002", "F3002"},
 	{"missing property", "      InstanceProfileName: !Ref InstanceProfile\n", "", "E3003", "F3003"},
 	{"wrong value", "PipelineExecutionStartCondition: EXPRESSION_MATCH_ONLY", "PipelineExecutionStartCondition: ALWAYS", "E3030", "W3030"},
