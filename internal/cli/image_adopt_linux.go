@@ -22,18 +22,26 @@ Example:
   image-builder image adopt`
 }
 
-// Run adopts.
+// Run adopts. It opens the data directory without the warning that names this very command.
 func (c *ImageAdoptCmd) Run(ctx context.Context, env *Env) error {
-	return env.withStore(ctx, func(store *local.Store) error {
-		adopted, err := store.Adopt(ctx)
-		if env.JSON {
-			return errors.Join(env.object(map[string][]string{"adopted": append([]string{}, adopted...)}), err)
-		}
-		for _, name := range adopted {
-			if _, printErr := fmt.Fprintln(env.Stdout, terminal.Harmless(name)); printErr != nil {
-				return errors.Join(fmt.Errorf("print result: %w", printErr), err)
-			}
-		}
+	store, err := local.Open(ctx, env.DataDir, env.Now)
+	if err != nil {
 		return err
-	})
+	}
+	return errors.Join(c.adopt(ctx, env, store), store.Close())
+}
+
+func (c *ImageAdoptCmd) adopt(ctx context.Context, env *Env, store *local.Store) error {
+	adopted, err := store.Adopt(ctx)
+	if env.JSON {
+		return errors.Join(env.object(map[string][]string{"adopted": append([]string{}, adopted...)}), err)
+	}
+
+	for _, name := range adopted {
+		if _, printErr := fmt.Fprintln(env.Stdout, terminal.Harmless(name)); printErr != nil {
+			return errors.Join(fmt.Errorf("print result: %w", printErr), err)
+		}
+	}
+
+	return err
 }
