@@ -1,6 +1,7 @@
 # Everything here does its own set-up: it installs missing Debian packages (by root or sudo) and says which.
 
 export CGO_ENABLED := 0
+export GOFLAGS := $(strip -trimpath $(filter-out -trimpath,$(GOFLAGS))) # one set of flags, so that nothing is compiled twice
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
 SUDO := $(shell test "$$(id -u)" = 0 || echo sudo -E --preserve-env=PATH)
 TOOL := go tool -modfile=tools/go.mod
@@ -13,17 +14,17 @@ help: ## list the commands
 
 .PHONY: build
 build: ## build the static binary into build/
-	go build -trimpath -ldflags "-s -w -X image-builder/internal/cli.Version=$(VERSION)" -o build/image-builder ./cmd/image-builder
+	go build -ldflags "-s -w -X image-builder/internal/cli.Version=$(VERSION)" -o build/image-builder ./cmd/image-builder
 
 .PHONY: demo
-demo: setup build ## bake a private git repository into an image, show it, boot it
+demo: setup ## bake a private git repository into an image, show it, boot it
 	go build -o build/demo ./demo
 	$(SUDO) build/demo
 
 .PHONY: demo-aws
 demo-aws: setup build ## walk the AWS road against the test server on loopback: a stack, a build, an AMI pulled, baked and published
-	go build -o build/demo ./demo
-	$(SUDO) build/demo aws
+	go build -o build/demo-aws ./demo/aws
+	$(SUDO) build/demo-aws
 
 .PHONY: account
 account: ## run the test server by itself, for awscli, coldsnap or anything else, until Ctrl-C

@@ -82,7 +82,9 @@ var ranks = map[string]int{
 	"internal/testbed/states":                   7,
 	"internal/testbed/imagebuilder":             11,
 	"internal/testbed":                          12, // all services of an account
+	"demo/walk":                                 12,
 	"demo":                                      13,
+	"demo/aws":                                  13,
 	"demo/account":                              13,
 	"bench":                                     13,
 	"attack":                                    13,
@@ -209,6 +211,33 @@ func TestNoPackageIsADrawer(t *testing.T) {
 		case "util", "utils", "common", "helper", "helpers", "manager", "types", "misc":
 			t.Errorf("%s: name the package after the noun or verb it serves", pkg)
 		}
+	}
+}
+
+// The demo has the program compiled while it builds its base, so what it imports itself must compile in seconds.
+func TestDemoImportsNothingSlowToCompile(t *testing.T) {
+	t.Parallel()
+	slow := map[string]string{
+		"internal/aws": "the AWS SDK", "internal/local": "SQLite", "internal/terminal": "the display's library", "internal/testbed": "the test server",
+	}
+	imports := productImports(t)
+	seen := map[string]bool{}
+
+	var visit func(pkg, chain string)
+	visit = func(pkg, chain string) {
+		if what, isSlow := slow[pkg]; isSlow {
+			t.Errorf("%s: that compiles %s before the base is begun", chain, what)
+		}
+		for _, imported := range imports[pkg] {
+			if !seen[imported] {
+				seen[imported] = true
+				visit(imported, chain+" -> "+imported)
+			}
+		}
+	}
+	visit("demo", "demo")
+	if !seen["internal/base"] {
+		t.Error("the demo no longer imports internal/base: does it still build the base while the program is compiled?")
 	}
 }
 

@@ -8,8 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"time"
 )
 
 var (
@@ -147,60 +145,4 @@ func (j *jobs) bakeArgs(v *volume, job string) []string {
 func (j *jobs) remove(ctx context.Context, v *volume, id string) error {
 	_, err := output(ctx, j.program, "--data-dir", v.data, "image", "remove", id)
 	return err
-}
-
-const atOnce = 4
-
-// parallel compares four bakes one after another to four at once.
-func (j *jobs) parallel(ctx context.Context) error {
-	for _, v := range j.volumes {
-		for _, job := range []string{"null", "mirror"} {
-			say("%d bakes of the %s job on %s", atOnce, job, v.kind)
-			contestants := []contestant{j.several(v, job, 1), j.several(v, job, atOnce)}
-			samples, err := interleave(ctx, j.rounds, contestants)
-			if err != nil {
-				return err
-			}
-			table := rows(fmt.Sprintf("%d %s bakes on %s", atOnce, job, v.kind), contestants, samples)
-			table[1].Ratio = 1 / table[1].Ratio // of the throughput
-			table[1].Against = "throughput of " + table[1].Against
-			table[1].atLeast(1.7)
-			j.report.add(table...)
-		}
-	}
-
-	return nil
-}
-
-// several runs four bakes, this many at once.
-func (j *jobs) several(v *volume, job string, width int) contestant {
-	var ids [atOnce]string
-
-	return contestant{
-		name: map[int]string{1: "one after another", atOnce: "all at once"}[width],
-		run: func(ctx context.Context) (sample, error) {
-			var errs [atOnce]error
-			var wait sync.WaitGroup
-			free := make(chan struct{}, width)
-			start := time.Now()
-
-			for i := range atOnce {
-				free <- struct{}{}
-				wait.Go(func() {
-					defer func() { <-free }()
-					_, ids[i], errs[i] = timed(command(ctx, j.bakeArgs(v, job)...))
-				})
-			}
-
-			wait.Wait()
-			return sample{wall: time.Since(start)}, errors.Join(errs[:]...)
-		},
-		after: func(ctx context.Context) error {
-			var errs [atOnce]error
-			for i, id := range ids {
-				errs[i] = j.remove(ctx, v, id)
-			}
-			return errors.Join(errs[:]...)
-		},
-	}
 }

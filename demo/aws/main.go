@@ -1,3 +1,7 @@
+// Command aws walks the road on AWS against the test server on loopback: a stack, a build, an AMI pulled, baked here and
+// published. `make demo-aws` runs it, as root. That server is as strict as AWS's service models, but it is not AWS.
+//
+// It keeps nothing but the Debian base, below build/demo-data; it needs no account and leaves nothing running.
 package main
 
 import (
@@ -7,8 +11,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 
+	"image-builder/demo/walk"
 	"image-builder/internal/testbed"
 	"image-builder/internal/testbed/ec2"
 	"image-builder/internal/testbed/ssm"
@@ -38,10 +45,36 @@ set -euo pipefail
 head -c 20000000 /dev/urandom >/var/lib/mirror
 `
 
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// demo is one walk through the product on AWS.
+type demo struct{ walk.Walk }
+
+func run(ctx context.Context) (err error) {
+	if os.Geteuid() != 0 {
+		return errors.New("bakes mount disks: run `make demo-aws`, which asks sudo")
+	}
+	d := demo{}
+	d.Work, err = os.MkdirTemp("", "image-builder-demo-")
+	if err != nil {
+		return fmt.Errorf("make work directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(d.Work)) }()
+	d.Data = d.File("data")
+	return d.aws(ctx)
+}
+
 // aws walks the road on AWS.
 func (d demo) aws(ctx context.Context) (err error) {
-	d.data = d.file("data")
-	disk, err := d.debian(ctx)
+	disk, err := debian(ctx)
 	if err != nil {
 		return err
 	}
@@ -55,19 +88,19 @@ func (d demo) aws(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, cloud.Close()) }()
 
-	heading("An AWS account on loopback: the test server, as strict as AWS's service models, with an AMI of a Debian disk")
+	walk.Heading("An AWS account on loopback: the test server, as strict as AWS's service models, with an AMI of a Debian disk")
 	id, err := cloud.AddDiskAMI(ec2.AMI{Name: "buildkite-stack-linux", BootMode: "uefi-preferred", ENA: true, IMDS: "v2.0"}, disk)
 	if err != nil {
 		return err
 	}
 	cloud.SSM.Put(ssm.Parameter{Name: baseParameter, Type: "String", Value: id})
 	topic := cloud.SNS.AddTopic("images")
-	d.env = cloud.Env()
+	d.Env = cloud.Env()
 	fmt.Printf("%s = %s\ntopic %s\n", baseParameter, id, topic)
 
 	err = errors.Join(
-		os.WriteFile(d.file("recipe.yml"), []byte(awsRecipe), 0o600), os.WriteFile(d.file("here.yml"), []byte(hereRecipe), 0o600),
-		os.WriteFile(d.file("bootstrap.sh"), []byte(hereScript), 0o700))
+		os.WriteFile(d.File("recipe.yml"), []byte(awsRecipe), 0o600), os.WriteFile(d.File("here.yml"), []byte(hereRecipe), 0o600),
+		os.WriteFile(d.File("bootstrap.sh"), []byte(hereScript), 0o700))
 	for _, step := range []func(context.Context) error{d.stack, d.road(cloud, topic)} {
 		if err == nil {
 			err = step(ctx)
@@ -79,13 +112,17 @@ func (d demo) aws(ctx context.Context) (err error) {
 	return err
 }
 
-// debian returns the disk of the Debian base that demo builds.
-func (d demo) debian(ctx context.Context) (string, error) {
-	kept := demo{program: d.program, data: "build/demo-data"}
-	if err := kept.base(ctx); err != nil {
-		return "", err
+// debian returns the disk of the Debian base, which it builds unless a demo did.
+func debian(ctx context.Context) (string, error) {
+	kept := walk.Walk{Data: walk.Data}
+	if !kept.HasDebian(ctx) {
+		walk.Heading("A base to start from: a bootable Debian (built once, about a minute)")
+		if err := kept.Show(ctx, "base", "build", walk.Debian); err != nil {
+			return "", err
+		}
 	}
-	text, err := kept.output(ctx, "base", "list", "--json")
+
+	text, err := kept.Output(ctx, "base", "list", "--json")
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +134,7 @@ func (d demo) debian(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("read bases: %w", err)
 	}
 	for _, base := range list.Bases {
-		if base.Name == "debian:bookworm" {
+		if base.Name == walk.Debian {
 			return base.Disk, nil
 		}
 	}
@@ -106,30 +143,30 @@ func (d demo) debian(ctx context.Context) (string, error) {
 
 // stack deploys the stack and has it build.
 func (d demo) stack(ctx context.Context) error {
-	heading("EC2 Image Builder: the stack, and a build (the test server plays the build; nothing runs)")
-	if err := d.show(ctx, "deploy", d.file("recipe.yml"), "--yes"); err != nil {
+	walk.Heading("EC2 Image Builder: the stack, and a build (the test server plays the build; nothing runs)")
+	if err := d.Show(ctx, "deploy", d.File("recipe.yml"), "--yes"); err != nil {
 		return err
 	}
-	return errors.Join(d.show(ctx, "start", "--follow", "--poll", "50ms"), d.show(ctx, "status"))
+	return errors.Join(d.Show(ctx, "start", "--follow", "--poll", "50ms"), d.Show(ctx, "status"))
 }
 
 // road bakes the AMI here, publishes the image, pulls it again and compares.
 func (d demo) road(cloud *testbed.Cloud, topic string) func(context.Context) error {
 	return func(ctx context.Context) error {
-		heading("Here: the AMI's disk is pulled through the EBS direct APIs, and baked without an instance")
-		if err := d.show(ctx, "bake", d.file("here.yml")); err != nil {
+		walk.Heading("Here: the AMI's disk is pulled through the EBS direct APIs, and baked without an instance")
+		if err := d.Show(ctx, "bake", d.File("here.yml")); err != nil {
 			return err
 		}
-		heading("What publishing will send, take and cost; then the AMI, the parameter, the message")
-		err := errors.Join(d.show(ctx, "publish", "latest", "--plan"), d.show(ctx, "publish", "latest", "--topic", topic, "--poll", "50ms"))
+		walk.Heading("What publishing will send, take and cost; then the AMI, the parameter, the message")
+		err := errors.Join(d.Show(ctx, "publish", "latest", "--plan"), d.Show(ctx, "publish", "latest", "--topic", topic, "--poll", "50ms"))
 		if err != nil {
 			return err
 		}
-		fmt.Printf("\n%s = %s\n", parameter, cloud.SSM.Value(parameter))
+		fmt.Printf("\n%s = %s\n", walk.Parameter, cloud.SSM.Value(walk.Parameter))
 		fmt.Println("message:", strings.Join(cloud.SNS.Messages(topic), "\n"))
 
-		heading("The AMI pulled again is the same disk, byte for byte")
-		if err := d.show(ctx, "base", "pull", cloud.SSM.Value(parameter), "--name", "again"); err != nil {
+		walk.Heading("The AMI pulled again is the same disk, byte for byte")
+		if err := d.Show(ctx, "base", "pull", cloud.SSM.Value(walk.Parameter), "--name", "again"); err != nil {
 			return err
 		}
 		return d.compare(ctx)
@@ -138,11 +175,11 @@ func (d demo) road(cloud *testbed.Cloud, topic string) func(context.Context) err
 
 // compare compares the image's disk with that of the base that was pulled last.
 func (d demo) compare(ctx context.Context) error {
-	images, err := d.output(ctx, "image", "show", "latest", "--json")
+	images, err := d.Output(ctx, "image", "show", "latest", "--json")
 	if err != nil {
 		return err
 	}
-	bases, err := d.output(ctx, "base", "list", "--json")
+	bases, err := d.Output(ctx, "base", "list", "--json")
 	if err != nil {
 		return err
 	}
