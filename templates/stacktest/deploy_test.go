@@ -16,7 +16,7 @@ import (
 func everything() map[string]string {
 	return map[string]string{
 		"BaseAmiParameter": "/buildkite/base-ami", "OutputAmiParameter": "agent-ami", "OutputAmiDataType": "aws:ec2:image",
-		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
+		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "ExpressWorkflows": "true", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
 		"SecretNames": "buildkite/private_ssh_key, known_hosts", "SecretsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/abc",
 		"SubnetId": "subnet-0123456789abcdef0", "Packages": "jq", "GitMirrors": "git@github.com:acme/monorepo.git", "DockerImages": "node:22",
 		"DockerUsernsRemap": "", "ComponentDocumentUrl": "s3://scripts/document.yml", "TimeZone": "Europe/Berlin", "RootDeviceName": "/dev/sda1",
@@ -155,6 +155,7 @@ func TestWhatIsMade(t *testing.T) {
 		{little, "Infrastructure/InstanceTypes", []any{"t3.large"}},
 		{deploy(t, with("InstanceType", "m7i.large")), "Infrastructure/InstanceTypes", []any{"m7i.large"}},
 		{much, "Infrastructure/InstanceTypes", []any{"t4g.large", "m7g.large"}},
+		{much, "Pipeline/Workflows/0/WorkflowArn", "arn:aws:imagebuilder:eu-central-1:aws:workflow/build/express-build-image/x.x.x"},
 		{little, "Infrastructure/SubnetId", "Subnet"},
 		{much, "Infrastructure/SubnetId", "subnet-0123456789abcdef0"},
 		{little, "SecurityGroup/VpcId", "BuildVpc"},

@@ -42,6 +42,35 @@ func setBy(parameter string) string {
 	return "`" + preflight.Flag(parameter) + "`"
 }
 
+// TestTheConsoleShowsSevenParametersFirst holds the form's first group to the published interface: a newcomer fills in these.
+func TestTheConsoleShowsSevenParametersFirst(t *testing.T) {
+	t.Parallel()
+	groups := template(t).Section("Metadata")["AWS::CloudFormation::Interface"].(map[string]any)["ParameterGroups"].([]any)
+	seen := map[any]int{}
+	for _, group := range groups {
+		for _, name := range group.(map[string]any)["Parameters"].([]any) {
+			seen[name]++
+		}
+	}
+
+	first := groups[0].(map[string]any)["Parameters"].([]any)
+	for _, name := range first {
+		if _, contract := published[name.(string)]; !contract {
+			t.Errorf("the first group has %s", name)
+		}
+	}
+
+	if len(first) != len(published) {
+		t.Errorf("the first group has %d parameters, want the %d of the published interface", len(first), len(published))
+	}
+
+	for name, times := range seen {
+		if times != 1 {
+			t.Errorf("%s is shown %d times", name, times)
+		}
+	}
+}
+
 func TestTheDocumentationListsTheParameters(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/05-stack.md")

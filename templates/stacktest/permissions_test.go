@@ -61,8 +61,17 @@ func texts(v any) []string {
 	return out
 }
 
-// wide are the permissions on any resource, each reviewed: neither the agent's calls nor DescribeImages can be narrowed.
-var wide = []string{"InstanceRole.SystemsManagerAgent", "ExecutionRole.Execution ec2:DescribeImages"}
+// wide are the permissions on any resource, each reviewed: neither the agent's calls nor EC2's and Systems Manager's
+// descriptions can be narrowed.
+var wide = []string{
+	"InstanceRole.SystemsManagerAgent", "ExecutionRole.Execution ec2:DescribeImages", "ExecutionRole.ImageBuilder ec2:DescribeImages",
+	"ExecutionRole.ImageBuilder ec2:DescribeInstanceAttribute", "ExecutionRole.ImageBuilder ec2:DescribeInstances",
+	"ExecutionRole.ImageBuilder ec2:DescribeInstanceStatus", "ExecutionRole.ImageBuilder ec2:DescribeInstanceTypeOfferings",
+	"ExecutionRole.ImageBuilder ec2:DescribeInstanceTypes", "ExecutionRole.ImageBuilder ec2:DescribeSnapshots",
+	"ExecutionRole.ImageBuilder ec2:DescribeSubnets", "ExecutionRole.ImageBuilder ec2:DescribeTags",
+	"ExecutionRole.ImageBuilder ssm:DescribeInstanceInformation", "ExecutionRole.ImageBuilder ssm:GetCommandInvocation",
+	"ExecutionRole.ImageBuilder ssm:ListCommandInvocations",
+}
 
 // managed are AWS's policies that roles have, each reviewed. AmazonSSMManagedInstanceCore is not among them: it reads
 // every parameter of the account.
@@ -72,8 +81,13 @@ var managed = []string{
 	"arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly", // the one that everything() asks for
 }
 
+// permissionFaults looks at a partition with AWS's execution policy and at one that may lack it.
 func permissionFaults(t intrinsic.Template) []string {
-	stack, err := intrinsic.Deploy(t, everything())
+	return append(faultsIn("aws", "amazonaws.com", t), faultsIn("aws-cn", "amazonaws.com.cn", t)...)
+}
+
+func faultsIn(partition, suffix string, t intrinsic.Template) []string {
+	stack, err := intrinsic.DeployIn(partition, suffix, t, everything())
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -103,7 +117,7 @@ func permissionFaults(t intrinsic.Template) []string {
 			continue
 		}
 		for _, arn := range texts(resource.Properties["ManagedPolicyArns"]) {
-			if !slices.Contains(managed, arn) {
+			if !slices.Contains(managed, strings.Replace(arn, "arn:aws-cn:", "arn:aws:", 1)) {
 				faults = append(faults, name+" has "+arn)
 			}
 		}

@@ -68,6 +68,8 @@ const (
 // The faults that Buildkite's stack for Image Builder has had are among them.
 var wrong = []struct{ name, old, new, by, aws string }{
 	{"unknown property", "      InstanceTypes: !If", "      InstanceKinds: !If", "E3002", "F3002"},
+	{"a workflow by another member", "- - {WorkflowArn: ", "- - {Arn: ", "E3002", "F3002"},
+	{"a wide right where the managed policy is not", "Resource: !Sub 'arn:${AWS::Partition}:ec2:*:*:instance/*'\n                  Condition: {StringEquals: {'aws:ResourceTag", "Resource: '*'\n                  Condition: {StringEquals: {'aws:ResourceTag", byPermissions, ""},
 	{"a text for the list of instance types", "HasInstanceTypes, !Ref InstanceTypes, [!Ref InstanceType]]", "HasInstanceTypes, !Ref InstanceTypes, !Ref InstanceType]", "E1020", ""},
 	{"unknown nested property", "HttpTokens: required", "HttpToken: required", "E3002", "F3002"},
 	{"missing property", "      InstanceProfileName: !Ref InstanceProfile\n", "", "E3003", "F3003"},
@@ -79,7 +81,7 @@ var wrong = []struct{ name, old, new, by, aws string }{
 	{"state machine begins nowhere", "StartAt: WhatHappened", "StartAt: WhatHappend", "E3601", "E3601"},
 	{"unknown action", "Action: imagebuilder:GetImage", "Action: imagebuilder:ReadImage", "W3037", ""},
 	{"wrong effect", "          - Effect: Allow\n            Action: iam:PassRole", "          - Effect: Permit\n            Action: iam:PassRole", "E3510", "E3510"},
-	{"one partition", "!Sub 'arn:${AWS::Partition}:iam::aws:policy/EC2ImageBuilderExecutionPolicy'", "'arn:aws:iam::aws:policy/EC2ImageBuilderExecutionPolicy'", byContract, ""},
+	{"one partition", "[!Sub 'arn:${AWS::Partition}:iam::aws:policy/EC2ImageBuilderExecutionPolicy'", "['arn:aws:iam::aws:policy/EC2ImageBuilderExecutionPolicy'", byContract, ""},
 	{"security group of a VPC that is not made", "VpcId: !If [MakeVpc, !Ref BuildVpc, !GetAtt SubnetProbe.VpcId]", "VpcId: !Ref BuildVpc", "W1001", "W1001"},
 	{"the same, in a deployment", "VpcId: !If [MakeVpc, !Ref BuildVpc, !GetAtt SubnetProbe.VpcId]", "VpcId: !Ref BuildVpc", byDeployment, ""},
 	{"component that is not made", "          - ComponentArn: !Ref DocumentComponent\n          - !Ref AWS::NoValue", "          - ComponentArn: !Ref DocumentComponent\n          - ComponentArn: !Ref DocumentComponent", byDeployment, ""},

@@ -34,7 +34,16 @@ type Resource struct {
 // invalid value, a failed assertion, a reference to a resource that is not created.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html
 func Deploy(t Template, given map[string]string) (*Stack, error) {
-	d := &deployment{scope: nowhere(t), template: t, values: map[string]any{}}
+	return DeployIn(Partition, "amazonaws.com", t, given)
+}
+
+// DeployIn is Deploy in a partition, aws-cn for one, whose domain is the suffix. IDs of resources are those of aws.
+func DeployIn(partition, suffix string, t Template, given map[string]string) (*Stack, error) {
+	scope := nowhere(t)
+	scope.Pseudo["AWS::Partition"] = partition
+	scope.Pseudo["AWS::URLSuffix"] = suffix
+
+	d := &deployment{scope: scope, template: t, values: map[string]any{}}
 	if err := d.parameters(given); err != nil {
 		return nil, err
 	}
