@@ -21,6 +21,7 @@ type deploySettings struct {
 	ImageKeyARN          *string `name:"image-key-arn" help:"KMS key that encrypts the AMI. Anyone who launches the AMI must be allowed to use it." placeholder:"ARN"`
 	KeepImages           *string `name:"keep-images" help:"How many of the newest images are kept. Older ones are deleted with their AMIs and snapshots; 0 keeps all. An image or AMI with the tag image-builder:keep and the AMI that --output names are always kept." placeholder:"COUNT"`
 	KeepLaunchedDays     *string `name:"keep-launched-days" help:"An AMI that was launched within so many days is kept in any case." placeholder:"DAYS"`
+	AlarmAfterDays       *string `name:"alarm-after-days" help:"FailureTopic is told every day once so many days have passed without a new image. 0 tells nothing." placeholder:"DAYS"`
 	LogRetentionDays     *string `name:"log-retention-days" help:"Days for which logs are kept." placeholder:"DAYS"`
 }
 
@@ -44,6 +45,7 @@ func (s *deploySettings) given() preflight.Settings {
 		"ImageKeyArn":          s.ImageKeyARN,
 		"KeepImages":           s.KeepImages,
 		"KeepLaunchedDays":     s.KeepLaunchedDays,
+		"AlarmAfterDays":       s.AlarmAfterDays,
 		"LogRetentionDays":     s.LogRetentionDays,
 	} {
 		if value != nil {

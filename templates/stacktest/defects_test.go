@@ -60,6 +60,10 @@ var defects = []struct {
 	{"a policy counts the images of each recipe version by itself", "  Retire:\n    Type: AWS::StepFunctions::StateMachine", "  Retire:\n    Type: AWS::ImageBuilder::LifecyclePolicy", least(), "Resources/Retire/Type", "AWS::StepFunctions::StateMachine"},
 	{"an AMI in use is removed", `"LastLaunched": {"Unit": "DAYS"`, `"LastLaunched": {"Unit": "YEARS"`, least(), "Retire/Definition/States/Remove/Arguments/ExclusionRules", `{% {"Amis": {"LastLaunched": {"Unit": "DAYS", "Value": 30}, "TagMap": {"image-builder:keep": "true"}}} %}`},
 	{"snapshots pile up", `"Snapshots": true`, `"Snapshots": false`, least(), "Retire/Definition/States/Remove/Arguments/IncludeResources", `{% {"Amis": true, "Snapshots": true} %}`},
+	{"an event that cannot be handled is lost", "          DeadLetterConfig: {Arn: !GetAtt DeadLetters.Arn}\n", "", least(), "ImageRule/Targets/0/DeadLetterConfig/Arn", "arn:aws:any:eu-central-1:123456789012:DeadLetters"},
+	{"nobody may put events into the queue", "Action: sqs:SendMessage", "Action: sqs:ReceiveMessage", least(), "DeadLettersPolicy/PolicyDocument/Statement/0/Action", "sqs:SendMessage"},
+	{"nobody looks into the queue", "      AlarmActions: [!Ref FailureTopic]\n", "", least(), "DeadLettersAlarm/AlarmActions/0", "arn:aws:sns:eu-central-1:123456789012:FailureTopic"},
+	{"an alarm that nobody asked for", "HasAlarm: !Not [!Equals [!Ref AlarmAfterDays, '0']]", "HasAlarm: !Not [!Equals [!Ref AlarmAfterDays, '']]", least(), "Overdue/StateMachineType", nil},
 	{"the topic is called otherwise in the outputs", "Outputs:\n  OutputTopic:", "Outputs:\n  NewImages:", least(), "Outputs/OutputTopic/Value/Ref", "OutputTopic"},
 }
 

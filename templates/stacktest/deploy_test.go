@@ -16,7 +16,7 @@ import (
 func everything() map[string]string {
 	return map[string]string{
 		"BaseAmiParameter": "/buildkite/base-ami", "OutputAmiParameter": "agent-ami", "OutputAmiDataType": "aws:ec2:image",
-		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "ExpressWorkflows": "true", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
+		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "ExpressWorkflows": "true", "AlarmAfterDays": "3", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
 		"SecretNames": "buildkite/private_ssh_key, known_hosts", "SecretsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/abc",
 		"SubnetId": "subnet-0123456789abcdef0", "Packages": "jq", "GitMirrors": "git@github.com:acme/monorepo.git", "DockerImages": "node:22",
 		"DockerUsernsRemap": "", "ComponentDocumentUrl": "s3://scripts/document.yml", "TimeZone": "Europe/Berlin", "RootDeviceName": "/dev/sda1",
@@ -155,6 +155,15 @@ func TestWhatIsMade(t *testing.T) {
 		{little, "Infrastructure/InstanceTypes", []any{"t3.large"}},
 		{deploy(t, with("InstanceType", "m7i.large")), "Infrastructure/InstanceTypes", []any{"m7i.large"}},
 		{much, "Infrastructure/InstanceTypes", []any{"t4g.large", "m7g.large"}},
+		{little, "ImageRule/Targets/0/DeadLetterConfig/Arn", "arn:aws:any:eu-central-1:123456789012:DeadLetters"},
+		{little, "DisabledRule/Targets/0/DeadLetterConfig/Arn", "arn:aws:any:eu-central-1:123456789012:DeadLetters"},
+		{much, "OverdueRule/Targets/0/DeadLetterConfig/Arn", "arn:aws:any:eu-central-1:123456789012:DeadLetters"},
+		{little, "OverdueRule/ScheduleExpression", nil},
+		{much, "OverdueRule/ScheduleExpression", "rate(1 day)"},
+		{little, "DeadLettersPolicy/PolicyDocument/Statement/0/Condition/ArnEquals/aws:SourceArn/1", "arn:aws:any:eu-central-1:123456789012:DisabledRule"},
+		{much, "DeadLettersPolicy/PolicyDocument/Statement/0/Condition/ArnEquals/aws:SourceArn/2", "arn:aws:any:eu-central-1:123456789012:OverdueRule"},
+		{little, "DeadLettersAlarm/AlarmActions/0", "arn:aws:sns:eu-central-1:123456789012:FailureTopic"},
+		{little, "DeadLettersAlarm/TreatMissingData", "notBreaching"},
 		{much, "Pipeline/Workflows/0/WorkflowArn", "arn:aws:imagebuilder:eu-central-1:aws:workflow/build/express-build-image/x.x.x"},
 		{little, "Infrastructure/SubnetId", "Subnet"},
 		{much, "Infrastructure/SubnetId", "subnet-0123456789abcdef0"},
@@ -201,6 +210,7 @@ func TestRefusedAtOnce(t *testing.T) {
 		{"a family for a type", "InstanceTypes", "t3.large,t3a", "t3.large,t3a.large"},
 		{"a subnet's name", "SubnetId", "private-a", "subnet's ID"},
 		{"an unknown type", "OutputAmiDataType", "String", "OutputAmiDataType"},
+		{"an alarm after a fraction", "AlarmAfterDays", "0.5", "AlarmAfterDays"},
 		{"a pipeline that never stops", "DisableAfterFailures", "11", "DisableAfterFailures"},
 	} {
 		given := least()

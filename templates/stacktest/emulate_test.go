@@ -59,6 +59,11 @@ var wrongMachines = []struct{ name, old, new, occasion string }{
 	{"an AMI that was launched is removed", `"LastLaunched": {"Unit": "DAYS", "Value": ${LaunchedDays}}, `, "", "old images"},
 	{"snapshots are left", `"Snapshots": true`, `"Snapshots": false`, "old images"},
 	{"removals are not told", "- Condition: '{% $count($asked) + $count($troubles) > 0 %}'", "- Condition: '{% false %}'", "old images"},
+	{"a failed image counts as new", `$states.result.ImageSummaryList[State.Status = "AVAILABLE"].$toMillis`, `$states.result.ImageSummaryList.$toMillis`, "a failed image is none"},
+	{"the last page alone decides what is newest", "$max([$newest, $states", "$max([0, $states", "an image is new"},
+	{"any age will do", "- Condition: '{% $millis() - $newest > ${Days} * 86400000 %}'", "- Condition: '{% $millis() - $newest > ${Days} * 86400000000 %}'", "an image is overdue"},
+	{"a pipeline without an image is never overdue", "- Condition: '{% $newest = 0 %}'\n                Next: ReadPipeline", "- Condition: '{% $newest = 0 %}'\n                Next: Done", "the first image is overdue"},
+	{"a new pipeline is overdue at once", "$toMillis($states.result.ImagePipeline.DateCreated)", "1", "the first image may yet come"},
 	{"a failure is not told", "- Condition: '{% $status = \"FAILED\" %}'", "- Condition: '{% $status = \"Failed\" %}'", "a failed image"},
 }
 
@@ -84,7 +89,7 @@ func TestWrongMachinesAreNoticedByBothInterpreters(t *testing.T) {
 // messages does in moto what the function of that name does in our interpreter.
 func (e *emulator) messages(t *testing.T, template intrinsic.Template, a *account, events []any) ([]string, error) {
 	t.Helper()
-	stack, err := intrinsic.Deploy(template, least())
+	stack, err := intrinsic.Deploy(template, running())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +147,7 @@ func (e *emulator) prepare(t *testing.T, stack *intrinsic.Stack, a *account) err
 		}
 	}
 
-	for _, name := range []string{"Watch", "Announce", "Retire"} {
+	for _, name := range []string{"Watch", "Announce", "Retire", "Overdue"} {
 		definition, err := json.Marshal(at(t, stack, name+"/Definition"))
 		if err != nil {
 			t.Fatal(err)
@@ -157,7 +162,7 @@ func (e *emulator) prepare(t *testing.T, stack *intrinsic.Stack, a *account) err
 	return nil
 }
 
-// run executes Watch with an event, and waits for that and for what it starts.
+// run executes the machine of an event, and waits for that and for what it starts.
 func (e *emulator) run(t *testing.T, name string, event any) error {
 	t.Helper()
 	input, err := json.Marshal(event)
@@ -165,8 +170,8 @@ func (e *emulator) run(t *testing.T, name string, event any) error {
 		t.Fatal(err)
 	}
 	const prefix = "arn:aws:states:eu-central-1:123456789012:stateMachine:"
-	e.do(t, "stepfunctions", "start_execution", object{"stateMachineArn": prefix + "Watch", "name": name, "input": string(input)})
-	return e.settle(t, prefix+"Watch", prefix+"Announce", prefix+"Retire")
+	e.do(t, "stepfunctions", "start_execution", object{"stateMachineArn": prefix + watchman(event), "name": name, "input": string(input)})
+	return e.settle(t, prefix+"Watch", prefix+"Overdue", prefix+"Announce", prefix+"Retire")
 }
 
 // settle waits until no machine runs any more, in the order in which one starts the next.

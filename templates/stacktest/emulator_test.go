@@ -132,19 +132,27 @@ func (b *imageBuilder) answer(r *http.Request) (answer any, refused string) {
 		return decode(b.account.t, b.account.image), ""
 	}
 
-	in := object{"ImageBuildVersionArn": r.URL.Query().Get("imageBuildVersionArn")}
+	in := object{"ImageBuildVersionArn": r.URL.Query().Get("imageBuildVersionArn"), "ImagePipelineArn": r.URL.Query().Get("imagePipelineArn")}
 	if body, err := io.ReadAll(r.Body); err == nil && len(body) > 0 {
 		in = inCapitals(decode(b.account.t, string(body))).(object)
 	}
 
 	operation := r.URL.Path[1:]
-	answer, err := b.account.retire(string(unicode.ToLower(rune(operation[0])))+operation[1:], in)
+	if b.account.refuse["aws-sdk:imagebuilder:"+inSmall(operation)] != nil {
+		return nil, "ForbiddenException"
+	}
+	answer, err := b.account.retire(inSmall(operation), in)
 	if err != nil {
 		b.account.t.Log(operation, err)
 		return nil, "ClientException"
 	}
 
 	return answer, ""
+}
+
+// inSmall is the name of an operation as state machines write it.
+func inSmall(operation string) string {
+	return string(unicode.ToLower(rune(operation[0]))) + operation[1:]
 }
 
 // inCapitals undoes onTheWire. The keys of tags are texts of a user's.

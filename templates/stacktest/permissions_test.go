@@ -173,6 +173,10 @@ func TestRolesReachExactlyThis(t *testing.T) {
 		{little, "InstanceRole", "Allow", "logs:PutLogEvents", []string{"arn:aws:any:eu-central-1:123456789012:ImageLogs"}},
 		{little, "WatchRole", "Allow", "sns:Publish", []string{"arn:aws:sns:eu-central-1:123456789012:FailureTopic"}},
 		{little, "WatchRole", "Allow", "imagebuilder:GetImage", []string{"arn:aws:imagebuilder:eu-central-1:123456789012:image/nightly-ami/*"}},
+		{little, "RuleRole", "Allow", "states:StartExecution", []string{"arn:aws:states:eu-central-1:123456789012:stateMachine:Watch"}},
+		{much, "RuleRole", "Allow", "states:StartExecution", []string{"arn:aws:states:eu-central-1:123456789012:stateMachine:Overdue", "arn:aws:states:eu-central-1:123456789012:stateMachine:Watch"}},
+		{much, "OverdueRole", "Allow", "sns:Publish", []string{"arn:aws:sns:eu-central-1:123456789012:FailureTopic"}},
+		{much, "OverdueRole", "Allow", "imagebuilder:ListImagePipelineImages", []string{pipelineARN}},
 		{little, "AnnounceRole", "Allow", "ssm:GetParameter", []string{ssm + "buildkite/agent-ami"}},
 	} {
 		if diff := cmp.Diff(test.want, reach(test.stack, test.role, test.effect, test.action)); diff != "" {

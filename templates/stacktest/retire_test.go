@@ -7,7 +7,7 @@ import (
 	"image-builder/internal/testbed/states"
 )
 
-// retire answers what Retire asks of Image Builder, with the members that a state machine sees.
+// retire answers what Retire and Overdue ask of Image Builder, with the members that a state machine sees.
 func (a *account) retire(operation string, in map[string]any) (any, error) {
 	if why := unlike(operation, in); why != "" {
 		return nil, &states.Failure{Name: "Imagebuilder.ClientException", Cause: why}
@@ -19,6 +19,8 @@ func (a *account) retire(operation string, in map[string]any) (any, error) {
 			fmt.Sscan(token, &page)
 		}
 		return decode(a.t, a.page(page)), nil
+	case "getImagePipeline":
+		return decode(a.t, `{"RequestId": "r", "ImagePipeline": {"Arn": "`+pipelineARN+`", "DateCreated": "`+a.made+`"}}`), nil
 	case "startResourceStateUpdate":
 		return map[string]any{"LifecycleExecutionId": "lce-1", "ResourceArn": in["ResourceArn"]}, nil
 	}
@@ -38,9 +40,9 @@ func (a *account) page(n int) string {
 	return `{` + more + `"RequestId": "r", "ImageSummaryList": [` + a.images[n] + `]}`
 }
 
-// unlike says in what a request to Image Builder differs from what Retire must ask; "" if in nothing.
+// unlike says in what a request to Image Builder differs from what the machines must ask; "" if in nothing.
 func unlike(operation string, in map[string]any) string {
-	if operation == "listImagePipelineImages" && in["ImagePipelineArn"] != pipelineARN {
+	if (operation == "listImagePipelineImages" || operation == "getImagePipeline") && in["ImagePipelineArn"] != pipelineARN {
 		return "another pipeline"
 	}
 	if operation != "startResourceStateUpdate" {

@@ -43,6 +43,7 @@ type account struct {
 	t            *testing.T
 	image        string   // answer of GetImage
 	images       []string // pages of the answer of ListImagePipelineImages
+	made         string   // when the pipeline was
 	parameter    []string
 	refuse       map[string]error
 	start        func(machine string, input any) error
@@ -82,7 +83,7 @@ func (a *account) call(resource string, arguments any) (any, error) {
 		a.published = append(a.published, in["TopicArn"].(string)+" "+in["Message"].(string))
 		return map[string]any{"MessageId": "1"}, nil
 
-	case "aws-sdk:imagebuilder:listImagePipelineImages", "aws-sdk:imagebuilder:startResourceStateUpdate", "aws-sdk:imagebuilder:deleteImage":
+	case "aws-sdk:imagebuilder:listImagePipelineImages", "aws-sdk:imagebuilder:startResourceStateUpdate", "aws-sdk:imagebuilder:deleteImage", "aws-sdk:imagebuilder:getImagePipeline":
 		return a.retire(resource[strings.LastIndex(resource, ":")+1:], in)
 
 	case "states:startExecution":
@@ -116,6 +117,17 @@ type occasion struct {
 	want    []string
 }
 
+// watchman is the machine that an event starts: that of the rule that picks it.
+func watchman(event any) string {
+	if event.(map[string]any)["detail-type"] == "Scheduled Event" {
+		return "Overdue"
+	}
+	return "Watch"
+}
+
+// running are the parameters of the stack whose machines are run: every one of them exists.
+func running() map[string]string { return with("AlarmAfterDays", "3") }
+
 func occasions(t *testing.T) map[string]occasion {
 	t.Helper()
 	failed := `{"Image": {"SourcePipelineArn": "` + pipelineARN + `", "State": {"Status": "FAILED", "Reason": "Document \"x\" failed!"}}}`
@@ -124,27 +136,36 @@ func occasions(t *testing.T) map[string]occasion {
 	denied := map[string]error{"aws-sdk:imagebuilder:getImage": &states.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
 	mute := map[string]error{"OutputTopic": &states.Failure{Name: "SNS.AuthorizationErrorException", Cause: "denied"}}
 	holds := []string{"ami-0123456789abcdef0"}
+	day := decode(t, `{"detail-type": "Scheduled Event", "source": "aws.events", "resources": ["arn:aws:events:eu-central-1:123456789012:rule/overdue"], "detail": {}}`)
+	hidden := map[string]error{"aws-sdk:imagebuilder:listImagePipelineImages": &states.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
+	const fresh = "2099-01-01T03:30:00.000Z"
 	news := "OutputTopic " + contract
 	failure := func(image, reason string) string {
 		return `FailureTopic {"event":"ImageFailed","ImageFailed":{"pipeline":"` + pipelineARN + `","image":"` + image + `","reason":"` + reason + `"}}`
 	}
 
 	return map[string]occasion{
-		"a new image":                {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
-		"copies elsewhere":           {account{image: built(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
-		"the event comes twice":      {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE"), event(t, "AVAILABLE")}, []string{news}},
-		"the parameter comes late":   {account{image: built(pipelineARN, ownAMI), parameter: []string{"", "ami-old", holds[0]}}, []any{event(t, "AVAILABLE")}, []string{news}},
-		"the parameter never comes":  {account{image: built(pipelineARN, ownAMI), parameter: []string{"ami-old"}}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "/buildkite/agent-ami does not hold ami-0123456789abcdef0 but: ami-old")}},
-		"another pipeline's":         {account{image: built(pipelineARN+"-2", ownAMI)}, []any{event(t, "AVAILABLE")}, nil},
-		"no pipeline's":              {account{image: strings.Replace(built("", ownAMI), `"SourcePipelineArn": "",`, "", 1)}, []any{event(t, "FAILED")}, nil},
-		"a failed image":             {account{image: failed}, []any{event(t, "FAILED")}, []string{failure(imageARN, `Document \"x\" failed!`)}},
-		"a failure without reason":   {account{image: built(pipelineARN, "")}, []any{event(t, "FAILED")}, []string{failure(imageARN, "Image Builder gives no reason")}},
-		"an image without AMI":       {account{image: built(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
-		"an image that is not shown": {account{refuse: denied}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image cannot be read: Imagebuilder.ForbiddenException: denied")}},
-		"a topic that refuses":       {account{image: built(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: SNS.AuthorizationErrorException: denied")}},
-		"old images":                 {account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()}, []any{event(t, "AVAILABLE")}, []string{news, removed("", "1.0.1/9", "1.0.0/1", "1.0.0/3", "1.0.0/6")}},
-		"few images":                 {account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()[1:]}, []any{event(t, "AVAILABLE")}, []string{news, removed("", "1.0.1/9")}},
-		"the schedule is off":        {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
+		"a new image":                  {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"copies elsewhere":             {account{image: built(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"the event comes twice":        {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE"), event(t, "AVAILABLE")}, []string{news}},
+		"the parameter comes late":     {account{image: built(pipelineARN, ownAMI), parameter: []string{"", "ami-old", holds[0]}}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"the parameter never comes":    {account{image: built(pipelineARN, ownAMI), parameter: []string{"ami-old"}}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "/buildkite/agent-ami does not hold ami-0123456789abcdef0 but: ami-old")}},
+		"another pipeline's":           {account{image: built(pipelineARN+"-2", ownAMI)}, []any{event(t, "AVAILABLE")}, nil},
+		"no pipeline's":                {account{image: strings.Replace(built("", ownAMI), `"SourcePipelineArn": "",`, "", 1)}, []any{event(t, "FAILED")}, nil},
+		"a failed image":               {account{image: failed}, []any{event(t, "FAILED")}, []string{failure(imageARN, `Document \"x\" failed!`)}},
+		"a failure without reason":     {account{image: built(pipelineARN, "")}, []any{event(t, "FAILED")}, []string{failure(imageARN, "Image Builder gives no reason")}},
+		"an image without AMI":         {account{image: built(pipelineARN, farAMI)}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has 0 AMIs in eu-central-1, not one")}},
+		"an image that is not shown":   {account{refuse: denied}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image cannot be read: Imagebuilder.ForbiddenException: denied")}},
+		"a topic that refuses":         {account{image: built(pipelineARN, ownAMI), parameter: holds, refuse: mute}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The message cannot be sent: SNS.AuthorizationErrorException: denied")}},
+		"old images":                   {account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()}, []any{event(t, "AVAILABLE")}, []string{news, removed("", "1.0.1/9", "1.0.0/1", "1.0.0/3", "1.0.0/6")}},
+		"few images":                   {account{image: built(pipelineARN, ownAMI), parameter: holds, images: history()[1:]}, []any{event(t, "AVAILABLE")}, []string{news, removed("", "1.0.1/9")}},
+		"an image is overdue":          {account{images: history()}, []any{day}, []string{failure("", "There is no new image since 2026-02-09, for more than 3 days")}},
+		"the first image is overdue":   {account{made: "2026-01-01T03:30:00.000Z"}, []any{day}, []string{failure("", "There is no new image since 2026-01-01, for more than 3 days")}},
+		"the first image may yet come": {account{made: fresh}, []any{day}, nil},
+		"a failed image is none":       {account{images: []string{summary("1.0.0/1", "FAILED", fresh, "", ""), summary("1.0.0/2", "AVAILABLE", "2026-01-02T03:30:00.000Z", "ami-2", "")}}, []any{day}, []string{failure("", "There is no new image since 2026-01-02, for more than 3 days")}},
+		"an image is new":              {account{images: []string{summary("1.0.0/2", "AVAILABLE", fresh, "ami-2", ""), summary("1.0.0/1", "AVAILABLE", "2026-01-02T03:30:00.000Z", "ami-1", "")}}, []any{day}, nil},
+		"images that are not shown":    {account{refuse: hidden}, []any{day}, []string{failure("", "Whether a new image is overdue cannot be seen: Imagebuilder.ForbiddenException")}},
+		"the schedule is off":          {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
 	}
 }
 
@@ -168,7 +189,7 @@ func TestMessages(t *testing.T) {
 // messages runs the machines for events and returns what was published, topics by their last name.
 func messages(t *testing.T, template intrinsic.Template, a *account, events []any) ([]string, error) {
 	t.Helper()
-	stack, err := intrinsic.Deploy(template, least())
+	stack, err := intrinsic.Deploy(template, running())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,7 +204,7 @@ func messages(t *testing.T, template intrinsic.Template, a *account, events []an
 
 	a.start = run
 	for _, event := range events {
-		if err := run("Watch", event); err != nil {
+		if err := run(watchman(event), event); err != nil {
 			return nil, err
 		}
 	}
