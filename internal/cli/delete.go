@@ -105,7 +105,7 @@ func deletionSummary(s stack.Stack) string {
 
 // parts are the parts of a stack.
 func parts(s stack.Stack) []string {
-	list := []string{"the image pipeline with its schedule, recipe, components and configurations, the roles and the rules"}
+	list := []string{"the image pipeline with its schedule, recipe, components and configurations, the roles, and the rules with their queue of dead letters"}
 	if s.Outputs["OutputTopic"] != "" {
 		list = append(list, fmt.Sprintf("the topics %s and %s, with their subscriptions", s.Outputs["OutputTopic"], s.Outputs["FailureTopic"]))
 	}

@@ -9,6 +9,7 @@ import (
 
 // nouns maps resource types to what people call them.
 var nouns = map[string]string{
+	"AWS::CloudWatch::Alarm":                         "alarm",
 	"AWS::EC2::InternetGateway":                      "internet gateway",
 	"AWS::EC2::NetworkInterface":                     "network interface",
 	"AWS::EC2::Route":                                "route",
@@ -30,6 +31,8 @@ var nouns = map[string]string{
 	"AWS::ImageBuilder::LifecyclePolicy":             "lifecycle policy",
 	"AWS::Logs::LogGroup":                            "log group",
 	"AWS::SNS::Topic":                                "topic",
+	"AWS::SQS::Queue":                                "queue",
+	"AWS::SQS::QueuePolicy":                          "queue's policy",
 	"AWS::StepFunctions::StateMachine":               "state machine",
 }
 
