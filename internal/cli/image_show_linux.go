@@ -22,7 +22,8 @@ import (
 
 // ImageShowCmd is `image show`.
 type ImageShowCmd struct {
-	ID string `arg:"" help:"Image, a unique prefix of its ID, or latest." placeholder:"ID"`
+	ID     string `arg:"" help:"Image, a unique prefix of its ID, or latest." placeholder:"ID"`
+	Blocks bool   `help:"Compare its disk with its base's, and say what each block of 512 KiB that differs holds."`
 }
 
 // Help is what --help adds.
@@ -30,8 +31,12 @@ func (c *ImageShowCmd) Help() string {
 	return `Shows what an image came from, every step with its duration and log, what the search for secrets covered, what
 can boot it, and who may.
 
+With --blocks it also says what the blocks hold that publish would send: files, the journal, inode tables, free space. A block counts
+for what changed most in it, so the counts add up to the number of blocks.
+
 Examples:
   image-builder image show latest
+  image-builder image show latest --blocks
   image-builder image show img-3f0c --json | jq .steps`
 }
 
@@ -40,6 +45,8 @@ type shown struct {
 	image.Image
 	Access  access   `json:"access"`
 	Current []string `json:"current"` // the parameters whose current value it is
+	// Differs is nil unless it was asked for.
+	Differs *differing `json:"differs,omitempty"`
 }
 
 // access is who may read a disk, and so may boot or copy it.
@@ -66,15 +73,27 @@ func (c *ImageShowCmd) Run(ctx context.Context, env *Env) error {
 		if err != nil {
 			return err
 		}
-		if env.JSON {
-			return env.object(seen)
-		}
-		if _, err := fmt.Fprint(env.Stdout, details(seen)); err != nil {
-			return fmt.Errorf("print result: %w", err)
+
+		if c.Blocks {
+			seen.Differs, err = blocksOf(ctx, store, img)
+			if err != nil {
+				return err
+			}
 		}
 
-		return env.steps(stepsOf(img))
+		return env.shown(seen)
 	})
+}
+
+// shown prints an image.
+func (e *Env) shown(seen shown) error {
+	if e.JSON {
+		return e.object(seen)
+	}
+	if _, err := fmt.Fprint(e.Stdout, details(seen)); err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	return e.steps(stepsOf(seen.Image))
 }
 
 // stepsOf lists the steps of the bake and of its test.
@@ -116,6 +135,10 @@ func details(s shown) string {
 	var text strings.Builder
 	for _, fact := range facts {
 		fmt.Fprintf(&text, "%-9s %s\n", fact[0], fact[1])
+	}
+
+	if s.Differs != nil {
+		text.WriteString(s.Differs.text())
 	}
 
 	return text.String()

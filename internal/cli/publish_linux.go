@@ -102,26 +102,6 @@ func (c *PublishCmd) request() (publish.Request, error) {
 	return request, nil
 }
 
-// baseOf returns the base that an image was baked from. One that is not here is known by its name only, which is not
-// enough for an AMI: how it boots and what it is billed for would be lost.
-func baseOf(ctx context.Context, store *local.Store, img image.Image) (image.Base, error) {
-	bases, err := store.Bases(ctx)
-	if err != nil {
-		return image.Base{}, err
-	}
-	at := slices.IndexFunc(bases, func(b image.Base) bool { return b.SHA256 != "" && b.SHA256 == img.BaseSHA256 })
-	if at >= 0 {
-		return bases[at], nil
-	}
-
-	if image.IsAMI(img.Base) {
-		return image.Base{}, fault.New(fault.NotUsable,
-			fmt.Errorf("publish %s: its base %s is not here, which says how the AMI must boot", img.ID, img.Base), "image-builder base pull "+img.Base)
-	}
-
-	return image.Base{Name: img.Base}, nil
-}
-
 func (c *PublishCmd) publish(ctx context.Context, env *Env, store *local.Store, request publish.Request) error {
 	watch := env.watcher()
 	defer watch.Close()
@@ -167,7 +147,7 @@ type publishedImage struct {
 // published prints the AMIs of an image, as they are kept with it.
 func (e *Env) published(ctx context.Context, store *local.Store, img image.Image, amis []image.Published, a pipeline.Announcement) error {
 	kept, err := store.Image(ctx, img.ID)
-	if err != nil {
+	if missing := (*local.MissingError)(nil); err != nil && !errors.As(err, &missing) {
 		return err
 	}
 	result := publishedImage{Image: img.ID, AMIs: amis, Parameter: a.Parameter, Topic: a.Topic}

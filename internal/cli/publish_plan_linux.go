@@ -72,13 +72,7 @@ func planText(p plannedPublication) string {
 		fmt.Fprintf(&text, "%-8s %s\n", line[0], line[1])
 	}
 
-	for _, cost := range p.Costs {
-		if cost.Blocks > 0 {
-			fmt.Fprintf(&text, "%15s  %s\n", count(int(cost.Blocks), "block"), terminal.Harmless(cost.What))
-		}
-	}
-
-	return text.String()
+	return text.String() + costsText(p.Costs)
 }
 
 func planDiffers(p publish.Plan) string {

@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"time"
 
 	"image-builder/internal/aws"
+	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/patience"
 	"image-builder/internal/pipeline"
@@ -28,8 +32,22 @@ func newPublication(env *Env, store *local.Store, report progress.Func, regions 
 	}
 
 	return pipeline.Publication{
-		Home: all[0], Copies: all[1:], Topics: &aws.Topics{Session: newAccount(regions[0]).session}, Keep: store.KeepAMI,
+		Home: all[0], Copies: all[1:], Topics: &aws.Topics{Session: newAccount(regions[0]).session}, Keep: keepAMI(store, report),
 		Pause: patience.Sleep, Report: report,
+	}
+}
+
+// keepAMI notes AMIs with their image. An image that was removed meanwhile does not end the publication: its AMI is
+// there, so the parameter and the message may name it.
+func keepAMI(store *local.Store, report progress.Func) func(context.Context, string, image.Published) error {
+	return func(ctx context.Context, imageID string, made image.Published) error {
+		err := store.KeepAMI(ctx, imageID, made)
+		if missing := (*local.MissingError)(nil); errors.As(err, &missing) {
+			text := fmt.Sprintf("%s was removed meanwhile: %s in %s is there, and no image here names it", imageID, made.AMI, made.Region)
+			report.Send(progress.Event{Kind: progress.Note, Text: text})
+			return nil
+		}
+		return err
 	}
 }
 

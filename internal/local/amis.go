@@ -11,6 +11,7 @@ import (
 
 // KeepAMI notes that an AMI was made from an image: one for each region. The first record of an AMI stays, so
 // publishing again loses nothing of it. Another AMI of the same region replaces the record: the earlier one is gone.
+// If the image was removed meanwhile, the error is a MissingError: nothing is noted, and the AMI stays.
 func (s *Store) KeepAMI(ctx context.Context, imageID string, published image.Published) error {
 	record, err := json.Marshal(published)
 	if err != nil {
@@ -23,8 +24,8 @@ func (s *Store) KeepAMI(ctx context.Context, imageID string, published image.Pub
 		if err != nil {
 			return fmt.Errorf("note %s: %w", published.AMI, err)
 		}
-		if there == 0 { // removed meanwhile: its AMI stays
-			return nil
+		if there == 0 {
+			return &MissingError{Kind: "image", Name: imageID, Why: "it was removed meanwhile"}
 		}
 
 		_, err = tx.ExecContext(ctx, `INSERT INTO amis (image, region, ami, record) VALUES (?, ?, ?, ?)

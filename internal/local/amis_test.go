@@ -1,6 +1,7 @@
 package local
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -39,8 +40,8 @@ func TestAMIsAreKeptWithTheirImage(t *testing.T) {
 	if err := s.RemoveImage(t.Context(), img.ID, true); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.KeepAMI(t.Context(), img.ID, first); err != nil {
-		t.Error(err)
+	if missing := (*MissingError)(nil); !errors.As(s.KeepAMI(t.Context(), img.ID, first), &missing) || missing.Name != img.ID {
+		t.Errorf("noted with an image that is gone: %v", missing)
 	}
 
 	left := 0

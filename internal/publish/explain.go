@@ -30,6 +30,25 @@ const (
 // page is the size in which changes are attributed, in bytes: a filesystem's usual block.
 const page = 4096
 
+// Differing returns the blocks in which a disk differs from its base's. Both have their digests beside them afterwards,
+// so neither is read whole again.
+func Differing(ctx context.Context, path, base string) (*snapshot.Set, error) {
+	theirs, err := os.Open(base)
+	if err != nil {
+		return nil, fmt.Errorf("read base: %w", err)
+	}
+	defer theirs.Close()
+
+	held, err := snapshot.Beside(ctx, base)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = held.Close() }() // it was only read
+
+	found, err := compare(ctx, path, &snapshot.Parent{Digests: held, Disk: theirs})
+	return found.Changed, err
+}
+
 // Explain attributes each changed block of a disk to what it holds: the use with the most changed pages in it, so that
 // the costs' blocks add up to the number of changed blocks. Parent is the disk that it was compared with; "" if it was
 // compared with nothing. The costs are in order, the highest first.

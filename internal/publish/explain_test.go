@@ -108,28 +108,9 @@ func TestChangedBlocksAreExplained(t *testing.T) {
 
 func compared(t *testing.T, path, base string) *snapshot.Set {
 	t.Helper()
-	theirs, err := snapshot.Beside(t.Context(), base)
+	changed, err := publish.Differing(t.Context(), path, base)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer theirs.Close()
-
-	ours, err := snapshot.Beside(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ours.Close()
-
-	file, err := os.Open(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer file.Close()
-
-	found, err := snapshot.Comparison{Disk: file, Parent: &snapshot.Parent{Digests: theirs}, Digests: ours, Known: true}.Changes(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return found.Changed
+	return changed
 }

@@ -111,11 +111,14 @@ func (p Publisher) plan(ctx context.Context, r Request) (plan Plan, err error) {
 
 func (p Publisher) compare(ctx context.Context, img image.Image, parent *snapshot.Parent, plan *Plan) error {
 	defer p.Progress.Stage("compare")()
-	file, err := os.Open(img.Disk)
+	found, err := compare(ctx, img.Disk, parent)
 	if err != nil {
-		return fmt.Errorf("read disk: %w", err)
+		return err
 	}
-	defer file.Close()
+
+	plan.Changed = found.Changed
+	plan.Blocks = found.Changed.Len()
+	plan.Zeroed = found.Zeroed
 
 	digests, err := snapshot.Beside(ctx, img.Disk)
 	if err != nil {
@@ -123,18 +126,27 @@ func (p Publisher) compare(ctx context.Context, img image.Image, parent *snapsho
 	}
 	defer func() { _ = digests.Close() }() // it was only read
 
-	found, err := snapshot.Comparison{Disk: file, Parent: parent, Digests: digests, Known: true}.Changes(ctx)
-	if err != nil {
-		return err
-	}
-	plan.Changed = found.Changed
-	plan.Blocks = found.Changed.Len()
-	plan.Zeroed = found.Zeroed
-
 	return digests.Each(func(_ int64, digest snapshot.Digest) error {
 		if !digest.Zero() {
 			plan.Filled++
 		}
 		return nil
 	})
+}
+
+// compare finds the blocks of a disk that its snapshot must contain, by the digests beside it.
+func compare(ctx context.Context, path string, parent *snapshot.Parent) (snapshot.Compared, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return snapshot.Compared{}, fmt.Errorf("read disk: %w", err)
+	}
+	defer file.Close()
+
+	digests, err := snapshot.Beside(ctx, path)
+	if err != nil {
+		return snapshot.Compared{}, err
+	}
+	defer func() { _ = digests.Close() }() // it was only read
+
+	return snapshot.Comparison{Disk: file, Parent: parent, Digests: digests, Known: true}.Changes(ctx)
 }
