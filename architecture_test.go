@@ -35,9 +35,11 @@ var ranks = map[string]int{
 	"internal/schedule":            1,
 	"internal/stack":               1,
 	"internal/bootscript":          1,
+	"internal/blockserver":         1,
 	"internal/recipe":              2, // built on nouns
 	"internal/announce":            2, // AMIs, once they are there
 	"internal/snapshot":            2, // AMIs and disks
+	"internal/bootmap":             2,
 	"internal/component/action":    2,
 	"internal/component/inside":    2,
 	"internal/component/logfolder": 2,

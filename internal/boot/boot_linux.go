@@ -37,8 +37,11 @@ func (b Boot) Image(ctx context.Context, img image.Image, log string) error {
 	return err
 }
 
-// Logged is Disk, with the whole console in the file log, whose directory it makes.
+// Logged is Disk if log is "", else Disk with the whole console in the file log, whose directory it makes.
 func (b Boot) Logged(ctx context.Context, config qemu.BootConfig, log string) (qemu.BootResult, error) {
+	if log == "" {
+		return b.Disk(ctx, config)
+	}
 	if err := os.MkdirAll(filepath.Dir(log), 0o700); err != nil {
 		return qemu.BootResult{}, fmt.Errorf("log console: %w", err)
 	}
@@ -47,7 +50,7 @@ func (b Boot) Logged(ctx context.Context, config qemu.BootConfig, log string) (q
 		return qemu.BootResult{}, fmt.Errorf("log console: %w", err)
 	}
 
-	config.Console = file
+	config.Console = both(file, config.Console)
 	result, err := b.Disk(ctx, config)
 	if failed := (*qemu.BootError)(nil); errors.As(err, &failed) {
 		err = fault.New(fault.Done, err, "the whole console is in "+log)
@@ -69,11 +72,7 @@ func (b Boot) Disk(ctx context.Context, config qemu.BootConfig) (qemu.BootResult
 		b.Report.Send(progress.Event{Kind: progress.StepOutput, Step: &step, Stream: "stdout", Text: line, Fleeting: true})
 	}})
 
-	if config.Console != nil {
-		console = io.MultiWriter(console, config.Console)
-	}
-
-	config.Console = console
+	config.Console = both(console, config.Console)
 
 	result, err := qemu.Boot(ctx, config)
 	done := progress.Event{Kind: progress.StepDone, Step: &step, Status: progress.Success, Elapsed: time.Since(start)}
@@ -85,6 +84,14 @@ func (b Boot) Disk(ctx context.Context, config qemu.BootConfig) (qemu.BootResult
 
 	b.Report.Send(done)
 	return result, err
+}
+
+// both writes to two writers, of which the second may be nil.
+func both(one, other io.Writer) io.Writer {
+	if other == nil {
+		return one
+	}
+	return io.MultiWriter(one, other)
 }
 
 // lines cuts a console into lines and reports those that show something.

@@ -22,8 +22,9 @@ import (
 
 // ImageShowCmd is `image show`.
 type ImageShowCmd struct {
-	ID     string `arg:"" help:"Image, a unique prefix of its ID, or latest." placeholder:"ID"`
-	Blocks bool   `help:"Compare its disk with its base's, and say what each block of 512 KiB that differs holds."`
+	ID      string `arg:"" help:"Image, a unique prefix of its ID, or latest." placeholder:"ID"`
+	Blocks  bool   `help:"Compare its disk with its base's, and say what each block of 512 KiB that differs holds."`
+	BootMap bool   `help:"Show what its last traced boot read: see image boot --trace."`
 }
 
 // Help is what --help adds.
@@ -37,7 +38,8 @@ for what changed most in it, so the counts add up to the number of blocks.
 Examples:
   image-builder image show latest
   image-builder image show latest --blocks
-  image-builder image show img-3f0c --json | jq .steps`
+  image-builder image show img-3f0c --json | jq .steps
+  image-builder image show latest --boot-map`
 }
 
 // shown is an image with facts that are not in its record.
@@ -62,6 +64,9 @@ func (c *ImageShowCmd) Run(ctx context.Context, env *Env) error {
 		img, err := store.Image(ctx, c.ID)
 		if err != nil {
 			return err
+		}
+		if c.BootMap {
+			return showMap(env, img)
 		}
 		current, err := currentImages(ctx, store)
 		if err != nil {
@@ -94,6 +99,15 @@ func (e *Env) shown(seen shown) error {
 		return fmt.Errorf("print result: %w", err)
 	}
 	return e.steps(stepsOf(seen.Image))
+}
+
+// showMap shows an image's boot map.
+func showMap(env *Env, img image.Image) error {
+	m, err := storedMap(img)
+	if err != nil {
+		return err
+	}
+	return env.result(m, strings.TrimSuffix(mapText(m), "\n"), nil)
 }
 
 // stepsOf lists the steps of the bake and of its test.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"image-builder/internal/component"
@@ -21,17 +22,27 @@ type Failure struct {
 	Do   string // what to do next
 	// Cause is what the machine or the step said; nil: What says it all.
 	Cause error
+	// Console are the last lines of the machine's console, if Cause does not show them.
+	Console []string
 }
 
 func (f *Failure) Error() string {
-	if f.Cause == nil {
-		return "test image: " + f.What
+	text := "test image: " + f.What
+	switch {
+	case f.Cause != nil && f.What == "":
+		text += fault.Text(f.Cause)
+	case f.Cause != nil:
+		text += ": " + fault.Text(f.Cause)
 	}
-	if f.What == "" {
-		return "test image: " + fault.Text(f.Cause)
+
+	if len(f.Console) == 0 || strings.Contains(text, consoleMark) {
+		return text
 	}
-	return "test image: " + f.What + ": " + fault.Text(f.Cause)
+	return text + "; " + consoleMark + ":\n  " + strings.Join(f.Console, "\n  ")
 }
+
+// consoleMark is how messages introduce a console.
+const consoleMark = "the console's last lines"
 
 // Class is that of an image that cannot be used, unless the cause has another one.
 func (f *Failure) Class() fault.Class {

@@ -97,13 +97,32 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 		defer func() { err = errors.Join(err, removeIfThere(path)) }()
 	}
 
-	proof.Steps, err = p.documents(ctx, d, machine, path, &proof)
+	var console func() []string
+	proof.Steps, err = p.documents(ctx, d, machine.heard(&console), path, &proof)
 	proof.Elapsed = image.Duration(p.Now().Sub(start))
-	if err != nil {
-		return proof, explain(ctx, err)
+	if err == nil {
+		return proof, nil
 	}
 
-	return proof, nil
+	err = explain(ctx, err)
+	if failure := (*Failure)(nil); console != nil && errors.As(err, &failure) {
+		failure.Console = console()
+	}
+
+	return proof, err
+}
+
+// heard is the machine, and tells how to get the console of one that was started, if it has one.
+func (m Machine) heard(console *func() []string) Machine {
+	start := m.Start
+	m.Start = func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
+		started, err := start(ctx, disk, workDir, shares)
+		if speaker, ok := started.(interface{ Console() []string }); ok && err == nil {
+			*console = speaker.Console
+		}
+		return started, err
+	}
+	return m
 }
 
 // choose returns the machine to test in, and says so if it is not the one that was asked for.

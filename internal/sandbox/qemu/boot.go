@@ -35,6 +35,9 @@ type BootConfig struct {
 	// Timeout bounds the boot; 0: 2 minutes, or 5 under software emulation.
 	Timeout time.Duration
 	Console io.Writer // gets the serial console as it comes, control sequences included; may be nil
+	// Blocks opens a stream to a server of the disk's blocks, which speaks NBD, at each start of a guest; nil: QEMU reads
+	// the disk itself.
+	Blocks func() (*os.File, error)
 }
 
 // BootResult tells how a disk booted.
@@ -131,10 +134,16 @@ func complete(config BootConfig) (_ BootConfig, err error) {
 // boot is one try.
 func boot(ctx context.Context, program string, config BootConfig, accel Accelerator) (BootResult, error) {
 	result := BootResult{Accel: accel, Firmware: config.Firmware}
-	arguments, err := arguments(config, accel)
+	arguments, err := arguments(config, accel, firstDescriptor)
 	if err != nil {
 		return result, err
 	}
+	blocks, err := config.blocks()
+	if err != nil {
+		return result, err
+	}
+	defer closeAll(blocks)
+
 	timeout := config.Timeout
 	if timeout == 0 {
 		timeout = map[Accelerator]time.Duration{KVM: 2 * time.Minute, Emulation: 5 * time.Minute}[accel]
@@ -148,6 +157,7 @@ func boot(ctx context.Context, program string, config BootConfig, accel Accelera
 	guest.Env = append(os.Environ(), "TMPDIR="+config.WorkDir)
 	guest.Stdout = serial
 	guest.Stderr = serial
+	guest.ExtraFiles = blocks
 	err = run(bounded, guest)
 	result.Elapsed = time.Since(start)
 	result.Prompt = serial.prompt
@@ -177,9 +187,10 @@ func (c *console) job() string {
 
 // reason says why a boot led to no prompt.
 func (c *console) reason(err error, timeout time.Duration, late bool) string {
+	failure := c.failed()
 	switch {
-	case c.failure != "":
-		return c.failure
+	case failure != "":
+		return failure
 	case late && c.silent:
 		return fmt.Sprintf("nothing on the serial console in %s: the kernel's command line needs console=ttyS0", timeout)
 	case late:
@@ -191,14 +202,41 @@ func (c *console) reason(err error, timeout time.Duration, late bool) string {
 	}
 }
 
-// arguments are QEMU's.
-func arguments(config BootConfig, accel Accelerator) ([]string, error) {
+// firstDescriptor is the number that QEMU has the first of its extra files under.
+const firstDescriptor = 3
+
+// blocks opens the stream of the disk's blocks, if they come by one.
+func (c BootConfig) blocks() ([]*os.File, error) {
+	if c.Blocks == nil {
+		return nil, nil
+	}
+	stream, err := c.Blocks()
+	return []*os.File{stream}, err
+}
+
+func closeAll(files []*os.File) {
+	for _, file := range files {
+		_ = file.Close() // QEMU has its own
+	}
+}
+
+// drive is where QEMU has the disk from: the file, or the stream of blocks that is its descriptor.
+func (c BootConfig) drive(descriptor int) string {
+	if c.Blocks == nil {
+		return "file=" + escape(c.Disk)
+	}
+	return fmt.Sprintf("file.driver=nbd,file.server.type=fd,file.server.str=%d", descriptor)
+}
+
+// arguments are QEMU's; blocks is the descriptor of the stream of blocks, if there is one.
+func arguments(config BootConfig, accel Accelerator, blocks int) ([]string, error) {
 	args := []string{
 		"-nodefaults", "-display", "none", "-no-reboot", "-nic", "none",
 		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny",
 		"-cpu", "max", "-smp", strconv.Itoa(config.CPUs), "-m", strconv.Itoa(config.Memory),
 		"-device", "virtio-rng-pci",
-		"-drive", "if=virtio,format=raw,snapshot=on,file=" + escape(config.Disk),
+		"-drive", "if=none,id=disk,format=raw,snapshot=on," + config.drive(blocks),
+		"-device", "virtio-blk-pci,drive=disk,bootindex=0", // a BIOS tries one disk only
 		"-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console",
 	}
 

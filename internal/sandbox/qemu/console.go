@@ -80,11 +80,18 @@ func (c *console) Write(p []byte) (int, error) {
 
 func (c *console) outcome() bool { return (c.prompt != "" && !c.stays) || c.failure != "" }
 
+// panicked is what the kernel says of its end: "Attempted to kill init! exitcode=0x00000100".
+var panicked = regexp.MustCompile(`Kernel panic - not syncing: ([^\n]+)`)
+
 // failed is what went wrong; empty: nothing so far.
 func (c *console) failed() string {
 	c.lock.Lock()
 	defer c.lock.Unlock()
-	return c.failure
+	said := panicked.FindSubmatch(escapes.ReplaceAll(c.text, nil))
+	if said == nil || c.failure == "" {
+		return c.failure
+	}
+	return c.failure + ": " + strings.TrimSpace(string(said[1]))
 }
 
 // again forgets what was seen, for another boot.

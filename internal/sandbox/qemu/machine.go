@@ -105,6 +105,11 @@ func (m *Machine) launch(program string) error {
 		return err
 	}
 	defer m.streams.handed()
+	blocks, err := m.config.blocks()
+	if err != nil {
+		return err
+	}
+	defer closeAll(blocks)
 
 	ctx, cancel := context.WithCancel(context.Background()) // Stop ends it
 	m.kill = cancel
@@ -118,7 +123,7 @@ func (m *Machine) launch(program string) error {
 	emulator.Env = append(os.Environ(), "TMPDIR="+m.config.WorkDir)
 	emulator.Stdout = m.serial
 	emulator.Stderr = m.serial
-	emulator.ExtraFiles = m.streams.theirs()
+	emulator.ExtraFiles = append(m.streams.theirs(), blocks...)
 	m.session = guest.Attach(m.streams.talk)
 	m.monitor = newMonitor(m.streams.monitor)
 	ended := make(chan struct{})
@@ -142,14 +147,14 @@ func (m *Machine) arguments() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	args, err := arguments(m.config.BootConfig, m.Accel)
+	args, err := arguments(m.config.BootConfig, m.Accel, firstDescriptor+2) // after the two streams
 	if err != nil {
 		return nil, err
 	}
 
 	nic := slices.Index(args, "-nic")
-	args[nic+1] = "user,model=virtio-net-pci"
-	args = append(args,
+	args = append(slices.Delete(args, nic, nic+2),
+		"-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=", // no boot over the network
 		"-drive", "if=none,id=program,format=raw,readonly=on,file="+escape(m.config.Program),
 		"-device", "virtio-blk-pci,drive=program,serial="+programSerial,
 		"-device", "virtio-serial-pci,id=ports,max_ports=31",
@@ -262,6 +267,9 @@ func (m *Machine) Reboot(ctx context.Context) error {
 
 	return m.monitor.onRestart("shutdown")
 }
+
+// Console returns the last lines of the serial console, also after Stop.
+func (m *Machine) Console() []string { return m.serial.lines(shownLines) }
 
 // Stop ends the guest; what it wrote goes with it. It may be called again.
 func (m *Machine) Stop(context.Context) error {

@@ -67,7 +67,7 @@ func TestBoot(t *testing.T) {
 	}{
 		{"login prompt", "Debian GNU/Linux 12 host ttyS0\r\n\r\n\x1b[0mhost-1 login: ", nil, image.BIOS, "host-1 login:", ""},
 		{"a login that is not a prompt", "audit: last login: never\n", nil, image.BIOS, "", "no login prompt in 3s"},
-		{"panic", "[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\n", nil, image.BIOS, "", "the kernel panicked"},
+		{"panic", "[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\n", nil, image.BIOS, "", "the kernel panicked: VFS: Unable to mount root fs"},
 		{"emergency", "You are in emergency mode. After logging in\n", nil, image.BIOS, "", "emergency mode"},
 		{"initramfs", "ALERT! gone. Dropping to a shell!\n(initramfs) ", nil, image.BIOS, "", "did not find the root"},
 		{"grub", "error: no such device\ngrub rescue> ", nil, image.BIOS, "", "GRUB did not find"},

@@ -1,0 +1,64 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"image-builder/internal/blockserver"
+	"image-builder/internal/bootmap"
+	"image-builder/internal/disk"
+	"image-builder/internal/progress"
+	"image-builder/internal/sandbox/qemu"
+)
+
+// Traced is Logged, and records what the boot reads of the disk, whose blocks are as slow as storage says. A disk whose files
+// cannot be read, as by anyone but root, yields a map without their names.
+func (b Boot) Traced(ctx context.Context, config qemu.BootConfig, storage blockserver.Storage, log string) (bootmap.Map, qemu.BootResult, error) {
+	file, err := os.Open(config.Disk)
+	if err != nil {
+		return bootmap.Map{}, qemu.BootResult{}, fmt.Errorf("trace boot: %w", err)
+	}
+	defer file.Close()
+
+	info, err := file.Stat()
+	if err != nil {
+		return bootmap.Map{}, qemu.BootResult{}, fmt.Errorf("trace boot: %w", err)
+	}
+
+	server := blockserver.New(file, info.Size(), storage)
+	defer server.Close()
+	console := bootmap.NewRecorder(time.Now)
+	config.Blocks = server.Connect
+	config.Console = both(console, config.Console)
+	result, err := b.Logged(ctx, config, log)
+	if err != nil {
+		return bootmap.Map{}, result, err
+	}
+
+	uses, names := b.lying(ctx, config.Disk)
+	return bootmap.Make(bootmap.Boot{
+		Reads: server.Reads(), Console: console.Lines(server.Started()), Login: result.Elapsed,
+		Storage: storage.Name, Accel: string(result.Accel), Recorded: server.Started().UTC(),
+	}, uses, names), result, nil
+}
+
+// lying says what lies on a disk, as far as it can be read.
+func (b Boot) lying(ctx context.Context, path string) (bootmap.Uses, []bootmap.UnitName) {
+	uses, err := disk.UsesOf(ctx, path)
+	var names []bootmap.UnitName
+	err = errors.Join(err, disk.Inspect(ctx, path, func(tree *os.Root) error {
+		names = bootmap.UnitNames(tree.FS())
+		return nil
+	}))
+	if err != nil {
+		b.Report.Send(progress.Event{Kind: progress.Note, Text: "the map names no files: " + err.Error()})
+	}
+
+	if uses == nil {
+		return nil, names // a nil *Uses must not become Uses
+	}
+	return uses, names
+}

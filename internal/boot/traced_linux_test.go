@@ -1,0 +1,58 @@
+package boot
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"image-builder/internal/blockserver"
+	"image-builder/internal/bootmap"
+	"image-builder/internal/image"
+	"image-builder/internal/sandbox/qemu"
+	"image-builder/internal/sandbox/sandboxtest"
+)
+
+func trace(t *testing.T, path string, storage blockserver.Storage) bootmap.Map {
+	t.Helper()
+	if err := qemu.Preflight(image.X86_64); err != nil {
+		t.Skip(err)
+	}
+	m, result, err := Boot{}.Traced(t.Context(), qemu.BootConfig{
+		Disk: path, WorkDir: t.TempDir(), Arch: image.X86_64, Firmware: image.BIOS, Memory: 128, CPUs: 1, Timeout: 5 * time.Minute,
+	}, storage, filepath.Join(t.TempDir(), "log"))
+	if err != nil || result.Prompt != "tiny login:" {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	return m
+}
+
+// A map has what the machine read, in its order.
+func TestTraced(t *testing.T) {
+	t.Parallel()
+	m := trace(t, sandboxtest.Reader(t, 5), blockserver.Storage{Name: "warm"})
+	var order []int64
+	for _, block := range m.Blocks {
+		order = append(order, block.Index)
+	}
+	if !slices.Equal(order, []int64{0, 1, 2, 3, 4, 5}) || m.Runs != 1 {
+		t.Errorf("blocks %v in %d runs", order, m.Runs)
+	}
+	if m.Bytes != 6*4096 || m.Waited != 0 || m.Storage != "warm" || m.Accelerator == "" || m.Login <= 0 {
+		t.Errorf("%+v", m)
+	}
+	if len(m.Phases) != 2 || m.Phases[0].Name != "firmware" || m.Phases[0].Blocks != 6 {
+		t.Errorf("phases %+v", m.Phases)
+	}
+}
+
+// A boot that fails, or is cancelled, has no map, and the server goes.
+func TestTracedCancelled(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, _, err := (Boot{}).Traced(ctx, qemu.BootConfig{Disk: sandboxtest.Reader(t, 1), Arch: image.X86_64, Firmware: image.BIOS, Memory: 128}, blockserver.Storage{}, ""); err == nil {
+		t.Error("a cancelled boot has a map")
+	}
+}

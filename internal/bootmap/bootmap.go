@@ -1,0 +1,96 @@
+// Package bootmap says what a boot reads of its disk: which blocks, in which order, of which files, while which units
+// start, and how long the machine waits for them.
+//
+// It puts together what was seen from outside: the reads that a block server saw, the lines of the console with their
+// times, and the files that lie on the disk. It boots nothing, and asks nothing of the machine: which program read a block is
+// not known, only what was starting at that moment.
+package bootmap
+
+import (
+	"time"
+
+	"image-builder/internal/blockserver"
+	"image-builder/internal/disk"
+)
+
+// FileName is the usual name of an image's map, beside its disk.
+const FileName = "boot-map.json"
+
+// page is the size in which reads are counted and attributed, in bytes: a filesystem's usual block.
+const page = 4096
+
+// Map is what one boot read, up to the login prompt. Times are seconds since the machine was switched on.
+type Map struct {
+	Storage     string    `json:"storage"` // blockserver's name of how slow blocks are
+	Accelerator string    `json:"accelerator"`
+	Recorded    time.Time `json:"recorded"`
+	Login       float64   `json:"login"`
+	Waited      float64   `json:"waited"`   // seconds in which at least one read waited for a block to load
+	Bytes       int64     `json:"bytes"`    // that were read, each counted once
+	Requests    int       `json:"requests"` // reads
+	Runs        int       `json:"runs"`     // of blocks that follow each other, in the order of their first touch
+	Blocks      []Block   `json:"blocks"`   // in the order of their first touch
+	Phases      []Span    `json:"phases"`
+	Units       []Span    `json:"units"` // in the order of their start
+	Files       []File    `json:"files"` // those with the most blocks first
+}
+
+// Block is a block of 512 KiB that the boot touched.
+type Block struct {
+	Index int64   `json:"index"`
+	At    float64 `json:"at"`
+	What  string  `json:"what"` // that was read: a path in the image, or a use of the disk
+}
+
+// Span is a phase of the boot, or the start of a unit, and what was read meanwhile.
+type Span struct {
+	Name   string  `json:"name"`
+	Start  float64 `json:"start"`
+	End    float64 `json:"end"`
+	Blocks int64   `json:"blocks"` // first touched
+	Bytes  int64   `json:"bytes"`  // read for the first time
+	Waited float64 `json:"waited"` // seconds in which a read waited
+}
+
+// File is what the boot read of a file, or of another use of the disk.
+type File struct {
+	What   string   `json:"what"`
+	Blocks int64    `json:"blocks"` // that were touched first for it
+	Bytes  int64    `json:"bytes"`  // read for the first time
+	Waited float64  `json:"waited"` // its share of the seconds in which reads waited
+	Units  []string `json:"units"`  // that began last before it was read
+}
+
+// Uses says what lies at an offset of the disk; satisfied by disk.Uses.
+type Uses interface {
+	At(offset int64) disk.Run
+}
+
+// Boot is what was seen of one.
+type Boot struct {
+	Reads    []blockserver.Read // in order
+	Console  []Line             // in order
+	Login    time.Duration      // since the machine was switched on
+	Storage  string
+	Accel    string
+	Recorded time.Time
+}
+
+// Make puts a map together. Uses may be nil, if nothing is known of the disk. Names are the units that the disk has.
+func Make(b Boot, uses Uses, names []UnitName) Map {
+	m := Map{
+		Storage: b.Storage, Accelerator: b.Accel, Recorded: b.Recorded, Login: b.Login.Seconds(),
+		Phases: phases(b.Console, b.Login), Units: units(b.Console, b.Login, names), Blocks: []Block{}, Files: []File{},
+	}
+
+	a := newAttribution(&m, uses)
+	for _, read := range b.Reads {
+		if read.At <= b.Login {
+			a.add(read)
+		}
+	}
+	a.waits(b.Reads, b.Login)
+	a.finish()
+
+	return m
+}

@@ -1,0 +1,148 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"image-builder/internal/blockserver"
+	"image-builder/internal/boot"
+	"image-builder/internal/bootmap"
+	"image-builder/internal/fault"
+	"image-builder/internal/image"
+	"image-builder/internal/sandbox/qemu"
+	"image-builder/internal/terminal"
+)
+
+// traced boots and shows what the boot read.
+func (c *ImageBootCmd) traced(ctx context.Context, env *Env, config qemu.BootConfig) error {
+	watch := env.watcher()
+	defer watch.Close()
+	m, result, err := boot.Boot{Report: watch.Report}.Traced(ctx, config, blockserver.Storage{Name: "warm"}, c.Console)
+	watch.Close()
+	if err != nil {
+		return err
+	}
+
+	if err := writeMap(c.Trace, m); err != nil {
+		return err
+	}
+	if c.stored {
+		if err := writeMap(filepath.Join(filepath.Dir(config.Disk), bootmap.FileName), m); err != nil {
+			return err
+		}
+	}
+
+	facts := bootFacts(config, result)
+	facts["bootMap"] = m
+	return env.result(facts, bootLine(result)+"\n\n"+strings.TrimSuffix(mapText(m), "\n"), nil)
+}
+
+// writeMap writes a map to a file, as a whole or not at all.
+func writeMap(path string, m bootmap.Map) error {
+	text, err := json.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("write boot map: %w", err)
+	}
+	part, err := os.CreateTemp(filepath.Dir(path), ".boot-map-")
+	if err != nil {
+		return fmt.Errorf("write boot map: %w", err)
+	}
+
+	_, err = part.Write(append(text, '\n'))
+	err = errors.Join(err, part.Close())
+	if err == nil {
+		err = os.Rename(part.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("write boot map: %w", errors.Join(err, os.Remove(part.Name())))
+	}
+
+	return nil
+}
+
+// storedMap is the map of an image's last traced boot.
+func storedMap(img image.Image) (m bootmap.Map, err error) {
+	path := filepath.Join(filepath.Dir(img.Disk), bootmap.FileName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return m, fault.New(fault.NotUsable, fmt.Errorf("show boot map: no boot of %s was traced", img.ID), "image-builder image boot "+img.ID+" --trace boot.json")
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &m)
+	}
+	if err != nil {
+		return m, fmt.Errorf("show boot map: %w", err)
+	}
+
+	return m, nil
+}
+
+// The rows that people see of a map; JSON has all.
+const (
+	shownUnits = 12
+	shownFiles = 20
+)
+
+// mapText is a map for people.
+func mapText(m bootmap.Map) string {
+	var text strings.Builder
+	blocks := int64(len(m.Blocks))
+	for _, fact := range [][2]string{
+		{"login", fmt.Sprintf("after %s (%s), with storage %s", seconds(m.Login), m.Accelerator, m.Storage)},
+		{"touched", fmt.Sprintf("%s of 512 KiB, %s, in %s", count(int(blocks), "block"), terminal.Size(blocks*blockserver.BlockSize), count(m.Runs, "run"))},
+		{"read", fmt.Sprintf("%s of that, by %s", terminal.Size(m.Bytes), count(m.Requests, "request"))},
+		{"waited", seconds(m.Waited) + " for blocks to load"},
+	} {
+		fmt.Fprintf(&text, "%-8s %s\n", fact[0], fact[1])
+	}
+
+	spanTable(&text, "PHASE", m.Phases)
+	units := slices.Clone(m.Units)
+	slices.SortStableFunc(units, func(a, b bootmap.Span) int {
+		return cmp.Or(cmp.Compare(b.Waited, a.Waited), cmp.Compare(b.End-b.Start, a.End-a.Start))
+	})
+	spanTable(&text, "UNIT", units[:min(len(units), shownUnits)])
+	fileTable(&text, m.Files[:min(len(m.Files), shownFiles)])
+
+	return text.String()
+}
+
+func spanTable(text *strings.Builder, heading string, spans []bootmap.Span) {
+	if len(spans) == 0 {
+		return
+	}
+	var rows [][]string
+	for _, s := range spans {
+		rows = append(rows, []string{
+			terminal.Harmless(s.Name), seconds(s.Start), seconds(s.End - s.Start), seconds(s.Waited),
+			fmt.Sprint(s.Blocks), terminal.Size(s.Bytes),
+		})
+	}
+	text.WriteString("\n")
+	_ = terminal.WriteTable(text, []string{heading, "FROM", "TOOK", "WAITED", "BLOCKS", "READ"}, rows) // a Builder takes everything
+}
+
+func fileTable(text *strings.Builder, files []bootmap.File) {
+	var rows [][]string
+	for _, f := range files {
+		units := f.Units
+		more := ""
+		if len(units) > 2 {
+			more = fmt.Sprintf(" and %d more", len(units)-2)
+			units = units[:2]
+		}
+		rows = append(rows, []string{
+			terminal.Harmless(f.What), fmt.Sprint(f.Blocks), terminal.Size(f.Bytes), seconds(f.Waited),
+			terminal.Harmless(cmp.Or(strings.Join(units, ", "), "-")) + more,
+		})
+	}
+	text.WriteString("\n")
+	_ = terminal.WriteTable(text, []string{"FILE", "BLOCKS", "READ", "WAITED", "WHILE"}, rows) // a Builder takes everything
+}
