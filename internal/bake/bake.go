@@ -87,11 +87,12 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 		return image.Image{}, err
 	}
 	d.hidden = secret.NewSet(slices.Concat(d.Secrets, d.Credentials))
-	if err := b.clone(ctx, d); err != nil {
+	attached, err := b.clone(ctx, d)
+	if err != nil {
 		return image.Image{}, err
 	}
 
-	steps, failed := b.build(ctx, d)
+	steps, failed := b.build(ctx, d, attached)
 	if failed != nil && !d.keeps(failed) {
 		return image.Image{}, failed
 	}
@@ -139,32 +140,47 @@ func (d Definition) check() error {
 	return nil
 }
 
-// build runs the documents. When it returns, the machine is stopped, the secrets are gone from memory and the free
-// space of the disk is holes.
-func (b Bake) build(ctx context.Context, d Definition) ([]image.Step, error) {
+// build runs the documents on the attached disk. When it returns, the machine is stopped, the secrets are gone from
+// memory and the free space of the disk is holes.
+func (b Bake) build(ctx context.Context, d Definition, attached *disk.Early) (steps []image.Step, err error) {
 	defer b.Report.Stage("build")()
-	return inside.Runner{Start: b.Start, Binary: b.Binary, Report: b.Report}.Run(ctx, inside.Definition{
+	defer func() { err = errors.Join(err, attached.Close()) }() // the machine may never have been started
+	start := func(ctx context.Context, path, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
+		machine, err := b.Start(ctx, path, workDir, shares)
+		if err != nil {
+			return nil, err
+		}
+		if err := attached.Close(); err != nil {
+			return nil, errors.Join(err, machine.Stop(ctx))
+		}
+		return machine, nil
+	}
+
+	return inside.Runner{Start: start, Binary: b.Binary, Report: b.Report}.Run(ctx, inside.Definition{
 		Disk: d.disk(), Source: d.Base.Name, Dir: d.Dir, Logs: d.Logs, Documents: d.Documents,
 		Phases: []string{"build", "validate"}, Script: d.Script, Buckets: d.Buckets, Secrets: d.Secrets, Hidden: d.hidden, Env: d.Env,
 	})
 }
 
-func (b Bake) clone(ctx context.Context, d Definition) error {
+// clone makes the disk, attached as far as that saves time.
+func (b Bake) clone(ctx context.Context, d Definition) (*disk.Early, error) {
 	defer b.Report.Stage("clone")()
 	moved := func(done, total int64) {
 		b.Report.Send(progress.Event{Kind: progress.Bytes, Stage: "clone", Done: done, Total: total})
 	}
-	if err := disk.Clone(ctx, d.disk(), d.Base.Disk, moved); err != nil {
-		return fmt.Errorf("clone base %s: %w", d.Base.Name, err)
+	attached, err := disk.CloneEarly(ctx, d.disk(), d.Base.Disk, moved)
+	if err != nil {
+		return nil, fmt.Errorf("clone base %s: %w", d.Base.Name, err)
 	}
 	if d.DiskSize == 0 {
-		return nil
+		return attached, nil
 	}
 
-	if err := disk.Grow(ctx, d.disk(), d.DiskSize); err != nil {
-		return fmt.Errorf("grow disk: %w", err)
+	// what is attached would keep its size
+	if err := errors.Join(attached.Close(), disk.Grow(ctx, d.disk(), d.DiskSize)); err != nil {
+		return nil, fmt.Errorf("grow disk: %w", err)
 	}
-	return nil
+	return attached, nil
 }
 
 func (b Bake) record(d Definition, steps []image.Step, search *image.Search, failed error) (image.Image, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"image-builder/internal/component"
 	"image-builder/internal/component/action"
@@ -14,6 +15,7 @@ import (
 	"image-builder/internal/lint"
 	"image-builder/internal/mountns"
 	"image-builder/internal/recipe"
+	"image-builder/internal/sandbox/nspawn"
 	"image-builder/internal/secret"
 	"image-builder/internal/terminal"
 )
@@ -48,6 +50,8 @@ Examples:
 // Run bakes.
 func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 	unready := errors.Join(mountns.Enter(), secret.NoCore()) // first, since it starts the program again
+	// that systemd-nspawn says its version takes as long as all that is read meanwhile
+	machine := begin(func() error { return nspawn.Preflight(ctx) })
 	definition, err := c.definition(env)
 	if err != nil {
 		return err
@@ -61,7 +65,7 @@ func (c *BakeCmd) Run(ctx context.Context, env *Env) error {
 	}
 
 	watch := env.watcher()
-	img, err := c.bake(ctx, env, definition, watch)
+	img, err := c.bake(ctx, env, definition, machine, watch)
 	watch.Close()
 	if err != nil {
 		return c.failed(env, img, err)
@@ -105,14 +109,21 @@ func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
 	return r, env.showFindings(slices.DeleteFunc(found, func(f finding.Finding) bool { return f.Severity != finding.Error }))
 }
 
-func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, watch terminal.Watcher) (img image.Image, err error) {
+// begin starts a check whose answer is wanted later: the returned function waits for it.
+func begin(check func() error) (answer func() error) {
+	done := make(chan error, 1)
+	go func() { done <- check() }()
+	return sync.OnceValue(func() error { return <-done })
+}
+
+func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, machine func() error, watch terminal.Watcher) (img image.Image, err error) {
 	w, err := wire(ctx, env, watch.Report)
 	if err != nil {
 		return image.Image{}, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 
-	img, err = w.bake(ctx, r, c)
+	img, err = w.bake(ctx, r, c, machine)
 	if err != nil || r.Publish == nil {
 		return img, err
 	}

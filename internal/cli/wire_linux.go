@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,13 +100,10 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 	return slices.Concat(env, proxies, credentials), secrets, nil
 }
 
-func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.Image, error) {
-	if err := nspawn.Preflight(ctx); err != nil {
-		return image.Image{}, err
-	}
-
+// bake bakes once machine, the check of what a container needs, has passed.
+func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine func() error) (image.Image, error) {
 	if c.Boot {
-		if err := qemu.Preflight(image.HostArch()); err != nil {
+		if err := errors.Join(machine(), qemu.Preflight(image.HostArch())); err != nil {
 			return image.Image{}, err
 		}
 	}
@@ -115,7 +113,7 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd) (image.
 		return image.Image{}, err
 	}
 	env, credentials, err := bakeEnvironment(ctx)
-	if err != nil {
+	if err := errors.Join(machine(), err); err != nil {
 		return image.Image{}, err
 	}
 

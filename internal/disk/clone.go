@@ -16,7 +16,12 @@ const chunk = 4 << 20
 // Clone makes dst, which must not exist, a copy of the disk src. Where the filesystem shares extents (xfs, btrfs) it
 // takes milliseconds; elsewhere only data is copied and holes stay holes. moved, which may be nil, hears the bytes
 // copied and to copy. On an error nothing is left at dst.
-func Clone(ctx context.Context, dst, src string, moved func(done, total int64)) (err error) {
+func Clone(ctx context.Context, dst, src string, moved func(done, total int64)) error {
+	return clone(ctx, dst, src, moved, func(*os.File) {})
+}
+
+// clone calls copying with the empty file of the full size, if data is to be copied.
+func clone(ctx context.Context, dst, src string, moved func(done, total int64), copying func(out *os.File)) (err error) {
 	in, size, err := open(src, os.O_RDONLY)
 	if err != nil {
 		return fmt.Errorf("clone disk: %w", err)
@@ -37,14 +42,15 @@ func Clone(ctx context.Context, dst, src string, moved func(done, total int64)) 
 	if err := unix.IoctlFileClone(int(out.Fd()), int(in.Fd())); err == nil {
 		return nil
 	}
-	return copyData(ctx, out, in, size, moved)
-}
-
-// copyData copies size bytes of in, its holes left out.
-func copyData(ctx context.Context, out, in *os.File, size int64, moved func(done, total int64)) error {
 	if err := out.Truncate(size); err != nil {
 		return fmt.Errorf("clone disk: %w", full(err))
 	}
+	copying(out)
+	return copyData(ctx, out, in, moved)
+}
+
+// copyData copies the data of in.
+func copyData(ctx context.Context, out, in *os.File, moved func(done, total int64)) error {
 	total, err := dataOf(in)
 	if err != nil {
 		return fmt.Errorf("clone disk: %w", err)
@@ -80,7 +86,7 @@ func copyExtent(ctx context.Context, out, in *os.File, extent Extent, moved func
 		if err != nil {
 			return err
 		}
-		// attaching the copy waits until all of it is written: let the drive work while the next chunk is copied
+		// all of it is written before the copy is of use: let the drive work while the next chunk is copied
 		_ = unix.SyncFileRange(int(out.Fd()), at, n, unix.SYNC_FILE_RANGE_WRITE)
 		at += n
 		moved(n)

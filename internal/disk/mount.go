@@ -42,10 +42,14 @@ func Open(ctx context.Context, path, dir string) (m *Mount, err error) {
 	}
 	defer f.Close()
 
-	l, err := attach(f, p, false)
+	l := takeEarly(f, p)
+	if l == nil {
+		l, err = attach(f, p, false)
+	}
 	if err != nil {
 		return nil, err
 	}
+
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, l.release(ctx))

@@ -1,0 +1,129 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Early is a loop device that was attached to a clone before its data was copied. The kernel flushes a file that is
+// attached, and waits for that: half a second for a full disk, in which neither a processor nor another bake gets on.
+// Attached while it is empty, the disk is written in the background, while the machine on it already runs.
+type Early struct{ loop *loop }
+
+// earlySize is what the device shows until the data is there, in bytes: nobody finds a filesystem in that.
+const earlySize = 4096
+
+// CloneEarly makes dst a copy of src as Clone does, and attaches its root for the Open that follows. The caller closes
+// the Early once the disk is open, or is no longer to be.
+func CloneEarly(ctx context.Context, dst, src string, moved func(done, total int64)) (*Early, error) {
+	early := &Early{}
+	err := clone(ctx, dst, src, moved, func(out *os.File) {
+		// without it Open attaches the disk, which takes longer, or says why it cannot
+		early.loop, _ = attach(out, Partition{Size: earlySize}, false)
+	})
+	if err == nil {
+		err = early.show(ctx, dst)
+	}
+
+	if err != nil {
+		return nil, errors.Join(err, early.Close())
+	}
+	return early, nil
+}
+
+// Close lets go of the device; a mount keeps it. Calling it again does nothing.
+func (e *Early) Close() error {
+	if e.loop == nil {
+		return nil
+	}
+	err := e.loop.device.Close()
+	e.loop = nil
+	return err
+}
+
+// show lets the device show the root of the disk at path, which is complete now. A disk without a root is for Open to
+// refuse; a device that cannot be changed is given up.
+func (e *Early) show(ctx context.Context, path string) error {
+	if e.loop == nil {
+		return nil
+	}
+	p, err := Root(path)
+	if err != nil || e.loop.move(ctx, p) != nil {
+		return e.Close()
+	}
+	return nil
+}
+
+// moveTimeout bounds how long a move waits for another process that looks at the device.
+const moveTimeout = time.Second
+
+// move lets a device show partition p. The kernel forgets what was read of the device, and refuses with EAGAIN while it
+// cannot, since another process looks at it.
+func (l *loop) move(ctx context.Context, p Partition) error {
+	ctx, cancel := context.WithTimeout(ctx, moveTimeout)
+	defer cancel()
+	fd := int(l.device.Fd())
+	info, err := unix.IoctlLoopGetStatus64(fd)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", l.device.Name(), err)
+	}
+
+	info.Offset = uint64(p.Offset)
+	info.Sizelimit = uint64(p.Size)
+	err = await(ctx, func() (bool, error) {
+		err := unix.IoctlLoopSetStatus64(fd, info)
+		if errors.Is(err, unix.EAGAIN) {
+			return false, nil
+		}
+		return err == nil, err
+	})
+	if err != nil {
+		return fmt.Errorf("change %s: %w", l.device.Name(), err)
+	}
+
+	l.partAt = p.Offset
+	return nil
+}
+
+// takeEarly opens the device that CloneEarly attached to partition p of f; nil if there is none. The descriptor pins the
+// device, so it is looked at through that.
+func takeEarly(f *os.File, p Partition) *loop {
+	l := &loop{partAt: p.Offset}
+	attributes, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
+	if err != nil || unix.Fstat(int(f.Fd()), &l.backing) != nil {
+		return nil
+	}
+
+	for _, attribute := range attributes {
+		text, err := os.ReadFile(attribute)
+		if err != nil || filepath.Base(strings.TrimSpace(string(text))) != filepath.Base(f.Name()) {
+			continue
+		}
+		device, err := os.OpenFile("/dev/"+filepath.Base(filepath.Dir(filepath.Dir(attribute))), os.O_RDWR, 0)
+		if err != nil {
+			continue
+		}
+		if l.shows(device, p) {
+			l.device = device
+			return l
+		}
+		_ = device.Close() // nothing was written through it
+	}
+
+	return nil
+}
+
+// shows reports whether a device is attached to partition p of the loop's file, for writing.
+func (l *loop) shows(device *os.File, p Partition) bool {
+	info, err := unix.IoctlLoopGetStatus64(int(device.Fd()))
+	return err == nil && info.Inode == l.backing.Ino && info.Device == l.backing.Dev &&
+		info.Offset == uint64(p.Offset) && info.Sizelimit == uint64(p.Size) &&
+		info.Flags&unix.LO_FLAGS_AUTOCLEAR != 0 && info.Flags&unix.LO_FLAGS_READ_ONLY == 0
+}
