@@ -45,7 +45,7 @@ func TestBootMap(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "boot.json")
 	said := b.run("image", "boot", id, "--trace", file)
-	for _, want := range []string{"login prompt after ", "touched  4 blocks of 512 KiB, 2.0 MiB, in 1 run\n", "read     16 KiB of that, by ", "PHASE ", "firmware"} {
+	for _, want := range []string{"login prompt after ", "touched  4 blocks of 512 KiB, 2.0 MiB, in 1 run\n", "read     16 KiB of that, by ", "\nexpect   login after ", " at 5MiB/s, login after ", "PHASE ", "firmware"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("says\n%s\nwant %q", said, want)
 		}
@@ -61,6 +61,20 @@ func TestBootMap(t *testing.T) {
 	}
 	if shown := b.run("image", "show", id, "--boot-map"); !strings.HasSuffix(said, shown) {
 		t.Errorf("shows\n%s\nafter the boot\n%s", shown, said)
+	}
+
+	var cold struct{ BootMap bootmap.Map }
+	if err := json.Unmarshal([]byte(b.run("--json", "image", "boot", id, "--cold", "5MiB/s")), &cold); err != nil {
+		t.Fatal(err)
+	}
+	if m := cold.BootMap; m.Storage != "5MiB/s" || m.Waited < 0.4 || m.Phases[0].Waited < 0.4 || m.Files[0].Waited < 0.1 {
+		t.Errorf("cold boot %+v", m)
+	}
+	if after := b.run("--json", "image", "show", id, "--boot-map"); !strings.Contains(after, `"storage":"warm"`) {
+		t.Errorf("a cold boot replaced the map: %s", after)
+	}
+	if _, code, text := b.try("image", "boot", id, "--cold", "tape"); code != 2 || !strings.Contains(text, "warm, 5MiB/s, 300MiB/s") {
+		t.Errorf("exit status %d: %s", code, text)
 	}
 	b.checkHostClean()
 }

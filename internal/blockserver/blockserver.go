@@ -27,6 +27,7 @@ type Read struct {
 	Offset int64         // bytes
 	Length int64         // bytes
 	Waited time.Duration // for blocks that were not loaded
+	Beside bool          // other reads were on their way when it came: the machine did not wait for them
 }
 
 // mostReads bounds what is recorded of a machine.
@@ -55,6 +56,7 @@ type life struct {
 	loader *loader
 	stream net.Conn
 	lock   sync.Mutex // for writes to stream
+	onWay  int        // reads without an answer; the server's lock is for it
 }
 
 // Connect begins a life: a machine that is switched on now, with no block loaded and nothing recorded. It returns the
@@ -117,9 +119,11 @@ func (s *Server) end() {
 }
 
 // record notes a read that began, and returns where its waiting time goes.
-func (s *Server) record(r Read) int {
+func (s *Server) record(l *life, r Read) int {
 	s.lock.Lock()
 	defer s.lock.Unlock()
+	r.Beside = l.onWay > 0
+	l.onWay++
 	if len(s.reads) == mostReads {
 		return -1
 	}
@@ -127,11 +131,12 @@ func (s *Server) record(r Read) int {
 	return len(s.reads) - 1
 }
 
-func (s *Server) waited(index int, wait time.Duration) {
-	if index < 0 || wait == 0 {
-		return
-	}
+// answered notes the end of a read.
+func (s *Server) answered(l *life, index int, wait time.Duration) {
 	s.lock.Lock()
 	defer s.lock.Unlock()
-	s.reads[index].Waited = wait
+	l.onWay--
+	if index >= 0 && index < len(s.reads) {
+		s.reads[index].Waited = wait
+	}
 }

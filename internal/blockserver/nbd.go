@@ -76,7 +76,7 @@ func (s *Server) serve(l *life) error {
 		}
 
 		free <- struct{}{}
-		index := s.record(Read{At: time.Since(l.start), Offset: int64(head.Offset), Length: int64(head.Length)})
+		index := s.record(l, Read{At: time.Since(l.start), Offset: int64(head.Offset), Length: int64(head.Length)})
 		running.Go(func() {
 			s.read(l, head.Handle, index, int64(head.Offset), int64(head.Length))
 			<-free
@@ -86,13 +86,15 @@ func (s *Server) serve(l *life) error {
 
 // read answers a read.
 func (s *Server) read(l *life, handle uint64, index int, offset, length int64) {
-	s.waited(index, l.loader.load(offset, length))
+	wait := l.loader.load(offset, length)
 	data := make([]byte, length)
+	code := uint32(0)
 	if _, err := s.disk.ReadAt(data, offset); err != nil && !errors.Is(err, io.EOF) {
-		_ = l.reply(handle, errIO, nil) // a client that is gone needs no answer
-		return
+		code = errIO
+		data = nil
 	}
-	_ = l.reply(handle, 0, data)
+	s.answered(l, index, wait)
+	_ = l.reply(handle, code, data) // a client that is gone needs no answer
 }
 
 func (l *life) reply(handle uint64, code uint32, data []byte) error {

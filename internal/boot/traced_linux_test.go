@@ -56,3 +56,27 @@ func TestTracedCancelled(t *testing.T) {
 		t.Error("a cancelled boot has a map")
 	}
 }
+
+// A cold boot waits for each block once, and the trace of a warm one foretells by how much.
+func TestCold(t *testing.T) {
+	t.Parallel()
+	path := sandboxtest.Reader(t, 7)
+	slow := blockserver.Storage{Name: "slow", Delay: 200 * time.Millisecond, AtOnce: 4}
+	warm := trace(t, path, blockserver.Storage{Name: "warm"})
+	cold := trace(t, path, slow)
+	if least := 8 * slow.Delay.Seconds(); cold.Waited < least || cold.Login < least || cold.Phases[0].Waited < least {
+		t.Errorf("waited %v s of %v s, want at least %v s; phases %+v", cold.Waited, cold.Login, least, cold.Phases)
+	}
+	if foretold := warm.Predict(slow) - warm.Login; near(foretold, 8*slow.Delay.Seconds()) {
+		t.Errorf("the warm boot foretells a wait of %v s", foretold)
+	}
+	blame := 0.0
+	for _, file := range cold.Files {
+		blame += file.Waited
+	}
+	if near(blame, cold.Waited) {
+		t.Errorf("files are blamed for %v s of %v s", blame, cold.Waited)
+	}
+}
+
+func near(got, want float64) bool { return got < want-1e-6 || got > want+1e-6 }

@@ -45,7 +45,7 @@ func (a *attribution) add(read blockserver.Read) {
 		fresh := int64(0)
 		if !a.blocks[block] {
 			fresh = 1
-			a.touch(block, at, what)
+			a.touch(Block{Index: block, At: at, What: what, Beside: read.Beside || cause != ""})
 			file.Blocks++
 			cause = cmp.Or(cause, what)
 		}
@@ -60,12 +60,12 @@ func (a *attribution) add(read blockserver.Read) {
 	a.first = append(a.first, cmp.Or(cause, a.what(read.Offset)))
 }
 
-func (a *attribution) touch(block int64, at float64, what string) {
-	a.blocks[block] = true
-	if last := len(a.m.Blocks) - 1; last < 0 || a.m.Blocks[last].Index+1 != block {
+func (a *attribution) touch(block Block) {
+	a.blocks[block.Index] = true
+	if last := len(a.m.Blocks) - 1; last < 0 || a.m.Blocks[last].Index+1 != block.Index {
 		a.m.Runs++
 	}
-	a.m.Blocks = append(a.m.Blocks, Block{Index: block, At: at, What: what})
+	a.m.Blocks = append(a.m.Blocks, block)
 }
 
 // what names the use of a page.

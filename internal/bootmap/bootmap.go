@@ -40,6 +40,8 @@ type Block struct {
 	Index int64   `json:"index"`
 	At    float64 `json:"at"`
 	What  string  `json:"what"` // that was read: a path in the image, or a use of the disk
+	// Beside says that the machine asked for it without waiting for the block before.
+	Beside bool `json:"beside,omitempty"`
 }
 
 // Span is a phase of the boot, or the start of a unit, and what was read meanwhile.

@@ -34,11 +34,11 @@ func TestMap(t *testing.T) {
 	t.Parallel()
 	m := Make(Boot{
 		Reads: []blockserver.Read{
-			{At: 100 * ms, Offset: 0, Length: 512, Waited: 100 * ms},                     // the first page of block 0
-			{At: 1000 * ms, Offset: 512, Length: 512},                                    // which is read already
-			{At: 2000 * ms, Offset: 2*block - page, Length: 2 * page, Waited: 200 * ms},  // the end of block 1, the beginning of block 2
-			{At: 2100 * ms, Offset: 9 * block, Length: page, Waited: 200 * ms},           // waits beside it
-			{At: 8000 * ms, Offset: 20 * block, Length: page, Waited: 200 * time.Second}, // after the login
+			{At: 100 * ms, Offset: 0, Length: 512, Waited: 100 * ms},                         // the first page of block 0
+			{At: 1000 * ms, Offset: 512, Length: 512},                                        // which is read already
+			{At: 2000 * ms, Offset: 2*block - page, Length: 2 * page, Waited: 200 * ms},      // the end of block 1, the beginning of block 2
+			{At: 2100 * ms, Offset: 9 * block, Length: page, Waited: 200 * ms, Beside: true}, // waits beside it
+			{At: 8000 * ms, Offset: 20 * block, Length: page, Waited: 200 * time.Second},     // after the login
 		},
 		Console: []Line{
 			{500 * ms, "[    0.000000] Linux version 6.1"},
@@ -56,7 +56,7 @@ func TestMap(t *testing.T) {
 	if m.Bytes != 4*page || m.Requests != 4 || m.Runs != 2 || len(m.Blocks) != 4 {
 		t.Errorf("%d bytes, %d requests, %d runs, %d blocks", m.Bytes, m.Requests, m.Runs, len(m.Blocks))
 	}
-	wantBlocks := []Block{{0, 0.1, "journal"}, {1, 2, "/boot/kernel"}, {2, 2, "/usr/bin/a"}, {9, 2.1, "/usr/bin/a"}}
+	wantBlocks := []Block{{0, 0.1, "journal", false}, {1, 2, "/boot/kernel", false}, {2, 2, "/usr/bin/a", true}, {9, 2.1, "/usr/bin/a", true}}
 	if !slices.Equal(m.Blocks, wantBlocks) {
 		t.Errorf("blocks %+v", m.Blocks)
 	}
@@ -145,5 +145,19 @@ func TestUnitNamed(t *testing.T) {
 		if got := unitNamed(text, names); got != want {
 			t.Errorf("%q is %q, want %q", text, got, want)
 		}
+	}
+}
+
+// Blocks that are asked for together load together; the others one after the other.
+func TestPredict(t *testing.T) {
+	t.Parallel()
+	m := Map{Login: 10, Blocks: []Block{{At: 1}, {At: 1.1, Beside: true}, {At: 1.2, Beside: true}, {At: 2}, {At: 3}}}
+	for atOnce, want := range map[int]float64{16: 10.3, 2: 10.4, 1: 10.5} {
+		if got := m.Predict(blockserver.Storage{Delay: 100 * ms, AtOnce: atOnce}); near(got, want) {
+			t.Errorf("%d at once: %v, want %v", atOnce, got, want)
+		}
+	}
+	if got := m.Predict(blockserver.Storage{}); got != 10 {
+		t.Errorf("warm: %v", got)
 	}
 }

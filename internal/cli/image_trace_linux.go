@@ -22,18 +22,24 @@ import (
 
 // traced boots and shows what the boot read.
 func (c *ImageBootCmd) traced(ctx context.Context, env *Env, config qemu.BootConfig) error {
+	storage, err := blockserver.StorageNamed(cmp.Or(c.Cold, warm))
+	if err != nil {
+		return fault.New(fault.BadInput, fmt.Errorf("boot disk: --cold: %w", err), "")
+	}
 	watch := env.watcher()
 	defer watch.Close()
-	m, result, err := boot.Boot{Report: watch.Report}.Traced(ctx, config, blockserver.Storage{Name: "warm"}, c.Console)
+	m, result, err := boot.Boot{Report: watch.Report}.Traced(ctx, config, storage, c.Console)
 	watch.Close()
 	if err != nil {
 		return err
 	}
 
-	if err := writeMap(c.Trace, m); err != nil {
-		return err
+	if c.Trace != "" {
+		if err := writeMap(c.Trace, m); err != nil {
+			return err
+		}
 	}
-	if c.stored {
+	if c.stored && storage.Name == warm {
 		if err := writeMap(filepath.Join(filepath.Dir(config.Disk), bootmap.FileName), m); err != nil {
 			return err
 		}
@@ -43,6 +49,9 @@ func (c *ImageBootCmd) traced(ctx context.Context, env *Env, config qemu.BootCon
 	facts["bootMap"] = m
 	return env.result(facts, bootLine(result)+"\n\n"+strings.TrimSuffix(mapText(m), "\n"), nil)
 }
+
+// warm is the storage whose blocks are not slow.
+const warm = "warm"
 
 // writeMap writes a map to a file, as a whole or not at all.
 func writeMap(path string, m bootmap.Map) error {
@@ -103,6 +112,10 @@ func mapText(m bootmap.Map) string {
 		fmt.Fprintf(&text, "%-8s %s\n", fact[0], fact[1])
 	}
 
+	if m.Storage == warm {
+		fmt.Fprintf(&text, "%-8s %s\n", "expect", strings.Join(expected(m), ", "))
+	}
+
 	spanTable(&text, "PHASE", m.Phases)
 	units := slices.Clone(m.Units)
 	slices.SortStableFunc(units, func(a, b bootmap.Span) int {
@@ -112,6 +125,17 @@ func mapText(m bootmap.Map) string {
 	fileTable(&text, m.Files[:min(len(m.Files), shownFiles)])
 
 	return text.String()
+}
+
+// expected lists what the boot would take with storage that is slow.
+func expected(m bootmap.Map) []string {
+	var list []string
+	for _, name := range blockserver.StorageNames() {
+		if storage, err := blockserver.StorageNamed(name); err == nil && storage.Delay > 0 {
+			list = append(list, "login after "+seconds(m.Predict(storage))+" at "+name)
+		}
+	}
+	return list
 }
 
 func spanTable(text *strings.Builder, heading string, spans []bootmap.Span) {
