@@ -26,6 +26,7 @@ var ranks = map[string]int{
 	"internal/image":               0,
 	"internal/s3uri":               0,
 	"internal/mountns":             0,
+	"internal/quickstart":          0,
 	"internal/patience":            1, // waits, told of by progress
 	"internal/terminal":            1, // progress, shown
 	"internal/component":           1, // nouns

@@ -1,0 +1,22 @@
+// Package quickstart keeps the garbage collector out of a program's first moments.
+//
+// Before main runs, packages build tables that stay (the AWS SDK's schemas are most of them), and the command line is
+// parsed: to collect meanwhile takes a fifth of a start and frees nothing. A bake starts this program three times. The
+// package sets the collector's first threshold higher, and changes nothing else; importing it is enough, since Go
+// initialises a package as soon as what it imports is.
+package quickstart
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+// percent lets the heap grow to 16 MiB before the first collection, four times Go's own start, and after that to five
+// times what is in use.
+const percent = 400
+
+func init() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
+}
