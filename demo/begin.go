@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/user"
@@ -105,8 +107,9 @@ func build(ctx context.Context, say func(format string, args ...any)) error {
 func compile(ctx context.Context, say func(format string, args ...any)) error {
 	say("program: compile")
 	cmd := exec.CommandContext(ctx, "make", "--no-print-directory", "--silent", "build")
-	cmd.Stdout = os.Stderr
-	cmd.Stderr = os.Stderr
+	said := &lines{out: os.Stderr, without: "go: downloading "} // a hundred of them
+	cmd.Stdout = said
+	cmd.Stderr = said
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 
@@ -140,4 +143,27 @@ func asCaller(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 	cmd.Env = append(os.Environ(), "HOME="+caller.HomeDir, "USER="+caller.Username, "LOGNAME="+caller.Username)
 	return nil
+}
+
+// lines passes on whole lines, except those with a certain beginning.
+type lines struct {
+	out     io.Writer
+	without string
+	begun   []byte
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.begun = append(l.begun, p...)
+	for {
+		line, rest, whole := bytes.Cut(l.begun, []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		if !bytes.HasPrefix(line, []byte(l.without)) {
+			if _, err := fmt.Fprintf(l.out, "%s\n", line); err != nil {
+				return 0, err
+			}
+		}
+		l.begun = rest
+	}
 }
