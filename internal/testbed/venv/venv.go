@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -99,11 +100,17 @@ func installed(name string, pins []byte, install func(dir string) error) (string
 	return dir, os.WriteFile(done, nil, 0o644)
 }
 
+// run runs a program that installs something. If it takes too long, its own children end with it: a compiler that cargo
+// started would go on for minutes.
 func run(dir string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
+
 	command := exec.CommandContext(ctx, args[0], args[1:]...)
 	command.Dir = dir
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
+
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("%v: %w\n%s", args, err, bytes.TrimSpace(out))
 	}
