@@ -2,13 +2,16 @@ package boot
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"image-builder/internal/blockserver"
 	"image-builder/internal/bootmap"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/sandbox/qemu"
 	"image-builder/internal/sandbox/sandboxtest"
@@ -80,3 +83,26 @@ func TestCold(t *testing.T) {
 }
 
 func near(got, want float64) bool { return got < want-1e-6 || got > want+1e-6 }
+
+// A boot keeps its budget or fails, and the failure says what it waited for.
+func TestWithin(t *testing.T) {
+	t.Parallel()
+	if err := qemu.Preflight(image.X86_64); err != nil || image.HostArch() != image.X86_64 {
+		t.Skip("the disk is for x86_64: ", err)
+	}
+	img := image.Image{Disk: sandboxtest.Reader(t, 7), Arch: image.X86_64}
+	log := filepath.Join(t.TempDir(), "log")
+	cold, err := Boot{}.Within(t.Context(), img, image.BootBudget{Login: time.Hour, At: "5MiB/s"}, log)
+	if err != nil || cold.At != "5MiB/s" || time.Duration(cold.Waited) < 800*time.Millisecond || cold.Login < cold.Waited || time.Duration(cold.Budget) != time.Hour {
+		t.Errorf("%+v, %v", cold, err)
+	}
+
+	_, err = Boot{}.Within(t.Context(), img, image.BootBudget{Login: 500 * time.Millisecond, At: "5MiB/s"}, log)
+	if err == nil || fault.ClassOf(err) != fault.NotUsable || !strings.Contains(err.Error(), "at 5MiB/s, and the budget is 500ms; it waited ") || !strings.Contains(err.Error(), "most for ") ||
+		!strings.Contains(fault.HintOf(err), "image boot --cold 5MiB/s") {
+		t.Errorf("%v (%s)", err, fault.HintOf(err))
+	}
+	if left, _ := os.ReadDir(filepath.Dir(img.Disk)); len(left) != 1 {
+		t.Errorf("left beside the disk: %v", left)
+	}
+}

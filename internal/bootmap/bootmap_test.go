@@ -104,10 +104,12 @@ func TestRecorder(t *testing.T) {
 	write("[\x1b[0;32m  OK  \x1b[0m] Star")
 	now = time.Unix(201, 0)
 	write("ted \x1b[0;1;39mssh.serv…ice\x1b[0m.\r\r\n\r\n")
+	write("\x1b[2J\r")
+	now = time.Unix(202, 0)
 	write("host login: ")
 
 	got := r.Lines(time.Unix(150, 0))
-	want := []Line{{50 * time.Second, "[  OK  ] Started ssh.serv…ice."}, {51 * time.Second, "host login:"}}
+	want := []Line{{50 * time.Second, "[  OK  ] Started ssh.serv…ice."}, {52 * time.Second, "host login:"}}
 	if !slices.Equal(got, want) {
 		t.Errorf("%+v", got)
 	}

@@ -146,8 +146,8 @@ const mostLines = 1 << 17
 func (r *Recorder) Write(p []byte) (int, error) {
 	size := len(p)
 	for len(p) > 0 {
-		if len(r.rest) == 0 {
-			r.begun = r.now()
+		if len(r.rest) < mostUnseen && len(visible(r.rest)) == 0 {
+			r.begun = r.now() // a terminal was told to clear its screen long before
 		}
 		line, rest, found := bytes.Cut(p, []byte("\n"))
 		r.rest = append(r.rest, line...)
@@ -164,8 +164,14 @@ func (r *Recorder) Write(p []byte) (int, error) {
 	return size, nil
 }
 
+// mostUnseen is how much a line may have before its first visible character, in bytes.
+const mostUnseen = 512
+
+// visible is what a terminal shows of a line.
+func visible(line []byte) []byte { return bytes.TrimRight(escapes.ReplaceAll(line, nil), " ") }
+
 func (r *Recorder) keep() {
-	text := strings.TrimRight(string(escapes.ReplaceAll(r.rest, nil)), " ")
+	text := string(visible(r.rest))
 	r.rest = r.rest[:0]
 	if text != "" && len(r.lines) < mostLines {
 		r.lines = append(r.lines, stamped{r.begun, text})

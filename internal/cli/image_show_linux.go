@@ -138,6 +138,10 @@ func details(s shown) string {
 		facts = append(facts, [2]string{"tested", proofLine(*s.Proof)})
 	}
 
+	if s.ColdBoot != nil {
+		facts = append(facts, [2]string{"cold boot", coldLine(*s.ColdBoot)})
+	}
+
 	for _, ami := range s.Published {
 		facts = append(facts, [2]string{"AMI", amiLine(ami)})
 	}

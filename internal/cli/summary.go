@@ -29,6 +29,10 @@ func Summary(img image.Image) string {
 		lines = append(lines, fmt.Sprintf("  tested     %s", proofLine(*img.Proof)))
 	}
 
+	if img.ColdBoot != nil {
+		lines = append(lines, fmt.Sprintf("  cold boot  %s", coldLine(*img.ColdBoot)))
+	}
+
 	if img.Parameter != "" {
 		lines = append(lines, fmt.Sprintf("  parameter  %s = %s", img.Parameter, img.ID))
 	}
@@ -90,6 +94,12 @@ func searched(search *image.Search) string {
 	}
 
 	return text
+}
+
+// coldLine is a boot that kept its budget.
+func coldLine(cold image.ColdBoot) string {
+	return fmt.Sprintf("login after %s at %s, of which it waited %s for storage; the budget is %s", terminal.Took(time.Duration(cold.Login)),
+		cold.At, terminal.Took(time.Duration(cold.Waited)), terminal.Took(time.Duration(cold.Budget)))
 }
 
 // proofLine says what a test saw: "container: booted in 1.2 s; 3 done".

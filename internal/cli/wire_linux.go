@@ -102,7 +102,7 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 
 // bake bakes once machine, the check of what a container needs, has passed.
 func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine func() error) (image.Image, error) {
-	if c.Boot {
+	if c.Boot || r.BootBudget != nil {
 		if err := errors.Join(machine(), qemu.Preflight(image.HostArch())); err != nil {
 			return image.Image{}, err
 		}
@@ -126,6 +126,8 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine
 	if err := checkTestIn(ctx, in, image.HostArch()); err != nil {
 		return image.Image{}, err
 	}
+
+	p.Cold = boot.Boot{Report: w.report}.Within
 
 	if c.Boot {
 		p.Boot = boot.Boot{Report: w.report}.Image

@@ -22,6 +22,7 @@ const (
 	RecipeMirror    Code = "IB517"
 	RecipePublish   Code = "IB518"
 	RecipeTest      Code = "IB519"
+	RecipeBudget    Code = "IB520"
 )
 
 var recipeRules = []Rule{
@@ -45,4 +46,5 @@ var recipeRules = []Rule{
 	{RecipeMirror, "two repositories share one mirror directory", Error},
 	{RecipePublish, "publish is not a region, an account, an organizational unit or a topic", Error},
 	{RecipeTest, "the image cannot be tested in such a machine", Error},
+	{RecipeBudget, "the boot budget is not a duration and a storage", Error},
 }

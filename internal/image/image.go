@@ -81,6 +81,8 @@ type Image struct {
 	Tests []Test `json:"tests,omitempty"`
 	// Proof says what the test stage saw; nil if it was left out.
 	Proof *Proof `json:"proof,omitempty"`
+	// ColdBoot is the boot that kept its budget; nil if the recipe has none.
+	ColdBoot *ColdBoot `json:"coldBoot,omitempty"`
 	// Failed says why the bake failed, for a disk that was kept all the same.
 	Failed string `json:"failed,omitempty"`
 	// Published are the AMIs made from it.

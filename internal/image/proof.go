@@ -15,6 +15,21 @@ const (
 	TestNone      TestIn = "none"      // none: the image is not tested
 )
 
+// BootBudget is how long a boot may take.
+type BootBudget struct {
+	Login time.Duration // from power-on to the login prompt
+	At    string        // how slow the disk is when it is touched first: 5MiB/s, 300MiB/s, warm
+}
+
+// ColdBoot is a boot with a disk that is slow when it is touched first.
+type ColdBoot struct {
+	At          string   `json:"at"`
+	Login       Duration `json:"login"` // from power-on to the login prompt
+	Waited      Duration `json:"waited"`
+	Budget      Duration `json:"budget"` // for Login
+	Accelerator string   `json:"accelerator"`
+}
+
 // Test is a component document whose test phase can be run on the image.
 type Test struct {
 	Name       string          `json:"name"` // file name

@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"image-builder/internal/bake"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
 	"image-builder/internal/prove"
@@ -32,6 +33,8 @@ type Pipeline struct {
 	// Boot proves that the finished disk starts, and writes the console to a log file; nil leaves that out. Satisfied by
 	// boot.Boot.Image.
 	Boot func(ctx context.Context, img image.Image, log string) error
+	// Cold boots the finished disk within a budget; nil leaves that out. Satisfied by boot.Boot.Within.
+	Cold func(ctx context.Context, img image.Image, budget image.BootBudget, log string) (image.ColdBoot, error)
 	// Prove tests the finished disk, in the machine that Options name; nil leaves that out.
 	Prove  *prove.Prove
 	Report progress.Func
@@ -79,6 +82,10 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 		img, err = p.test(ctx, img, r, o, found, place)
 	}
 
+	if err == nil {
+		img, err = p.cold(ctx, img, r, o, place)
+	}
+
 	if err == nil || img.Failed != "" {
 		var storeErr error
 		img, storeErr = p.store(ctx, run, img)
@@ -110,6 +117,26 @@ func (p Pipeline) test(ctx context.Context, img image.Image, r *recipe.Recipe, o
 	}
 
 	if failure := (*prove.Failure)(nil); o.KeepFailed && errors.As(err, &failure) {
+		img.Failed = err.Error()
+		img.Parameter = ""
+	}
+
+	return img, err
+}
+
+// cold boots within the recipe's budget. An image that takes longer is not stored, unless failed images are kept.
+func (p Pipeline) cold(ctx context.Context, img image.Image, r *recipe.Recipe, o Options, place Place) (image.Image, error) {
+	if r.BootBudget == nil || p.Cold == nil {
+		return img, nil
+	}
+
+	cold, err := p.Cold(ctx, img, *r.BootBudget, filepath.Join(place.Logs, "cold-boot.log"))
+	if err == nil {
+		img.ColdBoot = &cold
+		return img, nil
+	}
+
+	if o.KeepFailed && fault.ClassOf(err) == fault.NotUsable {
 		img.Failed = err.Error()
 		img.Parameter = ""
 	}

@@ -213,6 +213,10 @@ func (p *planner) lacks() {
 		p.warn(p.recipe.At("test", 0), "a stack tests its AMIs on an instance of their own: test is for a bake on this machine", "nothing to do: the test phases run on that instance")
 	}
 
+	if p.recipe.BootBudget != nil {
+		p.warn(p.recipe.At("boot-budget", 0), "a stack does not measure its AMIs' boots: boot-budget is for a bake on this machine", "leave it out, or bake here and publish")
+	}
+
 	if len(p.recipe.AllowLeak) > 0 {
 		p.warn(p.recipe.At("allow-leak", 0), "a stack does not search its AMIs for secrets: allow-leak is for a bake on this machine", "nothing to do: the secrets are in memory while the AMI is built, and the build fails if they are still there at its end")
 	}

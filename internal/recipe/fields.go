@@ -108,5 +108,14 @@ func fields() []field {
 			clear:  func(r *Recipe) { r.Test = "" },
 			digest: func(r *Recipe) (any, error) { return r.Test, nil },
 		},
+		{
+			name: "boot-budget", example: "45s at 5MiB/s", check: checkBudget,
+			flag: "BUDGET", help: "Refuse an image that takes longer to its login prompt: \"45s at 5MiB/s\".",
+			value:  "`45s at 5MiB/s` or `{login: 45s, at: 5MiB/s}`: longest from power-on to the login prompt, with storage that is so slow on first touch (`5MiB/s`, `300MiB/s`, `warm`), see [proof](07-proof.md)",
+			absent: "no limit",
+			set:    setBudget,
+			clear:  func(r *Recipe) { r.BootBudget = nil },
+			digest: func(r *Recipe) (any, error) { return r.BootBudget, nil },
+		},
 	}
 }

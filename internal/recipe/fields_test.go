@@ -5,10 +5,12 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"image-builder/internal/finding"
+	"image-builder/internal/image"
 )
 
 // The documentation's table and its example have a line for each row of fields.
@@ -114,5 +116,33 @@ func TestPublish(t *testing.T) {
 				t.Errorf("found %v, want %s", found, test.code)
 			}
 		})
+	}
+}
+
+func TestBootBudget(t *testing.T) {
+	t.Parallel()
+	for text, test := range map[string]struct {
+		want *image.BootBudget
+		code finding.Code
+	}{
+		"": {nil, ""},
+		"boot-budget: {login: 45s, at: 5MiB/s}\n":   {&image.BootBudget{Login: 45 * time.Second, At: "5MiB/s"}, ""},
+		"boot-budget: 1m30s at warm\n":              {&image.BootBudget{Login: 90 * time.Second, At: "warm"}, ""},
+		"boot-budget: {login: 45s}\n":               {nil, finding.RecipeBudget},
+		"boot-budget: {login: 45, at: 5MiB/s}\n":    {nil, finding.RecipeBudget},
+		"boot-budget: {login: -1s, at: 5MiB/s}\n":   {nil, finding.RecipeBudget},
+		"boot-budget: {login: 45s, at: 6MiB/s}\n":   {nil, finding.RecipeBudget},
+		"boot-budget: 45s\n":                        {nil, finding.RecipeBudget},
+		"boot-budget: {logn: 45s, at: 5MiB/s}\n":    {nil, finding.RecipeKey},
+		"boot-budget: {login: [45s], at: 5MiB/s}\n": {nil, finding.RecipeType},
+		"boot-budget: [45s]\n":                      {nil, finding.RecipeType},
+	} {
+		r, found := Parse("recipe.yml", []byte("base: debian:bookworm\n"+text))
+		if diff := cmp.Diff(test.want, r.BootBudget); diff != "" {
+			t.Errorf("%s: %s", text, diff)
+		}
+		if (test.code == "") != (len(found) == 0) || (len(found) > 0 && found[0].Code != test.code) {
+			t.Errorf("%s: found %v, want %s", text, found, test.code)
+		}
 	}
 }

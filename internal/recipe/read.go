@@ -99,6 +99,8 @@ func (b *builder) readField(f field, key, node *yaml.Node) {
 		b.add(finding.RecipeType, b.value(key), key.Value+" has no value", "give it one, or remove the line")
 	case f.name == "publish" && node.Kind == yaml.MappingNode:
 		b.readPublish(node)
+	case f.name == "boot-budget" && node.Kind == yaml.MappingNode:
+		b.readBudget(f, node)
 	case f.set != nil && node.Kind == yaml.ScalarNode:
 		b.setField(f, b.value(node))
 

@@ -44,6 +44,7 @@ type Recipe struct {
 	AllowLeak    []string     // paths in the image that may hold a secret
 	Publish      *Publish     // nil: the image stays on this machine
 	Test         image.TestIn // "": what this machine has
+	BootBudget   *image.BootBudget
 	positions    map[string][]finding.Position
 }
 

@@ -45,7 +45,7 @@ func Reader(tb testing.TB, blocks int) string {
 	copy(sector, code)
 	copy(sector[packet:], []byte{16, 0, 1, 0, 0x00, 0x06, 0, 0}) // one sector, to 0000:0600
 	binary.LittleEndian.PutUint64(sector[packet+8:], 1024)       // sectors in a block
-	copy(sector[text:], "[    0.000000] Linux version 6\r\ntiny login: ")
+	copy(sector[text:], "\r\n[    0.000000] Linux version 6\r\ntiny login: ")
 	copy(sector[446:], []byte{0x80, 0, 0, 0, 0x83, 0, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0}) // a partition: block 1
 	sector[510] = 0x55
 	sector[511] = 0xaa
