@@ -140,24 +140,12 @@ func (d Definition) check() error {
 	return nil
 }
 
-// build runs the documents on the attached disk. When it returns, the machine is stopped, the secrets are gone from
-// memory and the free space of the disk is holes.
-func (b Bake) build(ctx context.Context, d Definition, attached *disk.Early) (steps []image.Step, err error) {
+// build runs the documents. When it returns, the machine is stopped, the secrets are gone from memory and the free
+// space of the disk is holes.
+func (b Bake) build(ctx context.Context, d Definition, attached *disk.Early) ([]image.Step, error) {
 	defer b.Report.Stage("build")()
-	defer func() { err = errors.Join(err, attached.Close()) }() // the machine may never have been started
-	start := func(ctx context.Context, path, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
-		machine, err := b.Start(ctx, path, workDir, shares)
-		if err != nil {
-			return nil, err
-		}
-		if err := attached.Close(); err != nil {
-			return nil, errors.Join(err, machine.Stop(ctx))
-		}
-		return machine, nil
-	}
-
-	return inside.Runner{Start: start, Binary: b.Binary, Report: b.Report}.Run(ctx, inside.Definition{
-		Disk: d.disk(), Source: d.Base.Name, Dir: d.Dir, Logs: d.Logs, Documents: d.Documents,
+	return inside.Runner{Start: b.Start, Binary: b.Binary, Report: b.Report}.Run(ctx, inside.Definition{
+		Disk: d.disk(), Attached: attached, Source: d.Base.Name, Dir: d.Dir, Logs: d.Logs, Documents: d.Documents,
 		Phases: []string{"build", "validate"}, Script: d.Script, Buckets: d.Buckets, Secrets: d.Secrets, Hidden: d.hidden, Env: d.Env,
 	})
 }

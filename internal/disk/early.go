@@ -38,9 +38,9 @@ func CloneEarly(ctx context.Context, dst, src string, moved func(done, total int
 	return early, nil
 }
 
-// Close lets go of the device; a mount keeps it. Calling it again does nothing.
+// Close lets go of the device; a mount keeps it. Calling it again does nothing, nor does closing nil.
 func (e *Early) Close() error {
-	if e.loop == nil {
+	if e == nil || e.loop == nil {
 		return nil
 	}
 	err := e.loop.device.Close()

@@ -89,16 +89,19 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 		}
 	}
 
+	var attached *disk.Early
+
 	if machine.Writes {
 		path = filepath.Join(d.Dir, "test.raw")
-		if err := disk.Clone(ctx, path, d.Image.Disk, nil); err != nil {
+		attached, err = disk.CloneEarly(ctx, path, d.Image.Disk, nil)
+		if err != nil {
 			return proof, fmt.Errorf("test image: copy disk: %w", errors.Join(err, removeIfThere(path)))
 		}
-		defer func() { err = errors.Join(err, removeIfThere(path)) }()
+		defer func() { err = errors.Join(err, attached.Close(), removeIfThere(path)) }()
 	}
 
 	var console func() []string
-	proof.Steps, err = p.documents(ctx, d, machine.heard(&console), path, &proof)
+	proof.Steps, err = p.documents(ctx, d, machine.heard(&console), path, attached, &proof)
 	proof.Elapsed = image.Duration(p.Now().Sub(start))
 	if err == nil {
 		return proof, nil
@@ -155,10 +158,10 @@ func removeIfThere(path string) error {
 }
 
 // documents boots the disk and runs the test phases.
-func (p Prove) documents(ctx context.Context, d Definition, machine Machine, path string, proof *image.Proof) ([]image.Step, error) {
+func (p Prove) documents(ctx context.Context, d Definition, machine Machine, path string, attached *disk.Early, proof *image.Proof) ([]image.Step, error) {
 	start := p.Now()
 	run := inside.Definition{
-		Disk: path, Source: d.Image.ID, Dir: d.Dir, Logs: d.Logs, Phases: []string{"test"},
+		Disk: path, Attached: attached, Source: d.Image.ID, Dir: d.Dir, Logs: d.Logs, Phases: []string{"test"},
 		Buckets: d.Buckets, Env: d.Env, Hidden: d.Hidden,
 	}
 	for _, test := range d.Image.Tests {

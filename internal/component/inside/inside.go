@@ -57,6 +57,8 @@ type Document struct {
 // Definition says what to run, and on what.
 type Definition struct {
 	Disk string // raw disk file
+	// Attached is what was attached to Disk when it was cloned; Run closes it. nil: the machine attaches the disk itself.
+	Attached *disk.Early
 	// Source is the disk's name in errors, if Disk is a copy that is gone when they are read.
 	Source string
 	// Dir is a private directory for the machine and for what is kept in memory; Run leaves nothing in it.
@@ -90,6 +92,7 @@ type Runner struct {
 // Run runs the documents. When it returns, the machine is stopped and the secrets are gone from memory. A failed step
 // yields a StepError.
 func (r Runner) Run(ctx context.Context, d Definition) (steps []image.Step, err error) {
+	defer func() { err = errors.Join(err, d.Attached.Close()) }()
 	memory, err := secret.MountMemory(filepath.Join(d.Dir, "memory"), memorySize)
 	if err != nil {
 		return nil, fmt.Errorf("keep secrets in memory: %w", err)
@@ -145,6 +148,9 @@ func (r Runner) start(ctx context.Context, d Definition) (sandbox.Machine, error
 	machine, err := r.Start(ctx, d.Disk, d.workDir(), r.shares(d))
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(d.workDir()))
+	}
+	if err := d.Attached.Close(); err != nil { // the machine has it now, and waits for nobody else when it stops
+		return nil, errors.Join(err, machine.Stop(ctx), os.Remove(d.workDir()))
 	}
 	return machine, nil
 }
