@@ -33,7 +33,7 @@ account: ## run the test server by itself, for awscli, coldsnap or anything else
 	@go run ./demo/account $(ARGS)
 
 .PHONY: test
-test: setup ## run every test (as root: they use real disks and containers)
+test: setup-tests ## run every test (as root: they use real disks and containers)
 	go test -count=1 -timeout 60m -exec '$(SUDO)' ./...
 
 # Packages with goroutines of their own whose tests need no root. Left out are tests that make hundreds of disks or kill
@@ -66,9 +66,13 @@ attack: setup build ## try to break the promises (kill -9, hidden secrets, hosti
 smoke-aws: build ## deploy, build, hear and delete on a real AWS account that you name; costs money, CI never does it
 	scripts/smoke-aws
 
-.PHONY: setup
+.PHONY: setup setup-tests
 setup:
 	@scripts/setup
+
+# A browser too, which is large, and of which only tests have need.
+setup-tests:
+	@scripts/setup tests
 
 .PHONY: clean
 clean: ## remove what make built

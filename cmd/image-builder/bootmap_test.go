@@ -63,12 +63,16 @@ func TestBootMap(t *testing.T) {
 		t.Errorf("shows\n%s\nafter the boot\n%s", shown, said)
 	}
 
+	page := filepath.Join(t.TempDir(), "boot.html")
 	var cold struct{ BootMap bootmap.Map }
-	if err := json.Unmarshal([]byte(b.run("--json", "image", "boot", id, "--cold", "5MiB/s")), &cold); err != nil {
+	if err := json.Unmarshal([]byte(b.run("--json", "image", "boot", id, "--cold", "5MiB/s", "--html", page)), &cold); err != nil {
 		t.Fatal(err)
 	}
 	if m := cold.BootMap; m.Storage != "5MiB/s" || m.Waited < 0.4 || m.Phases[0].Waited < 0.4 || m.Files[0].Waited < 0.1 {
 		t.Errorf("cold boot %+v", m)
+	}
+	if text, err := os.ReadFile(page); err != nil || !strings.Contains(string(text), "<h1>Boot of "+id+"</h1>") {
+		t.Errorf("page %s: %v", text, err)
 	}
 	if after := b.run("--json", "image", "show", id, "--boot-map"); !strings.Contains(after, `"storage":"warm"`) {
 		t.Errorf("a cold boot replaced the map: %s", after)

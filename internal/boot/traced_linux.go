@@ -40,7 +40,7 @@ func (b Boot) Traced(ctx context.Context, config qemu.BootConfig, storage blocks
 
 	uses, names := b.lying(ctx, config.Disk)
 	return bootmap.Make(bootmap.Boot{
-		Reads: server.Reads(), Console: console.Lines(server.Started()), Login: result.Elapsed,
+		Reads: server.Reads(), Console: console.Lines(server.Started()), Size: info.Size(), Login: result.Elapsed,
 		Storage: storage.Name, Accel: string(result.Accel), Recorded: server.Started().UTC(),
 	}, uses, names), result, nil
 }

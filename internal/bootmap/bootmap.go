@@ -3,7 +3,7 @@
 //
 // It puts together what was seen from outside: the reads that a block server saw, the lines of the console with their
 // times, and the files that lie on the disk. It boots nothing, and asks nothing of the machine: which program read a block is
-// not known, only what was starting at that moment.
+// not known, only what was starting at that moment. A map can be written as a page for people.
 package bootmap
 
 import (
@@ -24,6 +24,7 @@ type Map struct {
 	Storage     string    `json:"storage"` // blockserver's name of how slow blocks are
 	Accelerator string    `json:"accelerator"`
 	Recorded    time.Time `json:"recorded"`
+	Size        int64     `json:"size"` // of the disk, bytes
 	Login       float64   `json:"login"`
 	Waited      float64   `json:"waited"`   // seconds in which at least one read waited for a block to load
 	Bytes       int64     `json:"bytes"`    // that were read, each counted once
@@ -72,6 +73,7 @@ type Uses interface {
 type Boot struct {
 	Reads    []blockserver.Read // in order
 	Console  []Line             // in order
+	Size     int64              // of the disk, bytes
 	Login    time.Duration      // since the machine was switched on
 	Storage  string
 	Accel    string
@@ -81,7 +83,7 @@ type Boot struct {
 // Make puts a map together. Uses may be nil, if nothing is known of the disk. Names are the units that the disk has.
 func Make(b Boot, uses Uses, names []UnitName) Map {
 	m := Map{
-		Storage: b.Storage, Accelerator: b.Accel, Recorded: b.Recorded, Login: b.Login.Seconds(),
+		Storage: b.Storage, Accelerator: b.Accel, Recorded: b.Recorded, Size: b.Size, Login: b.Login.Seconds(),
 		Phases: phases(b.Console, b.Login), Units: units(b.Console, b.Login, names), Blocks: []Block{}, Files: []File{},
 	}
 

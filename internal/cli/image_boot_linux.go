@@ -18,6 +18,7 @@ type ImageBootCmd struct {
 	Timeout time.Duration `help:"How long the boot may take (2m, or 5m under software emulation)." placeholder:"DURATION"`
 	Console string        `help:"Write the whole serial console to this file." type:"path" placeholder:"FILE"`
 	Trace   string        `help:"Record what the boot reads of the disk, and write it to this file, as JSON." type:"path" placeholder:"FILE"`
+	HTML    string        `name:"html" help:"Write what the boot read as an HTML page to this file." type:"path" placeholder:"PAGE"`
 	Cold    string        `help:"Boot with storage whose blocks are slow when they are touched first: 5MiB/s, 300MiB/s or warm." placeholder:"STORAGE"`
 
 	stored bool // the disk is an image's
@@ -30,7 +31,7 @@ terminal shows the console meanwhile. The disk is not changed. A boot that leads
 the console's last lines.
 
 With --trace, the boot map is shown too: how long firmware, kernel and units took, which blocks of 512 KiB were touched, and the files
-and units behind them. Of an image it is kept for image show --boot-map. It says what to expect of a volume that is loaded from its snapshot.
+and units behind them. Of an image it is kept for image show --boot-map. It says what to expect of a volume that is loaded from its snapshot. --html writes all this as a page that needs nothing else.
 
 With --cold the boot is slow as on such a volume: each block of 512 KiB takes as long to load as a reader sees who gets 5 or 300 MiB/s.
 The map then also says how long the boot waited, and for which files.
@@ -38,7 +39,7 @@ The map then also says how long the boot waited, and for which files.
 Examples:
   image-builder image boot latest
   image-builder image boot latest --trace boot.json
-  image-builder image boot latest --cold 5MiB/s
+  image-builder image boot latest --cold 5MiB/s --html boot.html
   image-builder image boot ./agent.raw --timeout 10m --console boot.log`
 }
 
@@ -56,7 +57,7 @@ func (c *ImageBootCmd) Run(ctx context.Context, env *Env) error {
 		c.stored = true
 	}
 
-	if c.Trace != "" || c.Cold != "" {
+	if c.Trace != "" || c.HTML != "" || c.Cold != "" {
 		return c.traced(ctx, env, config)
 	}
 	result, err := env.boot(ctx, config, c.Console)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,15 +35,8 @@ func (c *ImageBootCmd) traced(ctx context.Context, env *Env, config qemu.BootCon
 		return err
 	}
 
-	if c.Trace != "" {
-		if err := writeMap(c.Trace, m); err != nil {
-			return err
-		}
-	}
-	if c.stored && storage.Name == warm {
-		if err := writeMap(filepath.Join(filepath.Dir(config.Disk), bootmap.FileName), m); err != nil {
-			return err
-		}
+	if err := c.keep(config, m); err != nil {
+		return err
 	}
 
 	facts := bootFacts(config, result)
@@ -53,19 +47,32 @@ func (c *ImageBootCmd) traced(ctx context.Context, env *Env, config qemu.BootCon
 // warm is the storage whose blocks are not slow.
 const warm = "warm"
 
-// writeMap writes a map to a file, as a whole or not at all.
-func writeMap(path string, m bootmap.Map) error {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("write boot map: %w", err)
+// keep writes a map wherever it is asked for, and beside an image's disk.
+func (c *ImageBootCmd) keep(config qemu.BootConfig, m bootmap.Map) error {
+	asJSON := func(w io.Writer) error { return json.NewEncoder(w).Encode(m) }
+	asPage := func(w io.Writer) error { return m.WritePage(w, filepath.Base(c.Disk)) }
+	var err error
+	if c.Trace != "" {
+		err = errors.Join(err, writeWhole(c.Trace, asJSON))
 	}
+	if c.HTML != "" {
+		err = errors.Join(err, writeWhole(c.HTML, asPage))
+	}
+	if c.stored && m.Storage == warm {
+		err = errors.Join(err, writeWhole(filepath.Join(filepath.Dir(config.Disk), bootmap.FileName), asJSON))
+	}
+
+	return err
+}
+
+// writeWhole writes a file as a whole or not at all.
+func writeWhole(path string, write func(io.Writer) error) error {
 	part, err := os.CreateTemp(filepath.Dir(path), ".boot-map-")
 	if err != nil {
 		return fmt.Errorf("write boot map: %w", err)
 	}
 
-	_, err = part.Write(append(text, '\n'))
-	err = errors.Join(err, part.Close())
+	err = errors.Join(write(part), part.Chmod(0o644), part.Close())
 	if err == nil {
 		err = os.Rename(part.Name(), path)
 	}
