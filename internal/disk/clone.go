@@ -17,11 +17,19 @@ const chunk = 4 << 20
 // takes milliseconds; elsewhere only data is copied and holes stay holes. moved, which may be nil, hears the bytes
 // copied and to copy. On an error nothing is left at dst.
 func Clone(ctx context.Context, dst, src string, moved func(done, total int64)) error {
-	return clone(ctx, dst, src, moved, func(*os.File) {})
+	return clone(ctx, dst, src, moved, func(out *os.File) func(Extent) {
+		return func(e Extent) { startWriting(out, e) }
+	})
 }
 
-// clone calls copying with the empty file of the full size, if data is to be copied.
-func clone(ctx context.Context, dst, src string, moved func(done, total int64), copying func(out *os.File)) (err error) {
+// startWriting lets the drive begin with an extent. It waits while the drive's queue is full, and for nothing else.
+func startWriting(f *os.File, e Extent) {
+	_ = unix.SyncFileRange(int(f.Fd()), e.Offset, e.Length, unix.SYNC_FILE_RANGE_WRITE) // whoever needs the data flushes it
+}
+
+// clone calls copying with the empty file of the full size, if data is to be copied; what that returns hears of each
+// extent that was.
+func clone(ctx context.Context, dst, src string, moved func(done, total int64), copying func(out *os.File) func(Extent)) (err error) {
 	in, size, err := open(src, os.O_RDONLY)
 	if err != nil {
 		return fmt.Errorf("clone disk: %w", err)
@@ -45,12 +53,11 @@ func clone(ctx context.Context, dst, src string, moved func(done, total int64), 
 	if err := out.Truncate(size); err != nil {
 		return fmt.Errorf("clone disk: %w", full(err))
 	}
-	copying(out)
-	return copyData(ctx, out, in, moved)
+	return copyData(ctx, out, in, copying(out), moved)
 }
 
 // copyData copies the data of in.
-func copyData(ctx context.Context, out, in *os.File, moved func(done, total int64)) error {
+func copyData(ctx context.Context, out, in *os.File, copied func(Extent), moved func(done, total int64)) error {
 	total, err := dataOf(in)
 	if err != nil {
 		return fmt.Errorf("clone disk: %w", err)
@@ -61,8 +68,9 @@ func copyData(ctx context.Context, out, in *os.File, moved func(done, total int6
 		if err != nil {
 			return fmt.Errorf("clone disk: %w", err)
 		}
-		err := copyExtent(ctx, out, in, extent, func(n int64) {
-			done += n
+		err := copyExtent(ctx, out, in, extent, func(piece Extent) {
+			copied(piece)
+			done += piece.Length
 			if moved != nil {
 				moved(done, total)
 			}
@@ -75,7 +83,7 @@ func copyData(ctx context.Context, out, in *os.File, moved func(done, total int6
 	return nil
 }
 
-func copyExtent(ctx context.Context, out, in *os.File, extent Extent, moved func(int64)) error {
+func copyExtent(ctx context.Context, out, in *os.File, extent Extent, copied func(Extent)) error {
 	at := extent.Offset
 	end := extent.Offset + extent.Length
 	for at < end {
@@ -86,10 +94,8 @@ func copyExtent(ctx context.Context, out, in *os.File, extent Extent, moved func
 		if err != nil {
 			return err
 		}
-		// all of it is written before the copy is of use: let the drive work while the next chunk is copied
-		_ = unix.SyncFileRange(int(out.Fd()), at, n, unix.SYNC_FILE_RANGE_WRITE)
+		copied(Extent{Offset: at, Length: n})
 		at += n
-		moved(n)
 	}
 
 	return nil

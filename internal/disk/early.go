@@ -13,8 +13,8 @@ import (
 )
 
 // Early is a loop device that was attached to a clone before its data was copied. The kernel flushes a file that is
-// attached, and waits for that: half a second for a full disk, in which neither a processor nor another bake gets on.
-// Attached while it is empty, the disk is written in the background, while the machine on it already runs.
+// attached, and waits for that: half a second for half a GiB. Attached while it is empty, the disk is written in the
+// background, while the machine on it already runs.
 type Early struct{ loop *loop }
 
 // earlySize is what the device shows until the data is there, in bytes: nobody finds a filesystem in that.
@@ -24,9 +24,12 @@ const earlySize = 4096
 // the Early once the disk is open, or is no longer to be.
 func CloneEarly(ctx context.Context, dst, src string, moved func(done, total int64)) (*Early, error) {
 	early := &Early{}
-	err := clone(ctx, dst, src, moved, func(out *os.File) {
+	pieces := make(chan Extent, mostPieces)
+	defer close(pieces)
+	err := clone(ctx, dst, src, moved, func(out *os.File) func(Extent) {
 		// without it Open attaches the disk, which takes longer, or says why it cannot
 		early.loop, _ = attach(out, Partition{Size: earlySize}, false)
+		return writeBehind(out, pieces)
 	})
 	if err == nil {
 		err = early.show(ctx, dst)
@@ -36,6 +39,32 @@ func CloneEarly(ctx context.Context, dst, src string, moved func(done, total int
 		return nil, errors.Join(err, early.Close())
 	}
 	return early, nil
+}
+
+// mostPieces is how many pieces wait for the drive at most; the kernel writes what is more than that when it likes.
+const mostPieces = 4096
+
+// writeBehind lets the drive write pieces of a file as they are sent, without keeping the sender. It holds the file open
+// until the drive has begun with the last one.
+func writeBehind(f *os.File, pieces chan Extent) (send func(Extent)) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return func(e Extent) { startWriting(f, e) }
+	}
+	behind := os.NewFile(uintptr(fd), f.Name())
+	go func() {
+		defer behind.Close() // nothing is written through it
+		for piece := range pieces {
+			startWriting(behind, piece)
+		}
+	}()
+
+	return func(e Extent) {
+		select {
+		case pieces <- e:
+		default:
+		}
+	}
 }
 
 // Close lets go of the device; a mount keeps it. Calling it again does nothing, nor does closing nil.
