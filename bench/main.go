@@ -62,7 +62,7 @@ func parseFlags() options {
 	flag.StringVar(&o.work, "work", "/var/tmp/image-builder-bench", "scratch directory, on a real disk with 20 GiB free")
 	flag.StringVar(&o.cache, "cache", "build/bench-cache", "directory for what the next run can use again")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
-	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, memory, search, peers, go)")
+	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, parallel-mirror, memory, search, peers, go)")
 	flag.Parse()
 
 	var err error
@@ -139,7 +139,8 @@ func (b *bench) run(ctx context.Context) error {
 	for _, g := range []group{
 		{"null", jobs.measure("null")},
 		{"mirror", jobs.measure("mirror")},
-		{"parallel", jobs.parallel},
+		{"parallel", jobs.parallel("null")},
+		{"parallel-mirror", jobs.parallel("mirror")},
 		{"memory", jobs.memory},
 		{"search", jobs.search},
 		{"peers", jobs.peers},

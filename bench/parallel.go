@@ -14,9 +14,9 @@ const atOnce = 4
 
 // parallel compares four bakes one after another to four at once, beside four copies of the base by cp: where nothing is
 // shared, each bake writes such a copy, and the disk sets the limit for both.
-func (j *jobs) parallel(ctx context.Context) error {
-	for _, v := range j.volumes {
-		for _, job := range []string{"null", "mirror"} {
+func (j *jobs) parallel(job string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for _, v := range j.volumes {
 			say("%d bakes of the %s job on %s", atOnce, job, v.kind)
 			contestants := []contestant{j.several(v, job, 1), j.several(v, job, atOnce), copies(v, 1), copies(v, atOnce)}
 			samples, err := interleave(ctx, j.rounds, contestants)
@@ -26,9 +26,9 @@ func (j *jobs) parallel(ctx context.Context) error {
 			table := rows(fmt.Sprintf("%d %s bakes on %s", atOnce, job, v.kind), contestants, samples)
 			j.report.add(compareParallel(table)...)
 		}
-	}
 
-	return nil
+		return nil
+	}
 }
 
 // compareParallel compares the throughput of four at once to that of one after another, and the bakes to the copies.
