@@ -10,7 +10,7 @@ import (
 const launch = `set -e
 echo 500 >/proc/self/oom_score_adj
 [ -d /run/systemd/nspawn ] || mkdir -p /run/systemd/nspawn
-mount -n -i -c -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
+mount -n -i -t tmpfs -o mode=0755 tmpfs /run/systemd/nspawn
 while [ "$1" != -- ]; do echo 0 >"$1/cgroup.procs"; shift; done
 shift
 exec "$@"`
