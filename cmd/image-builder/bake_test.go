@@ -27,6 +27,7 @@ type builder struct {
 	dir  string
 	// tests lets bakes test images as they do by default.
 	tests bool
+	env   []string // of the program, besides this process's
 }
 
 func newBuilder(t *testing.T) builder {
@@ -62,7 +63,7 @@ func (b builder) command(args ...string) *exec.Cmd {
 		args = append(slices.Clone(args), "--test", "none")
 	}
 	cmd := exec.Command(b.path, append([]string{"--data-dir", b.dir}, args...)...)
-	cmd.Env = append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true")
+	cmd.Env = append(append(os.Environ(), "AWS_EC2_METADATA_DISABLED=true"), b.env...)
 	return cmd
 }
 

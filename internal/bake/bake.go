@@ -101,6 +101,11 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 		ctx = unbounded // a timeout may have ended the step; the disk is sealed all the same
 	}
 
+	// a snapshot of the base is worth its free space: blocks that are equal need not be sent
+	if err := disk.Settle(ctx, d.disk(), d.Base.Disk, d.Base.Snapshot != ""); err != nil {
+		return image.Image{}, errors.Join(failed, err)
+	}
+
 	search, err := b.seal(ctx, d)
 	if err != nil {
 		return image.Image{}, errors.Join(failed, err)

@@ -20,7 +20,7 @@ func (m Maker) bring(ctx context.Context, account Account, ami image.AMI, own st
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keep what was downloaded: %w", err)
 	}
-	unlock, err := lock(ctx, filepath.Join(dir, "lock"))
+	unlock, err := lock(ctx, filepath.Join(dir, "lock"), m.Progress)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,8 @@ func TestKilledPullContinues(t *testing.T) {
 	c := newCloud(t)
 
 	path := laidOut(t, layouts["whole disk"], "killed")
-	for seed := range 7 {
+	killed := 0
+	for seed := range 15 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			id := c.addAMI(t, path, ec2.AMI{Name: fmt.Sprint("killed ", seed)})
 			data := t.TempDir()
@@ -58,7 +59,9 @@ func TestKilledPullContinues(t *testing.T) {
 			before := len(c.EBS.Snapshots())
 
 			for range 4 {
-				c.pullIn(t, id, data, 1+random.IntN(25))
+				if c.pullIn(t, id, data, 1+random.IntN(25)) == "" {
+					killed++
+				}
 			}
 
 			disk := c.pullIn(t, id, data, -1)
@@ -74,6 +77,10 @@ func TestKilledPullContinues(t *testing.T) {
 				t.Errorf("left over: %v, %v", left, err)
 			}
 		})
+	}
+
+	if killed < 50 {
+		t.Errorf("%d pulls were killed, want 50 at least", killed)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"image-builder/internal/aws"
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
+	"image-builder/internal/publish"
 	"image-builder/internal/snapshot"
 	"image-builder/internal/testbed"
 	"image-builder/internal/testbed/ebs"
@@ -35,7 +36,25 @@ func newCloud(tb testing.TB) *cloud {
 	account := testbed.Start(tb)
 	session := aws.NewSession(account.Config())
 	r, store := resolver(tb)
+	tb.Cleanup(func() { allowed(tb, account) })
 	return &cloud{account, accountOf(r, store, session)}
+}
+
+// allowed checks that the policy for a pull allows every call that an account got.
+func allowed(tb testing.TB, account *testbed.Cloud) {
+	tb.Helper()
+	rights := publish.Rights{Base: image.Base{AMI: &image.AMI{}}, Regions: []string{wire.Region}, Parameter: "/base-ami"}
+	actions := map[string]bool{}
+	for _, statement := range rights.Policy().Statement {
+		for _, action := range statement.Action {
+			actions[action] = true
+		}
+	}
+	for _, call := range account.Made() {
+		if action := strings.Replace(call, ".", ":", 1); !actions[action] {
+			tb.Errorf("%s was called, and the policy does not allow it", action)
+		}
+	}
 }
 
 // addAMI makes a public AMI, owned by Buildkite, of a disk.

@@ -16,6 +16,7 @@ import (
 	"image-builder/internal/disk"
 	"image-builder/internal/fault"
 	"image-builder/internal/image"
+	"image-builder/internal/patience"
 	"image-builder/internal/progress"
 )
 
@@ -115,7 +116,7 @@ func (r Resolver) resolve(ctx context.Context, reference string) (image.Base, er
 		return image.Base{}, errAbsent
 	}
 
-	unlock, err := lock(ctx, r.Lock)
+	unlock, err := lock(ctx, r.Lock, r.Progress)
 	if err != nil {
 		return image.Base{}, err
 	}
@@ -250,26 +251,36 @@ func (r Resolver) Make(ctx context.Context, create func(context.Context, Maker) 
 	return run.CommitBase(ctx, made)
 }
 
-// lock waits until no other process holds the file at path, and holds it.
-func lock(ctx context.Context, path string) (unlock func(), err error) {
+// patient bounds the wait for another process, which may copy a snapshot and then download it.
+const patient = 2 * copying
+
+// lock waits until no other process holds the file at path, and holds it. It says that it waits.
+func lock(ctx context.Context, path string, report progress.Func) (unlock func(), err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("wait for other bases being made: %w", err)
 	}
 
-	for {
+	said := false
+	wait := patience.Wait{For: "another process, which makes a base", Limit: patient, Pace: 100 * time.Millisecond}
+	err = wait.Until(ctx, func(context.Context) (patience.Answer, error) {
 		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if err == nil {
-			return func() { file.Close() }, nil
+			return patience.Answer{Done: true}, nil
 		}
 		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return nil, errors.Join(fmt.Errorf("wait for other bases being made: %w", err), file.Close())
+			return patience.Answer{}, fmt.Errorf("wait for other bases being made: %w", err)
 		}
 
-		select {
-		case <-ctx.Done():
-			return nil, errors.Join(context.Cause(ctx), file.Close())
-		case <-time.After(100 * time.Millisecond):
+		if !said {
+			report.Send(progress.Event{Kind: progress.Note, Text: "waiting for another process, which makes a base"})
+			said = true
 		}
+		return patience.Answer{State: "held by another process"}, nil
+	})
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
+
+	return func() { file.Close() }, nil
 }

@@ -28,6 +28,7 @@ type PublishCmd struct {
 	Plan        bool              `help:"Only report what would be sent, what that takes and costs, and what each launch costs."`
 	Explain     bool              `help:"With --plan: say what each block that differs holds."`
 	Policy      bool              `help:"Only print the IAM policy that pulling the base and publishing the image need."`
+	Encrypted   bool              `help:"With --policy: the account encrypts new snapshots by default."`
 	pollFlag    `embed:""`
 }
 

@@ -12,7 +12,7 @@ import (
 // policy prints the IAM policy that pulling the base and publishing the image need. It asks AWS nothing.
 func (c *PublishCmd) policy(ctx context.Context, env *Env, request publish.Request) error {
 	rights := publish.Rights{
-		Base: request.Base, Regions: c.Region, Parameter: c.parameter(request.Image), Topic: c.Topic, Shared: len(c.ShareWith) > 0,
+		Base: request.Base, Regions: c.Region, Parameter: c.parameter(request.Image), Topic: c.Topic, Shared: len(c.ShareWith) > 0, Encrypted: c.Encrypted,
 	}
 	if len(rights.Regions) == 0 {
 		region, err := newAccount("").machines.Region(ctx)

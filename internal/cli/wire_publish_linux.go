@@ -51,6 +51,17 @@ func keepAMI(store *local.Store, report progress.Func) func(context.Context, str
 	}
 }
 
+// known reports whether an image is in the store.
+func known(store *local.Store) func(context.Context, string) (bool, error) {
+	return func(ctx context.Context, imageID string) (bool, error) {
+		_, err := store.Image(ctx, imageID)
+		if missing := (*local.MissingError)(nil); errors.As(err, &missing) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+}
+
 // newPublisher publishes in a region; "" is the environment's. Poll is the longest pause between two looks at what
 // AWS does.
 func newPublisher(env *Env, store *local.Store, report progress.Func, region string, poll time.Duration) publish.Publisher {
@@ -59,6 +70,6 @@ func newPublisher(env *Env, store *local.Store, report progress.Func, region str
 	bounds.Most = poll
 	return publish.Publisher{
 		AMIs: a.machines, Writer: &aws.EBS{Session: a.session}, Snapshots: a.machines,
-		Journals: filepath.Join(store.Dir(), "publications"), Pace: snapshot.DefaultPace, Bounds: bounds, Progress: report, Now: env.Now,
+		Journals: filepath.Join(store.Dir(), "publications"), Known: known(store), Pace: snapshot.DefaultPace, Bounds: bounds, Progress: report, Now: env.Now,
 	}
 }

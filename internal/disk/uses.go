@@ -66,10 +66,14 @@ func UsesOf(ctx context.Context, path string) (*Uses, error) {
 		return nil, fmt.Errorf("find what lies on %s: %w", path, err)
 	}
 
-	byOffset := func(a, b Run) int { return cmp.Compare(a.Offset, b.Offset) }
-	slices.SortStableFunc(uses.files, byOffset)
-	slices.SortStableFunc(uses.others, byOffset)
+	uses.files = inOrder(uses.files)
+	uses.others = inOrder(uses.others)
 	return uses, nil
+}
+
+func inOrder(runs []Run) []Run {
+	slices.SortStableFunc(runs, func(a, b Run) int { return cmp.Compare(a.Offset, b.Offset) })
+	return runs
 }
 
 // At returns the run that a byte lies in.

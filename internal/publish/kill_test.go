@@ -102,6 +102,7 @@ func (k *killer) arm(process *os.Process, at int, late bool) {
 // snapshot.
 func TestKilledPublicationContinues(t *testing.T) {
 	t.Parallel()
+	all := 0
 	for seed := range 25 {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			a := newAccount(t, false)
@@ -127,7 +128,12 @@ func TestKilledPublicationContinues(t *testing.T) {
 				t.Fatalf("%d AMIs, snapshots %v, killed %d times", len(amis), a.EBS.Snapshots(), killed)
 			}
 			a.holds(t, amis[0].Snapshot)
+			all += killed
 		})
+	}
+
+	if all < 50 {
+		t.Errorf("%d publications were killed, want 50 at least", all)
 	}
 }
 

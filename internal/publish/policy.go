@@ -29,6 +29,7 @@ type Rights struct {
 	Parameter string     // "": none is written
 	Topic     string     // ARN; "": no message is sent
 	Shared    bool       // the AMI is shared
+	Encrypted bool       // the account encrypts new snapshots by default
 }
 
 // Policy returns the policy that pulling the base and publishing an image need, and no more.
@@ -43,8 +44,8 @@ func (r Rights) Policy() Policy {
 	p.allow("Upload", []string{"ebs:CompleteSnapshot", "ebs:PutSnapshotBlock", "ebs:StartSnapshot", "ec2:DeleteSnapshot"}, r.all("snapshot"))
 	p.allow("Register", r.register(), append(r.all("image"), r.all("snapshot")...))
 
-	if r.Base.AMI != nil && r.Base.AMI.Encrypted {
-		p.allow("Keys", []string{"kms:CreateGrant", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:ReEncryptFrom", "kms:ReEncryptTo"}, r.arns("kms", "key/*"))
+	if keys := r.keys(); len(keys) > 0 {
+		p.allow("Keys", keys, r.arns("kms", "key/*"))
 	}
 
 	if r.Parameter != "" {
@@ -60,6 +61,27 @@ func (r Rights) Policy() Policy {
 
 func (p *Policy) allow(sid string, actions, resources []string) {
 	p.Statement = append(p.Statement, Statement{Sid: sid, Effect: "Allow", Action: actions, Resource: resources})
+}
+
+// keys returns the actions on KMS keys that EBS takes with the caller's rights.
+// https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html
+func (r Rights) keys() []string {
+	from := r.Base.AMI != nil && r.Base.AMI.Encrypted // what is copied into the account
+	if !from && !r.Encrypted {
+		return nil
+	}
+
+	actions := []string{"kms:CreateGrant", "kms:DescribeKey", "kms:GenerateDataKeyWithoutPlaintext"}
+	further := len(r.Regions) > 1 // the AMI's snapshot is copied there
+	if r.Base.AMI != nil || further {
+		actions = append(actions, "kms:Decrypt")
+	}
+	if from || further {
+		actions = append(actions, "kms:ReEncryptFrom", "kms:ReEncryptTo")
+	}
+	slices.Sort(actions)
+
+	return actions
 }
 
 func (r Rights) register() []string {

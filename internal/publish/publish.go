@@ -35,6 +35,9 @@ type Publisher struct {
 	Snapshots snapshot.Catalog
 	// Journals is a directory for records of interrupted publications.
 	Journals string
+	// Known reports whether an image is still here: without it an interrupted publication cannot continue, and what it
+	// left in the account is deleted. nil: it is left alone.
+	Known func(ctx context.Context, imageID string) (bool, error)
 
 	Pace     snapshot.Pace
 	Bounds   snapshot.Bounds
@@ -70,6 +73,9 @@ func (p Publisher) ami(ctx context.Context, r Request) (image.Published, error) 
 	region, err := p.AMIs.Region(ctx)
 	if err == nil {
 		err = publishable(r)
+	}
+	if err == nil {
+		err = p.clear(ctx, region)
 	}
 
 	if err != nil {

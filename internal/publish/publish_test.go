@@ -78,7 +78,26 @@ func newAccount(tb testing.TB, encrypted bool) account {
 		Firmware: []image.Firmware{image.UEFI, image.BIOS},
 	}
 
+	tb.Cleanup(func() {
+		allowed(tb, cloud, publish.Rights{Base: a.base, Regions: []string{wire.Region, "us-east-1"}, Shared: true, Encrypted: true})
+	})
 	return a
+}
+
+// allowed checks that the policy allows every call that an account got.
+func allowed(tb testing.TB, cloud *testbed.Cloud, rights publish.Rights) {
+	tb.Helper()
+	actions := map[string]bool{}
+	for _, statement := range rights.Policy().Statement {
+		for _, action := range statement.Action {
+			actions[action] = true
+		}
+	}
+	for _, call := range cloud.Made() {
+		if action := strings.Replace(call, ".", ":", 1); !actions[action] {
+			tb.Errorf("%s was called, and the policy does not allow it: %v", action, actions)
+		}
+	}
 }
 
 // file keeps a disk in a directory of its own.

@@ -21,6 +21,7 @@ func (c *Cloud) AddRegion(name string) (Services, error) {
 
 	where := wire.Home{Number: wire.Account, Region: name, Now: time.Now}
 	s := Services{EBS: ebs.New(where, blocks)}
+	s.EBS.OnKeys(func(action string) { c.Count("kms", action) })
 	s.EC2 = ec2.New(where, s.EBS)
 	s.SSM = ssm.New(where, s.EC2)
 	s.EC2.Peer(wire.Region, c.EC2)

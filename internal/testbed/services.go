@@ -34,6 +34,7 @@ func newServices(server *wire.Server, data string, objects func(bucket, key stri
 		CloudFormation: cloudformation.New(server, data, objects), STS: &sts.Service{}, Logs: logs.New(here), EBS: ebs.New(here, blocks),
 		SNS: sns.New(here),
 	}
+	s.EBS.OnKeys(func(action string) { server.Count("kms", action) })
 	s.EC2 = ec2.New(here, s.EBS)
 	s.SSM = ssm.New(here, s.EC2)
 	s.ImageBuilder = imagebuilder.New(here, s.EC2, s.SSM, s.Logs)

@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -221,5 +222,27 @@ func TestDescribeParameters(t *testing.T) {
 		} else if got := strings.Join(names, " "); got != test.want || err != nil {
 			t.Errorf("%s %s: %q, %v", *test.filter.Key, *test.filter.Option, got, err)
 		}
+	}
+}
+
+// Terraform reads the tags of each parameter that it keeps.
+func TestParameterTags(t *testing.T) {
+	t.Parallel()
+	c := Start(t)
+	client := c.parameters()
+	tag := func(key, value string) types.Tag { return types.Tag{Key: aws.String(key), Value: aws.String(value)} }
+	name := aws.String("/tagged")
+
+	_, putErr := client.PutParameter(t.Context(), &ssm.PutParameterInput{Name: name, Value: aws.String("x"), Type: "String", Tags: []types.Tag{tag("a", "1")}})
+	_, addErr := client.AddTagsToResource(t.Context(), &ssm.AddTagsToResourceInput{ResourceType: "Parameter", ResourceId: name, Tags: []types.Tag{tag("b", "2")}})
+	_, removeErr := client.RemoveTagsFromResource(t.Context(), &ssm.RemoveTagsFromResourceInput{ResourceType: "Parameter", ResourceId: name, TagKeys: []string{"a"}})
+	out, err := client.ListTagsForResource(t.Context(), &ssm.ListTagsForResourceInput{ResourceType: "Parameter", ResourceId: name})
+	if err := errors.Join(putErr, addErr, removeErr, err); err != nil || len(out.TagList) != 1 || *out.TagList[0].Key != "b" {
+		t.Errorf("got %+v, %v", out, err)
+	}
+
+	_, err = client.ListTagsForResource(t.Context(), &ssm.ListTagsForResourceInput{ResourceType: "Parameter", ResourceId: aws.String("/none")})
+	if err == nil || !strings.Contains(err.Error(), "InvalidResourceId") {
+		t.Errorf("tags of a parameter that is not there: %v", err)
 	}
 }

@@ -21,6 +21,10 @@ func (e *Service) Copy(id, description string, tags map[string]string, encrypted
 	}
 	if s.Encrypted {
 		s.Key = cmp.Or(from.Key, Key)
+		e.useKey(toEncrypt)
+	}
+	if from.Encrypted {
+		e.useKey(toDecrypt, toCopy)
 	}
 
 	s.lineage = s.ID
@@ -50,7 +54,13 @@ func (e *Service) CopyFrom(other *Service, id string, wanted Snapshot) (string, 
 	}
 
 	wanted.Size = from.Size
-	wanted.Encrypted = wanted.Encrypted || from.Encrypted
+	wanted.Encrypted = wanted.Encrypted || from.Encrypted || e.EncryptsByDefault()
+	if wanted.Encrypted {
+		e.useKey(toEncrypt)
+	}
+	if from.Encrypted {
+		e.useKey(toDecrypt, toCopy)
+	}
 	made, err := e.AddSnapshot(wanted, blocks)
 	return made, err == nil, err
 }

@@ -33,6 +33,7 @@ type Service struct {
 	quotas    map[string]*quota
 	limits    Limits
 	encrypt   bool // encryption by default
+	keyUsed   func(action string)
 }
 
 const (
@@ -77,6 +78,25 @@ type Snapshot struct {
 func New(where wire.Home, file *os.File) *Service {
 	return &Service{
 		Home: where, snapshots: map[string]*Snapshot{}, blocks: map[blockDigest]int64{}, file: file, quotas: map[string]*quota{},
+		keyUsed: func(string) {},
+	}
+}
+
+// OnKeys lets a function hear of each action on a KMS key that the service takes with the caller's rights.
+func (e *Service) OnKeys(used func(action string)) { e.keyUsed = used }
+
+// The actions on KMS keys, as far as AWS documents them for EBS.
+// https://docs.aws.amazon.com/ebs/latest/userguide/ebs-encryption-requirements.html#ebs-encryption-permissions
+// https://docs.aws.amazon.com/ebs/latest/userguide/ebsapi-permissions.html
+var (
+	toEncrypt = []string{"CreateGrant", "DescribeKey", "GenerateDataKeyWithoutPlaintext"}
+	toDecrypt = []string{"Decrypt"}
+	toCopy    = []string{"ReEncryptFrom", "ReEncryptTo"}
+)
+
+func (e *Service) useKey(lists ...[]string) {
+	for _, action := range slices.Concat(lists...) {
+		e.keyUsed(action)
 	}
 }
 

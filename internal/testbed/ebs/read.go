@@ -43,6 +43,9 @@ func (e *Service) getSnapshotBlock(call wire.Call) (wire.Values, error) {
 	index := wire.Number(call.In, "BlockIndex", -1)
 	digest, there := s.blocks[index]
 	token := blockToken(s, index)
+	if s.Encrypted {
+		e.useKey(toDecrypt)
+	}
 	e.mu.Unlock()
 
 	if !there || wire.Text(call.In, "BlockToken") != token {

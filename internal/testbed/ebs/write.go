@@ -55,6 +55,7 @@ func (e *Service) startSnapshot(call wire.Call) (wire.Values, error) {
 
 	if s.Encrypted {
 		s.Key = cmp.Or(s.Key, cmp.Or(wire.Text(call.In, "KmsKeyArn"), Key))
+		e.useKey(toEncrypt)
 	}
 
 	pending := 0

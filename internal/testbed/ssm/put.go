@@ -36,6 +36,9 @@ func (s *Service) PutParameter(call wire.Call) (wire.Values, error) {
 		return nil, err
 	}
 	entry := s.entry(name)
+	if tags := tagsIn(call); len(tags) > 0 {
+		entry.tags = tags
+	}
 	next := s.stamped(entry, p)
 
 	if p.DataType == "aws:ec2:image" {

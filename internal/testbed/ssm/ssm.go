@@ -43,6 +43,7 @@ type Parameter struct {
 type parameter struct {
 	versions []Parameter // oldest first; none before the first validation has ended
 	pending  []Parameter // written, not validated: each look at the parameter settles one
+	tags     map[string]string
 }
 
 // New returns the service without a parameter.
@@ -63,12 +64,15 @@ func (s *Service) Model() string { return "ssm" }
 // Operation returns what is served.
 func (s *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	return map[string]func(wire.Call) (wire.Values, error){
-		"PutParameter":        s.PutParameter,
-		"GetParameter":        s.getParameter,
-		"GetParameters":       s.getParameters,
-		"GetParametersByPath": s.getParametersByPath,
-		"DescribeParameters":  s.describeParameters,
-		"DeleteParameter":     s.deleteParameter,
+		"PutParameter":           s.PutParameter,
+		"GetParameter":           s.getParameter,
+		"GetParameters":          s.getParameters,
+		"GetParametersByPath":    s.getParametersByPath,
+		"DescribeParameters":     s.describeParameters,
+		"DeleteParameter":        s.deleteParameter,
+		"ListTagsForResource":    s.listTags,
+		"AddTagsToResource":      s.addTags,
+		"RemoveTagsFromResource": s.removeTags,
 	}[name]
 }
 
