@@ -101,7 +101,7 @@ func (d demo) aws(ctx context.Context) (err error) {
 	err = errors.Join(
 		os.WriteFile(d.File("recipe.yml"), []byte(awsRecipe), 0o600), os.WriteFile(d.File("here.yml"), []byte(hereRecipe), 0o600),
 		os.WriteFile(d.File("bootstrap.sh"), []byte(hereScript), 0o700))
-	for _, step := range []func(context.Context) error{d.stack, d.road(cloud, topic)} {
+	for _, step := range []func(context.Context) error{d.stack(listen(cloud), python), d.road(cloud, topic)} {
 		if err == nil {
 			err = step(ctx)
 		}
@@ -141,13 +141,20 @@ func debian(ctx context.Context) (string, error) {
 	return "", errors.New("the base debian:bookworm is not there")
 }
 
-// stack deploys the stack and has it build.
-func (d demo) stack(ctx context.Context) error {
-	walk.Heading("EC2 Image Builder: the stack, and a build (the test server plays the build; nothing runs)")
-	if err := d.Show(ctx, "deploy", d.File("recipe.yml"), "--yes"); err != nil {
-		return err
+// stack deploys the stack, has it build, and runs its state machines, which send the message.
+func (d demo) stack(messenger *messenger, python string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		walk.Heading("EC2 Image Builder: the stack, and a build (the test server plays the build; nothing runs)")
+		if err := d.Show(ctx, "deploy", d.File("recipe.yml"), "--yes"); err != nil {
+			return err
+		}
+		if err := errors.Join(d.Show(ctx, "start", "--follow", "--poll", "50ms"), d.Show(ctx, "status")); err != nil {
+			return err
+		}
+
+		walk.Heading("The stack's own state machines are run for the event of that image; they send to its topic")
+		return messenger.tell(ctx, python)
 	}
-	return errors.Join(d.Show(ctx, "start", "--follow", "--poll", "50ms"), d.Show(ctx, "status"))
 }
 
 // road bakes the AMI here, publishes the image, pulls it again and compares.
