@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -39,13 +40,12 @@ func (b builder) stored(blocks int) image.Image {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	defer disk.Close()
 	for index := range blocks {
 		if _, err := disk.WriteAt(fmt.Appendf(nil, "block %d of %s", index, run.ID), int64(index)*blockSize); err != nil {
 			b.t.Fatal(err)
 		}
 	}
-	if err := disk.Truncate(int64(blocks) * blockSize); err != nil {
+	if err := errors.Join(disk.Truncate(int64(blocks)*blockSize), disk.Close()); err != nil {
 		b.t.Fatal(err)
 	}
 
