@@ -13,6 +13,7 @@ import (
 
 	"image-builder/internal/testbed"
 	"image-builder/internal/testbed/cloudformation"
+	"image-builder/internal/testbed/imagebuilder"
 	"image-builder/internal/testbed/states"
 )
 
@@ -63,7 +64,7 @@ func (m *messenger) add(r cloudformation.Resource) error {
 	return nil
 }
 
-// tell sends the event of the newest image, and shows what the stack's topic then has.
+// tell sends the event of the newest image; what the stack then publishes is shown.
 func (m *messenger) tell(ctx context.Context, python string) error {
 	images := m.cloud.ImageBuilder.Images()
 	if len(images) == 0 {
@@ -78,15 +79,20 @@ func (m *messenger) tell(ctx context.Context, python string) error {
 	}
 	defer m.jsonata.close()
 
-	err = m.run(m.watch, map[string]any{
-		"source": "aws.imagebuilder", "detail-type": "EC2 Image Builder Image State Change", "resources": []any{image.ARN},
-		"detail": map[string]any{"previous-state": map[string]any{"status": "INTEGRATING"}, "state": map[string]any{"status": image.Status}},
-	})
+	err = m.run(m.watch, event(image))
 	if err != nil {
 		return fmt.Errorf("tell of %s: %w", image.ARN, err)
 	}
 
 	return nil
+}
+
+// event is what EventBridge gets of an image.
+func event(image imagebuilder.Image) map[string]any {
+	return map[string]any{
+		"source": "aws.imagebuilder", "detail-type": "EC2 Image Builder Image State Change", "resources": []any{image.ARN},
+		"detail": map[string]any{"previous-state": map[string]any{"status": "INTEGRATING"}, "state": map[string]any{"status": image.Status}},
+	}
 }
 
 func (m *messenger) run(machine string, input any) error {
@@ -100,7 +106,8 @@ func (m *messenger) run(machine string, input any) error {
 // call answers a task of a state machine from the account.
 func (m *messenger) call(resource string, arguments any) (any, error) {
 	in, _ := arguments.(map[string]any)
-	switch service, operation, _ := strings.Cut(strings.TrimPrefix(resource, "aws-sdk:"), ":"); {
+	service, operation, _ := strings.Cut(strings.TrimPrefix(resource, "aws-sdk:"), ":")
+	switch {
 	case resource == "states:startExecution":
 		return map[string]any{}, m.run(last(in["StateMachineArn"].(string)), in["Input"])
 	case resource == "sns:publish":
