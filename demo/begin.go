@@ -10,7 +10,9 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -113,7 +115,10 @@ func compile(ctx context.Context, say func(format string, args ...any)) error {
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 
-	if err := asCaller(cmd); err != nil {
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return strings.HasPrefix(variable, "MAKE") || strings.HasPrefix(variable, "MFLAGS=")
+	})
+	if err := as(cmd, os.Getenv("SUDO_UID")); err != nil {
 		return fmt.Errorf("compile program: %w", err)
 	}
 	if err := cmd.Run(); err != nil {
@@ -123,13 +128,12 @@ func compile(ctx context.Context, say func(format string, args ...any)) error {
 	return nil
 }
 
-// asCaller lets a command run as the user who called sudo; without sudo it changes nothing.
-func asCaller(cmd *exec.Cmd) error {
-	name, ok := os.LookupEnv("SUDO_UID")
-	if !ok {
+// as lets a command run as the user with this ID; "" changes nothing.
+func as(cmd *exec.Cmd, id string) error {
+	if id == "" {
 		return nil
 	}
-	caller, err := user.LookupId(name)
+	caller, err := user.LookupId(id)
 	if err != nil {
 		return err
 	}
@@ -141,7 +145,7 @@ func asCaller(cmd *exec.Cmd) error {
 	}
 
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	cmd.Env = append(os.Environ(), "HOME="+caller.HomeDir, "USER="+caller.Username, "LOGNAME="+caller.Username)
+	cmd.Env = append(cmd.Env, "HOME="+caller.HomeDir, "USER="+caller.Username, "LOGNAME="+caller.Username)
 	return nil
 }
 
