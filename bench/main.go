@@ -1,6 +1,6 @@
 // Command bench measures bakes on this machine, in one run: against the shell floor (the same steps by hand), the secret
-// search against grep and ripgrep, bakes side by side against bakes in a row, and whichever other image tool is
-// installed on the same job.
+// search against grep and ripgrep, bakes side by side against bakes in a row, whichever other image tool is
+// installed on the same job, and boots that are traced or slow against plain ones.
 //
 // Every figure is the median of rounds in which each contestant runs once, so that a noisy neighbour meets all of them.
 // The product is driven through its command line; nothing of it is switched off. Results go to stdout as a table, or as
@@ -62,7 +62,7 @@ func parseFlags() options {
 	flag.StringVar(&o.work, "work", "/var/tmp/image-builder-bench", "scratch directory, on a real disk with 20 GiB free")
 	flag.StringVar(&o.cache, "cache", "build/bench-cache", "directory for what the next run can use again")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
-	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, parallel-mirror, memory, search, peers, go)")
+	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, parallel-mirror, memory, search, peers, boot, go)")
 	flag.Parse()
 
 	var err error
@@ -144,6 +144,7 @@ func (b *bench) run(ctx context.Context) error {
 		{"memory", jobs.memory},
 		{"search", jobs.search},
 		{"peers", jobs.peers},
+		{"boot", jobs.boots},
 		{"go", b.goBenchmarks},
 	} {
 		if !b.only.MatchString(g.name) {
