@@ -70,6 +70,7 @@ func TestFsck(t *testing.T) {
 			return errors.Join(os.Remove(pack), os.Symlink("/etc/passwd", pack))
 		}, "is damaged"},
 		"hostile configuration": {func(t *testing.T, tree, mirror string) error {
+			t.Helper()
 			script := filepath.Join(tree, "run-by-git")
 			git(t, mirror, "config", "core.fsmonitor", "touch "+script)
 			git(t, mirror, "config", "alias.fsck", "!touch "+script)

@@ -168,7 +168,7 @@ func boot(ctx context.Context, program string, config BootConfig, accel Accelera
 	if cause := context.Cause(ctx); cause != nil {
 		return result, fmt.Errorf("boot disk: %w", cause)
 	}
-	return result, &BootError{serial.reason(err, timeout, bounded.Err() != nil), serial.lines(shownLines)}
+	return result, &BootError{serial.reason(err, timeout, bounded.Err() != nil), serial.lines()}
 }
 
 // startJob is what systemd shows while a unit takes long.

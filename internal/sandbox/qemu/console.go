@@ -123,7 +123,7 @@ func (c *console) look() {
 var escapes = regexp.MustCompile(`\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Za-z0-9]|\x1b[c78=>]|[\x00-\x08\x0b-\x1f\x7f]`)
 
 // lines are the last ones, without what only a terminal understands.
-func (c *console) lines(n int) []string {
+func (c *console) lines() []string {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	var lines []string
@@ -133,5 +133,5 @@ func (c *console) lines(n int) []string {
 			lines = append(lines, line)
 		}
 	}
-	return lines[max(0, len(lines)-n):]
+	return lines[max(0, len(lines)-shownLines):]
 }

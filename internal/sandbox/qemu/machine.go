@@ -185,7 +185,7 @@ func (m *Machine) greeted(ctx context.Context) error {
 			m.awaitEnd()
 		}
 		late := bounded.Err() != nil
-		return &BootError{m.serial.reason(nil, timeout, late), m.serial.lines(shownLines)}
+		return &BootError{m.serial.reason(nil, timeout, late), m.serial.lines()}
 	}
 
 	cancel()
@@ -230,7 +230,7 @@ func (m *Machine) explain(ctx context.Context, err error) error {
 	m.awaitEnd()
 	said := ""
 
-	if lines := m.serial.lines(shownLines); len(lines) > 0 {
+	if lines := m.serial.lines(); len(lines) > 0 {
 		said = "; the console's last lines:\n  " + strings.Join(lines, "\n  ")
 	}
 
@@ -269,7 +269,7 @@ func (m *Machine) Reboot(ctx context.Context) error {
 }
 
 // Console returns the last lines of the serial console, also after Stop.
-func (m *Machine) Console() []string { return m.serial.lines(shownLines) }
+func (m *Machine) Console() []string { return m.serial.lines() }
 
 // Stop ends the guest; what it wrote goes with it. It may be called again.
 func (m *Machine) Stop(context.Context) error {
