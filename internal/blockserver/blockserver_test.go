@@ -86,7 +86,7 @@ func client(t *testing.T, server *Server) net.Conn {
 	go func() {
 		_, _ = conn.Write([]byte("\x00\x00\x00\x03IHAVEOPT\x00\x00\x00\x07\x00\x00\x00\x06\x00\x00\x00\x00\x00\x00"))
 	}()
-	answer := make([]byte, 18+20+12+20) // greeting, information, agreement
+	answer := make([]byte, 18+20+12+20+14+20) // greeting, size, sizes of requests, agreement
 	if _, err := io.ReadFull(conn, answer); err != nil || !bytes.HasPrefix(answer, []byte("NBDMAGICIHAVEOPT")) {
 		t.Fatalf("handshake %q: %v", answer[:len(hello)], err)
 	}
@@ -117,7 +117,8 @@ func ask(t *testing.T, conn net.Conn, kind byte, offset, length uint32) uint32 {
 // What a machine must not do is refused, and the disk still answers.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	server := New(bytes.NewReader(noise(BlockSize)), BlockSize, Storage{})
+	const size = 5 * BlockSize // more than one read may ask for
+	server := New(bytes.NewReader(noise(size)), size, Storage{})
 	defer server.Close()
 	conn := client(t, server)
 	for name, test := range map[string]struct {
@@ -127,16 +128,16 @@ func TestRefusals(t *testing.T) {
 	}{
 		"trim":                 {4, 0, 512, errPermission},
 		"flush":                {3, 0, 0, errPermission},
-		"beyond the end":       {cmdRead, BlockSize - 511, 512, errInvalid},
+		"beyond the end":       {cmdRead, size - 511, 512, errInvalid},
 		"far beyond the end":   {cmdRead, 1 << 31, 512, errInvalid},
-		"more than is allowed": {cmdRead, 0, 1 << 31, errInvalid},
-		"to the end":           {cmdRead, BlockSize - 512, 512, 0},
+		"more than is allowed": {cmdRead, 0, mostRead + 1, errInvalid},
+		"to the end":           {cmdRead, size - 512, 512, 0},
 	} {
 		if got := ask(t, conn, test.kind, test.offset, test.length); got != test.want {
 			t.Errorf("%s: code %d, want %d", name, got, test.want)
 		}
 	}
-	if reads := server.Reads(); len(reads) != 1 || reads[0].Offset != BlockSize-512 || reads[0].Length != 512 {
+	if reads := server.Reads(); len(reads) != 1 || reads[0].Offset != size-512 || reads[0].Length != 512 {
 		t.Errorf("recorded %+v", reads)
 	}
 }

@@ -25,6 +25,7 @@ const (
 	repInfo        = 3
 	repUnsupported = 1<<31 + 1
 	infoExport     = 0
+	infoBlockSize  = 3
 	hasFlags       = 1 << 0
 	readOnly       = 1 << 1
 	cmdRead        = 0
@@ -33,8 +34,8 @@ const (
 	errIO          = 5
 	errInvalid     = 22
 	mostOption     = 64 << 10 // bytes of one option
-	mostRead       = 32 << 20 // bytes of one read
-	inFlight       = 64       // reads at once
+	mostRead       = 2 << 20  // bytes of one read
+	inFlight       = 64       // reads at once: they bound the memory that a machine can make us take
 )
 
 var errGone = errors.New("the client is gone")
@@ -156,7 +157,11 @@ func (s *Server) answer(stream io.Writer, option uint32) (agreed bool, err error
 		info := binary.BigEndian.AppendUint16(nil, infoExport)
 		info = binary.BigEndian.AppendUint64(info, uint64(s.size))
 		info = binary.BigEndian.AppendUint16(info, hasFlags|readOnly)
-		err := errors.Join(optionReply(stream, option, repInfo, info), optionReply(stream, option, repAck, nil))
+		sizes := binary.BigEndian.AppendUint16(nil, infoBlockSize)
+		for _, bytes := range []uint32{1, 4096, mostRead} { // least, best, most
+			sizes = binary.BigEndian.AppendUint32(sizes, bytes)
+		}
+		err := errors.Join(optionReply(stream, option, repInfo, info), optionReply(stream, option, repInfo, sizes), optionReply(stream, option, repAck, nil))
 		return option == optGo, err
 	case optAbort:
 		return false, errors.Join(optionReply(stream, option, repAck, nil), errGone)
