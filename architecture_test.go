@@ -63,6 +63,7 @@ var ranks = map[string]int{
 	"internal/pipeline":            4, // order, and the two answers to the ports
 	"internal/aws":                 4,
 	"internal/local":               4,
+	"internal/registry":            4,
 	"internal/cli":                 5,
 	"cmd":                          6,
 	// Support for tests, the demo and the benchmarks may use anything; nothing of the product imports it.
@@ -93,6 +94,7 @@ var ranks = map[string]int{
 	"attack":                                    13,
 	"attack/corpus":                             12,
 	"internal/testbed/sns":                      8,
+	"internal/testbed/ecr":                      8,
 }
 
 // mayReach lists the imports of an equal rank that are meant, each with its reason.

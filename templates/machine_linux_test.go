@@ -45,6 +45,7 @@ type machine struct {
 // options say how a machine differs from the one that a bake without Docker images gets.
 type options struct {
 	nesting, noSecrets bool
+	shares             []sandbox.Share // besides those of every bake
 }
 
 func start(t *testing.T, o options) *machine {
@@ -69,6 +70,7 @@ func start(t *testing.T, o options) *machine {
 		shares = append(shares, sandbox.Share{Source: m.secrets, Target: "/tmp/secrets"})
 	}
 
+	shares = append(shares, o.shares...)
 	dir := filepath.Join(work, "machine")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)

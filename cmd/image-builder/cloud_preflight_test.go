@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -70,6 +71,14 @@ func preflightVerbs() map[string]verb {
 				cloud.EC2.AddEndpoint(e)
 			}
 		},
+		// docker-image GIB: a registry has an image whose only layer has this size, compressed; it is $IMAGE, and it has no $MISSING
+		"docker-image": func(ts *testscript.TestScript, _ *testbed.Cloud, args []string) {
+			arity(ts, args, 1, 1)
+			server := httptest.NewServer(http.HandlerFunc(manifestOf(args[0])))
+			ts.Defer(server.Close)
+			ts.Setenv("IMAGE", strings.TrimPrefix(server.URL, "http://")+"/acme/tool:1.0")
+			ts.Setenv("MISSING", strings.TrimPrefix(server.URL, "http://")+"/acme/missing:1.0")
+		},
 		// serve FILE: the file is at $URL, over HTTP
 		"serve": func(ts *testscript.TestScript, _ *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
@@ -130,4 +139,20 @@ func number(ts *testscript.TestScript, text string) int {
 	n, err := strconv.Atoi(text)
 	ts.Check(err)
 	return n
+}
+
+// manifestOf answers as a registry whose images have one layer, of so many GiB.
+func manifestOf(gib string) http.HandlerFunc {
+	const digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	const kind = "application/vnd.oci.image."
+	return func(out http.ResponseWriter, in *http.Request) {
+		if !strings.Contains(in.URL.Path, "/acme/tool/manifests/") && in.URL.Path != "/v2/" {
+			http.NotFound(out, in)
+			return
+		}
+		size, _ := strconv.Atoi(gib)
+		out.Header().Set("Content-Type", kind+"manifest.v1+json")
+		fmt.Fprintf(out, `{"schemaVersion": 2, "mediaType": "%[1]smanifest.v1+json", "config": {"mediaType": "%[1]sconfig.v1+json", "digest": "%[2]s", "size": 2},
+			"layers": [{"mediaType": "%[1]slayer.v1.tar+gzip", "digest": "%[2]s", "size": %[3]d}]}`, kind, digest, size<<30)
+	}
 }

@@ -28,6 +28,7 @@ func TestCloud(t *testing.T) {
 			env.Vars = append(env.Vars, cloud.Env()...)
 			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "IMAGE_BUILDER_DATA_DIR="+filepath.Join(env.WorkDir, "data"))
 			env.Values[cloudKey{}] = cloud
+			env.Values[elsewhereKey{}] = map[string]testbed.Services{}
 			prepared(cloud)
 			return nil
 		},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,6 +77,16 @@ func roadVerbs() map[string]verb {
 			if !ok || ami.State != "available" || ami.Source != home.ID || len(ami.Shared) != 1 ||
 				len(there.EBS.Blocks(ami.Snapshot)) != len(cloud.EBS.Blocks(home.Snapshot)) {
 				ts.Fatalf("the parameter in %s names %+v", args[0], ami)
+			}
+		},
+		// copied-to REGION PARAMETER ACCOUNT: the region's parameter names an AMI there, which the account may launch
+		"copied-to": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 3, 3)
+			there := ts.Value(elsewhereKey{}).(map[string]testbed.Services)[args[0]]
+			ami, ok := there.EC2.AMI(there.SSM.Value(args[1]))
+			home, _ := cloud.EC2.AMI(cloud.SSM.Value(args[1]))
+			if want := []string{args[2]}; !ok || !slices.Equal(ami.Shared, want) || !slices.Equal(home.Shared, want) || ami.ID == home.ID {
+				ts.Fatalf("the parameter in %s names %+v, that at home %+v", args[0], ami, home)
 			}
 		},
 		// topic NAME: the topic exists; its ARN is $TOPIC

@@ -177,24 +177,29 @@ func imageOf(name *string, state *types.ImageState, created *string, build types
 	}
 
 	if outputs != nil {
-		image.AMI = ownAMI(image.ARN, outputs.Amis)
+		image.AMI, image.Copies = sortAMIs(image.ARN, outputs.Amis)
 	}
 
 	return image
 }
 
-// ownAMI chooses the AMI in the image's own region and account: a distribution may have made copies elsewhere.
-func ownAMI(image string, amis []types.Ami) string {
+// sortAMIs returns the AMI in the image's own region and account, and the copies that a distribution made elsewhere.
+func sortAMIs(image string, amis []types.Ami) (here string, copies []imagepipeline.Copy) {
 	own, err := arn.Parse(image)
 	if err != nil {
-		return ""
+		return "", nil
 	}
+
 	for _, ami := range amis {
-		if aws.ToString(ami.Region) == own.Region && aws.ToString(ami.AccountId) == own.AccountID {
-			return aws.ToString(ami.Image)
+		one := imagepipeline.Copy{Region: aws.ToString(ami.Region), Account: aws.ToString(ami.AccountId), AMI: aws.ToString(ami.Image)}
+		if one.Region == own.Region && one.Account == own.AccountID {
+			here = one.AMI
+			continue
 		}
+		copies = append(copies, one)
 	}
-	return ""
+
+	return here, copies
 }
 
 // Running returns the ARNs of the images that a pipeline is building.

@@ -57,6 +57,20 @@ output    /out = ami-0new, of the newest image 1.0.4/1
 	}
 }
 
+// A stack that builds only when its base has changed says whether the next build has a reason.
+func TestStatusTextOfAStackThatWaitsForItsBase(t *testing.T) {
+	t.Parallel()
+	b, shown := nightly()
+	shown.Stack.Parameters = map[string]string{"BuildWhen": "base-changed"}
+	const next = "next run  2026-03-04 23:00 UTC, in 11 hours"
+	for newer, want := range map[bool]string{true: next + ": the base has changed\n", false: next + ", if the base changes until then\n"} {
+		shown.NewerBase = newer
+		if got := (statusText{shownStatus: shown, builds: b, now: noon()}).String(); !strings.Contains(got, want) {
+			t.Errorf("there is no %q in\n%s", want, got)
+		}
+	}
+}
+
 // What needs action comes first, and no text from AWS or an instance acts on the terminal.
 func TestStatusTextAlarms(t *testing.T) {
 	t.Parallel()

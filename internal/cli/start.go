@@ -151,6 +151,10 @@ func builtSummary(b *builds, done followed, unread error) string {
 		fmt.Sprintf("built %s in %s", done.AMI, terminal.Took(time.Duration(done.Elapsed))),
 		fmt.Sprintf("  image      %s of stack %s", done.Version, b.stack.Name),
 	}
+	for _, one := range done.Copies {
+		lines = append(lines, fmt.Sprintf("  copy       %s in %s, account %s", terminal.Harmless(one.AMI), terminal.Harmless(one.Region), terminal.Harmless(one.Account)))
+	}
+
 	switch {
 	case done.Published:
 		lines = append(lines, fmt.Sprintf("  parameter  %s = %s", done.Parameter.Name, done.AMI))

@@ -218,7 +218,18 @@ func (s statusText) nextLine() string {
 	case s.Schedule == nil || s.Schedule.Next.IsZero():
 		return "none"
 	}
-	return utc(s.Schedule.Next) + in(s.Schedule.Next.Sub(s.now))
+	return utc(s.Schedule.Next) + in(s.Schedule.Next.Sub(s.now)) + s.condition()
+}
+
+// condition says whether the build that is due next has a reason, where the stack wants one.
+func (s statusText) condition() string {
+	switch {
+	case s.Stack.Parameters["BuildWhen"] != "base-changed":
+		return ""
+	case s.NewerBase:
+		return ": the base has changed"
+	}
+	return ", if the base changes until then"
 }
 
 // in says how far off a time is.

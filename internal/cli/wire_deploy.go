@@ -6,6 +6,7 @@ import (
 	"image-builder/internal/patience"
 	"image-builder/internal/pipeline"
 	"image-builder/internal/preflight"
+	"image-builder/internal/registry"
 )
 
 // newDeployment wires a deploy to AWS and to the user.
@@ -15,6 +16,7 @@ func newDeployment(view *deployView) pipeline.Deployment {
 		Identities: a.identities,
 		Checks: &preflight.Checks{
 			Parameters: a.parameters, Images: a.machines, Network: a.machines, Objects: a.objects, Buckets: a.objects,
+			Layers: registry.Registries{}, Snapshots: a.machines, Bakes: bakesHere{view.env.DataDir, view.env.Now},
 			Modules: action.All(action.Ports{}), Now: view.env.Now, Report: view.report,
 		},
 		Deploy: &deploy.Deploy{

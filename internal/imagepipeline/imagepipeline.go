@@ -35,6 +35,14 @@ type Image struct {
 	Created   time.Time `json:"created"`
 	Scheduled bool      `json:"scheduled"`     // started by the schedule, not by hand
 	AMI       string    `json:"ami,omitempty"` // the one in the pipeline's own region and account
+	Copies    []Copy    `json:"copies,omitempty"`
+}
+
+// Copy is an image's AMI in another region, or another account.
+type Copy struct {
+	Region  string `json:"region"`
+	Account string `json:"account"`
+	AMI     string `json:"ami"`
 }
 
 // State is the progress of an image, in the service's words.

@@ -42,6 +42,8 @@ func (c *Checks) base(ctx context.Context, q asked) answer {
 		a.learnt = map[string]string{"RootDeviceName": device}
 	}
 
+	a.results = append(a.results, c.space(ctx, q, ami)...)
+
 	return a
 }
 

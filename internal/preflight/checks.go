@@ -43,6 +43,9 @@ type Checks struct {
 	Network    Network
 	Objects    Objects
 	Buckets    Buckets
+	Layers     Layers
+	Snapshots  Snapshots
+	Bakes      Bakes
 	// Modules are the action modules that documents may name.
 	Modules component.Modules
 	Now     func() time.Time
@@ -101,7 +104,7 @@ func (c *Checks) Run(ctx context.Context, who Identity, wanted Wanted, existing 
 
 // all makes the checks. Their answers have a fixed order.
 func (c *Checks) all(ctx context.Context, q asked) []answer {
-	checks := []func(context.Context, asked) answer{c.base, c.output, c.script, c.documents, c.secrets, c.secretsRegion, c.place}
+	checks := []func(context.Context, asked) answer{c.base, c.output, c.script, c.documents, c.secrets, c.secretsRegion, c.place, c.distribution}
 	answers := make([]answer, len(checks))
 
 	var group sync.WaitGroup

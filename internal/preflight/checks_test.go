@@ -32,7 +32,9 @@ type account struct {
 	endpoints  []ec2.Endpoint
 	objects    map[string]string // by s3:// URL
 	withheld   string            // a zone that does not offer t3.large
-	denied     string            // an operation: ec2 DescribeImages
+	layers     fakeRegistry
+	bakes      fakeBakes
+	denied     string // an operation: ec2 DescribeImages
 }
 
 func deployer() preflight.Identity {
@@ -79,6 +81,12 @@ func (a *account) open(t *testing.T) *aws.Session {
 	for id, ami := range a.amis {
 		ami.ID = id
 		cloud.EC2.AddAMI(ami)
+		if ami.Snapshot == "" {
+			continue
+		}
+		if _, err := cloud.EBS.AddSnapshot(dataOf(ami.Snapshot)); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	for id, s := range a.subnets {
@@ -116,6 +124,7 @@ func (a *account) run(t *testing.T, wanted preflight.Wanted, existing stack.Stac
 
 	checks := &preflight.Checks{
 		Parameters: &aws.Parameters{Session: session}, Images: machines, Network: machines, Objects: objects, Buckets: objects,
+		Layers: a.layers, Snapshots: machines, Bakes: a.bakes,
 		Modules: action.All(action.Ports{}), Now: now,
 	}
 	results, wanted, err := checks.Run(t.Context(), deployer(), wanted, existing)
@@ -187,6 +196,20 @@ func TestChecks(t *testing.T) {
 		"zone of a subnet, without one": {
 			given: preflight.Settings{"InstanceTypes": "m7i.large,t3.large", "SubnetId": subnet}, change: func(a *account) { a.withheld = "eu-central-1a" },
 			check: "zone", status: preflight.Warning, text: "eu-central-1a, the zone of " + subnet + ", offers m7i.large, but not t3.large; builds cannot fall back",
+		},
+		"copies": {
+			given: preflight.Settings{"Regions": "us-east-1,eu-west-1", "ShareWith": "210987654321"}, check: "distribution", status: preflight.OK,
+			text: "copies in eu-west-1, us-east-1; to be launched by 210987654321 too",
+		},
+		"a region twice": {given: preflight.Settings{"Regions": "us-east-1,us-east-1"}, check: "distribution", status: preflight.Failed, text: "a region is named twice in us-east-1, us-east-1; name each once"},
+		"copies under a key of one region": {
+			given: preflight.Settings{"Regions": "us-east-1", "ImageKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/a", "RootDeviceName": "/dev/xvda"}, check: "distribution", status: preflight.Failed,
+			text: "key/a is a key of one region, and cannot encrypt copies in us-east-1; make a multi-Region key",
+		},
+		"copies under a key of several": {given: preflight.Settings{"Regions": "us-east-1", "ImageKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/mrk-a", "RootDeviceName": "/dev/xvda"}, check: "distribution", status: preflight.OK},
+		"shared under a key": {
+			given: preflight.Settings{"ShareWith": "210987654321", "ImageKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/a", "RootDeviceName": "/dev/xvda"}, check: "distribution", status: preflight.Warning,
+			text: "its policy decides who may use it; allow kms:Decrypt",
 		},
 		"type denied":         {change: func(a *account) { a.denied = "ec2 DescribeInstanceTypes" }, check: "instance type", status: preflight.Unchecked, text: "not authorized"},
 		"type of unknown AMI": {change: func(a *account) { a.denied = "ec2 DescribeImages" }, check: "instance type", status: preflight.Unchecked, text: "t3.large is x86_64; the base AMI's architecture is not known"},

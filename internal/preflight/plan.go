@@ -31,7 +31,7 @@ func Plan(r *recipe.Recipe, given Settings) (Wanted, finding.List) {
 	if err != nil {
 		return Wanted{}, finding.List{{Code: finding.StackValue, Message: err.Error()}}
 	}
-	p := &planner{recipe: r, wanted: Wanted{Parameters: map[string]string{}, template: t, places: map[string]finding.Position{}}}
+	p := &planner{recipe: r, wanted: Wanted{Parameters: map[string]string{}, template: t, recipe: r.Name, places: map[string]finding.Position{}}}
 	for field, parameters := range fields {
 		for _, name := range parameters {
 			p.wanted.Parameters[name] = t.parameters[name].fallback
@@ -206,7 +206,7 @@ func (p *planner) lacks() {
 	}
 
 	if p.recipe.Publish != nil {
-		p.warn(p.recipe.At("publish", 0), "a stack makes its AMIs itself: publish is for a bake on this machine", "nothing to do: the stack writes the output parameter and sends the message")
+		p.warn(p.recipe.At("publish", 0), "a stack makes its AMIs itself: publish is for a bake on this machine", "nothing to do: the stack writes the output parameter and sends the message; further regions and accounts are --regions and --share-with")
 	}
 
 	if p.recipe.Test != "" {

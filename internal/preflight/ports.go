@@ -3,6 +3,7 @@ package preflight
 import (
 	"context"
 	"io"
+	"time"
 
 	"image-builder/internal/image"
 )
@@ -27,6 +28,30 @@ type Images interface {
 	Architectures(ctx context.Context, instanceType string) ([]string, error)
 	// Zones returns the Availability Zones that offer an instance type, in order.
 	Zones(ctx context.Context, instanceType string) ([]string, error)
+}
+
+// Layers asks Docker registries. Satisfied by registry.Registries.
+type Layers interface {
+	// Layers returns the size of each layer of an image, in bytes as it is sent, compressed, by digest.
+	Layers(ctx context.Context, reference string, arch image.Arch) (map[string]int64, error)
+}
+
+// Snapshots knows how much data a snapshot holds, in bytes; 0 if it does not say. Satisfied by *aws.EC2.
+type Snapshots interface {
+	SnapshotData(ctx context.Context, id string) (int64, error)
+}
+
+// Bakes knows what was baked on this machine.
+type Bakes interface {
+	// Baked returns the newest successful bake of a recipe's name.
+	Baked(ctx context.Context, recipe string) (Baked, error)
+}
+
+// Baked is a bake on this machine.
+type Baked struct {
+	Image   string // its ID
+	Created time.Time
+	Added   int64 // bytes of data that the image has and its base had not
 }
 
 // Network knows a subnet's routes. Satisfied by *aws.EC2.

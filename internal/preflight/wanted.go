@@ -24,6 +24,7 @@ type Wanted struct {
 	Uploads []Upload
 
 	template  *template
+	recipe    string                      // its name
 	places    map[string]finding.Position // of parameters
 	documents []document                  // still to be composed, since some must be read first
 }

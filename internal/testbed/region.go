@@ -11,7 +11,8 @@ import (
 )
 
 // AddRegion gives the account EC2, EBS and SSM in another region, at the same addresses: a call belongs to the region
-// that it is signed for. AMIs can be copied between the regions.
+// that it is signed for. AMIs can be copied between the regions, and Image
+// Builder distributes to them.
 func (c *Cloud) AddRegion(name string) (Services, error) {
 	blocks, err := ebs.BlockFile()
 	if err != nil {
@@ -26,6 +27,7 @@ func (c *Cloud) AddRegion(name string) (Services, error) {
 	s.SSM = ssm.New(where, s.EC2)
 	s.EC2.Peer(wire.Region, c.EC2)
 	c.EC2.Peer(name, s.EC2)
+	c.ImageBuilder.Peer(name, s.EC2, s.SSM)
 
 	for _, service := range []wire.Service{s.EBS, s.EC2, s.SSM} {
 		c.Serve(name, service)

@@ -6,6 +6,7 @@ import (
 	"image-builder/internal/testbed/cloudformation"
 	"image-builder/internal/testbed/ebs"
 	"image-builder/internal/testbed/ec2"
+	"image-builder/internal/testbed/ecr"
 	"image-builder/internal/testbed/imagebuilder"
 	"image-builder/internal/testbed/logs"
 	"image-builder/internal/testbed/sns"
@@ -24,6 +25,7 @@ type Services struct {
 	ImageBuilder   *imagebuilder.Service
 	EBS            *ebs.Service
 	SNS            *sns.Service
+	ECR            *ecr.Service
 }
 
 // newServices makes an account's services. They call each other directly, or through server.Do where AWS's services
@@ -32,7 +34,7 @@ func newServices(server *wire.Server, data string, objects func(bucket, key stri
 	here := wire.NewHome()
 	s := Services{
 		CloudFormation: cloudformation.New(server, data, objects), STS: &sts.Service{}, Logs: logs.New(here), EBS: ebs.New(here, blocks),
-		SNS: sns.New(here),
+		SNS: sns.New(here), ECR: ecr.New(here),
 	}
 	s.EBS.OnKeys(func(action string) { server.Count("kms", action) })
 	s.EC2 = ec2.New(here, s.EBS)
@@ -44,5 +46,5 @@ func newServices(server *wire.Server, data string, objects func(bucket, key stri
 
 // list returns the served services.
 func (s Services) list() []wire.Service {
-	return []wire.Service{s.CloudFormation, s.STS, s.EC2, s.SSM, s.Logs, s.ImageBuilder, s.EBS, s.SNS}
+	return []wire.Service{s.CloudFormation, s.STS, s.EC2, s.SSM, s.Logs, s.ImageBuilder, s.EBS, s.SNS, s.ECR}
 }

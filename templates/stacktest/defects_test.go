@@ -26,7 +26,8 @@ var defects = []struct {
 }{
 	{"a recipe that changes is there already", "      Version: 1.0.x\n", "      Version: 1.0.0\n", least(), "Recipe/Version", "1.0.x"},
 	{"a newer base AMI is not seen before the stack is updated", "'ssm:${BaseAmiParameter}'", "'${BaseAmiParameter}'", least(), "Recipe/ParentImage", "ssm:base-ami"},
-	{"a build waits for a new version of a component", "EXPRESSION_MATCH_ONLY", "EXPRESSION_MATCH_AND_DEPENDENCY_UPDATES_AVAILABLE", least(), "Pipeline/Schedule/PipelineExecutionStartCondition", "EXPRESSION_MATCH_ONLY"},
+	{"a build waits for a new version of a component", "AVAILABLE, EXPRESSION_MATCH_ONLY]", "AVAILABLE, EXPRESSION_MATCH_AND_DEPENDENCY_UPDATES_AVAILABLE]", least(), "Pipeline/Schedule/PipelineExecutionStartCondition", "EXPRESSION_MATCH_ONLY"},
+	{"a base that has not changed is built again, though that was not wanted", "OnlyNewBase, EXPRESSION_MATCH_AND_DEPENDENCY_UPDATES_AVAILABLE", "OnlyNewBase, EXPRESSION_MATCH_ONLY", everything(), "Pipeline/Schedule/PipelineExecutionStartCondition", "EXPRESSION_MATCH_AND_DEPENDENCY_UPDATES_AVAILABLE"},
 	{"the output's data type is left to the service", "              DataType: !Ref OutputAmiDataType\n", "", least(), distributed + "DataType", "text"},
 	{"the output cannot be what launch templates resolve", "DataType: !Ref OutputAmiDataType", "DataType: text", everything(), distributed + "DataType", "aws:ec2:image"},
 	{"parameters can only be below /imagebuilder/", "      ExecutionRole: !GetAtt ExecutionRole.Arn\n      Workflows", "      Workflows", least(), "Pipeline/ExecutionRole", "arn:aws:any:eu-central-1:123456789012:ExecutionRole"},

@@ -18,9 +18,11 @@ func everything() map[string]string {
 		"BaseAmiParameter": "/buildkite/base-ami", "OutputAmiParameter": "agent-ami", "OutputAmiDataType": "aws:ec2:image",
 		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "ExpressWorkflows": "true", "AlarmAfterDays": "3", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
 		"SecretNames": "buildkite/private_ssh_key, known_hosts", "SecretsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/abc",
-		"SubnetId": "subnet-0123456789abcdef0", "Packages": "jq", "GitMirrors": "git@github.com:acme/monorepo.git", "DockerImages": "node:22",
+		"SubnetId": "subnet-0123456789abcdef0", "Packages": "jq", "GitMirrors": "git@github.com:acme/monorepo.git", "DockerImages": "node:22 123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme/tool:1",
 		"DockerUsernsRemap": "", "ComponentDocumentUrl": "s3://scripts/document.yml", "TimeZone": "Europe/Berlin", "RootDeviceName": "/dev/sda1",
-		"RootVolumeSize": "40", "ImageKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/def", "InstancePolicyArns": "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly",
+		"RootVolumeSize": "40", "ImageKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/mrk-def", "InstancePolicyArns": "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly",
+		"BuildWhen": "base-changed", "Regions": "us-east-1,eu-central-1,eu-west-1", "ShareWith": "210987654321,111122223333",
+		"ShareWithUnits": "arn:aws:organizations::123456789012:ou/o-abcdefghij/ou-abcd-abcdefgh",
 	}
 }
 
@@ -138,6 +140,10 @@ func TestWhatIsMade(t *testing.T) {
 	little := deploy(t, least())
 
 	much := deploy(t, everything())
+	four := deploy(t, with("Regions", "us-east-1,us-east-2,us-west-1,us-west-2"))
+	shared := map[string]any{
+		"UserIds": []any{"210987654321", "111122223333"}, "OrganizationalUnitArns": []any{"arn:aws:organizations::123456789012:ou/o-abcdefghij/ou-abcd-abcdefgh"},
+	}
 	for _, test := range []struct {
 		stack *intrinsic.Stack
 		path  string
@@ -149,7 +155,7 @@ func TestWhatIsMade(t *testing.T) {
 		{little, "Recipe/BlockDeviceMappings", nil},
 		{much, "Recipe/BlockDeviceMappings/0/DeviceName", "/dev/sda1"},
 		{much, "Recipe/BlockDeviceMappings/0/Ebs/VolumeSize", "40"},
-		{much, "Recipe/BlockDeviceMappings/0/Ebs/KmsKeyId", "arn:aws:kms:eu-central-1:123456789012:key/def"},
+		{much, "Recipe/BlockDeviceMappings/0/Ebs/KmsKeyId", "arn:aws:kms:eu-central-1:123456789012:key/mrk-def"},
 		{little, "Distribution/Distributions/0/SsmParameterConfigurations/0", map[string]any{"ParameterName": "/buildkite/agent-ami", "DataType": "text"}},
 		{much, "Distribution/Distributions/0/SsmParameterConfigurations/0", map[string]any{"ParameterName": "agent-ami", "DataType": "aws:ec2:image"}},
 		{little, "Infrastructure/InstanceTypes", []any{"t3.large"}},
@@ -165,6 +171,19 @@ func TestWhatIsMade(t *testing.T) {
 		{little, "DeadLettersAlarm/AlarmActions/0", "arn:aws:sns:eu-central-1:123456789012:FailureTopic"},
 		{little, "DeadLettersAlarm/TreatMissingData", "notBreaching"},
 		{much, "Pipeline/Workflows/0/WorkflowArn", "arn:aws:imagebuilder:eu-central-1:aws:workflow/build/express-build-image/x.x.x"},
+		{little, "Distribution/Distributions/1", nil},
+		{little, "Distribution/Distributions/0/AmiDistributionConfiguration/LaunchPermissionConfiguration", nil},
+		{much, "Distribution/Distributions/0/AmiDistributionConfiguration/LaunchPermissionConfiguration", shared},
+		{much, "Distribution/Distributions/0/Region", "eu-central-1"},
+		{much, "Distribution/Distributions/1/Region", "us-east-1"},
+		{much, "Distribution/Distributions/1/SsmParameterConfigurations/0", map[string]any{"ParameterName": "agent-ami", "DataType": "aws:ec2:image"}},
+		{much, "Distribution/Distributions/1/AmiDistributionConfiguration/LaunchPermissionConfiguration", shared},
+		{much, "Distribution/Distributions/1/AmiDistributionConfiguration/KmsKeyId", "arn:aws:kms:us-east-1:123456789012:key/mrk-def"},
+		{much, "Distribution/Distributions/2/Region", "eu-west-1"}, // the stack's own is not there twice
+		{much, "Distribution/Distributions/2/AmiDistributionConfiguration/KmsKeyId", "arn:aws:kms:eu-west-1:123456789012:key/mrk-def"},
+		{much, "Distribution/Distributions/3", nil},
+		{four, "Distribution/Distributions/4/Region", "us-west-2"},
+		{four, "Distribution/Distributions/4/AmiDistributionConfiguration/KmsKeyId", nil},
 		{little, "Infrastructure/SubnetId", "Subnet"},
 		{much, "Infrastructure/SubnetId", "subnet-0123456789abcdef0"},
 		{little, "SecurityGroup/VpcId", "BuildVpc"},
@@ -209,6 +228,13 @@ func TestRefusedAtOnce(t *testing.T) {
 		{"a key's alias", "ImageKeyArn", "alias/x", "not of an alias"},
 		{"a family for a type", "InstanceTypes", "t3.large,t3a", "t3.large,t3a.large"},
 		{"a subnet's name", "SubnetId", "private-a", "subnet's ID"},
+		{"five regions", "Regions", "us-east-1,us-east-2,us-west-1,us-west-2,eu-west-1", "up to four regions"},
+		{"regions with blanks", "Regions", "us-east-1, us-east-2", "commas alone"},
+		{"a zone", "Regions", "us-east-1a", "up to four regions"},
+		{"an account's name", "ShareWith", "acme", "12 digits"},
+		{"a unit among accounts", "ShareWith", "arn:aws:organizations::123456789012:ou/o-abcdefghij/ou-abcd-abcdefgh", "ShareWithUnits"},
+		{"an organization", "ShareWithUnits", "arn:aws:organizations::123456789012:organization/o-abcdefghij", "organizational units"},
+		{"another moment", "BuildWhen", "changed", "BuildWhen"},
 		{"an unknown type", "OutputAmiDataType", "String", "OutputAmiDataType"},
 		{"an alarm after a fraction", "AlarmAfterDays", "0.5", "AlarmAfterDays"},
 		{"a pipeline that never stops", "DisableAfterFailures", "11", "DisableAfterFailures"},

@@ -89,7 +89,7 @@ func TestWrongMachinesAreNoticedByBothInterpreters(t *testing.T) {
 // messages does in moto what the function of that name does in our interpreter.
 func (e *emulator) messages(t *testing.T, template intrinsic.Template, a *account, events []any) ([]string, error) {
 	t.Helper()
-	stack, err := intrinsic.Deploy(template, running())
+	stack, err := intrinsic.Deploy(template, a.parameters())
 	if err != nil {
 		t.Fatal(err)
 	}

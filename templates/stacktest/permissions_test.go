@@ -62,9 +62,9 @@ func texts(v any) []string {
 }
 
 // wide are the permissions on any resource, each reviewed: neither the agent's calls nor EC2's and Systems Manager's
-// descriptions can be narrowed.
+// descriptions nor a login to ECR can be narrowed.
 var wide = []string{
-	"InstanceRole.SystemsManagerAgent", "ExecutionRole.Execution ec2:DescribeImages", "ExecutionRole.ImageBuilder ec2:DescribeImages",
+	"InstanceRole.SystemsManagerAgent", "InstanceRole.Registry ecr:GetAuthorizationToken", "ExecutionRole.Execution ec2:DescribeImages", "ExecutionRole.ImageBuilder ec2:DescribeImages",
 	"ExecutionRole.ImageBuilder ec2:DescribeInstanceAttribute", "ExecutionRole.ImageBuilder ec2:DescribeInstances",
 	"ExecutionRole.ImageBuilder ec2:DescribeInstanceStatus", "ExecutionRole.ImageBuilder ec2:DescribeInstanceTypeOfferings",
 	"ExecutionRole.ImageBuilder ec2:DescribeInstanceTypes", "ExecutionRole.ImageBuilder ec2:DescribeSnapshots",
@@ -149,7 +149,13 @@ func TestRolesReachExactlyThis(t *testing.T) {
 	t.Parallel()
 	little := deploy(t, least())
 	much := deploy(t, everything())
+	elsewhere := deploy(t, with("DockerImages", "node:22 public.ecr.aws/docker/library/node:22 ghcr.io/acme/dkr:ecr"))
+	dual := deploy(t, with("DockerImages", "123456789012.dkr-ecr.eu-west-1.on.aws/acme/tool:1"))
+	keyed := with("ImageKeyArn", "arn:aws:kms:eu-central-1:123456789012:key/def")
+	keyed["RootDeviceName"] = "/dev/xvda"
+	home := deploy(t, keyed)
 	const ssm = "arn:aws:ssm:eu-central-1:123456789012:parameter/"
+	const anywhere = "arn:aws:ssm:*:123456789012:parameter/" // in further regions, under the same name
 
 	const public = "arn:aws:ssm:eu-central-1::parameter/"
 	for _, test := range []struct {
@@ -158,9 +164,12 @@ func TestRolesReachExactlyThis(t *testing.T) {
 		want                 []string
 	}{
 		{little, "ExecutionRole", "Allow", "ssm:PutParameter", []string{ssm + "buildkite/agent-ami"}},
-		{much, "ExecutionRole", "Allow", "ssm:PutParameter", []string{ssm + "agent-ami"}},
+		{much, "ExecutionRole", "Allow", "ssm:PutParameter", []string{anywhere + "agent-ami"}},
+		{much, "ExecutionRole", "Deny", "ssm:PutParameter", []string{anywhere + "agent-ami"}},
+		{much, "ExecutionRole", "Allow", "kms:ReEncryptTo", []string{"arn:aws:kms:*:123456789012:key/mrk-def"}},
+		{home, "ExecutionRole", "Allow", "kms:ReEncryptTo", []string{"arn:aws:kms:eu-central-1:123456789012:key/def"}},
 		{little, "ExecutionRole", "Allow", "ssm:GetParameter", []string{ssm + "base-ami", ssm + "buildkite/agent-ami", public + "base-ami"}},
-		{much, "ExecutionRole", "Allow", "ssm:GetParameter", []string{ssm + "agent-ami", ssm + "buildkite/base-ami", public + "buildkite/base-ami"}},
+		{much, "ExecutionRole", "Allow", "ssm:GetParameter", []string{anywhere + "agent-ami", ssm + "buildkite/base-ami", public + "buildkite/base-ami"}},
 		{little, "ExecutionRole", "Deny", "ssm:PutParameter", []string{ssm + "buildkite/agent-ami"}},
 		{little, "ExecutionRole", "Deny", "ssm:GetParameter", []string{ssm + "base-ami", ssm + "buildkite/agent-ami", public + "aws/*"}},
 		{little, "InstanceRole", "Allow", "ssm:GetParameter", nil},
@@ -170,6 +179,14 @@ func TestRolesReachExactlyThis(t *testing.T) {
 		{much, "InstanceRole", "Allow", "secretsmanager:GetSecretValue", []string{"arn:*:secretsmanager:*:*:secret:buildkite/private_ssh_key-??????", "arn:*:secretsmanager:*:*:secret:known_hosts-??????"}},
 		{little, "InstanceRole", "Allow", "kms:Decrypt", nil},
 		{much, "InstanceRole", "Allow", "kms:Decrypt", []string{"arn:aws:kms:*:*:key/*", "arn:aws:kms:*:*:key/*", "arn:aws:kms:*:*:key/*", "arn:aws:kms:eu-central-1:123456789012:key/abc"}},
+		{little, "InstanceRole", "Allow", "ecr:GetAuthorizationToken", nil},
+		{little, "InstanceRole", "Allow", "ecr:BatchGetImage", nil},
+		{elsewhere, "InstanceRole", "Allow", "ecr:GetAuthorizationToken", nil},
+		{elsewhere, "InstanceRole", "Allow", "ecr:BatchGetImage", nil},
+		{much, "InstanceRole", "Allow", "ecr:GetAuthorizationToken", []string{"*"}},
+		{much, "InstanceRole", "Allow", "ecr:BatchGetImage", []string{"arn:aws:ecr:*:123456789012:repository/*"}},
+		{much, "InstanceRole", "Allow", "ecr:GetDownloadUrlForLayer", []string{"arn:aws:ecr:*:123456789012:repository/*"}},
+		{dual, "InstanceRole", "Allow", "ecr:BatchGetImage", []string{"arn:aws:ecr:*:123456789012:repository/*"}},
 		{little, "InstanceRole", "Allow", "logs:PutLogEvents", []string{"arn:aws:any:eu-central-1:123456789012:ImageLogs"}},
 		{little, "WatchRole", "Allow", "sns:Publish", []string{"arn:aws:sns:eu-central-1:123456789012:FailureTopic"}},
 		{little, "WatchRole", "Allow", "imagebuilder:GetImage", []string{"arn:aws:imagebuilder:eu-central-1:123456789012:image/nightly-ami/*"}},

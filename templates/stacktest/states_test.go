@@ -41,15 +41,23 @@ func decode(t *testing.T, text string) any {
 // account stands for the services that the state machines call, and remembers what was published.
 type account struct {
 	t            *testing.T
-	image        string   // answer of GetImage
-	images       []string // pages of the answer of ListImagePipelineImages
-	made         string   // when the pipeline was
+	given        map[string]string // parameters of the stack besides those that it runs with
+	image        string            // answer of GetImage
+	images       []string          // pages of the answer of ListImagePipelineImages
+	made         string            // when the pipeline was
 	parameter    []string
 	refuse       map[string]error
 	start        func(machine string, input any) error
 	names        map[string]bool
 	published    []string // topic, then message
 	parameterAsk int
+}
+
+// parameters are those of the account's stack.
+func (a *account) parameters() map[string]string {
+	all := running()
+	maps.Copy(all, a.given)
+	return all
 }
 
 func (a *account) call(resource string, arguments any) (any, error) {
@@ -147,6 +155,9 @@ func occasions(t *testing.T) map[string]occasion {
 	return map[string]occasion{
 		"a new image":                  {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
 		"copies elsewhere":             {account{image: built(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
+		"copies that were wanted":      {account{given: map[string]string{"Regions": "us-east-1"}, image: built(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE"), event(t, "AVAILABLE")}, []string{news}},
+		"a copy that is not there":     {account{given: map[string]string{"Regions": "us-east-1,eu-west-1,eu-central-1"}, image: built(pipelineARN, farAMI+","+ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has no AMI in eu-west-1")}},
+		"no copy of several":           {account{given: map[string]string{"Regions": "us-east-1,eu-west-1"}, image: built(pipelineARN, ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "The image is available, but has no AMI in us-east-1, eu-west-1")}},
 		"the event comes twice":        {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE"), event(t, "AVAILABLE")}, []string{news}},
 		"the parameter comes late":     {account{image: built(pipelineARN, ownAMI), parameter: []string{"", "ami-old", holds[0]}}, []any{event(t, "AVAILABLE")}, []string{news}},
 		"the parameter never comes":    {account{image: built(pipelineARN, ownAMI), parameter: []string{"ami-old"}}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "/buildkite/agent-ami does not hold ami-0123456789abcdef0 but: ami-old")}},
@@ -189,7 +200,7 @@ func TestMessages(t *testing.T) {
 // messages runs the machines for events and returns what was published, topics by their last name.
 func messages(t *testing.T, template intrinsic.Template, a *account, events []any) ([]string, error) {
 	t.Helper()
-	stack, err := intrinsic.Deploy(template, running())
+	stack, err := intrinsic.Deploy(template, a.parameters())
 	if err != nil {
 		t.Fatal(err)
 	}

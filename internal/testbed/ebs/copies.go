@@ -73,6 +73,9 @@ func (e *Service) IsEncrypted(id string) bool {
 	return s != nil && s.Encrypted
 }
 
+// Data is the size of all blocks of a snapshot in bytes, including its ancestors'.
+func (s *Snapshot) Data() int64 { return int64(len(s.blocks)) << 19 }
+
 // Visible returns copies of the snapshots that DescribeSnapshots can see, and advances those that are being
 // completed.
 func (e *Service) Visible() []*Snapshot {

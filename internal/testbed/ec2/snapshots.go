@@ -53,6 +53,10 @@ func encodeSnapshot(s *ebs.Snapshot) wire.Values {
 		out["StateMessage"] = "The snapshot was not completed in time."
 	}
 
+	if s.State == "completed" {
+		out["FullSnapshotSizeInBytes"] = s.Data()
+	}
+
 	if s.Key != "" {
 		out["KmsKeyId"] = s.Key
 	}

@@ -31,6 +31,7 @@ type build struct {
 	written                      int // of the script's lines
 	cancelling, deleted          bool
 	base, ami, instance          string
+	copies                       map[string]string // AMIs in other regions
 	workflows                    []*workflow
 }
 
@@ -141,6 +142,10 @@ func (b *Service) leave(r *build) {
 		r.ami = b.registerAMI(r)
 	case "TESTING":
 		b.finishWorkflow(r)
+	case "DISTRIBUTING":
+		if !b.distribute(r) {
+			return
+		}
 	}
 
 	next := statuses[slices.Index(statuses, r.status)+1]
@@ -243,40 +248,3 @@ func (r *build) rootSize() int64 {
 }
 
 var buildDate = regexp.MustCompile(`\{\{\s*imagebuilder:buildDate\s*\}\}`)
-
-// registerAMI makes the AMI, with the tags that the service adds.
-func (b *Service) registerAMI(r *build) string {
-	base, _ := b.ec2.AMI(r.base)
-	made := wire.Values{}
-	for _, region := range wire.List[wire.Values](r.distribution, "distributions") {
-		made = wire.Struct(region, "amiDistributionConfiguration")
-	}
-
-	tags := map[string]string{"CreatedBy": "EC2 Image Builder", "Ec2ImageBuilderArn": r.arn}
-	for key, value := range wire.Struct(made, "amiTags") {
-		tags[key] = fmt.Sprint(value)
-	}
-
-	name := buildDate.ReplaceAllString(cmp.Or(wire.Text(made, "name"), r.name+" {{ imagebuilder:buildDate }}"), b.Now().UTC().Format("2006-01-02T15-04-05.000Z"))
-	return b.ec2.AddAMI(ec2.AMI{
-		Name: name, Description: wire.Text(made, "description"), Architecture: base.Architecture, RootDevice: base.RootDevice,
-		RootSize: max(base.RootSize, r.rootSize()), Source: base.ID, Tags: tags,
-	})
-}
-
-// writeParameters writes the AMI's ID into the distribution's parameters. A parameter that refuses it fails the
-// build.
-func (b *Service) writeParameters(r *build) {
-	for _, region := range wire.List[wire.Values](r.distribution, "distributions") {
-		for _, to := range wire.List[wire.Values](region, "ssmParameterConfigurations") {
-			in := wire.Values{
-				"Name": wire.Text(to, "parameterName"), "Value": r.ami, "Type": "String", "Overwrite": true,
-				"DataType": cmp.Or(wire.Text(to, "dataType"), "text"),
-			}
-			if _, err := b.ssm.PutParameter(wire.Call{Account: b.Number, Region: b.Region, Operation: "PutParameter", In: in}); err != nil {
-				b.failIntegration(r, "PUT_SSM_PARAMETERS", "SSM Client Error: '"+messageOf(err)+"'")
-				return
-			}
-		}
-	}
-}

@@ -26,6 +26,7 @@ type Service struct {
 	ec2  *ec2.Service
 	ssm  *ssm.Service
 	logs *logs.Service
+	far  map[string]peer // other regions
 
 	// pageSize is the length of a page; 0: the service's own.
 	pageSize int64
@@ -95,8 +96,21 @@ type Image struct {
 func New(where wire.Home, ec2 *ec2.Service, ssm *ssm.Service, logs *logs.Service) *Service {
 	return &Service{
 		Home: where, ec2: ec2, ssm: ssm, logs: logs,
-		resources: map[string]wire.Values{}, answered: map[string]answered{},
+		far: map[string]peer{}, resources: map[string]wire.Values{}, answered: map[string]answered{},
 	}
+}
+
+// peer is another region of the account.
+type peer struct {
+	ec2 *ec2.Service
+	ssm *ssm.Service
+}
+
+// Peer makes a region known that AMIs are distributed to.
+func (b *Service) Peer(region string, machines *ec2.Service, parameters *ssm.Service) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.far[region] = peer{machines, parameters}
 }
 
 // SetPageSize makes lists come in pages of n; 0: the service's own size.
@@ -151,12 +165,13 @@ func (b *Service) Next(s Script) {
 	b.scripts = append(b.scripts, s)
 }
 
-// RunScheduled starts a build as the schedule does, and returns the image's ARN; "" if the pipeline is disabled.
+// RunScheduled starts a build as the schedule does, and returns the image's ARN; "" if the pipeline is disabled, or has
+// nothing new to build from and wants that.
 func (b *Service) RunScheduled(pipeline string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.pipeline(pipeline)
-	if p == nil || wire.Text(p.doc, "status") != "ENABLED" {
+	if p == nil || wire.Text(p.doc, "status") != "ENABLED" || !b.due(p) {
 		return ""
 	}
 	return b.start(p, true, nil).arn

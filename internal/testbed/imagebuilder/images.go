@@ -1,7 +1,6 @@
 package imagebuilder
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -87,10 +86,7 @@ func (b *Service) summary(r *build) wire.Values {
 	}
 
 	if r.status == "AVAILABLE" || r.status == "INTEGRATING" {
-		ami, _ := b.ec2.AMI(r.ami)
-		out["outputResources"] = wire.Values{"amis": []any{wire.Values{
-			"region": b.Region, "image": r.ami, "name": cmp.Or(ami.Name, r.ami), "accountId": b.Number,
-		}}}
+		out["outputResources"] = wire.Values{"amis": b.outputs(r)}
 	}
 
 	return out

@@ -100,6 +100,24 @@ func (b *Service) startImagePipelineExecution(call wire.Call) (wire.Values, erro
 	})
 }
 
+// due reports whether a pipeline's condition for a scheduled build holds. The components of these recipes are named in
+// full and have no updates, so the parent image decides: the AMI that its parameter names now.
+// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_Schedule.html
+func (b *Service) due(p *pipeline) bool {
+	condition := wire.Text(wire.Struct(p.doc, "schedule"), "pipelineExecutionStartCondition")
+	if condition == "EXPRESSION_MATCH_ONLY" || p.last == nil {
+		return true
+	}
+
+	parent, err := b.resolve(wire.Text(b.resources[wire.Text(p.doc, "imageRecipeArn")], "parentImage"))
+	if err != nil || parent.ID != p.last.base {
+		return true // a parent that cannot be found fails the build
+	}
+
+	b.logs.WriteExisting(b.pipelineGroup(p.doc), b.Now().UTC().Format("2006/01/02"), b.Now(), "Pipeline execution skipped: no dependency updates")
+	return false
+}
+
 // getResource returns the function that gets a resource of this kind, which is its document only.
 func (b *Service) getResource(member, arn string) func(wire.Call) (wire.Values, error) {
 	return func(call wire.Call) (wire.Values, error) {

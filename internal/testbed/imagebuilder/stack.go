@@ -1,6 +1,7 @@
 package imagebuilder
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -83,6 +84,9 @@ func (b *Service) unmade(r cloudformation.Resource) error {
 // freeForm are maps with free keys, by their name in the model.
 var freeForm = map[string]bool{"tags": true, "amiTags": true, "imageTags": true, "resourceTags": true}
 
+// otherwise are members whose name in the model is another than in templates.
+var otherwise = map[string]string{"launchPermissionConfiguration": "launchPermission"}
+
 // asModel writes a resource's properties in the model's form: members begin with a small letter, and numbers and
 // booleans are not texts, as they may be in a template. Under is the member that contains the value.
 func asModel(value any, under string) wire.Values {
@@ -104,7 +108,7 @@ func converted(value any, under string) any {
 				first, size := utf8.DecodeRuneInString(key)
 				name = strings.ToLower(string(first)) + key[size:]
 			}
-			out[name] = converted(inner, name)
+			out[cmp.Or(otherwise[name], name)] = converted(inner, name)
 		}
 		if len(out) == 0 && freeForm[under] {
 			return nil
