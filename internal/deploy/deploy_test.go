@@ -1,107 +1,46 @@
-package deploy
+package deploy_test
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"image-builder/internal/fault"
+	"image-builder/internal/deploy"
 	"image-builder/internal/stack"
+	"image-builder/internal/testbed/wire"
 )
-
-func TestAssess(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		statuses    []stack.Status
-		description string
-		set         string // a change set of that name waits
-		reason      string
-		kind        Kind
-		why         string
-		refused     string // part of the error and its hint
-	}{
-		"none":                            {kind: Create},
-		"one that works":                  {statuses: []stack.Status{stack.CreateComplete}, description: ours, kind: Update},
-		"an update that was undone":       {statuses: []stack.Status{"UPDATE_ROLLBACK_COMPLETE"}, description: ours, kind: Update},
-		"another owner's":                 {statuses: []stack.Status{stack.CreateComplete}, description: "mine", refused: "not made by image-builder (CREATE_COMPLETE): choose another name with --stack"},
-		"another owner's that failed":     {statuses: []stack.Status{stack.RollbackComplete}, refused: "not made by image-builder"},
-		"our change set waits":            {statuses: []stack.Status{stack.ReviewInProgress}, set: changeSetName, kind: Create},
-		"nothing waits":                   {statuses: []stack.Status{stack.ReviewInProgress}, kind: Create},
-		"another user's change set waits": {statuses: []stack.Status{stack.ReviewInProgress}, set: "mine", refused: "delete-stack --stack-name nightly"},
-		"a first deploy that failed":      {statuses: []stack.Status{"CREATE_IN_PROGRESS", stack.RollbackComplete}, description: ours, reason: "Quota", kind: Recreate, why: "topic Topic was not created: Quota"},
-		"a deletion that failed":          {statuses: []stack.Status{stack.DeleteFailed}, description: ours, kind: Recreate, why: "CloudFormation gives no reason"},
-		"an update that cannot be undone": {statuses: []stack.Status{stack.UpdateRollbackFailed}, description: ours, refused: "continue-update-rollback --stack-name nightly"},
-		"an update under way":             {statuses: []stack.Status{"UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", stack.UpdateComplete}, description: ours, kind: Update},
-		"a creation under way that fails": {statuses: []stack.Status{"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", stack.RollbackComplete}, description: ours, reason: "Quota", kind: Recreate, why: "topic Topic was not created: Quota"},
-		"a deletion under way":            {statuses: []stack.Status{"DELETE_IN_PROGRESS", stack.DeleteComplete}, description: ours, kind: Create},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newCloud()
-
-			if len(test.statuses) > 0 {
-				s := c.add("nightly", test.description, test.statuses...)
-				if test.set != "" {
-					s.set = &stack.ChangeSet{ID: "set", Name: test.set, Status: stack.CreateComplete}
-				}
-				if test.reason != "" {
-					s.event("CREATE_FAILED", test.reason)
-				}
-			}
-
-			got, err := c.deploy(t).Assess(t.Context(), "nightly")
-
-			if test.refused != "" {
-				if fault.ClassOf(err) != fault.NotUsable || !strings.Contains(err.Error()+": "+fault.HintOf(err), test.refused) {
-					t.Fatalf("error is %v, want %q", err, test.refused)
-				}
-				return
-			}
-
-			if err != nil || got.Kind != test.kind || got.Why != test.why {
-				t.Errorf("got %s %q, %v; want %s %q", got.Kind, got.Why, err, test.kind, test.why)
-			}
-		})
-	}
-}
-
-var request = Request{
-	Template: []byte("template"), Parameters: map[string]string{"InstanceType": "m7i.large", "Base": "/b"}, Keep: []string{"KeepImages", "New"},
-	Uploads: []Upload{{Key: "image-builder/1/script.sh", Body: []byte("#!/bin/sh")}}, Bucket: Bucket{Name: "b", Owner: "1", Make: true},
-}
 
 func TestNothingIsLeft(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(*cloud){
+	for name, spoil := range map[string]func(*account){
 		"discarded":                   nil,
-		"no script":                   func(c *cloud) { c.fail["Put script.sh"] = []error{errors.New("denied")} },
-		"no change set":               func(c *cloud) { c.fail["CreateChangeSet"] = []error{errors.New("denied")} },
-		"a change set that fails":     func(c *cloud) { c.refused = "no such parameter" },
-		"an answer that was lost":     func(c *cloud) { c.fail["CreateChangeSet"] = []error{passingError{}} },
-		"an execution that is none":   func(c *cloud) { c.fail["ExecuteChangeSet"] = []error{errors.New("denied")} },
-		"a stack that cannot be seen": func(c *cloud) { c.fail["Stack"] = []error{nil, errors.New("expired")} },
+		"no script":                   func(a *account) { a.FailAfter(1, "s3", "PutObject", denied, 1) },
+		"no change set":               func(a *account) { a.Fail("cloudformation", "CreateChangeSet", denied, 1) },
+		"a change set that fails":     func(a *account) { a.CloudFormation.FailChangeSet("no such parameter", 1) },
+		"throttled":                   func(a *account) { a.Fail("cloudformation", "CreateChangeSet", wire.Throttled, 1) },
+		"an answer that was lost":     func(a *account) { a.Fail("cloudformation", "CreateChangeSet", wire.CutLate, 1) },
+		"an execution that is none":   func(a *account) { a.Fail("cloudformation", "ExecuteChangeSet", denied, 1) },
+		"a stack that cannot be seen": func(a *account) { a.FailAfter(1, "cloudformation", "DescribeStacks", wire.ExpiredToken, 1) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCloud()
+			a := open(t)
 
 			if spoil != nil {
-				spoil(c)
+				spoil(a)
 			}
 
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
-			d := c.deploy(t)
+			d := a.deploy()
 			standing, err := d.Assess(ctx, "nightly")
 			if err != nil {
 				t.Fatal(err)
 			}
 
-			plan, err := d.Prepare(ctx, standing, request)
+			plan, err := d.Prepare(ctx, standing, request())
 			if err == nil && spoil != nil {
 				_, err = d.Execute(ctx, plan)
 			}
@@ -117,8 +56,11 @@ func TestNothingIsLeft(t *testing.T) {
 				}
 			}
 
-			if c.stacks["nightly"] != nil || len(c.buckets) != 0 || len(c.objects) != 0 {
-				t.Errorf("left: %v %v %v", c.stacks, c.buckets, c.objects)
+			if left := a.left(); len(left) > 0 {
+				t.Errorf("left: %s", left)
+			}
+			if a.Calls("s3", "CreateBucket") != 1 {
+				t.Error("no bucket was made that could be left")
 			}
 		})
 	}
@@ -131,21 +73,23 @@ func TestBuckets(t *testing.T) {
 		make   bool
 		failed string
 	}{
-		"ours":            {owner: "1"},
-		"another owner's": {owner: "2", make: true, failed: "belongs to another account"},
+		"ours":            {owner: wire.Account},
+		"another owner's": {owner: "111122223333", make: true, failed: "belongs to another account"},
 		"none":            {failed: "not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCloud()
+			a := open(t)
 
 			if test.owner != "" {
-				c.buckets["b"] = test.owner
+				if err := a.S3.CreateBucket(bucket, test.owner); err != nil {
+					t.Fatal(err)
+				}
 			}
 
-			wanted := request
+			wanted := request()
 			wanted.Bucket.Make = test.make
-			plan, err := c.deploy(t).Prepare(t.Context(), Standing{Name: "nightly", Kind: Create}, wanted)
+			plan, err := a.deploy().Prepare(t.Context(), deploy.Standing{Name: "nightly", Kind: deploy.Create}, wanted)
 
 			if test.failed != "" {
 				if err == nil || !strings.Contains(err.Error(), test.failed) {
@@ -153,16 +97,16 @@ func TestBuckets(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || plan.NewBucket != "" || len(c.objects) != 2 {
-				t.Fatalf("%+v, %v, %v", plan, err, c.objects)
+			if err != nil || plan.NewBucket != "" || len(a.held(t)) != 2 {
+				t.Fatalf("%+v, %v, %v", plan, err, a.held(t))
 			}
 
-			c.calls = nil
-			if err := c.deploy(t).Discard(t.Context(), plan); err != nil || c.buckets["b"] == "" || len(c.objects) != 2 {
-				t.Errorf("a bucket that was there before is %q with %v, %v", c.buckets["b"], c.objects, err)
+			sent := a.Calls("s3", "PutObject")
+			if err := a.deploy().Discard(t.Context(), plan); err != nil || len(a.held(t)) != 2 {
+				t.Errorf("a bucket that was there before holds %v, %v", a.held(t), err)
 			}
-			if _, err := c.deploy(t).Prepare(t.Context(), Standing{Name: "nightly", Kind: Create}, wanted); err != nil || strings.Contains(strings.Join(c.calls, " "), "Put") {
-				t.Errorf("%v: objects that are there were sent again: %s", err, c.calls)
+			if _, err := a.deploy().Prepare(t.Context(), deploy.Standing{Name: "nightly", Kind: deploy.Create}, wanted); err != nil || a.Calls("s3", "PutObject") != sent {
+				t.Errorf("%v: objects that are there were sent again", err)
 			}
 		})
 	}
@@ -170,138 +114,87 @@ func TestBuckets(t *testing.T) {
 
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	c := newCloud()
-	s := c.add("nightly", ours, stack.CreateComplete)
-	s.Parameters["Old"] = "x"
-	d := c.deploy(t)
-	standing, _ := d.Assess(t.Context(), "nightly")
-	plan, err := d.Prepare(t.Context(), standing, request)
+	a := open(t)
+	older := strings.Replace(strings.Replace(template, "New:", "Old:", 1), `  Base: {Type: String, Default: ""}`+"\n", "", 1)
+	put(older, stack.CreateComplete, "", map[string]string{"InstanceType": "t3.large", "KeepImages": "7", "Old": "x"})(t, a)
+	d := a.deploy()
+	standing, err := d.Assess(t.Context(), "nightly")
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	want := []Setting{{Name: "Base", After: "/b"}, {Name: "InstanceType", Before: "t3.large", After: "m7i.large"}, {Name: "Old", Before: "x", Default: true}}
+	plan, err := d.Prepare(t.Context(), standing, request())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []deploy.Setting{{Name: "Base", After: "/b"}, {Name: "InstanceType", Before: "t3.large", After: "m7i.large"}, {Name: "Old", Before: "x", Default: true}}
 	if diff := cmp.Diff(want, plan.Settings); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff([]string{"KeepImages"}, plan.wanted.Keep); diff != "" {
-		t.Error(diff)
+
+	after, err := d.Execute(t.Context(), plan)
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestBlame(t *testing.T) {
-	t.Parallel()
-	changes := []stack.Change{{Details: []stack.Detail{
-		{Path: "a", Before: "jq", After: "jq curl"}, {Path: "b", Before: "jq", After: "jq curl", Cause: "Other"}, {Path: "c", Before: "jq"}, {Path: "d"},
-	}}}
-	blame(changes, []Setting{{Name: "New"}, {Name: "Packages", Before: "jq", After: "jq curl"}})
-
-	var causes []string
-	for _, d := range changes[0].Details {
-		causes = append(causes, d.Cause)
-	}
-
-	if diff := cmp.Diff([]string{"Packages", "Other", "", ""}, causes); diff != "" {
+	kept := map[string]string{"InstanceType": "m7i.large", "KeepImages": "7", "Base": "/b", "New": ""}
+	if diff := cmp.Diff(kept, after.Parameters); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestNoChanges(t *testing.T) {
 	t.Parallel()
-	c := newCloud()
-	c.empty = true
-	s := c.add("nightly", ours, stack.UpdateComplete)
-	plan, err := c.deploy(t).Prepare(t.Context(), Standing{Name: "nightly", Kind: Update, Stack: s.Stack}, request)
-	if err != nil || !plan.Unchanged || s.set != nil || s.Status != stack.UpdateComplete {
-		t.Errorf("%+v, %v; change set %v", plan, err, s.set)
+	a := open(t)
+	put(template, stack.UpdateComplete, "", map[string]string{"InstanceType": "m7i.large", "Base": "/b"})(t, a)
+	d := a.deploy()
+	standing, err := d.Assess(t.Context(), "nightly")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	plan, err := d.Prepare(t.Context(), standing, request())
+	if err != nil || !plan.Unchanged {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+	sets, err := a.stacks.ChangeSetNames(t.Context(), "nightly")
+	if s, _ := a.CloudFormation.Stack("nightly"); err != nil || len(sets) != 0 || s.Status != string(stack.UpdateComplete) {
+		t.Errorf("the stack is in %s with the change sets %v, %v", s.Status, sets, err)
 	}
 }
 
 // Leftovers of a killed run do not disturb the next one.
 func TestChangeSetThatWasLeft(t *testing.T) {
 	t.Parallel()
-	c := newCloud()
-	c.add("nightly", "", stack.ReviewInProgress).set = &stack.ChangeSet{ID: "old", Name: changeSetName, Status: stack.CreateComplete}
-	d := c.deploy(t)
-	standing, err := d.Assess(t.Context(), "nightly")
+	a := open(t)
+	waiting("image-builder")(t, a)
+	left, err := a.stacks.ChangeSet(t.Context(), "nightly", "image-builder")
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	plan, err := d.Prepare(t.Context(), standing, request)
-	if err != nil || plan.ChangeSet.ID != "set 1" {
+	d := a.deploy()
+	standing, err := d.Assess(t.Context(), "nightly")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := d.Prepare(t.Context(), standing, request())
+	if err != nil || plan.ChangeSet.ID == left.ID || plan.ChangeSet.Status != stack.CreateComplete {
 		t.Fatalf("%+v, %v", plan, err)
 	}
-	if s, err := d.Execute(t.Context(), plan); err != nil || s.Status != stack.CreateComplete {
-		t.Errorf("%s, %v", s.Status, err)
+	if s, err := d.Execute(t.Context(), plan); err != nil || s.Status != stack.CreateComplete || s.Parameters["Base"] != "/b" {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
-func TestDelete(t *testing.T) {
-	t.Parallel()
-	for name, test := range map[string]struct {
-		statuses    []stack.Status
-		description string
-		refused     string
-		failed      string
-	}{
-		"deleted":         {statuses: []stack.Status{stack.CreateComplete}, description: ours},
-		"nothing works":   {statuses: []stack.Status{stack.RollbackComplete}, description: ours},
-		"none":            {refused: "not found"},
-		"another owner's": {statuses: []stack.Status{stack.CreateComplete}, refused: "not made by image-builder"},
-		"a failure":       {statuses: []stack.Status{stack.CreateComplete, stack.CreateComplete, "DELETE_IN_PROGRESS", stack.DeleteFailed}, description: ours, failed: "delete stack nightly: CloudFormation gives no reason"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newCloud()
-
-			if len(test.statuses) > 0 {
-				c.add("nightly", test.description, test.statuses...)
-			}
-
-			d := c.remover()
-			s, err := d.Assess(t.Context(), "nightly")
-
-			if test.refused != "" {
-				if err == nil || !strings.Contains(err.Error(), test.refused) {
-					t.Errorf("error is %v", err)
-				}
-				return
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-
-			err = d.Run(t.Context(), s)
-			if (test.failed == "" && (err != nil || c.stacks["nightly"] != nil)) || (test.failed != "" && (err == nil || err.Error() != test.failed)) {
-				t.Errorf("error is %v, stack %v", err, c.stacks["nightly"])
-			}
-		})
-	}
-}
-
-// slow is a change set that takes many looks; one of the late ones gets no answer.
-type slow struct {
-	Stacks
-	looks int
-}
-
-func (s *slow) ChangeSet(context.Context, string, string) (stack.ChangeSet, error) {
-	s.looks++
-	switch {
-	case s.looks == 15:
-		return stack.ChangeSet{}, passingError{}
-	case s.looks > 15:
-		return stack.ChangeSet{Status: stack.CreateComplete}, nil
-	}
-	return stack.ChangeSet{Status: "CREATE_IN_PROGRESS"}, nil
-}
-
-// TestOnlyMissesCount waits for a change set for more looks than patience allows failures in a row.
+// TestOnlyMissesCount waits for a change set for more looks than patience allows failures in a row; one of the late
+// looks gets no answer.
 func TestOnlyMissesCount(t *testing.T) {
 	t.Parallel()
-	d := &Deploy{Stacks: &slow{}, Wait: func(context.Context, time.Duration) error { return nil }}
-	if c, err := d.settled(t.Context(), "s", "c"); err != nil || c.Status != stack.CreateComplete {
-		t.Errorf("the change set is %s, %v", c.Status, err)
+	a := open(t)
+	a.CloudFormation.DelayChangeSets(20)
+	a.FailAfter(15, "cloudformation", "DescribeChangeSet", wire.Throttled, 1)
+	plan, err := a.deploy().Prepare(t.Context(), deploy.Standing{Name: "nightly", Kind: deploy.Create}, request())
+	if err != nil || plan.ChangeSet.Status != stack.CreateComplete || a.Calls("cloudformation", "DescribeChangeSet") < 20 || len(a.notes) == 0 {
+		t.Errorf("%+v, %v after %d looks", plan, err, a.Calls("cloudformation", "DescribeChangeSet"))
 	}
 }

@@ -1,123 +1,93 @@
-package deploy
+package deploy_test
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
 
+	"image-builder/internal/deploy"
 	"image-builder/internal/fault"
 	"image-builder/internal/stack"
+	"image-builder/internal/testbed/wire"
 )
 
 func TestExecute(t *testing.T) {
 	t.Parallel()
+	undoFails := func(_ *testing.T, a *account) { a.CloudFormation.FailRollback("Topic", "Quota", 1) }
 	for name, test := range map[string]struct {
-		future []stack.Status
-		reason string
+		before situation
 		failed string
 		next   string
 	}{
-		"done":                 {future: []stack.Status{"UPDATE_IN_PROGRESS", stack.UpdateComplete}},
-		"undone":               {future: []stack.Status{"UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"}, reason: "Quota", failed: "update stack nightly: topic Topic was not changed: Quota", next: "the stack is as it was before"},
-		"cannot be undone":     {future: []stack.Status{"UPDATE_IN_PROGRESS", stack.UpdateRollbackFailed}, failed: "update stack nightly: CloudFormation gives no reason", next: "continue-update-rollback --stack-name nightly"},
-		"taken away by others": {future: []stack.Status{"UPDATE_IN_PROGRESS", stack.DeleteFailed}, failed: "update stack nightly", next: "free what holds on to it"},
+		"done":                 {before: then()},
+		"undone":               {before: failing("Topic", "Quota"), failed: "update stack nightly: topic Topic was not changed: Quota", next: "the stack is as it was before"},
+		"cannot be undone":     {before: then(failing("Topic", "Quota"), undoFails), failed: "update stack nightly: topic Topic was not changed: Quota", next: "continue-update-rollback --stack-name nightly"},
+		"without a reason":     {before: turning(stack.UpdateRollbackFailed), failed: "update stack nightly: CloudFormation gives no reason", next: "continue-update-rollback --stack-name nightly"},
+		"taken away by others": {before: turning(stack.DeleteFailed), failed: "update stack nightly", next: "free what holds on to it"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := newCloud()
-			s := c.add("nightly", ours, stack.CreateComplete)
-			d := c.deploy(t)
-			standing, _ := d.Assess(t.Context(), "nightly")
-			plan, err := d.Prepare(t.Context(), standing, request)
+			a := open(t)
+			in(stack.CreateComplete, "")(t, a)
+			d := a.deploy()
+			standing, err := d.Assess(t.Context(), "nightly")
 			if err != nil {
 				t.Fatal(err)
 			}
 
-			d.Stacks = executing{c, func() {
-				c.next(s)
-				s.future = test.future
-				if test.reason != "" {
-					s.event("UPDATE_FAILED", test.reason).event("UPDATE_FAILED", "Resource update cancelled")
-				}
-			}}
-
-			_, err = d.Execute(t.Context(), plan)
-			var failure *Failed
-			if (test.failed == "" && err != nil) || (test.failed != "" && (!errors.As(err, &failure) || !strings.HasPrefix(err.Error(), test.failed) || !strings.Contains(fault.HintOf(err), test.next))) {
+			plan, err := d.Prepare(t.Context(), standing, request())
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.before(t, a)
+			after, err := d.Execute(t.Context(), plan)
+			var failure *deploy.Failed
+			if test.failed == "" && (err != nil || after.Status != stack.UpdateComplete) {
+				t.Errorf("%s, %v", after.Status, err)
+			}
+			if test.failed != "" && (!errors.As(err, &failure) || !strings.HasPrefix(err.Error(), test.failed) || !strings.Contains(fault.HintOf(err), test.next)) {
 				t.Errorf("error is %v, want %q; %q", err, test.failed, test.next)
 			}
 		})
 	}
 }
 
-// executing does something of its own when a change set is executed.
-type executing struct {
-	Stacks
-	do func()
-}
-
-func (e executing) ExecuteChangeSet(context.Context, string, string, string) error {
-	e.do()
-	return nil
-}
-
-func TestFollowing(t *testing.T) {
-	t.Parallel()
-	denied := errors.New("expired")
-
-	for name, test := range map[string]struct {
-		fail []error
-		lost error
-	}{
-		"throttled a while":        {fail: []error{passingError{}, passingError{}, passingError{}}},
-		"throttled for ever":       {fail: append(make([]error, 0), many(passingError{}, 11)...), lost: passingError{}},
-		"refused":                  {fail: []error{nil, denied}, lost: denied},
-		"interrupted while it ran": {fail: []error{context.Canceled}, lost: context.Canceled},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			c := newCloud()
-			s := c.add("nightly", ours, "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", stack.UpdateComplete)
-			now := s.Stack
-			c.fail["Stack"] = test.fail
-			_, _, err := c.deploy(t).following().follow(t.Context(), now, "")
-			var lost *Lost
-			if (test.lost == nil && err != nil) || (test.lost != nil && (!errors.As(err, &lost) || !errors.Is(err, test.lost))) {
-				t.Errorf("error is %v, want %v", err, test.lost)
+// turning puts the stack into a status while its update is followed.
+func turning(status stack.Status) situation {
+	return func(t *testing.T, a *account) {
+		t.Helper()
+		before := a.waits
+		a.during = func(waits int) {
+			if waits != before+1 {
+				return
 			}
-		})
+			if err := a.CloudFormation.Turn("nightly", string(status), ""); err != nil {
+				t.Error(err)
+			}
+		}
 	}
-}
-
-func many(err error, n int) []error {
-	var errs []error
-	for range n {
-		errs = append(errs, err)
-	}
-	return errs
 }
 
 // The answer to the execution is lost, but the execution goes on.
 func TestExecutionWhoseAnswerIsLost(t *testing.T) {
 	t.Parallel()
-	c := newCloud()
-	c.fail["ExecuteChangeSet"] = []error{passingError{}}
-	d := c.deploy(t)
-	plan, err := d.Prepare(t.Context(), Standing{Name: "nightly", Kind: Create}, request)
+	a := open(t)
+	a.Fail("cloudformation", "ExecuteChangeSet", wire.CutLate, 1)
+	d := a.deploy()
+	plan, err := d.Prepare(t.Context(), deploy.Standing{Name: "nightly", Kind: deploy.Create}, request())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s, err := d.Execute(t.Context(), plan); err != nil || s.Status != stack.CreateComplete {
-		t.Errorf("%s, %v", s.Status, err)
+	if s, err := d.Execute(t.Context(), plan); err != nil || s.Status != stack.CreateComplete || a.Calls("cloudformation", "ExecuteChangeSet") != 1 {
+		t.Errorf("%s, %v after %d executions", s.Status, err, a.Calls("cloudformation", "ExecuteChangeSet"))
 	}
 }
 
 func TestRecreate(t *testing.T) {
 	t.Parallel()
-	c := newCloud()
-	c.add("nightly", ours, stack.RollbackComplete)
-	d := c.deploy(t)
+	a := open(t)
+	in(stack.RollbackComplete, "Quota")(t, a)
+	d := a.deploy()
 	shown := false
 	d.Show = func(stack.ChangeSet) { shown = true }
 	standing, err := d.Assess(t.Context(), "nightly")
@@ -125,9 +95,9 @@ func TestRecreate(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	plan, err := d.Prepare(t.Context(), standing, request)
-	if err != nil || strings.Contains(strings.Join(c.calls, " "), "DeleteStack") {
-		t.Fatalf("%v; before anybody agreed: %s", err, c.calls)
+	plan, err := d.Prepare(t.Context(), standing, request())
+	if err != nil || a.Calls("cloudformation", "DeleteStack") != 0 {
+		t.Fatalf("%v; %d deletions before anybody agreed", err, a.Calls("cloudformation", "DeleteStack"))
 	}
 	if s, err := d.Execute(t.Context(), plan); err != nil || s.Status != stack.CreateComplete || !shown {
 		t.Errorf("%s, %v; shown: %v", s.Status, err, shown)
@@ -137,16 +107,16 @@ func TestRecreate(t *testing.T) {
 // When two deploys prepare at once, the later one continues, and the earlier one does not remove its change set.
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
-	c := newCloud()
-	d := c.deploy(t)
+	a := open(t)
+	d := a.deploy()
 
-	var plans [2]*Plan
+	var plans [2]*deploy.Plan
 	for i := range plans {
 		standing, err := d.Assess(t.Context(), "nightly")
 		if err != nil {
 			t.Fatal(err)
 		}
-		plans[i], err = d.Prepare(t.Context(), standing, request)
+		plans[i], err = d.Prepare(t.Context(), standing, request())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +125,7 @@ func TestTwoAtOnce(t *testing.T) {
 	if _, err := d.Execute(t.Context(), plans[0]); fault.ClassOf(err) != fault.NotUsable || fault.HintOf(err) != "run the same command again" {
 		t.Errorf("error is %v", err)
 	}
-	if s, err := d.Execute(t.Context(), plans[1]); err != nil || s.Status != stack.CreateComplete || len(c.objects) != 2 {
-		t.Errorf("%s, %v; %v", s.Status, err, c.objects)
+	if s, err := d.Execute(t.Context(), plans[1]); err != nil || s.Status != stack.CreateComplete || len(a.held(t)) != 2 {
+		t.Errorf("%s, %v; %v", s.Status, err, a.held(t))
 	}
 }

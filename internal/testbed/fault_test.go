@@ -48,6 +48,21 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// A fault can wait for some calls of any service, and two faults for different ones.
+func TestFaultsThatComeLater(t *testing.T) {
+	t.Parallel()
+	c := Start(t)
+	client := sts.NewFromConfig(c.config("sts"))
+	c.FailAfter(1, "", "", wire.Throttled, 2)
+	c.FailAfter(2, "sts", "GetCallerIdentity", wire.ExpiredToken, 1)
+
+	for i, want := range []string{"", "Throttling", "Throttling", "", "ExpiredToken", ""} {
+		if _, err := client.GetCallerIdentity(t.Context(), nil); code(err) != want {
+			t.Errorf("call %d: error %v, want %q", i, err, want)
+		}
+	}
+}
+
 func TestServiceThatIsNotServed(t *testing.T) {
 	t.Parallel()
 	c := Start(t)

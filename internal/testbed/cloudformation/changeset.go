@@ -20,6 +20,7 @@ type changeSet struct {
 	parameters                                                               []parameterValue
 	capabilities, notifications, tags                                        []any
 	changes                                                                  *delta
+	delayed                                                                  int // descriptions in CREATE_IN_PROGRESS
 }
 
 const noChanges = "The submitted information didn't contain changes. Submit different information to create a change set."
@@ -214,6 +215,10 @@ func (c *Service) proceed(cs *changeSet) {
 	case "CREATE_PENDING":
 		cs.status = "CREATE_IN_PROGRESS"
 	case "CREATE_IN_PROGRESS":
+		if cs.delayed < c.delay {
+			cs.delayed++
+			return
+		}
 		cs.reason = c.flaw(cs)
 		if cs.reason != "" {
 			cs.status = "FAILED"

@@ -33,6 +33,7 @@ type Service struct {
 	now      time.Time // of the last event; all differ
 	stacks   []*stack  // oldest first; deleted ones stay
 	failures []*failure
+	delay    int // descriptions for which a change set is worked on, besides the usual ones
 	hooks    map[hookKey][]func(Resource) error
 	numbers  map[string]int // numbers given to open versions, by the part before them
 }
@@ -125,6 +126,13 @@ func (c *Service) FailRollback(logicalID, reason string, times int) {
 // FailChangeSet makes the next change sets fail for a reason.
 func (c *Service) FailChangeSet(reason string, times int) {
 	c.plan(failure{"", reason, times, []string{working}})
+}
+
+// DelayChangeSets lets each change set stay in CREATE_IN_PROGRESS for this many more descriptions.
+func (c *Service) DelayChangeSets(descriptions int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.delay = descriptions
 }
 
 func (c *Service) plan(f failure) {

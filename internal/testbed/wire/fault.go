@@ -30,15 +30,21 @@ var (
 type planned struct {
 	service, operation string
 	fault              Fault
+	after              int // calls that are let through first
 	times              int
 }
 
 // Fail refuses the next calls of an operation in this way, before they are carried out. The service is the model's
 // name, or s3; the operation "" is any.
 func (c *Server) Fail(service, operation string, f Fault, times int) {
+	c.FailAfter(0, service, operation, f, times)
+}
+
+// FailAfter is Fail, but lets this many calls of the operation through first. The service "" is any.
+func (c *Server) FailAfter(calls int, service, operation string, f Fault, times int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.faults = append(c.faults, &planned{service: service, operation: operation, fault: f, times: times})
+	c.faults = append(c.faults, &planned{service: service, operation: operation, fault: f, after: calls, times: times})
 }
 
 // Due returns the planned fault for this call, and uses it up.
@@ -46,10 +52,15 @@ func (c *Server) Due(service, operation string) (Fault, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, p := range c.faults {
-		if p.times > 0 && p.service == service && cmp.Or(p.operation, operation) == operation {
-			p.times--
-			return p.fault, true
+		if p.times == 0 || cmp.Or(p.service, service) != service || cmp.Or(p.operation, operation) != operation {
+			continue
 		}
+		if p.after > 0 {
+			p.after--
+			continue
+		}
+		p.times--
+		return p.fault, true
 	}
 	return Fault{}, false
 }
