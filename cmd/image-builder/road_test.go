@@ -89,6 +89,15 @@ func roadVerbs() map[string]verb {
 				ts.Fatalf("the parameter in %s names %+v, that at home %+v", args[0], ami, home)
 			}
 		},
+		// like-base ID BOOTMODE: the newest AMI of the account was made from this base, and boots like it
+		"like-base": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
+			arity(ts, args, 2, 2)
+			amis := cloud.EC2.AMIs()
+			made := amis[len(amis)-1]
+			if made.Tags["image-builder:base-ami"] != args[0] || made.BootMode != args[1] {
+				ts.Fatalf("the newest AMI is %+v", made)
+			}
+		},
 		// topic NAME: the topic exists; its ARN is $TOPIC
 		"topic": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)

@@ -25,10 +25,10 @@ func baseOf(ctx context.Context, store *local.Store, img image.Image) (image.Bas
 
 	from := img
 	for range chain {
-		at := slices.IndexFunc(bases, func(b image.Base) bool { return b.SHA256 != "" && b.SHA256 == from.BaseSHA256 })
+		base, ok := find(bases, from)
 		switch {
-		case at >= 0:
-			return bases[at], nil
+		case ok:
+			return base, nil
 		case image.IsAMI(from.Base):
 			return image.Base{}, fault.New(fault.NotUsable,
 				fmt.Errorf("publish %s: its base %s is not here, which says how the AMI must boot", img.ID, from.Base), "image-builder base pull "+from.Base)
@@ -74,10 +74,21 @@ func cloned(ctx context.Context, store *local.Store, img image.Image) (string, e
 	if err != nil {
 		return "", err
 	}
-	at := slices.IndexFunc(bases, func(b image.Base) bool { return b.SHA256 != "" && b.SHA256 == img.BaseSHA256 })
+	base, _ := find(bases, img)
+
+	return base.Disk, nil
+}
+
+// find returns the base that an image's disk was cloned from: the one of its name, or else one with the same disk.
+func find(bases []image.Base, img image.Image) (image.Base, bool) {
+	same := func(b image.Base) bool { return b.SHA256 != "" && b.SHA256 == img.BaseSHA256 }
+	at := slices.IndexFunc(bases, func(b image.Base) bool { return same(b) && b.Name == img.Base })
 	if at < 0 {
-		return "", nil
+		at = slices.IndexFunc(bases, same)
+	}
+	if at < 0 {
+		return image.Base{}, false
 	}
 
-	return bases[at].Disk, nil
+	return bases[at], true
 }
