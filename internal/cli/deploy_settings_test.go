@@ -23,11 +23,12 @@ import (
 
 // notOfTheStack are the recipe fields without a stack parameter, each with what deploy does about it.
 var notOfTheStack = map[string]string{
-	"name":       "what the stack is called, unless --stack says otherwise",
-	"timeout":    "a warning: a stack has no such limit",
-	"test":       "a warning: a stack tests on instances",
-	"allow-leak": "a warning: a stack does not search its AMIs",
-	"publish":    "a warning: a stack makes its AMIs itself",
+	"name":        "what the stack is called, unless --stack says otherwise",
+	"timeout":     "a warning: a stack has no such limit",
+	"test":        "a warning: a stack tests on instances",
+	"boot-budget": "a warning: a stack does not measure boots",
+	"allow-leak":  "a warning: a stack does not search its AMIs",
+	"publish":     "a warning: a stack makes its AMIs itself",
 }
 
 func stackParameters(t *testing.T) map[string]any {
