@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -29,7 +30,7 @@ func (b bakesHere) Baked(ctx context.Context, recipe string) (found preflight.Ba
 	if err != nil {
 		return found, err
 	}
-	defer store.Close() // it was only read
+	defer func() { err = errors.Join(err, store.Close()) }()
 
 	images, err := store.Images(ctx)
 	if err != nil {

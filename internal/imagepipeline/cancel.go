@@ -2,6 +2,7 @@ package imagepipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -57,7 +58,7 @@ func (c *Cancel) Choose(ctx context.Context, pipeline, name string) (Image, erro
 	running := underWay(images)
 	switch len(running) {
 	case 0:
-		return Image{}, fault.New(fault.NotUsable, fmt.Errorf("cancel build: none is under way"), "image-builder status lists the last builds")
+		return Image{}, fault.New(fault.NotUsable, errors.New("cancel build: none is under way"), "image-builder status lists the last builds")
 	case 1:
 		return running[0], nil
 	}
