@@ -53,8 +53,9 @@ lint: ## run golangci-lint, check go.mod, build for macOS, and run govulncheck w
 	@scripts/vulnerabilities
 
 .PHONY: bench
-bench: setup build ## measure against the shell floor, grep, ripgrep and the other tools installed here
+bench: setup build ## measure against the shell floor, grep, ripgrep, coldsnap and the other tools installed here
 	go build -o build/bench ./bench
+	go build -o build/account ./demo/account
 	$(SUDO) build/bench
 
 .PHONY: attack

@@ -7,12 +7,15 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 var (
 	//go:embed job/null.sh
 	nullScript string
+	//go:embed job/package.sh
+	packageScript string
 	//go:embed job/mirror.sh
 	mirrorScript string
 	//go:embed job/floor.sh
@@ -33,8 +36,14 @@ type jobs struct {
 // prepare makes what the chosen groups need: volumes with the base on them, the repository, the scripts.
 func (b *bench) prepare(ctx context.Context) (*jobs, error) {
 	j := &jobs{bench: b, scripts: map[string]string{}}
-	if !b.needsBakes() {
-		return j, nil
+	bakes := b.needs("null", "mirror", "parallel", "parallel-mirror", "memory", "search", "peers", "publish blocks")
+	var err error
+	if bakes || b.needs("publish uploads", "publish changes") {
+		j.volumes, err = b.makeVolumes(ctx)
+	}
+
+	if err != nil || !bakes {
+		return j, err
 	}
 	base, err := b.findBase(ctx)
 	if err != nil {
@@ -42,11 +51,6 @@ func (b *bench) prepare(ctx context.Context) (*jobs, error) {
 	}
 
 	j.offset, j.size, err = rootPartition(ctx, base)
-	if err != nil {
-		return nil, err
-	}
-
-	j.volumes, err = b.makeVolumes(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -65,18 +69,13 @@ func (b *bench) prepare(ctx context.Context) (*jobs, error) {
 	return j, j.writeScripts()
 }
 
-func (b *bench) needsBakes() bool {
-	for _, name := range []string{"null", "mirror", "parallel", "parallel-mirror", "memory", "search", "peers"} {
-		if b.only.MatchString(name) {
-			return true
-		}
-	}
-	return false
-}
+// needs reports whether one of these groups is to run.
+func (b *bench) needs(groups ...string) bool { return slices.ContainsFunc(groups, b.only.MatchString) }
 
 func (j *jobs) writeScripts() (err error) {
 	mirror := strings.NewReplacer("@URL@", j.repository.url, "@COMMITS@", fmt.Sprint(commits)).Replace(mirrorScript)
-	var errs [3]error
+	var errs [4]error
+	j.scripts["package"], errs[3] = write(filepath.Join(j.work, "package.sh"), packageScript, 0o755)
 	j.scripts["null"], errs[0] = write(filepath.Join(j.work, "null.sh"), nullScript, 0o755)
 	j.scripts["mirror"], errs[1] = write(filepath.Join(j.work, "mirror.sh"), mirror, 0o755)
 	j.floorFile, errs[2] = write(filepath.Join(j.work, "floor.sh"), floorScript, 0o755)

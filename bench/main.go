@@ -1,6 +1,6 @@
-// Command bench measures bakes on this machine, in one run: against the shell floor (the same steps by hand), the secret
-// search against grep and ripgrep, bakes side by side against bakes in a row, whichever other image tool is
-// installed on the same job, and boots that are traced or slow against plain ones.
+// Command bench measures on this machine, in one run: bakes against the shell floor (the same steps by hand), the secret
+// search against grep and ripgrep, bakes side by side against bakes in a row, whichever other image tool is installed
+// on the same job, boots that are traced or slow against plain ones, and publish against coldsnap.
 //
 // Every figure is the median of rounds in which each contestant runs once, so that a noisy neighbour meets all of them.
 // The product is driven through its command line; nothing of it is switched off. Results go to stdout as a table, or as
@@ -30,6 +30,7 @@ type options struct {
 	rounds     int
 	peerRounds int
 	program    string // the image-builder to measure
+	account    string // the test server
 	base       string // raw disk; "" builds debian:bookworm
 	work       string // directory on a disk, not on tmpfs
 	cache      string // survives runs
@@ -38,11 +39,19 @@ type options struct {
 }
 
 func main() {
-	if len(os.Args) == 4 && os.Args[1] == searchRole {
-		exit(searchOnce(os.Args[2], os.Args[3]))
+	if len(os.Args) > 2 && roles[os.Args[1]] != nil {
+		exit(roles[os.Args[1]](os.Args[2:]))
 	}
 	o := parseFlags()
 	exit(errors.Join(mountns.Enter(), measureAll(o)))
+}
+
+// roles are what this program does as one of the contestants, so that each has a process of its own.
+var roles = map[string]func(args []string) error{
+	searchRole:  func(args []string) error { return searchOnce(args[0], args[1]) },
+	sendRole:    func(args []string) error { return sendBlocks(context.Background(), args[0]) },
+	hashRole:    func(args []string) error { return hashDisk(args[0]) },
+	compareRole: func(args []string) error { return compareDisks(args[0], args[1]) },
 }
 
 func exit(err error) {
@@ -58,11 +67,12 @@ func parseFlags() options {
 	flag.IntVar(&o.rounds, "rounds", 7, "rounds of each measurement")
 	flag.IntVar(&o.peerRounds, "peer-rounds", 3, "rounds of the comparison with other tools, which take minutes")
 	flag.StringVar(&o.program, "program", "build/image-builder", "the image-builder to measure")
+	flag.StringVar(&o.account, "account", "build/account", "the test server that publish is measured against")
 	flag.StringVar(&o.base, "base", "", "raw base disk; without it, debian:bookworm is built once and kept in the cache")
 	flag.StringVar(&o.work, "work", "/var/tmp/image-builder-bench", "scratch directory, on a real disk with 20 GiB free")
 	flag.StringVar(&o.cache, "cache", "build/bench-cache", "directory for what the next run can use again")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
-	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, parallel-mirror, memory, search, peers, boot, go)")
+	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, parallel-mirror, memory, search, peers, boot, publish, go)")
 	flag.Parse()
 
 	var err error
@@ -145,6 +155,9 @@ func (b *bench) run(ctx context.Context) error {
 		{"search", jobs.search},
 		{"peers", jobs.peers},
 		{"boot", jobs.boots},
+		{"publish uploads", jobs.uploads},
+		{"publish changes", jobs.changes},
+		{"publish blocks", jobs.blocks},
 		{"go", b.goBenchmarks},
 	} {
 		if !b.only.MatchString(g.name) {

@@ -5,7 +5,8 @@
 //	go run ./demo/account --disk base.raw --parameter /buildkite/base-ami --topic images >account.env &
 //	. ./account.env; aws ec2 describe-images --owners self
 //
-// What it knows is lost when it ends. It is not AWS: it knows no IAM, launches nothing and delivers no message.
+// When it ends, it prints which calls were made, and all that it knows is lost. It is not AWS: it knows no IAM, launches
+// nothing and delivers no message.
 package main
 
 import (
@@ -15,9 +16,12 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
+	"time"
 
 	"image-builder/internal/testbed"
+	"image-builder/internal/testbed/ebs"
 	"image-builder/internal/testbed/ec2"
 	"image-builder/internal/testbed/ssm"
 	"image-builder/internal/testbed/venv"
@@ -37,6 +41,8 @@ func run(ctx context.Context) (err error) {
 	disk := flag.String("disk", "", "raw disk of which the account has a public AMI")
 	parameter := flag.String("parameter", "/buildkite/base-ami", "SSM parameter that names the AMI")
 	topic := flag.String("topic", "images", "SNS topic that exists")
+	latency := flag.Duration("latency", 0, "how long the EBS direct APIs wait before each call")
+	unlimited := flag.Bool("no-quotas", false, "let the EBS direct APIs take blocks as fast as they can: AWS takes 1,000 a second and snapshot")
 	flag.Parse()
 
 	python, err := venv.Interpreter()
@@ -49,6 +55,7 @@ func run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, cloud.Close()) }()
 
+	cloud.EBS.Limit(limits(*latency, *unlimited))
 	ami := ec2.AMI{Name: "buildkite-stack-linux", BootMode: "uefi-preferred", ENA: true, IMDS: "v2.0"}
 	id := ""
 	if *disk == "" {
@@ -68,8 +75,27 @@ func run(ctx context.Context) (err error) {
 	fmt.Printf("# %s = %s; topic %s; Ctrl-C ends the account\n", *parameter, id, arn)
 
 	<-ctx.Done()
+	report(cloud)
+	return nil
+}
+
+func limits(latency time.Duration, unlimited bool) ebs.Limits {
+	set := ebs.Limits{Latency: latency}
+	if unlimited {
+		set.Puts = -1
+		set.Gets = -1
+		set.Lists = -1
+	}
+	return set
+}
+
+// report prints which calls were made, as comments of the environment, and what was wrong with them.
+func report(cloud *testbed.Cloud) {
+	for _, made := range cloud.Made() {
+		service, operation, _ := strings.Cut(made, ".")
+		fmt.Printf("# %s %d\n", made, cloud.Calls(service, operation))
+	}
 	for _, violation := range cloud.Violations() {
 		fmt.Fprintln(os.Stderr, "account: a request or an answer broke AWS's model:", violation)
 	}
-	return nil
 }

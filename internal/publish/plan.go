@@ -142,7 +142,7 @@ func compare(ctx context.Context, path string, parent *snapshot.Parent) (snapsho
 	}
 	defer file.Close()
 
-	digests, err := snapshot.Beside(ctx, path)
+	digests, err := snapshot.BesideClone(ctx, path, parent)
 	if err != nil {
 		return snapshot.Compared{}, err
 	}

@@ -11,7 +11,11 @@ import (
 
 // Beside returns the digests of a disk that never changes: those in DigestsFile beside it, or else newly computed
 // ones, which it stores there.
-func Beside(ctx context.Context, path string) (*Digests, error) {
+func Beside(ctx context.Context, path string) (*Digests, error) { return BesideClone(ctx, path, nil) }
+
+// BesideClone is Beside for a disk that may share blocks with its parent's disk: the parent's digests are also those of
+// the shared blocks, which are not read. Parent may be nil.
+func BesideClone(ctx context.Context, path string, parent *Parent) (*Digests, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("find digests: %w", err)
@@ -38,7 +42,7 @@ func Beside(ctx context.Context, path string) (*Digests, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := compute(ctx, file, info.Size(), kept); err != nil {
+	if err := compute(ctx, file, parent, info.Size(), kept); err != nil {
 		return nil, fmt.Errorf("compute digests of %s: %w", path, err)
 	}
 
@@ -46,7 +50,7 @@ func Beside(ctx context.Context, path string) (*Digests, error) {
 }
 
 // compute writes a disk's digests to a path, atomically.
-func compute(ctx context.Context, file *os.File, size int64, path string) (err error) {
+func compute(ctx context.Context, file *os.File, parent *Parent, size int64, path string) (err error) {
 	part, err := os.CreateTemp(filepath.Dir(path), "digests-")
 	if err != nil {
 		return err
@@ -65,7 +69,7 @@ func compute(ctx context.Context, file *os.File, size int64, path string) (err e
 	if err != nil {
 		return err
 	}
-	_, err = Comparison{Disk: file, Digests: digests}.Changes(ctx)
+	_, err = Comparison{Disk: file, Parent: parent, Digests: digests}.Changes(ctx)
 	err = errors.Join(err, digests.Sync(), digests.Close())
 	if err != nil {
 		return err

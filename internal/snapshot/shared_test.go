@@ -1,6 +1,7 @@
 package snapshot_test
 
 import (
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -79,4 +80,59 @@ func TestBlocksThatAreStillTheBasesOwnAreNotRead(t *testing.T) {
 		t.Errorf("got %+v", done)
 	}
 	a.equal(t, clone, done.Snapshot)
+}
+
+// The digests of a clone come from its base where the two share blocks, and a comparison by known digests reads nothing.
+func TestDigestsOfACloneNeedOnlyItsOwnBlocks(t *testing.T) {
+	t.Parallel()
+	dir := xfs(t)
+	held := filepath.Join(dir, "base.raw")
+	base := filled(t, 64)
+	clone := filepath.Join(dir, "clone", "disk.raw")
+	err := errors.Join(
+		disk.Clone(t.Context(), held, base.disk.Name(), nil), os.Mkdir(filepath.Dir(clone), 0o700), disk.Clone(t.Context(), clone, held, nil),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	theirs, err := os.Open(held)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer theirs.Close()
+	ours, err := os.OpenFile(clone, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ours.Close()
+	if _, err := ours.WriteAt([]byte("changed"), 50*snapshot.BlockSize); err != nil {
+		t.Fatal(err)
+	}
+
+	// Digests that no block has show that no block was read.
+	for index := range int64(64) {
+		if err := base.digests.Set(index, snapshot.Digest{1, byte(index)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parent := &snapshot.Parent{Snapshot: "snap-1", Digests: base.digests, Disk: theirs}
+
+	digests, err := snapshot.BesideClone(t.Context(), clone, parent)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer digests.Close()
+
+	if got, err := digests.At(10); err != nil || got != (snapshot.Digest{1, 10}) {
+		t.Errorf("a shared block was read: %x, %v", got, err)
+	}
+	if got, err := digests.At(50); err != nil || got == (snapshot.Digest{1, 50}) {
+		t.Errorf("a changed block was not read: %x, %v", got, err)
+	}
+
+	found, err := snapshot.Comparison{Disk: ours, Parent: parent, Digests: digests, Known: true}.Changes(t.Context())
+	if err != nil || found.Read != 0 || found.Changed.Len() != 1 || !found.Changed.Has(50) {
+		t.Errorf("found %+v, %v", found, err)
+	}
 }

@@ -25,6 +25,9 @@ func Coldsnap(tb testing.TB) string {
 	return path
 }
 
+// ColdsnapProgram is Coldsnap for programs that are not tests.
+func ColdsnapProgram() (string, error) { return coldsnap() }
+
 var coldsnap = sync.OnceValues(func() (string, error) {
 	dir, err := installed("test-coldsnap", []byte(coldsnapVersion), func(dir string) error {
 		if os.Getenv(compiling) == "" {

@@ -29,7 +29,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostBody))
+	body, err := readBody(w, r)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		return
@@ -37,6 +37,17 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a := &answering{endpoint: e, model: m, id: uuid.NewString()}
 	out, err := a.answer(r, body)
 	a.write(w, out, err)
+}
+
+// readBody reads a body into a buffer of its stated length, if it has one.
+func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	bounded := http.MaxBytesReader(w, r.Body, mostBody)
+	if r.ContentLength < 0 || r.ContentLength > mostBody {
+		return io.ReadAll(bounded)
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(bounded, body)
+	return body, err
 }
 
 // answering is the work on one request.

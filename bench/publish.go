@@ -1,0 +1,194 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"image-builder/internal/image"
+	"image-builder/internal/testbed/venv"
+	"image-builder/internal/testbed/wire"
+)
+
+// fullDisk makes the disk that is published whole, once, and returns how many of its blocks are not zero.
+func (j *jobs) fullDisk(ctx context.Context) (path string, blocks int64, err error) {
+	path = filepath.Join(j.volumes[0].dir, "full.raw")
+	if _, err := os.Stat(path); err == nil {
+		blocks, err := nonZero(path)
+		return path, blocks, err
+	}
+
+	blocks, err = makeDisk(ctx, path, fullSize)
+	j.report.note("the published disk has %d GiB, of which %.1f GiB are random data in runs of %d MiB: %d blocks",
+		fullSize>>30, float64(fullData)/(1<<30), dataRun>>20, blocks)
+
+	return path, blocks, err
+}
+
+// uploads compares uploads of a whole disk, and of a nightly change, without and with latency.
+func (j *jobs) uploads(ctx context.Context) error {
+	full, blocks, err := j.fullDisk(ctx)
+	if err != nil {
+		return err
+	}
+	j.report.note("uploads: one test server for all contestants, in a process of its own on the same cores, without quotas; it keeps blocks in memory, each content once")
+
+	for _, latency := range []time.Duration{0, 20 * time.Millisecond} {
+		if err := j.uploadsWith(ctx, full, blocks, latency); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+func (j *jobs) uploadsWith(ctx context.Context, full string, blocks int64, latency time.Duration) (err error) {
+	say("publish with %v latency a call", latency)
+	a, err := j.openAccount(ctx, full, latency)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_, closeErr := a.close()
+		err = errors.Join(err, closeErr)
+	}()
+
+	contestants := append([]contestant{j.floorOfSends(a, full)}, j.coldsnap(a, full)...)
+	whole := &shelf{program: j.program, dir: filepath.Join(j.volumes[0].dir, fmt.Sprintf("whole-%v", latency))}
+	contestants = append(contestants, j.publishing(wholeName, a, whole, full, blocks))
+
+	for _, v := range j.volumes {
+		c, err := j.nightly(ctx, a, v, latency)
+		if err != nil {
+			return err
+		}
+		contestants = append(contestants, c)
+	}
+
+	samples, err := interleave(ctx, j.rounds, contestants)
+	if err != nil {
+		return err
+	}
+	table := rows(fmt.Sprintf("publish %d GiB, %v a call", fullSize>>30, latency), contestants, samples)
+	j.report.add(judgeUploads(table)...)
+
+	return nil
+}
+
+// The names of contestants, by which they are compared.
+const (
+	floorName    = "ready-made blocks, sent in a loop"
+	coldsnapName = "coldsnap upload"
+	wholeName    = "image-builder publish, whole"
+	nightlyName  = "image-builder publish, 3 % changed, "
+)
+
+// judgeUploads compares the rows of an upload with each other, and adds a row for each comparison that has a target.
+func judgeUploads(table []row) []row {
+	at := map[string]row{}
+	for i := range table {
+		table[i].Against = ""
+		at[table[i].Name] = table[i]
+	}
+	whole := at[wholeName]
+	group := whole.Group
+
+	judged := table
+	if theirs, ok := at[coldsnapName]; ok {
+		r := row{Group: group, Name: "rate of publish, whole", Against: coldsnapName, Ratio: theirs.Median / whole.Median}
+		r.atLeast(1.5)
+		judged = append(judged, r)
+	}
+
+	r := row{Group: group, Name: "rate of publish, whole", Against: floorName, Ratio: at[floorName].Median / whole.Median}
+	r.atLeast(0.8)
+	judged = append(judged, r)
+
+	for _, other := range table {
+		if volume, ok := strings.CutPrefix(other.Name, nightlyName); ok {
+			r := row{Group: group, Name: "time of a 3 % change, " + volume, Against: wholeName, Ratio: other.Median / whole.Median}
+			r.aim("< 0.10×", r.Ratio < 0.1)
+			judged = append(judged, r)
+		}
+	}
+
+	return judged
+}
+
+// floorOfSends sends blocks that are in memory. Its own process times itself: loading the disk does not count.
+func (j *jobs) floorOfSends(a *account, full string) contestant {
+	return contestant{name: floorName, run: func(ctx context.Context) (sample, error) {
+		s, out, err := timed(a.command(ctx, "/proc/self/exe", sendRole, full))
+		if err != nil {
+			return s, err
+		}
+		seconds, err := strconv.ParseFloat(out, 64)
+		return sample{wall: time.Duration(seconds * float64(time.Second))}, err
+	}}
+}
+
+// coldsnap uploads with its defaults, which send zeroes too, and without zeroes.
+func (j *jobs) coldsnap(a *account, full string) []contestant {
+	program, err := venv.ColdsnapProgram()
+	if err != nil {
+		j.report.note("skipped coldsnap: %v", err)
+		return nil
+	}
+
+	upload := func(name string, flags ...string) contestant {
+		return contestant{name: name, run: func(ctx context.Context) (sample, error) {
+			args := append([]string{program, "--endpoint", a.endpoint, "--region", wire.Region, "upload", "--no-progress"}, flags...)
+			s, _, err := timed(a.command(ctx, append(args, full)...))
+			return s, err
+		}}
+	}
+
+	return []contestant{upload(coldsnapName), upload(coldsnapName+" --omit-zero-blocks", "--omit-zero-blocks")}
+}
+
+// publishing publishes a disk as a new image each time, and checks how many blocks the snapshot was given.
+func (j *jobs) publishing(name string, a *account, s *shelf, disk string, blocks int64) contestant {
+	id := ""
+	return contestant{
+		name:   name,
+		before: func(ctx context.Context) (err error) { id, err = s.adopt(ctx, disk); return err },
+		run: func(ctx context.Context) (sample, error) {
+			s, out, err := timed(a.command(ctx, s.program, "--data-dir", s.dir, "--json", "publish", id, "--no-parameter"))
+			if err != nil {
+				return s, err
+			}
+			return s, sentExactly(out, blocks)
+		},
+	}
+}
+
+// sentExactly checks the blocks in the result of publish.
+func sentExactly(result string, blocks int64) error {
+	var published struct {
+		AMIs []image.Published `json:"amis"`
+	}
+	if err := json.Unmarshal([]byte(result), &published); err != nil {
+		return fmt.Errorf("read the result of publish: %w", err)
+	}
+	if len(published.AMIs) != 1 || published.AMIs[0].Blocks != blocks {
+		return fmt.Errorf("publish: want 1 AMI of %d blocks, got %s", blocks, result)
+	}
+	return nil
+}
+
+// nightly publishes a clone of the account's AMI in which a few blocks changed.
+func (j *jobs) nightly(ctx context.Context, a *account, v *volume, latency time.Duration) (contestant, error) {
+	s := &shelf{program: j.program, dir: filepath.Join(v.dir, fmt.Sprintf("nightly-%v", latency))}
+	if err := s.pull(ctx, a); err != nil {
+		return contestant{}, err
+	}
+	path := filepath.Join(s.dir, "nightly.raw")
+	changed, err := s.bake(ctx, path)
+	return j.publishing(nightlyName+v.kind, a, s, path, int64(changed)), err
+}
