@@ -26,6 +26,8 @@ type deploySettings struct {
 	KeepImages           *string `name:"keep-images" help:"How many of the newest images are kept. Older ones are deleted with their AMIs and snapshots; 0 keeps all. An image or AMI with the tag image-builder:keep and the AMI that --output names are always kept." placeholder:"COUNT"`
 	KeepLaunchedDays     *string `name:"keep-launched-days" help:"An AMI that was launched within so many days is kept in any case." placeholder:"DAYS"`
 	AlarmAfterDays       *string `name:"alarm-after-days" help:"FailureTopic is told every day once so many days have passed without a new image. 0 tells nothing." placeholder:"DAYS"`
+	StackKeyARN          *string `name:"stack-key-arn" help:"KMS key in the stack's region that encrypts its topics, log groups and queue. The key's policy must let CloudWatch Logs, CloudWatch and EventBridge use it." placeholder:"ARN"`
+	TraceMachines        *string `name:"trace-machines" help:"Whether the state machines that send the messages write logs and X-Ray traces." placeholder:"true|false"`
 	LogRetentionDays     *string `name:"log-retention-days" help:"Days for which logs are kept." placeholder:"DAYS"`
 }
 
@@ -54,6 +56,8 @@ func (s *deploySettings) given() preflight.Settings {
 		"KeepImages":           s.KeepImages,
 		"KeepLaunchedDays":     s.KeepLaunchedDays,
 		"AlarmAfterDays":       s.AlarmAfterDays,
+		"StackKeyArn":          s.StackKeyARN,
+		"TraceMachines":        s.TraceMachines,
 		"LogRetentionDays":     s.LogRetentionDays,
 	} {
 		if value != nil {

@@ -16,7 +16,8 @@ import (
 func everything() map[string]string {
 	return map[string]string{
 		"BaseAmiParameter": "/buildkite/base-ami", "OutputAmiParameter": "agent-ami", "OutputAmiDataType": "aws:ec2:image",
-		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "ExpressWorkflows": "true", "AlarmAfterDays": "3", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
+		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "ExpressWorkflows": "true", "AlarmAfterDays": "3", "TraceMachines": "true",
+		"StackKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/ghi", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
 		"SecretNames": "buildkite/private_ssh_key, known_hosts", "SecretsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/abc",
 		"SubnetId": "subnet-0123456789abcdef0", "Packages": "jq", "GitMirrors": "git@github.com:acme/monorepo.git", "DockerImages": "node:22 123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme/tool:1",
 		"DockerUsernsRemap": "", "ComponentDocumentUrl": "s3://scripts/document.yml", "TimeZone": "Europe/Berlin", "RootDeviceName": "/dev/sda1",
@@ -161,6 +162,14 @@ func TestWhatIsMade(t *testing.T) {
 		{little, "Infrastructure/InstanceTypes", []any{"t3.large"}},
 		{deploy(t, with("InstanceType", "m7i.large")), "Infrastructure/InstanceTypes", []any{"m7i.large"}},
 		{much, "Infrastructure/InstanceTypes", []any{"t4g.large", "m7g.large"}},
+		{little, "FailureTopic/KmsMasterKeyId", nil},
+		{little, "ImageLogs/KmsKeyId", nil},
+		{little, "DeadLetters/SqsManagedSseEnabled", true},
+		{much, "DeadLetters/SqsManagedSseEnabled", nil},
+		{little, "Watch/LoggingConfiguration", nil},
+		{little, "Watch/TracingConfiguration", nil},
+		{little, "MachineLogs/LogGroupName", nil},
+		{much, "MachineLogs/LogGroupName", "/aws/vendedlogs/states/Nightly-AMI/50e2416294e0"},
 		{little, "ImageRule/Targets/0/DeadLetterConfig/Arn", "arn:aws:any:eu-central-1:123456789012:DeadLetters"},
 		{little, "DisabledRule/Targets/0/DeadLetterConfig/Arn", "arn:aws:any:eu-central-1:123456789012:DeadLetters"},
 		{much, "OverdueRule/Targets/0/DeadLetterConfig/Arn", "arn:aws:any:eu-central-1:123456789012:DeadLetters"},
@@ -236,6 +245,7 @@ func TestRefusedAtOnce(t *testing.T) {
 		{"an organization", "ShareWithUnits", "arn:aws:organizations::123456789012:organization/o-abcdefghij", "organizational units"},
 		{"another moment", "BuildWhen", "changed", "BuildWhen"},
 		{"an unknown type", "OutputAmiDataType", "String", "OutputAmiDataType"},
+		{"a key's alias for the topics", "StackKeyArn", "arn:aws:kms:eu-central-1:123456789012:alias/x", "not of an alias"},
 		{"an alarm after a fraction", "AlarmAfterDays", "0.5", "AlarmAfterDays"},
 		{"a pipeline that never stops", "DisableAfterFailures", "11", "DisableAfterFailures"},
 	} {
@@ -267,4 +277,46 @@ func TestEveryParameterIsShownInTheConsole(t *testing.T) {
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(parsed.Section("Parameters"))), shown); diff != "" {
 		t.Errorf("parameters (-declared +in groups):\n%s", diff)
 	}
+}
+
+// TestAKeyOfOnesOwnEncryptsAll looks at each topic, log group and queue: what is added later must not be forgotten.
+func TestAKeyOfOnesOwnEncryptsAll(t *testing.T) {
+	t.Parallel()
+	if faults := unencrypted(template(t)); len(faults) > 0 {
+		t.Error(strings.Join(faults, "\n"))
+	}
+	for _, line := range []string{"KmsMasterKeyId: !If [HasStackKey, !Ref StackKeyArn, !Ref AWS::NoValue]", "KmsKeyId: !If [HasStackKey, !Ref StackKeyArn, !Ref AWS::NoValue]", "- HasStackKey\n            - Effect: Allow"} {
+		wrong := edited(t, string(rendered(t)), line, strings.Replace(line, "HasStackKey", "HasImageKeyNot", 1))
+		wrong = edited(t, string(wrong), "  HasStackKey: ", "  HasImageKeyNot: !Equals [!Ref ImageKeyArn, '']\n  HasStackKey: ")
+		if len(unencrypted(parse(t, wrong))) == 0 {
+			t.Errorf("nothing notices that %q is missing", line)
+		}
+	}
+}
+
+// unencrypted says what the stack's own key does not encrypt, and which publisher may not use it.
+func unencrypted(template intrinsic.Template) []string {
+	const key = "arn:aws:kms:eu-central-1:123456789012:key/ghi"
+	stack, err := intrinsic.Deploy(template, everything())
+	if err != nil {
+		return []string{err.Error()}
+	}
+
+	var faults []string
+	properties := map[string]string{"AWS::SNS::Topic": "KmsMasterKeyId", "AWS::SQS::Queue": "KmsMasterKeyId", "AWS::Logs::LogGroup": "KmsKeyId"}
+	for name, resource := range stack.Resources {
+		if property := properties[resource.Type]; property != "" && resource.Properties[property] != key {
+			faults = append(faults, name+" is not encrypted with the key")
+		}
+	}
+
+	for _, role := range []string{"WatchRole", "AnnounceRole", "RetireRole", "OverdueRole"} {
+		for _, action := range []string{"kms:Decrypt", "kms:GenerateDataKey"} {
+			if !slices.Equal(reach(stack, role, "Allow", action), []string{key}) {
+				faults = append(faults, role+" may publish, but not "+action)
+			}
+		}
+	}
+
+	return faults
 }
