@@ -17,6 +17,7 @@ type deploySettings struct {
 	AvailabilityZone     *string `name:"availability-zone" help:"Zone of the subnet that is created, one that offers the instance types. It cannot be changed later. If blank, EC2 chooses." placeholder:"ZONE"`
 	InstancePolicyARNs   *string `name:"instance-policy-arns" help:"Managed policies for what your script or documents do on the build instance, separated by commas. Without them it may read the script and the secrets, and nothing else of yours." placeholder:"ARN,ARN"`
 	ExpressWorkflows     *string `name:"express-workflows" help:"Whether to build and test with Image Builder's express workflows. They save minutes by waiting until an instance runs, not until EC2 has checked its status." placeholder:"true|false"`
+	AMIIMDSv2            *string `name:"ami-imdsv2" help:"Whether instances of the AMI take requests for metadata with a token only (IMDSv2), unless a launch template says otherwise. An AMI that requires it does so for ever; as-base leaves the AMI as the base AMI makes it." placeholder:"required|as-base"`
 	RootDeviceName       *string `name:"root-device-name" help:"The root device of the base AMI, needed for another size, type or key - /dev/xvda for Amazon Linux, /dev/sda1 for Ubuntu." placeholder:"DEVICE"`
 	RootVolumeType       *string `name:"root-volume-type" help:"Type of the root volume if --root-device-name is given." placeholder:"TYPE"`
 	ImageKeyARN          *string `name:"image-key-arn" help:"KMS key that encrypts the AMI. Anyone who launches the AMI must be allowed to use it." placeholder:"ARN"`
@@ -47,6 +48,7 @@ func (s *deploySettings) given() preflight.Settings {
 		"AvailabilityZone":     s.AvailabilityZone,
 		"InstancePolicyArns":   s.InstancePolicyARNs,
 		"ExpressWorkflows":     s.ExpressWorkflows,
+		"AmiImdsv2":            s.AMIIMDSv2,
 		"RootDeviceName":       s.RootDeviceName,
 		"RootVolumeType":       s.RootVolumeType,
 		"ImageKeyArn":          s.ImageKeyARN,

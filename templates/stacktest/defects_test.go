@@ -44,6 +44,8 @@ var defects = []struct {
 	{"instances have no way out", "      MapPublicIpOnLaunch: true\n", "", least(), "Subnet/MapPublicIpOnLaunch", true},
 	{"instances can be reached", "      SecurityGroupEgress:", "      SecurityGroupIngress: [{IpProtocol: tcp, FromPort: 22, ToPort: 22, CidrIp: 0.0.0.0/0}]\n      SecurityGroupEgress:", least(), "SecurityGroup/SecurityGroupIngress", nil},
 	{"metadata without a token", "HttpTokens: required", "HttpTokens: optional", least(), "Infrastructure/InstanceMetadataOptions/HttpTokens", "required"},
+	{"instances of the AMI may do without a token", "    AllowedValues: [required, as-base]\n    Default: required\n", "    AllowedValues: [required, as-base]\n    Default: as-base\n", least(), "Announce/DefinitionSubstitutions/Imdsv2", "required"},
+	{"any AMI may be changed for ever", "              Condition: {StringEquals: {'aws:ResourceTag/CreatedBy': EC2 Image Builder, 'aws:ResourceTag/Name': !Ref AWS::StackName}}\n", "", least(), "AnnouncePolicy/PolicyDocument/Statement/0/Condition", map[string]any{"StringEquals": map[string]any{"aws:ResourceTag/CreatedBy": "EC2 Image Builder", "aws:ResourceTag/Name": "Nightly-AMI"}}},
 	{"an instance that failed holds on to the subnet", "TerminateInstanceOnFailure: true", "TerminateInstanceOnFailure: false", least(), "Infrastructure/TerminateInstanceOnFailure", true},
 	{"the service's own notice is taken for the message", "      TerminateInstanceOnFailure", "      SnsTopicArn: !Ref OutputTopic\n      TerminateInstanceOnFailure", least(), "Infrastructure/SnsTopicArn", nil},
 	{"one instance type that is short stops every build", "HasInstanceTypes, !Ref InstanceTypes, [", "HasInstanceTypes, [!Ref InstanceType], [", everything(), "Infrastructure/InstanceTypes/1", "m7g.large"},

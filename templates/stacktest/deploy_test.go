@@ -16,7 +16,7 @@ import (
 func everything() map[string]string {
 	return map[string]string{
 		"BaseAmiParameter": "/buildkite/base-ami", "OutputAmiParameter": "agent-ami", "OutputAmiDataType": "aws:ec2:image",
-		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "ExpressWorkflows": "true", "AlarmAfterDays": "3", "TraceMachines": "true",
+		"BootstrapScriptUrl": "s3://scripts/agents/bootstrap.sh", "InstanceType": "t4g.large", "InstanceTypes": "t4g.large, m7g.large", "ExpressWorkflows": "true", "AlarmAfterDays": "3", "AmiImdsv2": "as-base", "TraceMachines": "true",
 		"StackKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/ghi", "SecretsBucket": "secrets", "SecretsPrefix": "agents/image",
 		"SecretNames": "buildkite/private_ssh_key, known_hosts", "SecretsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/abc",
 		"SubnetId": "subnet-0123456789abcdef0", "Packages": "jq", "GitMirrors": "git@github.com:acme/monorepo.git", "DockerImages": "node:22 123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme/tool:1",

@@ -54,6 +54,11 @@ func TestTheDeployedStackTellsOfItsImages(t *testing.T) {
 		if err := w.moto.settle(t, w.machines...); err != nil {
 			t.Fatal(err)
 		}
+		for _, ami := range w.EC2.AMIs() {
+			if ami.ID == image.AMI && ami.IMDS != "v2.0" {
+				t.Errorf("%s: the AMI takes requests without a token", test.name)
+			}
+		}
 		want := map[string][]string{"OutputTopic": {`{"event": "NewImage", "NewImage": {"ami": "` + image.AMI + `"}}`}, "FailureTopic": nil}
 
 		if test.script.FailIn != "" {

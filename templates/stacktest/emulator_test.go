@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"unicode"
@@ -36,7 +37,7 @@ func emulate(t *testing.T, env ...string) *emulator {
 	t.Cleanup(server.Close)
 	process := exec.CommandContext(t.Context(), venv.Python(t), "emulate.py")
 	process.Env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_IMAGEBUILDER=" + server.URL, "AWS_REGION=" + intrinsic.Region, "AWS_DEFAULT_REGION=" + intrinsic.Region,
+		"PATH=" + os.Getenv("PATH"), "AWS_ENDPOINT_URL_IMAGEBUILDER=" + server.URL, "AWS_ENDPOINT_URL_EC2=" + server.URL + "/ec2", "AWS_REGION=" + intrinsic.Region, "AWS_DEFAULT_REGION=" + intrinsic.Region,
 		"AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=s", "AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=" + os.DevNull,
 	}, env...)
 
@@ -105,10 +106,15 @@ func (e *emulator) reset(t *testing.T) {
 	}
 }
 
-// imageBuilder answers for an account as Image Builder does, or refuses. moto has no Image Builder.
+// imageBuilder answers for an account as Image Builder does, or refuses; and as EC2 does, whose AMIs moto does not know.
+// moto has no Image Builder.
 type imageBuilder struct{ account *account }
 
 func (b *imageBuilder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/ec2") {
+		b.ec2(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-RequestId", "a1b2c3d4-5678-90ab-cdef-EXAMPLE11111")
 
@@ -121,6 +127,26 @@ func (b *imageBuilder) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	_ = json.NewEncoder(w).Encode(onTheWire(answer))
+}
+
+// ec2 answers ModifyImageAttribute, in EC2's own protocol.
+func (b *imageBuilder) ec2(w http.ResponseWriter, r *http.Request) {
+	const operation = "aws-sdk:ec2:modifyImageAttribute"
+	err := b.account.refuse[operation]
+	if action := r.FormValue("Action"); action != "ModifyImageAttribute" {
+		err = fmt.Errorf("the machine calls %s", action)
+	}
+
+	if err == nil {
+		_, err = b.account.call(operation, object{"ImageId": r.FormValue("ImageId"), "ImdsSupport": object{"Value": r.FormValue("ImdsSupport.Value")}})
+	}
+
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprintf(w, `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>denied</Message></Error></Errors><RequestID>r</RequestID></Response>`)
+		return
+	}
+	fmt.Fprint(w, `<ModifyImageAttributeResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId><return>true</return></ModifyImageAttributeResponse>`)
 }
 
 // answer returns the answer to a request, or the name of an error.

@@ -200,6 +200,8 @@ func TestRolesReachExactlyThis(t *testing.T) {
 		{little, "WatchRole", "Allow", "imagebuilder:GetImage", []string{"arn:aws:imagebuilder:eu-central-1:123456789012:image/nightly-ami/*"}},
 		{little, "WatchRole", "Allow", "logs:CreateLogDelivery", nil},
 		{much, "WatchRole", "Allow", "logs:CreateLogDelivery", []string{"*"}},
+		{little, "AnnounceRole", "Allow", "ec2:ModifyImageAttribute", []string{"arn:aws:ec2:eu-central-1::image/*"}},
+		{much, "AnnounceRole", "Allow", "ec2:ModifyImageAttribute", nil},
 		{little, "RuleRole", "Allow", "states:StartExecution", []string{"arn:aws:states:eu-central-1:123456789012:stateMachine:Watch"}},
 		{much, "RuleRole", "Allow", "states:StartExecution", []string{"arn:aws:states:eu-central-1:123456789012:stateMachine:Overdue", "arn:aws:states:eu-central-1:123456789012:stateMachine:Watch"}},
 		{much, "OverdueRole", "Allow", "sns:Publish", []string{"arn:aws:sns:eu-central-1:123456789012:FailureTopic"}},

@@ -50,6 +50,7 @@ type account struct {
 	start        func(machine string, input any) error
 	names        map[string]bool
 	published    []string // topic, then message
+	hardened     []string // AMIs that require IMDSv2
 	parameterAsk int
 }
 
@@ -93,6 +94,13 @@ func (a *account) call(resource string, arguments any) (any, error) {
 
 	case "aws-sdk:imagebuilder:listImagePipelineImages", "aws-sdk:imagebuilder:startResourceStateUpdate", "aws-sdk:imagebuilder:deleteImage", "aws-sdk:imagebuilder:getImagePipeline":
 		return a.retire(resource[strings.LastIndex(resource, ":")+1:], in)
+
+	case "aws-sdk:ec2:modifyImageAttribute":
+		if !cmp.Equal(in["ImdsSupport"], any(map[string]any{"Value": "v2.0"})) {
+			return nil, &states.Failure{Name: "Ec2.InvalidParameterValueException", Cause: "no such support"}
+		}
+		a.hardened = append(a.hardened, in["ImageId"].(string))
+		return map[string]any{}, nil
 
 	case "states:startExecution":
 		name := in["StateMachineArn"].(string) + " " + in["Name"].(string)
@@ -143,6 +151,7 @@ func occasions(t *testing.T) map[string]occasion {
 		"resources": ["`+pipelineARN+`"], "detail": {"consecutive-failures": "5"}}`)
 	denied := map[string]error{"aws-sdk:imagebuilder:getImage": &states.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
 	mute := map[string]error{"OutputTopic": &states.Failure{Name: "SNS.AuthorizationErrorException", Cause: "denied"}}
+	fixed := map[string]error{"aws-sdk:ec2:modifyImageAttribute": &states.Failure{Name: "Ec2.UnauthorizedOperationException", Cause: "denied"}}
 	holds := []string{"ami-0123456789abcdef0"}
 	day := decode(t, `{"detail-type": "Scheduled Event", "source": "aws.events", "resources": ["arn:aws:events:eu-central-1:123456789012:rule/overdue"], "detail": {}}`)
 	hidden := map[string]error{"aws-sdk:imagebuilder:listImagePipelineImages": &states.Failure{Name: "Imagebuilder.ForbiddenException", Cause: "denied"}}
@@ -152,7 +161,7 @@ func occasions(t *testing.T) map[string]occasion {
 		return `FailureTopic {"event":"ImageFailed","ImageFailed":{"pipeline":"` + pipelineARN + `","image":"` + image + `","reason":"` + reason + `"}}`
 	}
 
-	return map[string]occasion{
+	all := map[string]occasion{
 		"a new image":                  {account{image: built(pipelineARN, ownAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
 		"copies elsewhere":             {account{image: built(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE")}, []string{news}},
 		"copies that were wanted":      {account{given: map[string]string{"Regions": "us-east-1"}, image: built(pipelineARN, farAMI+","+ownAMI+","+otherAMI), parameter: holds}, []any{event(t, "AVAILABLE"), event(t, "AVAILABLE")}, []string{news}},
@@ -177,7 +186,16 @@ func occasions(t *testing.T) map[string]occasion {
 		"an image is new":              {account{images: []string{summary("1.0.0/2", "AVAILABLE", fresh, "ami-2", ""), summary("1.0.0/1", "AVAILABLE", "2026-01-02T03:30:00.000Z", "ami-1", "")}}, []any{day}, nil},
 		"images that are not shown":    {account{refuse: hidden}, []any{day}, []string{failure("", "Whether a new image is overdue cannot be seen: Imagebuilder.ForbiddenException")}},
 		"the schedule is off":          {account{}, []any{disabled}, []string{failure("", "The schedule is switched off: 5 scheduled builds have failed in a row. Correct what fails, then enable the pipeline.")}},
+		"an AMI that stays as it is":   {account{image: built(pipelineARN, ownAMI), parameter: holds, refuse: fixed}, []any{event(t, "AVAILABLE")}, []string{failure(imageARN, "ami-0123456789abcdef0 cannot be made to require IMDSv2: Ec2.UnauthorizedOperationException: denied")}},
 	}
+	for name, o := range all {
+		if slices.Contains(o.want, news) || name == "a topic that refuses" {
+			o.want = append([]string{"ami-0123456789abcdef0 requires IMDSv2"}, o.want...)
+			all[name] = o
+		}
+	}
+
+	return all
 }
 
 // TestMessages runs both state machines from events as they are documented to what the topics get.
@@ -220,13 +238,22 @@ func messages(t *testing.T, template intrinsic.Template, a *account, events []an
 		}
 	}
 
-	var got []string
+	got := a.requiring()
 	for _, text := range a.published {
 		topic, message, _ := strings.Cut(text, " ")
 		got = append(got, lastName(topic)+" "+message)
 	}
 
 	return got, nil
+}
+
+// requiring says which AMIs were made to require IMDSv2.
+func (a *account) requiring() []string {
+	var lines []string
+	for _, ami := range a.hardened {
+		lines = append(lines, ami+" requires IMDSv2")
+	}
+	return lines
 }
 
 func lastName(arn string) string { return arn[strings.LastIndex(arn, ":")+1:] }

@@ -187,6 +187,13 @@ func (e *Service) modifyImageAttribute(call wire.Call) (wire.Values, error) {
 		return nil, e.refuse("InvalidAMIID.Unavailable", "The image ID '%s' is not available", a.ID)
 	}
 
+	if support := wire.Struct(call.In, "ImdsSupport"); support != nil {
+		if value := wire.Text(support, "Value"); value != "v2.0" { // it cannot be taken back
+			return nil, e.refuse("InvalidParameterValue", "Value (%s) for parameter imdsSupport is invalid", value)
+		}
+		a.IMDS = "v2.0"
+	}
+
 	for _, permission := range wire.List[wire.Values](wire.Struct(call.In, "LaunchPermission"), "Add") {
 		with := cmp.Or(wire.Text(permission, "UserId"), wire.Text(permission, "OrganizationalUnitArn"))
 		if !slices.Contains(a.Shared, with) {
