@@ -104,7 +104,7 @@ func (c *Checks) Run(ctx context.Context, who Identity, wanted Wanted, existing 
 
 // all makes the checks. Their answers have a fixed order.
 func (c *Checks) all(ctx context.Context, q asked) []answer {
-	checks := []func(context.Context, asked) answer{c.base, c.output, c.script, c.documents, c.secrets, c.secretsRegion, c.place, c.distribution, c.stackKey}
+	checks := []func(context.Context, asked) answer{c.base, c.output, c.script, c.documents, c.secrets, c.secretsRegion, c.place, c.distribution, c.stackKey, c.alarm}
 	answers := make([]answer, len(checks))
 
 	var group sync.WaitGroup

@@ -279,6 +279,8 @@ func TestChecks(t *testing.T) {
 		"zone without the type":            {given: preflight.Settings{"AvailabilityZone": "eu-central-1z"}, check: "zone", status: preflight.Failed, text: "eu-central-1z does not offer t3.large"},
 		"zone of a subnet, without it":     {given: subnetGiven, change: func(a *account) { a.withheld = "eu-central-1a" }, check: "zone", status: preflight.Failed, text: "eu-central-1a, the zone of " + subnet},
 		"zones denied":                     {change: func(a *account) { a.denied = "ec2 DescribeInstanceTypeOfferings" }, check: "zone", status: preflight.Unchecked, text: "not authorized"},
+		"an alarm":                         {given: preflight.Settings{"AlarmAfterDays": "2"}, check: "alarm", status: preflight.OK, text: "after 2 days without a new image"},
+		"an alarm on every weekend":        {recipe: "schedule: cron(0 3 ? * MON-FRI *)", given: preflight.Settings{"AlarmAfterDays": "2"}, check: "alarm", status: preflight.Warning, text: "pauses for up to 3 days: it would go off without a failure; give --alarm-after-days 4 or more"},
 		"a key for the stack":              {given: preflight.Settings{"StackKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/a"}, check: "stack key", status: preflight.Warning, text: "must let logs.eu-central-1.amazonaws.com, cloudwatch.amazonaws.com and events.amazonaws.com use it"},
 		"a key the stack has":              {existing: map[string]string{"StackKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/a"}, check: "stack key", status: preflight.OK, text: "uses it already"},
 		"a key of another region":          {given: preflight.Settings{"StackKeyArn": "arn:aws:kms:eu-west-1:123456789012:key/a"}, check: "stack key", status: preflight.Failed, text: "is in eu-west-1, the stack in eu-central-1"},
