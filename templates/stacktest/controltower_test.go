@@ -56,7 +56,7 @@ func broken(t *testing.T, template intrinsic.Template, given map[string]string) 
 	if exit := (*exec.ExitError)(nil); err != nil && (!errors.As(err, &exit) || exit.ExitCode() != broke) {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), "stepfunctions") {
+	if !strings.Contains(string(out), "step_functions_state_machine_logging_enabled_check") {
 		t.Fatalf("cfn-guard did not look at the state machines:\n%.1000s", out)
 	}
 
