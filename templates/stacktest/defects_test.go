@@ -49,7 +49,7 @@ var defects = []struct {
 	{"an instance that failed holds on to the subnet", "TerminateInstanceOnFailure: true", "TerminateInstanceOnFailure: false", least(), "Infrastructure/TerminateInstanceOnFailure", true},
 	{"the service's own notice is taken for the message", "      TerminateInstanceOnFailure", "      SnsTopicArn: !Ref OutputTopic\n      TerminateInstanceOnFailure", least(), "Infrastructure/SnsTopicArn", nil},
 	{"one instance type that is short stops every build", "HasInstanceTypes, !Ref InstanceTypes, [", "HasInstanceTypes, [!Ref InstanceType], [", everything(), "Infrastructure/InstanceTypes/1", "m7g.large"},
-	{"builds are express unasked", "    Default: 'false'\n  RootDevice", "    Default: 'true'\n  RootDevice", least(), "Pipeline/Workflows", nil},
+	{"builds are express unasked", "    AllowedValues: ['false', 'true']\n    Default: 'false'\n  AmiImdsv2", "    AllowedValues: ['false', 'true']\n    Default: 'true'\n  AmiImdsv2", least(), "Pipeline/Workflows", nil},
 	{"express builds are tested slowly", "test/express-test-image", "test/test-image", with("ExpressWorkflows", "true"), "Pipeline/Workflows/1/WorkflowArn", "arn:aws:imagebuilder:eu-central-1:aws:workflow/test/express-test-image/x.x.x"},
 	{"an account-wide inventory gets in the way", "EnhancedImageMetadataEnabled: false", "EnhancedImageMetadataEnabled: true", least(), "Pipeline/EnhancedImageMetadataEnabled", false},
 	{"images are not tested", "ImageTestsEnabled: true", "ImageTestsEnabled: false", least(), "Pipeline/ImageTestsConfiguration/ImageTestsEnabled", true},
