@@ -64,7 +64,7 @@ var wrongMachines = []struct{ name, old, new, occasion string }{
 	{"any age will do", "- Condition: '{% $millis() - $newest > ${Days} * 86400000 %}'", "- Condition: '{% $millis() - $newest > ${Days} * 86400000000 %}'", "an image is overdue"},
 	{"a pipeline without an image is never overdue", "- Condition: '{% $newest = 0 %}'\n                Next: ReadPipeline", "- Condition: '{% $newest = 0 %}'\n                Next: Done", "the first image is overdue"},
 	{"a new pipeline is overdue at once", "$toMillis($states.result.ImagePipeline.DateCreated)", "1", "the first image may yet come"},
-	{"AMIs take requests without a token", `and "${Imdsv2}" = "required"`, `and "${Imdsv2}" = "always"`, "a new image"},
+	{"AMIs take requests without a token", `and "${Metadata}" = "required"`, `and "${Metadata}" = "always"`, "a new image"},
 	{"another support than IMDSv2", "ImdsSupport: {Value: v2.0}", "ImdsSupport: {Value: v1.0}", "a new image"},
 	{"an AMI that stays as it is is told all the same", "Error & \": \" & $states.errorOutput.Cause %}'}\n                Next: TellFailure\n            Next: TellNewImage", "Error & \": \" & $states.errorOutput.Cause %}'}\n                Next: TellNewImage\n            Next: TellNewImage", "an AMI that stays as it is"},
 	{"a failure is not told", "- Condition: '{% $status = \"FAILED\" %}'", "- Condition: '{% $status = \"Failed\" %}'", "a failed image"},
