@@ -97,6 +97,7 @@ func (e *emulator) messages(t *testing.T, template intrinsic.Template, a *accoun
 		t.Fatal(err)
 	}
 	a.t = t
+	a.hardened = nil
 	e.images.account = a
 	e.reset(t)
 	if err := e.prepare(t, stack, a); err != nil {

@@ -224,6 +224,9 @@ func messages(t *testing.T, template intrinsic.Template, a *account, events []an
 	}
 	a.t = t
 	a.names = map[string]bool{}
+	a.hardened = nil
+	a.published = nil
+	a.parameterAsk = 0
 	evaluator := newJSONata(t)
 	run := func(machine string, input any) error {
 		definition := stack.Resources[machine].Properties["Definition"].(map[string]any)
