@@ -91,7 +91,7 @@ func TestComponentsAreThoseAskedFor(t *testing.T) {
 		"secretscomponent SecretsBucket=[secrets/agents/image] SecretNames=[buildkite/private_ssh_key known_hosts] Region=[eu-central-1]",
 		"packagescomponent Packages=[jq]",
 		"gitmirrorscomponent Repositories=[git@github.com:acme/monorepo.git]",
-		"dockerimagescomponent Images=[node:22] UsernsRemap=[]",
+		"dockerimagescomponent Images=[node:22 123456789012.dkr.ecr.eu-west-1.amazonaws.com/acme/tool:1] UsernsRemap=[]",
 		"documentcomponent",
 		"bootstrapcomponent BootstrapScriptUrl=[s3://scripts/agents/bootstrap.sh] SecretsBucket=[secrets/agents/image]",
 	}
