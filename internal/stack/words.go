@@ -32,7 +32,6 @@ var nouns = map[string]string{
 	"AWS::Logs::LogGroup":                            "log group",
 	"AWS::SNS::Topic":                                "topic",
 	"AWS::SQS::Queue":                                "queue",
-	"AWS::SQS::QueuePolicy":                          "queue's policy",
 	"AWS::StepFunctions::StateMachine":               "state machine",
 }
 
