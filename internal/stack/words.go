@@ -32,6 +32,7 @@ var nouns = map[string]string{
 	"AWS::Logs::LogGroup":                            "log group",
 	"AWS::SNS::Topic":                                "topic",
 	"AWS::SQS::Queue":                                "queue",
+	"AWS::SQS::QueuePolicy":                          "queue policy",
 	"AWS::StepFunctions::StateMachine":               "state machine",
 }
 
