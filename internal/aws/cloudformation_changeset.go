@@ -154,6 +154,7 @@ func changeOf(r *types.ResourceChange) stack.Change {
 	change := stack.Change{
 		Action: string(r.Action), LogicalID: aws.ToString(r.LogicalResourceId), PhysicalID: aws.ToString(r.PhysicalResourceId),
 		Type: aws.ToString(r.ResourceType), Replacement: string(r.Replacement),
+		Policy: string(r.PolicyAction),
 	}
 	for _, d := range r.Details {
 		detail := stack.Detail{Source: string(d.ChangeSource), Cause: aws.ToString(d.CausingEntity)}

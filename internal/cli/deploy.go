@@ -33,7 +33,8 @@ type DeployCmd struct {
 func (c *DeployCmd) Help() string {
 	return `Brings the CloudFormation stack that bakes AMIs with EC2 Image Builder to what the recipe says. It checks what can be
 checked, shows what would change, asks, and follows CloudFormation to the end. What the recipe leaves out has the template's
-default; a flag that is not given is left as the stack has it.
+default; a flag that is not given is left as the stack has it. Without a recipe, everything that no flag gives is left as the
+stack has it. A stack of the first image-builder is updated in place, and keeps its topic.
 
 Prints the stack's outputs, or with --json {stack, id, status, parameters, changes, checks, outputs}. What was cut off, the
 same command picks up; what failed, it starts from scratch.
@@ -41,6 +42,7 @@ same command picks up; what failed, it starts from scratch.
 Examples:
   image-builder deploy recipe.yml --plan
   image-builder deploy recipe.yml --instance-type m7i.large
+  image-builder deploy --stack NAME --packages jq
   image-builder deploy bootstrap.sh --stack nightly-ami --base ssm:/buildkite/base-ami --output /buildkite/agent-ami --yes`
 }
 

@@ -40,6 +40,8 @@ func (d *deployView) showProposal(p pipeline.Proposal) {
 		return
 	case s.Kind == deploy.Create:
 		d.say("%s: to be created", where)
+	case s.Stack.First():
+		d.say("%s: made by the first image-builder, to be updated in place", where)
 	case s.Kind == deploy.Update:
 		d.say("%s: to be updated", where)
 	case s.Kind == deploy.Recreate:
@@ -50,8 +52,21 @@ func (d *deployView) showProposal(p pipeline.Proposal) {
 		d.say("  bucket %s: new, for the template and what the recipe names", plan.NewBucket)
 	}
 
+	d.showKept(plan)
 	d.showSettings(p)
 	d.showChanges(plan.ChangeSet)
+}
+
+// showKept says what a stack of the first image-builder keeps.
+func (d *deployView) showKept(plan *deploy.Plan) {
+	before := plan.Standing.Stack
+	if !before.First() {
+		return
+	}
+
+	d.say("  kept")
+	d.say("    topic %s with its subscribers: %s", stack.Topic, terminal.Harmless(before.Outputs["Topic"]))
+	d.say("    parameter %s, and every AMI built so far", terminal.Harmless(before.Parameters["OutputAmiParameter"]))
 }
 
 // agree asks whether to go on, unless --yes answered already.
@@ -62,7 +77,7 @@ func (d *deployView) agree(ctx context.Context, p pipeline.Proposal) error {
 		verb := map[deploy.Kind]string{
 			deploy.Create: "Create", deploy.Update: "Update", deploy.Recreate: "Delete what is left of it and create",
 		}[p.Plan.Standing.Kind]
-		err = d.env.agree(ctx, fmt.Sprintf("%s stack %s?", verb, p.Plan.Standing.Name))
+		err = d.env.agree(ctx, fmt.Sprintf("%s stack %s%s?", verb, p.Plan.Standing.Name, inPlace(p.Plan)))
 	}
 
 	if err == nil {
@@ -70,6 +85,20 @@ func (d *deployView) agree(ctx context.Context, p pipeline.Proposal) error {
 	}
 
 	return err
+}
+
+// inPlace sums up what becomes of a stack of the first image-builder.
+func inPlace(plan *deploy.Plan) string {
+	if !plan.Standing.Stack.First() {
+		return ""
+	}
+	count := map[bool]int{}
+	for _, c := range plan.ChangeSet.Changes {
+		if c.Replaced() || (c.Action == "Remove" && c.Policy != "Retain") {
+			count[c.Replaced()]++
+		}
+	}
+	return fmt.Sprintf(" in place, keep its topic and subscribers, replace %d of its resources and remove %d", count[true], count[false])
 }
 
 // showNew shows the change set of a stack that had to be deleted first.
@@ -108,7 +137,12 @@ func (d *deployView) showSettings(p pipeline.Proposal) {
 
 	width := 0
 	for _, s := range p.Plan.Settings {
-		if !update && s.After == p.Wanted.Default(s.Name) {
+		_, had := p.Plan.Standing.Stack.Parameters[s.Name]
+		if (!update || !had) && s.After == p.Wanted.Default(s.Name) {
+			continue
+		}
+		if !p.Wanted.Declares(s.Name) {
+			rows = append(rows, [2]string{s.Name, orBlank(shortened(s.Before)) + ", which image-builder has no parameter for"})
 			continue
 		}
 		rows = append(rows, [2]string{s.Name, transition(s, p.Wanted.Default(s.Name), update)})
@@ -162,6 +196,10 @@ func (d *deployView) showChanges(set stack.ChangeSet) {
 		for _, change := range group.Changes {
 			d.say("    %s", terminal.Harmless(change.Sentence()))
 		}
+	}
+
+	if set.MovesNetwork() {
+		d.say("  note: until the update ends there are two VPCs, with an internet gateway each; a build that runs now would keep the old one in use")
 	}
 
 	for _, change := range set.Changes {

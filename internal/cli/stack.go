@@ -45,6 +45,10 @@ func (f stackFlag) find(ctx context.Context, a account) (stack.Stack, error) {
 		return s, fault.New(fault.NotUsable,
 			fmt.Errorf("find stack %s: not found in this region", f.Stack),
 			"image-builder deploy RECIPE --stack "+f.Stack+" makes one; or check the name, AWS_REGION and the account")
+	case err == nil && s.First():
+		return s, fault.New(fault.NotUsable,
+			fmt.Errorf("use stack %s: the first image-builder made it", f.Stack),
+			"image-builder deploy --stack "+f.Stack+" updates it in place")
 	case err == nil && !s.Ours() && s.Status != stack.ReviewInProgress:
 		return s, fault.New(fault.NotUsable,
 			fmt.Errorf("use stack %s: it was not made by image-builder", f.Stack),

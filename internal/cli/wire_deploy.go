@@ -20,7 +20,7 @@ func newDeployment(view *deployView) pipeline.Deployment {
 			Modules: action.All(action.Ports{}), Now: view.env.Now, Report: view.report,
 		},
 		Deploy: &deploy.Deploy{
-			Stacks: a.stacks, Buckets: a.objects, Report: view.report, Wait: patience.Sleep, Show: view.showNew,
+			Stacks: a.stacks, Buckets: a.objects, Builds: a.images, Report: view.report, Wait: patience.Sleep, Show: view.showNew,
 		},
 		Show: view.showProposal, Agree: view.agree,
 	}

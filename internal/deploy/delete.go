@@ -50,26 +50,23 @@ func (d *Delete) Assess(ctx context.Context, name string) (stack.Stack, error) {
 		}
 	}
 
-	return s, d.idle(ctx, s)
+	if s.Status == stack.DeleteComplete {
+		return s, nil
+	}
+	return s, idle(ctx, d.Builds, s.Name, s.Outputs["Pipeline"],
+		fmt.Sprintf("wait for it (image-builder logs --follow --stack %s), or end it: image-builder cancel --stack %s", s.Name, s.Name))
 }
 
-// idle refuses while the stack's pipeline builds an image.
-func (d *Delete) idle(ctx context.Context, s stack.Stack) error {
-	pipeline := s.Outputs["Pipeline"]
-	if pipeline == "" || s.Status == stack.DeleteComplete {
+// idle refuses while a stack's pipeline builds an image; the hint says how to end that. Pipeline is its ARN, "" for none.
+func idle(ctx context.Context, builds Builds, name, pipeline, hint string) error {
+	if pipeline == "" {
 		return nil
 	}
-	running, err := d.Builds.Running(ctx, pipeline)
-	if err != nil {
+	running, err := builds.Running(ctx, pipeline)
+	if err != nil || len(running) == 0 {
 		return err
 	}
-	if len(running) == 0 {
-		return nil
-	}
-
-	return unusable(s.Name,
-		"it builds an image, whose instance would hold on to the stack's network: "+strings.Join(running, ", "),
-		fmt.Sprintf("wait for it (image-builder logs --follow --stack %s), or end it: image-builder cancel --stack %s", s.Name, s.Name))
+	return unusable(name, "it builds an image, whose instance would hold on to the stack's network: "+strings.Join(running, ", "), hint)
 }
 
 // Run deletes a stack and follows the deletion to its end. The error is a *Failed if CloudFormation cannot delete a

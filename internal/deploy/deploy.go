@@ -23,6 +23,7 @@ import (
 type Deploy struct {
 	Stacks  Stacks
 	Buckets Buckets
+	Builds  Builds // asked before the stack's network is replaced
 	Report  progress.Func
 	Wait    patience.Pause
 	// Show receives the change set of a stack that had to be deleted first: it is unknown until then.
@@ -69,7 +70,7 @@ func (d *Deploy) Assess(ctx context.Context, name string) (Standing, error) {
 		return Standing{Name: name, Kind: Create}, reviewed(ctx, d.Stacks, s)
 	}
 
-	if !s.Ours() {
+	if !s.Ours() && !s.First() {
 		return Standing{}, notOurs(s, "choose another name with --stack")
 	}
 
@@ -92,6 +93,8 @@ func (d *Deploy) judge(ctx context.Context, s stack.Stack) (Standing, error) {
 		return Standing{}, unusable(s.Name,
 			"an update failed, and so did undoing it (UPDATE_ROLLBACK_FAILED)",
 			"aws cloudformation continue-update-rollback --stack-name "+s.Name)
+	case s.Status.Dead() && s.First():
+		return Standing{}, unusable(s.Name, fmt.Sprintf("nothing of it works (%s), and image-builder deletes its own stacks only", s.Status), secondRoad)
 	case s.Status.Dead():
 		events, err := stack.LastOperation(d.Stacks.Events(ctx, s.ID))
 		return Standing{Name: s.Name, Kind: Recreate, Stack: s, Why: because(s, events)}, err
@@ -115,6 +118,9 @@ func reviewed(ctx context.Context, stacks Stacks, s stack.Stack) error {
 		"it waits for a change set that image-builder did not make (REVIEW_IN_PROGRESS): "+strings.Join(names, ", "),
 		"choose another name with --stack, or remove it: aws cloudformation delete-stack --stack-name "+s.Name)
 }
+
+// secondRoad is what to do where a stack of the first image-builder cannot be updated in place.
+const secondRoad = "leave it, and deploy a stack beside it: image-builder deploy RECIPE --stack ANOTHER-NAME; docs/06-coming-from.md walks that road"
 
 func notOurs(s stack.Stack, next string) error {
 	return unusable(s.Name, fmt.Sprintf("it was not made by image-builder (%s)", s.Status), next)

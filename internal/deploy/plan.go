@@ -9,7 +9,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/patience"
+	"image-builder/internal/progress"
 	"image-builder/internal/stack"
 )
 
@@ -151,14 +153,50 @@ func (d *Deploy) propose(ctx context.Context, p *Plan) error {
 	p.ChangeSet = known
 
 	if known.Status != "FAILED" {
-		return nil
+		return errors.Join(keepsTopic(p), d.free(ctx, p))
 	}
 	if reason := p.ChangeSet.Reason; !strings.Contains(reason, "didn't contain changes") && !strings.Contains(reason, "No updates are to be performed") {
-		return unusable(p.Standing.Name, "CloudFormation cannot do what was asked: "+reason, "")
+		hint := ""
+		if p.Standing.Stack.First() {
+			hint = secondRoad
+		}
+		return unusable(p.Standing.Name, "CloudFormation cannot do what was asked: "+reason, hint)
 	}
 
 	p.Unchanged = true
 	return d.Stacks.DeleteChangeSet(ctx, p.ChangeSet.StackID, p.ChangeSet.ID)
+}
+
+// keepsTopic refuses to update a stack of the first image-builder, or of a fork of it, that would lose its topic: its
+// subscribers are what an update in place is for.
+func keepsTopic(p *Plan) error {
+	if !p.Standing.Stack.First() || !p.ChangeSet.Loses(stack.Topic) {
+		return nil
+	}
+	return unusable(p.Standing.Name, "an update in place would not keep its topic "+p.Standing.Stack.Outputs["Topic"], secondRoad)
+}
+
+// free refuses to replace the stack's network while a build uses it: CloudFormation would leave the old one behind. It asks
+// with rights that a deploy does not need otherwise, so it is no obstacle if it may not ask.
+func (d *Deploy) free(ctx context.Context, p *Plan) error {
+	if !p.ChangeSet.MovesNetwork() {
+		return nil
+	}
+	name := p.Standing.Name
+	pipeline := p.Standing.Stack.Outputs["Pipeline"]
+	for _, c := range p.ChangeSet.Changes {
+		if pipeline == "" && c.Type == "AWS::ImageBuilder::ImagePipeline" && c.Action != "Add" {
+			pipeline = c.PhysicalID
+		}
+	}
+
+	err := idle(ctx, d.Builds, name, pipeline, "run the same command again when it has ended")
+	if err != nil && fault.ClassOf(err) != fault.NotUsable {
+		d.Report.Send(progress.Event{Kind: progress.Note, Text: "whether an image is being built is not known: " + err.Error()})
+		return nil
+	}
+
+	return err
 }
 
 // blame names the parameter behind a change where CloudFormation does not, for example behind a function: the

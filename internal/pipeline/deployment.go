@@ -81,6 +81,10 @@ func (d Deployment) propose(ctx context.Context, o Order) (Proposal, error) {
 		return Proposal{}, err
 	}
 
+	if err := o.Wanted.Complete(standing.Existing().Parameters); err != nil {
+		return Proposal{}, err
+	}
+
 	results, wanted, err := d.Checks.Run(ctx, caller, o.Wanted, standing.Existing())
 	if err == nil {
 		err = preflight.Verdict(results)

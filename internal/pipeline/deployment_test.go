@@ -32,7 +32,7 @@ func (c checks) Run(_ context.Context, _ preflight.Identity, wanted preflight.Wa
 // order is a deploy of the smallest recipe.
 func order(t *testing.T) pipeline.Order {
 	t.Helper()
-	wanted, found := preflight.Plan(&recipe.Recipe{Name: "nightly", Base: "ssm:/base", Output: "/agent"}, nil)
+	wanted, found := preflight.Plan(&recipe.Recipe{File: "recipe.yml", Name: "nightly", Base: "ssm:/base", Output: "/agent"}, nil)
 	if found.Errors() > 0 {
 		t.Fatal(found)
 	}

@@ -154,9 +154,24 @@ func (q asked) given(name string) bool {
 	return ok
 }
 
-// rules lists the template's rules that are broken, now that all values are known.
+// rules lists the values of the stack and the template's rules that are broken, now that all values are known.
 func (q asked) rules(wanted Wanted) []Result {
 	var results []Result
+	for _, name := range wanted.Keep {
+		value, there := q.existing.Parameters[name]
+		wrong := wanted.template.parameters[name].refuses(value)
+		if !there || wrong == "" {
+			continue
+		}
+		flag := Flag(name)
+		if field := Field(name); field != "" {
+			flag = "--" + field
+		}
+		results = append(results, Result{
+			Name: "settings", Status: Failed, Text: fmt.Sprintf("the stack's %s is %s, which cannot be kept: it %s", name, short(value), wrong), Hint: "give another by " + flag,
+		})
+	}
+
 	for _, says := range wanted.template.broken(q.after(wanted)) {
 		results = append(results, Result{Name: "settings", Status: Failed, Text: says})
 	}

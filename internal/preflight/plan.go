@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,26 +18,22 @@ type planner struct {
 	recipe *recipe.Recipe
 	wanted Wanted
 	found  finding.List
+	left   map[string]bool // parameters that the recipe leaves as they are
 }
 
 // Plan works out a stack's parameters from a recipe. It looks at nothing but the template and the files that the
 // recipe names.
 //
-// A field that the recipe leaves out gets the template's default; a flag that was not given keeps the stack's value.
+// A field that the recipe file leaves out gets the template's default; a flag that was not given keeps the stack's value.
+// Without a recipe file, this holds for the fields, too: see Wanted.Complete.
 // With a finding that is an error there is nothing to deploy.
 func Plan(r *recipe.Recipe, given Settings) (Wanted, finding.List) {
 	t, err := readTemplate()
 	if err != nil {
 		return Wanted{}, finding.List{{Code: finding.StackValue, Message: err.Error()}}
 	}
-	p := &planner{recipe: r, wanted: Wanted{Parameters: map[string]string{}, template: t, recipe: r.Name, places: map[string]finding.Position{}}}
-	for field, parameters := range fields {
-		for _, name := range parameters {
-			p.wanted.Parameters[name] = t.parameters[name].fallback
-			p.wanted.places[name] = r.At(field, 0)
-		}
-	}
-
+	p := &planner{recipe: r, left: map[string]bool{}, wanted: Wanted{Parameters: map[string]string{}, template: t, recipe: r.Name, places: map[string]finding.Position{}}}
+	p.fields()
 	p.flags(given)
 	p.base()
 	p.output()
@@ -54,6 +49,23 @@ func Plan(r *recipe.Recipe, given Settings) (Wanted, finding.List) {
 	return p.wanted, p.found
 }
 
+// fields gives the recipe's parameters their defaults, except those that it leaves to the stack.
+func (p *planner) fields() {
+	for field, parameters := range fields {
+		for _, name := range parameters {
+			p.wanted.places[name] = p.recipe.At(field, 0)
+			if !p.recipe.Says(field) {
+				p.left[name] = true
+				p.wanted.Keep = append(p.wanted.Keep, name)
+				continue
+			}
+			p.wanted.Parameters[name] = p.wanted.template.parameters[name].fallback
+		}
+	}
+
+	slices.Sort(p.wanted.Keep)
+}
+
 func (p *planner) add(code finding.Code, at finding.Position, message, right string) {
 	p.found = append(p.found, finding.Finding{Code: code, Position: at, Message: message, Right: right})
 }
@@ -63,7 +75,11 @@ func (p *planner) warn(at finding.Position, message, right string) {
 	p.found = append(p.found, finding.Finding{Code: finding.StackLacks, Severity: finding.Warning, Position: at, Message: message, Right: right})
 }
 
-func (p *planner) set(name, value string) { p.wanted.Parameters[name] = value }
+func (p *planner) set(name, value string) {
+	if !p.left[name] {
+		p.wanted.Parameters[name] = value
+	}
+}
 
 func (p *planner) flags(given Settings) {
 	for _, name := range p.wanted.template.names {
@@ -91,6 +107,10 @@ const exampleBase = "/buildkite/base-ami"
 // base accepts parameters only: their AMI may change from build to build.
 func (p *planner) base() {
 	base := p.recipe.Base
+	if !p.recipe.Says("base") {
+		return
+	}
+
 	at := p.recipe.At("base", 0)
 	if name, ok := strings.CutPrefix(base, "ssm:"); ok {
 		p.set("BaseAmiParameter", name)
@@ -111,10 +131,14 @@ func (p *planner) base() {
 }
 
 func (p *planner) output() {
-	if p.recipe.Output == "" {
+	switch {
+	case !p.recipe.Says("output"):
+		return
+	case p.recipe.Output == "":
 		p.add(finding.StackOutput, p.recipe.At("output", 0), "no output is given: the parameter that receives each AMI's ID", "add output: /buildkite/agent-ami to the recipe, or --output /buildkite/agent-ami to the command")
 		return
 	}
+
 	p.set("OutputAmiParameter", p.recipe.Output)
 	if base, ok := strings.CutPrefix(p.recipe.Base, "ssm:"); ok && strings.TrimPrefix(base, "/") == strings.TrimPrefix(p.recipe.Output, "/") {
 		p.add(finding.StackOutput, p.recipe.At("output", 0), "base and output are the same parameter: each image would be baked upon the last one", "name another output")
@@ -256,43 +280,4 @@ func short(value string) string {
 		value = string(runes[:60]) + "…"
 	}
 	return strconv.Quote(value)
-}
-
-// stackName is the pattern of CloudFormation, shortened so that the name of each AMI, the stack's with
-// " {{ imagebuilder:buildDate }}" after it, fits into the 127 characters that Image Builder allows.
-// https://docs.aws.amazon.com/imagebuilder/latest/APIReference/API_AmiDistributionConfiguration.html
-var stackName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{2,97}$`)
-
-// StackName checks and returns a stack's name: the given one, or else the recipe's.
-// https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateStack.html
-func StackName(r *recipe.Recipe, given string) (string, finding.List) {
-	name := given
-	at := finding.Position{File: "--stack"}
-
-	if given == "" {
-		name = r.Name
-		at = r.At("name", 0)
-	}
-
-	if at.File == "" { // neither a recipe nor a flag
-		return "", finding.List{{Code: finding.StackName, Message: "the stack has no name", Right: "write --stack nightly-ami, or name a recipe"}}
-	}
-	if stackName.MatchString(name) {
-		return name, nil
-	}
-
-	return "", finding.List{{
-		Code: finding.StackName, Position: at, Message: fmt.Sprintf("%q is not a valid stack name: use 3 to 98 letters, digits or hyphens, beginning with a letter", name),
-		Right: "write --stack " + suggested(name),
-	}}
-}
-
-var notInStackNames = regexp.MustCompile(`[^A-Za-z0-9]+`)
-
-func suggested(name string) string {
-	name = strings.Trim(notInStackNames.ReplaceAllString(name, "-"), "-")
-	if !stackName.MatchString(name) {
-		return "nightly-ami"
-	}
-	return name
 }

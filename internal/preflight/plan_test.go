@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/recipe"
 )
 
@@ -114,6 +115,35 @@ func TestARecipeSetsParameters(t *testing.T) {
 				t.Errorf("%d parameters are set and %d kept, of %d", len(wanted.Parameters), len(wanted.Keep), n)
 			}
 		})
+	}
+}
+
+// Without a recipe file, what no flag gives is the stack's; a flag that is empty empties the field.
+func TestWithoutARecipeTheStackKeepsItsValues(t *testing.T) {
+	t.Parallel()
+	r, _ := recipe.Load("")
+	if found := r.Override(recipe.Override{"packages": {"jq"}, "bootstrap": {}}); len(found) > 0 {
+		t.Fatal(found)
+	}
+	wanted, found := Plan(r, Settings{"InstanceType": "m7i.large"})
+	if len(found) > 0 {
+		t.Fatal(found)
+	}
+
+	if diff := cmp.Diff(map[string]string{"Packages": "jq", "BootstrapScriptUrl": "", "InstanceType": "m7i.large"}, wanted.In("bucket")); diff != "" {
+		t.Errorf("parameters (-want +got):\n%s", diff)
+	}
+	if n := len(wanted.template.names); len(wanted.Keep)+len(wanted.Parameters) != n {
+		t.Errorf("%d parameters are set and %d kept, of %d", len(wanted.Parameters), len(wanted.Keep), n)
+	}
+	if err := wanted.Complete(map[string]string{"BaseAmiParameter": "/base", "OutputAmiParameter": "/out"}); err != nil {
+		t.Error(err)
+	}
+	if err := wanted.Complete(map[string]string{"BaseAmiParameter": "/base"}); err == nil || !strings.Contains(err.Error(), "no output is given") {
+		t.Errorf("error is %v", err)
+	}
+	if err := wanted.Complete(nil); fault.ClassOf(err) != fault.BadInput || fault.HintOf(err) != "name a recipe, or write --base ssm:/buildkite/base-ami" {
+		t.Errorf("error is %v, %s", err, fault.HintOf(err))
 	}
 }
 

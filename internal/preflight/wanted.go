@@ -1,11 +1,13 @@
 package preflight
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"unicode"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/finding"
 	"image-builder/internal/s3uri"
 )
@@ -53,8 +55,30 @@ func (w Wanted) In(bucket string) map[string]string {
 	return all
 }
 
+// Complete returns an error of the class BadInput if a parameter has no value: neither the recipe nor a flag gives one, an
+// existing stack of these parameters has none, and neither has the template.
+func (w Wanted) Complete(existing map[string]string) error {
+	for _, required := range []struct{ parameter, field, example string }{
+		{"BaseAmiParameter", "base", "--base ssm:" + exampleBase}, {"OutputAmiParameter", "output", "--output /buildkite/agent-ami"},
+	} {
+		if _, there := existing[required.parameter]; there || !slices.Contains(w.Keep, required.parameter) {
+			continue
+		}
+		return fault.New(fault.BadInput, fmt.Errorf("no %s is given, and there is no stack that has one", required.field),
+			"name a recipe, or write "+required.example)
+	}
+
+	return nil
+}
+
 // Default returns the template's default for a parameter.
 func (w Wanted) Default(parameter string) string { return w.template.parameters[parameter].fallback }
+
+// Declares reports whether the template has a parameter.
+func (w Wanted) Declares(parameter string) bool {
+	_, declared := w.template.parameters[parameter]
+	return declared
+}
 
 // fields maps recipe fields to the stack parameters that they set. Each other parameter has a flag of the same name;
 // SecretNames has both, since a stack may take secrets from a bucket and by name at once.

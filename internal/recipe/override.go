@@ -103,6 +103,10 @@ func (r *Recipe) Override(flags Override) finding.List {
 		}
 
 		r.clearField(f)
+		if r.flagged == nil {
+			r.flagged = map[string]bool{}
+		}
+		r.flagged[f.name] = true
 		for _, text := range given {
 			b.override(f, text)
 		}

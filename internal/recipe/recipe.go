@@ -46,6 +46,7 @@ type Recipe struct {
 	Test         image.TestIn // "": what this machine has
 	BootBudget   *image.BootBudget
 	positions    map[string][]finding.Position
+	flagged      map[string]bool // fields that a flag gave, even if it emptied them
 }
 
 // Component is a component document and the values for its parameters.
@@ -69,6 +70,10 @@ func (r *Recipe) At(field string, index int) finding.Position {
 	}
 	return finding.Position{File: r.File}
 }
+
+// Says reports whether the recipe says what a field is to be. A recipe file says so of every field: one that it leaves out
+// has its default. Without a file, only the fields that flags give are said.
+func (r *Recipe) Says(field string) bool { return r.File != "" || r.flagged[field] }
 
 // Load reads a recipe file, or a script, which stands for a recipe with only a bootstrap. An empty path yields an
 // empty recipe, for Override to fill. The recipe is nil if the file is unreadable.

@@ -5,6 +5,7 @@
 package stack
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,6 +27,22 @@ type Stack struct {
 // Ours reports whether the stack was made from this project's template, by its description.
 func (s Stack) Ours() bool { return strings.HasPrefix(s.Description, "image-builder: ") }
 
+// First reports whether the stack was made from the template of the first image-builder, by its parameters and its output:
+// the description says nothing.
+func (s Stack) First() bool {
+	for _, name := range []string{
+		"BaseAmiParameter", "OutputAmiParameter", "BootstrapScriptUrl", "InstanceType", "SecretsBucket", "SubnetId", "ScheduleExpression",
+	} {
+		if _, there := s.Parameters[name]; !there {
+			return false
+		}
+	}
+	return !s.Ours() && s.Outputs["Topic"] != ""
+}
+
+// Topic is the logical ID of the topic that tells of new images.
+const Topic = "OutputTopic"
+
 // ChangeSet lists what an operation would change.
 type ChangeSet struct {
 	ID        string   `json:"id"` // its ARN
@@ -45,7 +62,26 @@ type Change struct {
 	PhysicalID  string   `json:"physicalId,omitempty"`
 	Type        string   `json:"type"`                  // AWS::ImageBuilder::ImagePipeline
 	Replacement string   `json:"replacement,omitempty"` // True, False or Conditional; for Modify only
+	Policy      string   `json:"policy,omitempty"`      // Delete, Retain, ReplaceAndDelete…: what becomes of the old resource
 	Details     []Detail `json:"details,omitempty"`
+}
+
+// Loses reports whether a resource of a logical ID does not stay the one it is.
+func (c ChangeSet) Loses(logicalID string) bool {
+	return slices.ContainsFunc(c.Changes, func(change Change) bool {
+		return change.LogicalID == logicalID && (change.Action != "Modify" || (change.Replacement != "False" && change.Replacement != ""))
+	})
+}
+
+// MovesNetwork reports whether one VPC is made and another removed.
+func (c ChangeSet) MovesNetwork() bool {
+	done := map[string]bool{}
+	for _, change := range c.Changes {
+		if change.Type == "AWS::EC2::VPC" {
+			done[change.Action] = true
+		}
+	}
+	return done["Add"] && done["Remove"]
 }
 
 // Detail is why and how one attribute of a resource changes.

@@ -72,7 +72,7 @@ type Group struct {
 
 // Groups sorts changes by what happens: created, changed, replaced, removed. It leaves out empty groups.
 func Groups(changes []Change) []Group {
-	groups := []Group{{Title: "created"}, {Title: "changed"}, {Title: "REPLACED by a new one, and the old one deleted"}, {Title: "removed"}}
+	groups := []Group{{Title: "created"}, {Title: "changed"}, {Title: "REPLACED by a new one, and the old one deleted"}, {Title: "removed"}, {Title: "no longer part of the stack, but not deleted"}}
 	for _, c := range changes {
 		at := 1
 		switch {
@@ -80,6 +80,8 @@ func Groups(changes []Change) []Group {
 			at = 0
 		case c.Replaced():
 			at = 2
+		case c.Action == "Remove" && c.Policy == "Retain":
+			at = 4
 		case c.Action == "Remove":
 			at = 3
 		}
@@ -137,10 +139,14 @@ func (c Change) Warning() string {
 	if !c.Replaced() && c.Action != "Remove" {
 		return ""
 	}
-	switch c.Type {
-	case "AWS::SNS::Topic":
+	switch {
+	case c.Type == "AWS::SNS::Topic" && c.Action == "Remove":
+		return fmt.Sprintf("topic %s is removed with its subscriptions, and no other takes its place", c.LogicalID)
+	case c.Type == "AWS::ImageBuilder::ImagePipeline" && c.Action == "Remove":
+		return "whatever starts the image pipeline by its ARN finds it no longer"
+	case c.Type == "AWS::SNS::Topic":
 		return fmt.Sprintf("subscribers of topic %s will stop receiving messages: subscribe to the new topic, which the output %s names", c.LogicalID, c.LogicalID)
-	case "AWS::ImageBuilder::ImagePipeline":
+	case c.Type == "AWS::ImageBuilder::ImagePipeline":
 		return "whatever starts the image pipeline by its ARN needs the new one, which the output Pipeline names"
 	}
 	return ""

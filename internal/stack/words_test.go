@@ -62,6 +62,16 @@ func TestSentences(t *testing.T) {
 			want:    "topic OutputTopic",
 			warning: "subscribers of topic OutputTopic will stop receiving messages: subscribe to the new topic, which the output OutputTopic names",
 		},
+		"a topic that is removed": {
+			change:  Change{Action: "Remove", LogicalID: "PipelineTopic", Type: "AWS::SNS::Topic", Policy: "Delete"},
+			want:    "topic PipelineTopic",
+			warning: "topic PipelineTopic is removed with its subscriptions, and no other takes its place",
+		},
+		"a pipeline that is removed": {
+			change:  Change{Action: "Remove", LogicalID: "Pipeline", Type: "AWS::ImageBuilder::ImagePipeline"},
+			want:    "image pipeline Pipeline",
+			warning: "whatever starts the image pipeline by its ARN finds it no longer",
+		},
 		"may be replaced": {
 			change: Change{Action: "Modify", LogicalID: "Queue", Type: "AWS::SQS::QueuePolicy", Replacement: "Conditional"},
 			want:   "queue policy Queue: may be replaced",
@@ -91,10 +101,11 @@ func TestGroups(t *testing.T) {
 	var titles []string
 	for _, g := range Groups([]Change{
 		{Action: "Remove"}, {Action: "Modify", Replacement: "Conditional"}, {Action: "Modify", Replacement: "True"}, {Action: "Add"}, {Action: "Dynamic"},
+		{Action: "Remove", Policy: "Retain"},
 	}) {
 		titles = append(titles, g.Title)
 	}
-	if diff := cmp.Diff([]string{"created", "changed", "REPLACED by a new one, and the old one deleted", "removed"}, titles); diff != "" {
+	if diff := cmp.Diff([]string{"created", "changed", "REPLACED by a new one, and the old one deleted", "removed", "no longer part of the stack, but not deleted"}, titles); diff != "" {
 		t.Error(diff)
 	}
 }

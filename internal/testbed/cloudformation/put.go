@@ -60,6 +60,10 @@ func (c *Service) Put(given Stack) (string, error) {
 		c.step(s)
 	}
 
+	if s.status == "ROLLBACK_COMPLETE" && given.Status != s.status {
+		return "", fmt.Errorf("put stack %s: it cannot be made: %s", given.Name, s.firstFailure())
+	}
+
 	for name, value := range given.Outputs {
 		s.outputs = append(s.outputs, wire.Values{"OutputKey": name, "OutputValue": value})
 	}
@@ -69,6 +73,16 @@ func (c *Service) Put(given Stack) (string, error) {
 	}
 
 	return s.id, nil
+}
+
+// firstFailure is the reason of the first resource that failed.
+func (s *stack) firstFailure() string {
+	for _, event := range s.events {
+		if status := wire.Text(event, "ResourceStatus"); status == "CREATE_FAILED" {
+			return wire.Text(event, "LogicalResourceId") + ": " + wire.Text(event, "ResourceStatusReason")
+		}
+	}
+	return s.reason
 }
 
 // Turn puts a stack into a status, whatever it was doing.
