@@ -45,6 +45,7 @@ func TestDelete(t *testing.T) {
 				t.Fatal(err)
 			}
 
+			a.CloudFormation.LagStatus(2)
 			err = d.Run(t.Context(), s)
 			left := a.left()
 			if (test.failed == "" && (err != nil || len(left) > 0)) || (test.failed != "" && (err == nil || err.Error() != test.failed)) {

@@ -40,6 +40,7 @@ func TestExecute(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.before(t, a)
+			a.CloudFormation.LagStatus(2) // just after a request, a stack may still show its old status
 			after, err := d.Execute(t.Context(), plan)
 			var failure *deploy.Failed
 			if test.failed == "" && (err != nil || after.Status != stack.UpdateComplete) {

@@ -29,8 +29,11 @@ func (o *Output) Holds(ctx context.Context, name, ami string) (string, error) {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = nil // not yet
 		}
+		if err != nil {
+			return patience.Answer{}, err
+		}
 		value = found.Value
-		return patience.Answer{Done: value == ami, State: value}, err
+		return patience.Answer{Done: value == ami, State: value}, nil
 	})
 	if late := (*patience.LateError)(nil); errors.As(err, &late) {
 		err = nil // the value says enough

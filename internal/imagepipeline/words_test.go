@@ -1,7 +1,6 @@
 package imagepipeline_test
 
 import (
-	"strconv"
 	"strings"
 	"testing"
 
@@ -9,8 +8,6 @@ import (
 
 	"image-builder/internal/imagepipeline"
 )
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 func TestBrief(t *testing.T) {
 	t.Parallel()
@@ -41,7 +38,10 @@ func TestHints(t *testing.T) {
 
 func TestFind(t *testing.T) {
 	t.Parallel()
-	images := imagepipeline.NewestFirst(settled().images)
+	images := imagepipeline.NewestFirst([]imagepipeline.Image{
+		{ARN: "a/1.0.1/1", Version: "1.0.1/1", Created: at(1)}, {ARN: "a/1.0.2/2", Version: "1.0.2/2", Created: at(9)},
+		{ARN: "a/1.0.1/10", Version: "1.0.1/10", Created: at(2)}, {ARN: "a/1.0.2/1", Version: "1.0.2/1", Created: at(8)},
+	})
 	for name, want := range map[string]string{
 		"": "1.0.2/2", "1.0.1/1": "1.0.1/1", "a/1.0.2/1": "1.0.2/1", "1.0.1": "1.0.1/10", "1.0": "", "1.0.9": "", "x": "",
 	} {
@@ -64,14 +64,15 @@ func TestNewestFirst(t *testing.T) {
 
 func TestLog(t *testing.T) {
 	t.Parallel()
-	m := &memory{now: at(100), pageSize: 2, lines: map[string][]imagepipeline.Line{}}
+	a := open(t)
+	a.Logs.SetPageSize(2)
 	for i, day := range []string{"2026/03/02", "2026/03/03", "2026/03/04"} {
 		for n := range 3 {
-			m.lines[day] = append(m.lines[day], imagepipeline.Line{Time: at(i), Text: day[8:] + "-" + itoa(n)})
+			a.Logs.WriteAt("images", day, at(i), day[8:]+"-"+itoa(n))
 		}
 	}
 
-	log := &imagepipeline.Log{Logs: m, Group: "images"}
+	log := &imagepipeline.Log{Logs: a.logs, Group: "images"}
 	var all []string
 	count, err := log.All(t.Context(), func(l imagepipeline.Line) error { all = append(all, l.Text); return nil })
 	if want := "02-0 02-1 02-2 03-0 03-1 03-2 04-0 04-1 04-2"; err != nil || count != 9 || strings.Join(all, " ") != want {

@@ -5,8 +5,9 @@
 // answers encoded by AWS's own service models, and both are checked against them. A request that breaks its model is
 // refused as AWS refuses it, and fails the test. Signatures are verified.
 //
-// Nothing in it sleeps or waits: whatever takes time on AWS advances one step each time a client looks at it. It
-// knows no IAM: a client with the account's key may do everything. Nothing of the product imports it.
+// Nothing in it sleeps or waits: whatever takes time on AWS advances one step each time a client looks at it, or by
+// the service's clock (Now), which a test sets before the first call. It knows no IAM: a client with the account's key
+// may do everything. Nothing of the product imports it.
 package testbed
 
 import (

@@ -34,6 +34,7 @@ type Service struct {
 	stacks   []*stack  // oldest first; deleted ones stay
 	failures []*failure
 	delay    int // descriptions for which a change set is worked on, besides the usual ones
+	lag      int // descriptions for which a stack shows its former status when an operation has begun
 	hooks    map[hookKey][]func(Resource) error
 	numbers  map[string]int // numbers given to open versions, by the part before them
 }
@@ -133,6 +134,13 @@ func (c *Service) DelayChangeSets(descriptions int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.delay = descriptions
+}
+
+// LagStatus lets a stack show its former status in this many descriptions after an operation has begun.
+func (c *Service) LagStatus(descriptions int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lag = descriptions
 }
 
 func (c *Service) plan(f failure) {

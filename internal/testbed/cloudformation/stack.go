@@ -32,6 +32,8 @@ type stack struct {
 	extra                       []*resource // resources that its rollback deletes
 	running                     *changeSet
 	tokens                      map[string]bool // of requested executions
+	former                      string          // status before the operation
+	lag                         int             // descriptions that show it
 }
 
 // resource is a resource of a stack.
@@ -56,12 +58,22 @@ const StackKind = "AWS::CloudFormation::Stack"
 
 // turn sets the stack's status and records the event.
 func (c *Service) turn(s *stack, status, reason string) {
+	if begins(status) {
+		s.former = s.status
+		s.lag = c.lag
+	}
+
 	s.status = status
 	s.reason = reason
 	s.events = append(s.events, withReason(wire.Values{
 		"StackId": s.id, "StackName": s.name, "EventId": uuid.NewString(), "LogicalResourceId": s.name, "PhysicalResourceId": s.id,
 		"ResourceType": StackKind, "Timestamp": c.tick(), "ResourceStatus": status,
 	}, reason))
+}
+
+// begins reports whether a status is the first of an operation.
+func begins(status string) bool {
+	return status == "CREATE_IN_PROGRESS" || status == "UPDATE_IN_PROGRESS" || status == "DELETE_IN_PROGRESS"
 }
 
 // tell sets a resource's status and records the event.
@@ -113,8 +125,14 @@ func (c *Service) describeStacks(call wire.Call) (wire.Values, error) {
 		return nil, invalid("Stack with id %s does not exist", id)
 	}
 	c.step(s)
+	described := s.describe()
 
-	return wire.Values{"Stacks": []wire.Values{s.describe()}}, nil
+	if s.lag > 0 {
+		s.lag--
+		described["StackStatus"] = s.former
+	}
+
+	return wire.Values{"Stacks": []wire.Values{described}}, nil
 }
 
 // describe is a Stack. https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_Stack.html
@@ -225,60 +243,4 @@ func (s *stack) sorted() []*resource {
 		all = append(all, s.resources[name])
 	}
 	return all
-}
-
-// Stack is a stack as tests see it, or as they ask Put for it.
-type Stack struct {
-	ID, Name, Status, Reason string
-	Template                 string            // its text; blank: a template that is not this project's
-	Parameters               map[string]string // missing ones have their defaults
-	Outputs                  map[string]string
-}
-
-// Stack returns the stack of an ARN, or the existing one of a name.
-func (c *Service) Stack(id string) (Stack, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := c.find(id)
-	if s == nil {
-		return Stack{}, false
-	}
-
-	found := Stack{ID: s.id, Name: s.name, Status: s.status, Reason: s.reason, Parameters: map[string]string{}, Outputs: map[string]string{}}
-	if s.template != nil {
-		found.Template = s.template.text
-	}
-
-	for _, p := range s.parameters {
-		found.Parameters[p.name] = p.value
-	}
-
-	for _, output := range s.outputs {
-		found.Outputs[wire.Text(output, "OutputKey")] = wire.Text(output, "OutputValue")
-	}
-
-	return found, true
-}
-
-// Resources returns the resources of a stack by logical ID.
-func (c *Service) Resources(id string) []Resource {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := c.find(id)
-	if s == nil {
-		return nil
-	}
-
-	var all []Resource
-	for _, r := range s.sorted() {
-		all = append(all, r.public(s))
-	}
-
-	return all
-}
-
-func (r *resource) public(s *stack) Resource {
-	return Resource{
-		StackName: s.name, StackID: s.id, LogicalID: r.logicalID, PhysicalID: r.physicalID, Type: r.kind, Status: r.status, Properties: r.properties,
-	}
 }

@@ -28,8 +28,10 @@ type build struct {
 	failure                      wire.Values
 	script                       Script
 	seen                         int // reads in this status
+	entered                      time.Time
 	written                      int // of the script's lines
 	cancelling, deleted          bool
+	stops                        time.Time // when it is cancelled
 	base, ami, instance          string
 	copies                       map[string]string // AMIs in other regions
 	workflows                    []*workflow
@@ -64,7 +66,7 @@ func (b *Service) start(p *pipeline, scheduled bool, tags wire.Values) *build {
 		arn: fmt.Sprint(stem, number), name: name, version: fmt.Sprint(version, "/", number), pipeline: p.doc, recipe: recipe,
 		infrastructure: b.resources[wire.Text(p.doc, "infrastructureConfigurationArn")],
 		distribution:   b.resources[wire.Text(p.doc, "distributionConfigurationArn")],
-		owner:          p, scheduled: scheduled, tags: tags, created: b.Now(), status: "PENDING",
+		owner:          p, scheduled: scheduled, tags: tags, created: b.Now(), entered: b.Now(), status: "PENDING",
 	}
 
 	if len(b.scripts) > 0 {
@@ -93,7 +95,7 @@ func (b *Service) log(r *build, format string, args ...any) {
 	if strings.HasPrefix(r.logGroup(), "/aws/imagebuilder/") {
 		b.logs.AddGroup(r.logGroup(), 0)
 	}
-	b.logs.WriteExisting(r.logGroup(), r.version, b.Now(), fmt.Sprintf(format, args...))
+	b.logs.WriteExisting(r.logGroup(), cmp.Or(r.script.Stream, r.version), b.moment(), fmt.Sprintf(format, args...))
 }
 
 // advance advances a build by one step: within its status, or to the next one.
@@ -103,8 +105,8 @@ func (b *Service) advance(r *build) {
 
 	switch {
 	case r.ended():
-	case r.cancelling:
-		r.stop("CANCELLED", b.Now())
+	case r.cancelling && !b.moment().Before(r.stops):
+		r.stop("CANCELLED", b.moment())
 		b.enter(r, "CANCELLED")
 	case r.seen < polls:
 		b.goOn(r, r.seen+1, polls)
@@ -123,7 +125,11 @@ func (b *Service) goOn(r *build, nth, of int) {
 	}
 	if r.status == "BUILDING" || r.status == "TESTING" {
 		steps := r.current().steps
-		b.runSteps(r, 1+(nth-1)*(len(steps)-1)/of)
+		over := 1 + (nth-1)*(len(steps)-1)/of
+		if r.script.FailIn == r.status {
+			over = min(over, r.componentStep())
+		}
+		b.runSteps(r, over)
 	}
 }
 
@@ -160,6 +166,7 @@ func (b *Service) leave(r *build) {
 func (b *Service) enter(r *build, status string) {
 	r.status = status
 	r.seen = 0
+	r.entered = b.moment()
 	b.log(r, "Image transitioned to %s state for Image ARN: %s", status, r.arn)
 
 	switch status {

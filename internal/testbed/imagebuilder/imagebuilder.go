@@ -1,7 +1,7 @@
 // Package imagebuilder is a test server's EC2 Image Builder: pipelines, and builds that follow a script written by
 // the test.
 //
-// It runs no component and no instance. A build advances one step each time its image is read.
+// It runs no component and no instance. A build advances one step each time its image is read, or by the service's clock.
 package imagebuilder
 
 import (
@@ -38,6 +38,7 @@ type Service struct {
 	builds    []*build               // oldest first
 	scripts   []Script               // of the builds to come
 	answered  map[string]answered
+	then      time.Time // when what is being caught up on happened; zero: now
 }
 
 // answered is the answer to a call with a client token.
@@ -79,6 +80,16 @@ type Script struct {
 	Lines []string
 	// Polls is how often the image can be read in a status before it advances; missing: once.
 	Polls map[string]int
+	// Lasts is how long each status lasts by the service's clock. A build that has it does not advance when it is read:
+	// it is where it would be by now, and Polls is in how many equal parts a status goes by. A missing status is over
+	// at once.
+	Lasts map[string]time.Duration
+	// Stops is how long it goes on after it was asked to end, by the service's clock.
+	Stops time.Duration
+	// Unexplained lets the build fail without a reason.
+	Unexplained bool
+	// Stream is the name of its log stream. Blank: its version.
+	Stream string
 }
 
 // Image is the state of an image.
@@ -150,6 +161,7 @@ func (b *Service) Operation(name string) func(wire.Call) (wire.Values, error) {
 	return func(call wire.Call) (wire.Values, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
+		b.catchUp()
 		out, err := do(call)
 		if err != nil {
 			return nil, err
@@ -186,7 +198,7 @@ func (b *Service) Finish(image string) string {
 		return ""
 	}
 	for !run.ended() {
-		b.advance(run)
+		b.step(run)
 	}
 	return run.status
 }

@@ -11,10 +11,11 @@ import (
 func (b *Service) getImage(call wire.Call) (wire.Values, error) {
 	arn := wire.Text(call.In, "imageBuildVersionArn")
 	run := b.build(arn)
-	if run != nil {
-		b.advance(run)
-	} else {
+	switch {
+	case run == nil:
 		run = b.newest(arn)
+	case run.script.Lasts == nil:
+		b.step(run)
 	}
 
 	if run == nil {
@@ -146,6 +147,7 @@ func (b *Service) cancelImageCreation(call wire.Call) (wire.Values, error) {
 			return nil, b.refuse("InvalidRequestException", "The image %s has the status %s and cannot be cancelled.", arn, run.status)
 		}
 		run.cancelling = true
+		run.stops = b.Now().Add(run.script.Stops)
 		return wire.Values{"imageBuildVersionArn": arn}, nil
 	})
 }

@@ -53,7 +53,7 @@ func (w *workflow) arn(a wire.Home) string {
 func (r *build) current() *workflow { return r.workflows[len(r.workflows)-1] }
 
 func (b *Service) startWorkflow(r *build, kind string, steps [][2]string) {
-	w := &workflow{id: b.UUID("wf-"), Kind: kind, name: strings.ToLower(kind) + "-image", status: "RUNNING", start: b.Now()}
+	w := &workflow{id: b.UUID("wf-"), Kind: kind, name: strings.ToLower(kind) + "-image", status: "RUNNING", start: b.moment()}
 	for _, s := range steps {
 		w.steps = append(w.steps, &step{id: b.UUID("step-"), name: s[0], action: s[1], status: "PENDING", inputs: inputs(steps[0][0], s[1])})
 	}
@@ -77,6 +77,10 @@ func inputs(launched, action string) string {
 func (b *Service) runSteps(r *build, over int) {
 	steps := r.current().steps
 	for i, s := range steps {
+		if i == over && r.skips(s) {
+			over++ // it is never seen running
+		}
+
 		switch {
 		case i < over:
 			b.finishStep(r, s)
@@ -88,7 +92,7 @@ func (b *Service) runSteps(r *build, over int) {
 
 func (b *Service) startStep(r *build, s *step) {
 	s.status = "RUNNING"
-	s.start = b.Now()
+	s.start = b.moment()
 	b.log(r, "Started step %s with action %s", s.name, s.action)
 }
 
@@ -99,8 +103,8 @@ func (b *Service) finishStep(r *build, s *step) {
 
 	if r.skips(s) {
 		s.status = "SKIPPED"
-		s.start = b.Now()
-		s.end = b.Now()
+		s.start = b.moment()
+		s.end = b.moment()
 		b.log(r, "Skipped step %s", s.name)
 		return
 	}
@@ -110,7 +114,7 @@ func (b *Service) finishStep(r *build, s *step) {
 	}
 
 	s.status = "COMPLETED"
-	s.end = b.Now()
+	s.end = b.moment()
 	if s.action == "LaunchInstance" {
 		s.outputs = fmt.Sprintf(`{"instanceId": "%s"}`, r.instance)
 	}
@@ -133,7 +137,7 @@ func (b *Service) finishWorkflow(r *build) {
 	w := r.current()
 	b.runSteps(r, len(w.steps))
 	w.status = "COMPLETED"
-	w.end = b.Now()
+	w.end = b.moment()
 }
 
 // stop ends the running workflow as FAILED or CANCELLED. Steps that it did not reach stay pending.
@@ -154,10 +158,13 @@ func (r *build) stop(status string, now time.Time) {
 
 // fail ends a build. Failure is the image's failureContext.
 func (b *Service) fail(r *build, reason string, failure wire.Values) {
-	r.reason = reason
-	r.failure = failure
-	b.log(r, "%s", reason)
-	r.stop("FAILED", b.Now())
+	if !r.script.Unexplained {
+		r.reason = reason
+		r.failure = failure
+		b.log(r, "%s", reason)
+	}
+
+	r.stop("FAILED", b.moment())
 	b.enter(r, "FAILED")
 }
 
@@ -165,7 +172,7 @@ func (b *Service) fail(r *build, reason string, failure wire.Values) {
 func (b *Service) failAsTold(r *build) {
 	switch r.status {
 	case "BUILDING", "TESTING":
-		i := slices.IndexFunc(r.current().steps, func(s *step) bool { return s.action == "ExecuteComponents" })
+		i := r.componentStep()
 		b.runSteps(r, i)
 		b.failComponent(r, r.current().steps[i])
 	case "DISTRIBUTING":
@@ -175,6 +182,11 @@ func (b *Service) failAsTold(r *build) {
 	default:
 		b.fail(r, cmp.Or(r.script.Reason, "An internal error occurred."), wire.Values{"imageStatus": r.status})
 	}
+}
+
+// componentStep is the number of the step that runs the documents, in which a script lets a build fail.
+func (r *build) componentStep() int {
+	return slices.IndexFunc(r.current().steps, func(s *step) bool { return s.action == "ExecuteComponents" })
 }
 
 // failComponent fails a step in which a document failed.
@@ -208,7 +220,7 @@ func (b *Service) failComponent(r *build, s *step) {
 func (b *Service) failStep(r *build, s *step, message string, component wire.Values) {
 	s.status = "FAILED"
 	s.message = message
-	s.end = b.Now()
+	s.end = b.moment()
 	w := r.current()
 	w.message = message
 	if first := w.steps[0]; first.status == "COMPLETED" {

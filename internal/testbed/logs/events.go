@@ -16,6 +16,12 @@ func (s *logStream) last() time.Time {
 	return s.events[len(s.events)-1].at
 }
 
+// taken returns the events of a stream that can be read by now.
+func (l *Service) taken(s *logStream) []logEvent {
+	now := l.Now()
+	return slices.DeleteFunc(slices.Clone(s.events), func(e logEvent) bool { return l.delay > 0 && e.at.Add(l.delay).After(now) })
+}
+
 // between keeps the events in a call's time span: from startTime on, before endTime, both in milliseconds.
 func between(in wire.Values, events []logEvent) []logEvent {
 	start := wire.Number(in, "startTime", 0)
@@ -78,7 +84,7 @@ func (l *Service) getLogEvents(call wire.Call) (wire.Values, error) {
 	if s == nil {
 		return nil, wire.Fault{Code: "ResourceNotFoundException", Message: "The specified log stream does not exist."}
 	}
-	events := between(call.In, s.events)
+	events := between(call.In, l.taken(s))
 	from, err := placeOf(call.In, len(events))
 	if err != nil {
 		return nil, err
@@ -141,7 +147,7 @@ func (l *Service) filterLogEvents(call wire.Call) (wire.Values, error) {
 		return nil, err
 	}
 
-	all := foundEvents(call.In, streams)
+	all := foundEvents(call.In, streams, l.taken)
 	size := int64(l.most(call.In))
 	window, next, ok := wire.Page(all, call.Operation+" "+g.name, wire.Text(call.In, "nextToken"), size)
 	if !ok {
@@ -183,10 +189,10 @@ func (g *logGroup) chosen(in wire.Values) ([]*logStream, error) {
 }
 
 // foundEvents returns the events of several streams, oldest first.
-func foundEvents(in wire.Values, streams []*logStream) []wire.Values {
+func foundEvents(in wire.Values, streams []*logStream, taken func(*logStream) []logEvent) []wire.Values {
 	var all []wire.Values
 	for _, s := range streams {
-		for i, e := range between(in, s.events) {
+		for i, e := range between(in, taken(s)) {
 			all = append(all, wire.Values{
 				"logStreamName": s.name, "timestamp": e.at.UnixMilli(), "message": e.message,
 				"ingestionTime": e.taken.UnixMilli(), "eventId": fmt.Sprintf("%s%08d", wire.UUID("", s.name), i),

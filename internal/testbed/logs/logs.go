@@ -21,6 +21,8 @@ type Service struct {
 	// emptyPages is how many further answers of GetLogEvents are empty although there are lines, each with a token
 	// that continues, as the service may do.
 	emptyPages int
+	// delay is how long after its time a line can be read first.
+	delay time.Duration
 
 	mu     sync.Mutex
 	groups []*logGroup
@@ -165,6 +167,14 @@ func (l *Service) AnswerEmpty(n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.emptyPages = n
+}
+
+// Delay lets lines be read only this long after their time, as the service takes them in some time after they were
+// written.
+func (l *Service) Delay(d time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.delay = d
 }
 
 // group returns the log group of a name, nil if there is none.
