@@ -40,6 +40,9 @@ func (s *shelf) adopt(ctx context.Context, path string) (string, error) {
 		return "", err
 	}
 
+	if _, err := output(ctx, s.program, "--data-dir", s.dir, "image", "list"); err != nil { // makes the directory
+		return "", err
+	}
 	dir := filepath.Join(s.dir, "images", img.ID)
 	err = errors.Join(
 		os.MkdirAll(dir, 0o700), os.Link(path, filepath.Join(dir, "disk.raw")), os.WriteFile(filepath.Join(dir, "record.json"), text, 0o600),
