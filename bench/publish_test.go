@@ -15,8 +15,11 @@ import (
 func TestUploadsAreJudgedByTheirRates(t *testing.T) {
 	t.Parallel()
 	table := []row{
-		{Name: floorName, Median: 2, Against: "?", Ratio: 1}, {Name: coldsnapName, Median: 5}, {Name: wholeName, Median: 2.4},
-		{Name: nightlyName + "ext4", Median: 0.3}, {Name: nightlyName + "xfs", Median: 0.2},
+		{Name: floorName, Median: 2, Against: "?", Ratio: 1},
+		{Name: coldsnapName, Median: 5},
+		{Name: wholeName, Median: 2.4},
+		{Name: nightlyName + "ext4", Median: 0.3},
+		{Name: nightlyName + "xfs", Median: 0.2},
 	}
 	judged := judgeUploads(table)[len(table):]
 	want := map[string]bool{

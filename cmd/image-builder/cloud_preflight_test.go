@@ -74,7 +74,7 @@ func preflightVerbs() map[string]verb {
 		// docker-image GIB: a registry has an image whose only layer has this size, compressed; it is $IMAGE, and it has no $MISSING
 		"docker-image": func(ts *testscript.TestScript, _ *testbed.Cloud, args []string) {
 			arity(ts, args, 1, 1)
-			server := httptest.NewServer(http.HandlerFunc(manifestOf(args[0])))
+			server := httptest.NewServer(manifestOf(args[0]))
 			ts.Defer(server.Close)
 			ts.Setenv("IMAGE", strings.TrimPrefix(server.URL, "http://")+"/acme/tool:1.0")
 			ts.Setenv("MISSING", strings.TrimPrefix(server.URL, "http://")+"/acme/missing:1.0")

@@ -22,7 +22,7 @@ func emptyJournal(f *os.File, p Partition, journal int64) (bool, error) {
 
 	const (
 		incompatible = 0x60
-		recover      = 0x4
+		needsReplay  = 0x4 // EXT4_FEATURE_INCOMPAT_RECOVER
 		state        = 0x3a
 		unmounted    = 1 // and no error bit
 		magic        = 0xc03b3998
@@ -34,7 +34,7 @@ func emptyJournal(f *os.File, p Partition, journal int64) (bool, error) {
 	kind := be.Uint32(head[4:])
 	start := be.Uint32(head[0x1c:])
 	failure := be.Uint32(head[0x20:])
-	return le.Uint32(super[incompatible:])&recover == 0 && le.Uint16(super[state:]) == unmounted &&
+	return le.Uint32(super[incompatible:])&needsReplay == 0 && le.Uint16(super[state:]) == unmounted &&
 		be.Uint32(head) == magic && (kind == 3 || kind == 4) && start == 0 && failure == 0, nil
 }
 

@@ -239,8 +239,13 @@ func TestJournalThatCannotBeIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	p := Partition{Offset: mib, Size: 10 * mib}
 	for _, run := range []Run{
-		{Offset: 0, Length: mib}, {Offset: mib, Length: 11 * mib}, {Offset: 9 * mib, Length: 3 * mib}, {Offset: mib, Length: 1 << 62},
-		{Offset: -mib, Length: mib}, {Offset: 1 << 62, Length: 1 << 62}, {Offset: mib},
+		{Offset: 0, Length: mib},
+		{Offset: mib, Length: 11 * mib},
+		{Offset: 9 * mib, Length: 3 * mib},
+		{Offset: mib, Length: 1 << 62},
+		{Offset: -mib, Length: mib},
+		{Offset: 1 << 62, Length: 1 << 62},
+		{Offset: mib},
 	} {
 		if plausible(run, p, 20*mib) {
 			t.Errorf("%+v is taken for a journal", run)

@@ -39,8 +39,10 @@ func TestHints(t *testing.T) {
 func TestFind(t *testing.T) {
 	t.Parallel()
 	images := imagepipeline.NewestFirst([]imagepipeline.Image{
-		{ARN: "a/1.0.1/1", Version: "1.0.1/1", Created: at(1)}, {ARN: "a/1.0.2/2", Version: "1.0.2/2", Created: at(9)},
-		{ARN: "a/1.0.1/10", Version: "1.0.1/10", Created: at(2)}, {ARN: "a/1.0.2/1", Version: "1.0.2/1", Created: at(8)},
+		{ARN: "a/1.0.1/1", Version: "1.0.1/1", Created: at(1)},
+		{ARN: "a/1.0.2/2", Version: "1.0.2/2", Created: at(9)},
+		{ARN: "a/1.0.1/10", Version: "1.0.1/10", Created: at(2)},
+		{ARN: "a/1.0.2/1", Version: "1.0.2/1", Created: at(8)},
 	})
 	for name, want := range map[string]string{
 		"": "1.0.2/2", "1.0.1/1": "1.0.1/1", "a/1.0.2/1": "1.0.2/1", "1.0.1": "1.0.1/10", "1.0": "", "1.0.9": "", "x": "",

@@ -100,7 +100,11 @@ func TestGroups(t *testing.T) {
 	t.Parallel()
 	var titles []string
 	for _, g := range Groups([]Change{
-		{Action: "Remove"}, {Action: "Modify", Replacement: "Conditional"}, {Action: "Modify", Replacement: "True"}, {Action: "Add"}, {Action: "Dynamic"},
+		{Action: "Remove"},
+		{Action: "Modify", Replacement: "Conditional"},
+		{Action: "Modify", Replacement: "True"},
+		{Action: "Add"},
+		{Action: "Dynamic"},
 		{Action: "Remove", Policy: "Retain"},
 	}) {
 		titles = append(titles, g.Title)
