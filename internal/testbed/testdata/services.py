@@ -28,6 +28,10 @@ ec2.create_tags(Resources=[registered], Tags=[{"Key": "k", "Value": "v"}])
 ec2.deregister_image(ImageId=ec2.copy_image(SourceImageId=registered, SourceRegion="eu-central-1", Name="copied")["ImageId"])
 ec2.deregister_image(ImageId=registered)
 assert not ec2.get_ebs_encryption_by_default()["EbsEncryptionByDefault"]
+base = {"ResourceType": "Parameter", "ResourceId": "/base"}
+ssm.add_tags_to_resource(**base, Tags=[{"Key": "k", "Value": "v"}, {"Key": "gone", "Value": "v"}])
+ssm.remove_tags_from_resource(**base, TagKeys=["gone"])
+assert ssm.list_tags_for_resource(**base)["TagList"] == [{"Key": "k", "Value": "v"}]
 image = builder.start_image_pipeline_execution(imagePipelineArn=pipeline, clientToken="one")["imageBuildVersionArn"]
 statuses, waited = [], None
 for _ in range(20):
