@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -59,10 +60,22 @@ type life struct {
 	onWay  int        // reads without an answer; the server's lock is for it
 }
 
+// socketpair returns two connected sockets that no program started meanwhile inherits. macOS has no flag for that.
+func socketpair() ([2]int, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err == nil {
+		unix.CloseOnExec(ends[0])
+		unix.CloseOnExec(ends[1])
+	}
+	return ends, err
+}
+
 // Connect begins a life: a machine that is switched on now, with no block loaded and nothing recorded. It returns the
 // machine's end of the stream, which the caller closes. An earlier life ends.
 func (s *Server) Connect() (*os.File, error) {
-	ends, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	ends, err := socketpair()
 	if err != nil {
 		return nil, fmt.Errorf("serve blocks: %w", err)
 	}
