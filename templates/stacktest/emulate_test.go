@@ -117,8 +117,11 @@ func (e *emulator) messages(t *testing.T, template intrinsic.Template, a *accoun
 func untilRefusal(messages []string) []string {
 	var cut []string
 	for _, message := range messages {
-		before, _, _ := strings.Cut(message, "Exception")
-		cut = append(cut, before[:strings.LastIndex(before, ": ")])
+		before, _, refused := strings.Cut(message, "Exception")
+		if refused {
+			message = before[:strings.LastIndex(before, ": ")]
+		}
+		cut = append(cut, message)
 	}
 	return cut
 }
