@@ -89,7 +89,7 @@ func TestReadBytesAreFound(t *testing.T) {
 		t.Errorf("got %d, %v", got, err)
 	}
 	if _, err := readChars("wchar: 1\n"); err == nil {
-		t.Error("nothing found is no error")
+		t.Error("finding nothing is not an error")
 	}
 }
 
