@@ -151,13 +151,13 @@ func buildVerbs() map[string]verb {
 
 // patiently waits for another process to bring about a state.
 func patiently(ts *testscript.TestScript, come func() bool) {
-	for range 2000 {
+	for range 12000 {
 		if come() {
 			return
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	ts.Fatalf("it did not come about in 20 s")
+	ts.Fatalf("it did not come about in two minutes")
 }
 
 // script reads what a build will do.

@@ -180,7 +180,7 @@ func deployVerbs() map[string]verb {
 		// await NAME STATUS: waits until a stack has this status, or one that ends so, without taking it any further
 		"await": func(ts *testscript.TestScript, cloud *testbed.Cloud, args []string) {
 			arity(ts, args, 2, 2)
-			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 				s, _ := cloud.CloudFormation.Stack(args[0])
 				if strings.HasSuffix(s.Status, args[1]) {
 					return

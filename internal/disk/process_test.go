@@ -75,7 +75,7 @@ func TestToolsDieWithTheirParent(t *testing.T) {
 
 func awaitPID(t *testing.T, path string) int {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		text, err := os.ReadFile(path)
 		if err == nil {
 			pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
@@ -94,7 +94,7 @@ func awaitPID(t *testing.T, path string) int {
 // zombie, and as good as gone.
 func awaitEnd(t *testing.T, pid int) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil || strings.Contains(string(status), "State:\tZ") {
 			return

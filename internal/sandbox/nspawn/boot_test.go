@@ -46,17 +46,20 @@ func TestBootThatFails(t *testing.T) {
 	needRoot(t)
 
 	program := programtest.Path(t)
-	for name, test := range map[string]struct{ change, want string }{
-		"no init":         {"rm /sbin/init", "it has no init"},
-		"init that ends":  {"ln -sf /bin/true /lib/systemd/systemd", "its init ended while it booted"},
-		"init that hangs": {"printf '#!/bin/sh\\necho waiting\\nsleep 1000\\n' >/init; chmod +x /init; ln -sf /init /lib/systemd/systemd", "starts no commands within"},
+	for name, test := range map[string]struct {
+		change, want string
+		limit        time.Duration
+	}{
+		"no init":         {"rm /sbin/init", "it has no init", time.Hour},
+		"init that ends":  {"ln -sf /bin/true /lib/systemd/systemd", "its init ended while it booted", time.Hour},
+		"init that hangs": {"printf '#!/bin/sh\\necho waiting\\nsleep 1000\\n' >/init; chmod +x /init; ln -sf /init /lib/systemd/systemd", "starts no commands within", 5 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			path := clone(t)
 			runScript(t, chooseIsolation, path, test.change)
 			work := t.TempDir()
-			m, err := Boot(t.Context(), BootConfig{Config: Config{Disk: path, WorkDir: work}, Program: program, Timeout: 5 * time.Second})
+			m, err := Boot(t.Context(), BootConfig{Config: Config{Disk: path, WorkDir: work}, Program: program, Timeout: test.limit})
 			if err == nil {
 				_ = m.Stop(context.Background())
 			}

@@ -229,7 +229,7 @@ func TestKilledProcessTakesTheMachineWithIt(t *testing.T) {
 
 	_ = process.Wait()
 
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		loops, _ := exec.Command("losetup", "--noheadings", "--associated", disk).Output()
 		if len(loops) == 0 {
 			return
