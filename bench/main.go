@@ -50,6 +50,7 @@ func main() {
 var roles = map[string]func(args []string) error{
 	searchRole:  func(args []string) error { return searchOnce(args[0], args[1]) },
 	sendRole:    func(args []string) error { return sendBlocks(context.Background(), args[0]) },
+	uploadRole:  func(args []string) error { return uploadDisk(context.Background(), args[0]) },
 	hashRole:    func(args []string) error { return hashDisk(args[0]) },
 	compareRole: func(args []string) error { return compareDisks(args[0], args[1]) },
 }

@@ -59,7 +59,8 @@ func (j *jobs) uploadsWith(ctx context.Context, full string, blocks int64, laten
 		err = errors.Join(err, closeErr)
 	}()
 
-	contestants := append([]contestant{j.floorOfSends(a, full)}, j.coldsnap(a, full)...)
+	contestants := []contestant{sending(floorName, a, sendRole, full), sending(uploadName, a, uploadRole, full)}
+	contestants = append(contestants, j.coldsnap(a, full)...)
 	whole := &shelf{program: j.program, dir: filepath.Join(j.volumes[0].dir, fmt.Sprintf("whole-%v", latency))}
 	contestants = append(contestants, j.publishing(wholeName, a, whole, full, blocks))
 
@@ -84,6 +85,7 @@ func (j *jobs) uploadsWith(ctx context.Context, full string, blocks int64, laten
 // The names of contestants, by which they are compared.
 const (
 	floorName    = "ready-made blocks, sent in a loop"
+	uploadName   = "blocks read, hashed and sent in a loop"
 	coldsnapName = "coldsnap upload"
 	wholeName    = "image-builder publish, whole"
 	nightlyName  = "image-builder publish, 3 % changed, "
@@ -110,6 +112,11 @@ func judgeUploads(table []row) []row {
 	r.atLeast(0.8)
 	judged = append(judged, r)
 
+	// On cores that the server shares, hashing takes from the server's time. This loop hashes too.
+	if theirs, ok := at[uploadName]; ok {
+		judged = append(judged, row{Group: group, Name: "rate of publish, whole", Against: uploadName, Ratio: theirs.Median / whole.Median})
+	}
+
 	for _, other := range table {
 		if volume, ok := strings.CutPrefix(other.Name, nightlyName); ok {
 			r := row{Group: group, Name: "time of a 3 % change, " + volume, Against: wholeName, Ratio: other.Median / whole.Median}
@@ -121,10 +128,11 @@ func judgeUploads(table []row) []row {
 	return judged
 }
 
-// floorOfSends sends blocks that are in memory. Its own process times itself: loading the disk does not count.
-func (j *jobs) floorOfSends(a *account, full string) contestant {
-	return contestant{name: floorName, run: func(ctx context.Context) (sample, error) {
-		s, out, err := timed(a.command(ctx, "/proc/self/exe", sendRole, full))
+// sending runs this program in one of the roles that upload a disk. Its own process times itself: starting it, and
+// loading ready-made blocks, do not count.
+func sending(name string, a *account, role, disk string) contestant {
+	return contestant{name: name, run: func(ctx context.Context) (sample, error) {
+		s, out, err := timed(a.command(ctx, "/proc/self/exe", role, disk))
 		if err != nil {
 			return s, err
 		}

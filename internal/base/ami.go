@@ -131,7 +131,7 @@ func (m Maker) ownSnapshot(ctx context.Context, account Account, ami image.AMI) 
 
 // copied waits until a copy is complete.
 func (m Maker) copied(ctx context.Context, account Account, id string) error {
-	wait := patience.Wait{For: "the copy " + id, Limit: copying, Pace: account.Bounds.Most, Report: m.Progress}
+	wait := patience.Wait{For: "the copy " + id, Limit: copying, Pace: account.Bounds.Most, First: account.Bounds.Soon, Report: m.Progress}
 	began := time.Now()
 
 	return wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {

@@ -92,15 +92,8 @@ func begin(ctx context.Context, dir, work, own string, size int64, earlier []ima
 		return fmt.Errorf("begin download: %w", err)
 	}
 
-	from := ""
 	path := filepath.Join(fresh, diskFile)
-	err := os.WriteFile(path, nil, 0o600)
-
-	if like := newest(earlier, own, size); like != nil {
-		from = like.Snapshot
-		err = cloneBase(ctx, fresh, *like)
-	}
-
+	from, err := layDown(ctx, fresh, newest(earlier, own, size))
 	err = errors.Join(err, os.WriteFile(filepath.Join(fresh, clonedFrom), []byte(from), 0o600))
 	if err != nil {
 		return fmt.Errorf("begin download: %w", err)
@@ -112,16 +105,24 @@ func begin(ctx context.Context, dir, work, own string, size int64, earlier []ima
 	return nil
 }
 
+// layDown puts the disk that a download starts with into a directory, and returns the snapshot that it is the disk of:
+// a clone of a base's disk, or if there is no base an empty file and "".
+func layDown(ctx context.Context, dir string, base *image.Base) (string, error) {
+	if base == nil {
+		return "", os.WriteFile(filepath.Join(dir, diskFile), nil, 0o600)
+	}
+	return base.Snapshot, cloneBase(ctx, dir, *base)
+}
+
 // cloneBase puts a clone of a base's disk into a directory, with a copy of its digests.
 func cloneBase(ctx context.Context, dir string, base image.Base) error {
 	digests, err := snapshot.Beside(ctx, base.Disk)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, diskFile)
-	err = errors.Join(digests.Close(), os.Remove(path))
+	err = digests.Close()
 	if err == nil {
-		err = disk.Clone(ctx, path, base.Disk, nil)
+		err = disk.Clone(ctx, filepath.Join(dir, diskFile), base.Disk, nil)
 	}
 
 	if err == nil {

@@ -33,9 +33,10 @@ func Sleep(ctx context.Context, d time.Duration) error {
 type Wait struct {
 	For   string        // what is waited for, as a sentence names it: "snapshot snap-0abc"
 	Limit time.Duration // how long at most, calls and pauses together
-	// Pace is the longest pause between two calls; 0 means DefaultPace. Pauses start at a fifth of it, grow by half
-	// each time, and start again when something has changed.
+	// Pace is the longest pause between two calls; 0 means DefaultPace. Pauses start at First, grow by half each time, and
+	// start again when something has changed.
 	Pace   time.Duration
+	First  time.Duration // 0 means a fifth of Pace
 	Pause  Pause         // nil means Sleep
 	Report progress.Func // hears of calls that must be repeated, and that a wait takes long
 }
@@ -100,7 +101,12 @@ func (w Wait) pace() time.Duration {
 	return DefaultPace
 }
 
-func (w Wait) first() time.Duration { return w.pace() / 5 }
+func (w Wait) first() time.Duration {
+	if w.First > 0 {
+		return min(w.First, w.pace())
+	}
+	return w.pace() / 5
+}
 
 // course is a wait that goes on.
 type course struct {

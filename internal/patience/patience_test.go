@@ -78,6 +78,23 @@ func TestPausesGrowAndStartAgain(t *testing.T) {
 	}
 }
 
+// A wait for what is usually there in a moment asks again soon, and not more often than others once it takes long.
+func TestTheFirstPauseIsTheCallersChoice(t *testing.T) {
+	t.Parallel()
+	for first, want := range map[time.Duration][]time.Duration{
+		4 * time.Second: {4 * time.Second, 6 * time.Second, 9 * time.Second, 10 * time.Second},
+		time.Minute:     {10 * time.Second, 10 * time.Second, 10 * time.Second, 10 * time.Second},
+	} {
+		tr := &trial{}
+		wait := tr.wait(time.Hour)
+		wait.First = first
+		err := wait.Until(t.Context(), tr.script(pending, pending, pending, pending, done))
+		if err != nil || !slices.Equal(tr.pauses, want) {
+			t.Errorf("first %s: pauses are %v, want %v: %v", first, tr.pauses, want, err)
+		}
+	}
+}
+
 func TestLate(t *testing.T) {
 	t.Parallel()
 	tr := &trial{}

@@ -276,7 +276,9 @@ func (p Publisher) moved(moved snapshot.Moved) {
 func (p Publisher) wait(ctx context.Context, id string) error {
 	defer p.Progress.Stage("wait for AMI")()
 	began := time.Now()
-	wait := patience.Wait{For: "AMI " + id + " to be available", Limit: available, Pace: p.Bounds.Most, Report: p.Progress}
+	wait := patience.Wait{
+		For: "AMI " + id + " to be available", Limit: available, Pace: p.Bounds.Most, First: p.Bounds.Soon, Report: p.Progress,
+	}
 
 	return wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
 		ami, err := p.AMIs.AMI(ctx, id)

@@ -18,13 +18,14 @@ type Bounds struct {
 	Visible time.Duration // until a new snapshot is visible everywhere
 	Settle  time.Duration // until a completed snapshot reports it
 	First   time.Duration // the longest wait before the second attempt; it doubles with each further one
-	Most    time.Duration // the longest wait between attempts
+	Most    time.Duration // the longest wait between attempts, and between two looks at what the service is doing
+	Soon    time.Duration // the wait before the second look; half as long again before each further one; 0: a fifth of Most
 }
 
 // DefaultBounds let a transfer survive a few minutes without a network.
 var DefaultBounds = Bounds{
 	Attempt: 15 * time.Second, Total: 5 * time.Minute, Visible: 2 * time.Minute, Settle: time.Hour,
-	First: 200 * time.Millisecond, Most: 10 * time.Second,
+	First: 200 * time.Millisecond, Most: 10 * time.Second, Soon: 100 * time.Millisecond,
 }
 
 // caller is the only layer that retries.
@@ -38,6 +39,14 @@ type caller struct {
 // call retries a call until it succeeds, fails for good, or reaches its bounds. what is the attempted action, for the
 // error.
 func (c *caller) call(ctx context.Context, what string, do func(context.Context) error) error {
+	if err := c.window.enter(ctx); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return c.entered(ctx, what, do)
+}
+
+// entered is call for a caller that has entered the window.
+func (c *caller) entered(ctx context.Context, what string, do func(context.Context) error) error {
 	start := time.Now()
 	for attempt := 0; ; attempt++ {
 		err := c.attempt(ctx, do)
@@ -53,16 +62,19 @@ func (c *caller) call(ctx context.Context, what string, do func(context.Context)
 		}
 
 		c.retries.Add(1)
-		if err := patience.Sleep(ctx, c.backoff(attempt)); err != nil {
+		err = patience.Sleep(ctx, c.backoff(attempt))
+		if err == nil {
+			err = c.window.enter(ctx)
+		}
+
+		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
 		}
 	}
 }
 
+// attempt makes one call, and leaves the window.
 func (c *caller) attempt(ctx context.Context, do func(context.Context) error) error {
-	if err := c.window.enter(ctx); err != nil {
-		return err
-	}
 	began := time.Now()
 	ctx, cancel := context.WithTimeoutCause(ctx, c.bounds.Attempt, fmt.Errorf("%w: no answer within %s", ErrPassing, c.bounds.Attempt))
 	defer cancel()
@@ -72,7 +84,8 @@ func (c *caller) attempt(ctx context.Context, do func(context.Context) error) er
 		err = context.Cause(ctx)
 	}
 
-	c.window.leave(began, c.outcome(err, time.Since(began)))
+	took := time.Since(began)
+	c.window.leave(began, c.outcome(err, took))
 	return err
 }
 

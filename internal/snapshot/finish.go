@@ -146,7 +146,9 @@ func (u *uploading) sum(changed *Set) (Digest, error) {
 // settle waits until the snapshot is completed.
 func (u *uploading) settle(ctx context.Context) error {
 	id := u.journal.Snapshot
-	wait := patience.Wait{For: "snapshot " + id + " to be completed", Limit: u.Bounds.Settle, Pace: u.Bounds.Most, Report: u.Report}
+	wait := patience.Wait{
+		For: "snapshot " + id + " to be completed", Limit: u.Bounds.Settle, Pace: u.Bounds.Most, First: u.Bounds.Soon, Report: u.Report,
+	}
 
 	return wait.Until(ctx, func(ctx context.Context) (patience.Answer, error) {
 		state, err := u.state(ctx)

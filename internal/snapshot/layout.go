@@ -11,6 +11,8 @@ import (
 type layout struct {
 	data *Set // blocks with data: the others are holes
 	own  *Set // blocks of data that must be read: the others are physically the parent's
+	// clone says that the disk shares extents with the parent's. Then a block that it does not share was written to.
+	clone bool
 }
 
 // newLayout reads the extents of a disk, and those that it shares with its parent's disk, which may be nil.
@@ -42,6 +44,7 @@ func newLayout(file, parent *os.File, blocks int64) (layout, error) {
 	}
 
 	// A block is the parent's own if neither disk has data in it that the other lacks.
+	l.clone = true
 	l.own = newSet(blocks)
 	for _, extent := range subtract(extents, shared) {
 		l.own.addBytes(extent.Offset, extent.Length)

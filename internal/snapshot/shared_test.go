@@ -35,7 +35,8 @@ func xfs(tb testing.TB) string {
 	return mounted
 }
 
-// Only written blocks of a clone are read: those that the filesystem shares are the base's own.
+// Only written blocks of a clone are read: those that the filesystem shares are the base's own. Of the base nothing is
+// read: what was written to differs from it, nearly always.
 func TestBlocksThatAreStillTheBasesOwnAreNotRead(t *testing.T) {
 	t.Parallel()
 	a := newAccount(t)

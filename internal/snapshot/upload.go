@@ -47,7 +47,7 @@ type Uploaded struct {
 	Blocks   int64 // that the snapshot was given
 	Zeroed   int64 // those of them that became zero
 	Sent     int64 // blocks that this run sent; the others an earlier run had sent
-	Read     int64 // bytes read of the disk
+	Read     int64 // bytes read of the disk and of its parent's
 	Shared   int64 // bytes not read, because they are physically the parent's
 	Retries  int64
 }
@@ -105,6 +105,7 @@ type uploading struct {
 	changed *Set
 	group   *errgroup.Group
 	sending context.Context // of the group: sends outlast the comparison
+	room    chan struct{}   // has an element for each block that is sent or waits for another attempt
 	sent    atomic.Int64
 }
 
@@ -162,8 +163,8 @@ func (h head) token() string {
 // send compares the disk and sends what changed and was not sent yet.
 func (u *uploading) send(ctx context.Context) (Compared, error) {
 	group, sending := errgroup.WithContext(ctx)
-	group.SetLimit(u.Pace.Most + spare) // also bounds the blocks of zeroes, which take no buffer
 	u.group = group
+	u.room = make(chan struct{}, u.Pace.Most+spare)
 	u.sending = sending
 	stop := u.meter.run()
 	defer stop()
@@ -190,7 +191,9 @@ func (u *uploading) unchanged(changed *Set) error {
 	})
 }
 
-// take sends a block beside the others.
+// take sends a block beside the others. It waits until the block may be sent, so that the comparison is no further ahead
+// of the service than one block for each of its goroutines. So a block is sent while the CPU's caches still hold it, and
+// a slow network keeps few blocks in memory.
 func (u *uploading) take(_ context.Context, block changed) error {
 	has, err := u.journal.has(block.index, block.digest.stated())
 	if err != nil || has {
@@ -199,7 +202,12 @@ func (u *uploading) take(_ context.Context, block changed) error {
 	}
 
 	u.meter.expect()
+	if err := u.admit(); err != nil {
+		u.release(block.bytes)
+		return err
+	}
 	u.group.Go(func() error {
+		defer func() { <-u.room }()
 		defer u.release(block.bytes)
 		return u.put(u.sending, block)
 	})
@@ -207,6 +215,23 @@ func (u *uploading) take(_ context.Context, block changed) error {
 	return nil
 }
 
+// admit waits until another block may be sent. It waits for room before it enters the window: blocks that wait for
+// another attempt have room and need the window, so nobody may wait for room inside it.
+func (u *uploading) admit() error {
+	select {
+	case u.room <- struct{}{}:
+	case <-u.sending.Done():
+		return fmt.Errorf("wait for a block to be moved: %w", context.Cause(u.sending))
+	}
+
+	err := u.caller.window.enter(u.sending)
+	if err != nil {
+		<-u.room
+	}
+	return err
+}
+
+// put sends a block that has entered the window.
 func (u *uploading) put(ctx context.Context, block changed) error {
 	bytes := block.bytes
 	if bytes == nil {
@@ -215,7 +240,7 @@ func (u *uploading) put(ctx context.Context, block changed) error {
 
 	digest := block.digest.stated()
 	what := fmt.Sprintf("send block %d to %s", block.index, u.journal.Snapshot)
-	err := u.caller.call(ctx, what, func(ctx context.Context) error {
+	err := u.caller.entered(ctx, what, func(ctx context.Context) error {
 		return u.Writer.Put(ctx, u.journal.Snapshot, block.index, bytes, digest)
 	})
 	if err != nil {
