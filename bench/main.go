@@ -19,6 +19,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"time"
 
 	"image-builder/internal/mountns"
 
@@ -97,11 +98,8 @@ func measureAll(o options) (err error) {
 
 	b := &bench{options: o, report: &report{Machine: describeMachine(o), Rounds: o.rounds}}
 	defer func() { err = errors.Join(err, b.close()) }()
-	if err := b.run(ctx); err != nil {
-		return err
-	}
-
-	return b.report.print(os.Stdout, o.json)
+	err = b.run(ctx)
+	return errors.Join(err, b.report.print(os.Stdout, o.json)) // what was measured is worth showing, whatever failed
 }
 
 // claim clears the scratch directory and holds it for this process.
@@ -147,7 +145,7 @@ func (b *bench) run(ctx context.Context) error {
 		return err
 	}
 
-	for _, g := range []group{
+	return b.measureGroups(ctx, []group{
 		{"null", jobs.measure("null")},
 		{"mirror", jobs.measure("mirror")},
 		{"parallel", jobs.parallel("null")},
@@ -160,16 +158,28 @@ func (b *bench) run(ctx context.Context) error {
 		{"publish changes", jobs.changes},
 		{"publish blocks", jobs.blocks},
 		{"go", b.goBenchmarks},
-	} {
+	})
+}
+
+// measureGroups measures the chosen groups. After one that failed it goes on with the next, unless it was interrupted.
+func (b *bench) measureGroups(ctx context.Context, groups []group) error {
+	var errs []error
+	for _, g := range groups {
 		if !b.only.MatchString(g.name) {
 			continue
 		}
+		began := time.Now()
 		if err := g.measure(ctx); err != nil {
-			return fmt.Errorf("measure %s: %w", g.name, errors.Join(err, context.Cause(ctx)))
+			errs = append(errs, fmt.Errorf("measure %s: %w", g.name, errors.Join(err, context.Cause(ctx))))
+			say("%v", errs[len(errs)-1])
 		}
+		if ctx.Err() != nil {
+			break
+		}
+		say("%s took %v", g.name, time.Since(began).Round(time.Second))
 	}
 
-	return nil
+	return errors.Join(errs...)
 }
 
 func (b *bench) close() error {

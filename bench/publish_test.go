@@ -41,6 +41,14 @@ func TestUploadsAreJudgedByTheirRates(t *testing.T) {
 	}
 }
 
+func TestALoopThatHashesIsComparedWithoutATarget(t *testing.T) {
+	t.Parallel()
+	judged := judgeUploads([]row{{Name: floorName, Median: 2}, {Name: uploadName, Median: 2.4}, {Name: wholeName, Median: 2.4}})[3:]
+	if len(judged) != 2 || judged[1].Against != uploadName || judged[1].Ratio != 1 || judged[1].Met != nil {
+		t.Errorf("judged %+v", judged)
+	}
+}
+
 func TestWithoutColdsnapNothingIsComparedToIt(t *testing.T) {
 	t.Parallel()
 	judged := judgeUploads([]row{{Name: floorName, Median: 2}, {Name: wholeName, Median: 2.6}})[2:]
