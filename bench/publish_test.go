@@ -21,7 +21,7 @@ func TestUploadsAreJudgedByTheirRates(t *testing.T) {
 		{Name: nightlyName + "ext4", Median: 0.3},
 		{Name: nightlyName + "xfs", Median: 0.2},
 	}
-	judged := judgeUploads(table)[len(table):]
+	judged := judgeUploads(table, 900)[len(table):]
 	want := map[string]bool{
 		"rate of publish, whole against " + coldsnapName:      true,  // 2.08 of 1.5
 		"rate of publish, whole against " + floorName:         true,  // 0.83 of 0.8
@@ -32,27 +32,33 @@ func TestUploadsAreJudgedByTheirRates(t *testing.T) {
 	}
 
 	for _, r := range judged {
+		if r.Against == paceName {
+			if r.Ratio != 1/2.4 || r.Met != nil {
+				t.Errorf("against the pace: %+v", r)
+			}
+			continue
+		}
 		if met, known := want[r.Name+" against "+r.Against]; !known || met != *r.Met {
 			t.Errorf("%s against %s: %.3f, %s, met %v", r.Name, r.Against, r.Ratio, r.Target, *r.Met)
 		}
 	}
-	if len(judged) != 4 || table[0].Against != "" {
+	if len(judged) != 5 || table[0].Against != "" {
 		t.Errorf("judged %+v", judged)
 	}
 }
 
 func TestALoopThatHashesIsComparedWithoutATarget(t *testing.T) {
 	t.Parallel()
-	judged := judgeUploads([]row{{Name: floorName, Median: 2}, {Name: uploadName, Median: 2.4}, {Name: wholeName, Median: 2.4}})[3:]
-	if len(judged) != 2 || judged[1].Against != uploadName || judged[1].Ratio != 1 || judged[1].Met != nil {
+	judged := judgeUploads([]row{{Name: floorName, Median: 2}, {Name: uploadName, Median: 2.4}, {Name: wholeName, Median: 2.4}}, 900)[3:]
+	if len(judged) != 3 || judged[1].Against != uploadName || judged[1].Ratio != 1 || judged[1].Met != nil {
 		t.Errorf("judged %+v", judged)
 	}
 }
 
 func TestWithoutColdsnapNothingIsComparedToIt(t *testing.T) {
 	t.Parallel()
-	judged := judgeUploads([]row{{Name: floorName, Median: 2}, {Name: wholeName, Median: 2.6}})[2:]
-	if len(judged) != 1 || judged[0].Against != floorName || *judged[0].Met {
+	judged := judgeUploads([]row{{Name: floorName, Median: 2}, {Name: wholeName, Median: 2.6}}, 900)[2:]
+	if len(judged) != 2 || judged[0].Against != floorName || *judged[0].Met {
 		t.Errorf("judged %+v", judged)
 	}
 }

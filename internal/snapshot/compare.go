@@ -114,7 +114,7 @@ func (c Comparison) run(ctx context.Context, out sink) (Compared, error) {
 }
 
 // stretch is how many blocks a goroutine takes at a time.
-const stretch = 64
+const stretch = 16
 
 // stretches handles stretches of blocks until none is left; several goroutines run it.
 func (c *comparing) stretches(ctx context.Context) error {
