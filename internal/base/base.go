@@ -61,8 +61,7 @@ func (m Maker) finish(ctx context.Context, name, origin string) (image.Base, err
 	return base, nil
 }
 
-// digest hashes the whole file, including holes, and reports its progress. It does not read holes: their zeroes would
-// only evict useful pages from memory.
+// digest hashes the whole file, including holes, and reports its progress.
 func (m Maker) digest(ctx context.Context, path string) (string, error) {
 	defer m.Progress.Stage("checksum")()
 	f, err := os.Open(path)
@@ -75,32 +74,34 @@ func (m Maker) digest(ctx context.Context, path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read disk: %w", err)
 	}
-	sum := sha256.New()
-	at := int64(0)
-	moved := m.bytes("checksum", info.Size())
-	feed := func(r io.Reader, n int64) error {
-		start := at
-		in := &reader{ctx: ctx, r: io.LimitReader(r, n), moved: func(done int64) { moved(start + done) }}
-		read, err := io.CopyBuffer(struct{ io.Writer }{sum}, in, make([]byte, 1<<20))
-		at += read
-		return err
-	}
-	for extent, err := range disk.Extents(f) {
-		if err == nil {
-			err = feed(zeroes{}, extent.Offset-at)
-		}
-		if err == nil {
-			err = feed(io.NewSectionReader(f, extent.Offset, extent.Length), extent.Length)
-		}
-		if err != nil {
-			return "", fmt.Errorf("read disk: %w", err)
-		}
+	content, err := contentOf(f, info.Size())
+	if err != nil {
+		return "", fmt.Errorf("read disk: %w", err)
 	}
 
-	if err := feed(zeroes{}, info.Size()-at); err != nil {
+	sum := sha256.New()
+	in := &reader{ctx: ctx, r: content, moved: m.bytes("checksum", info.Size())}
+	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, in, make([]byte, 1<<20)); err != nil {
 		return "", fmt.Errorf("read disk: %w", err)
 	}
 	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// contentOf returns a reader of a file of this many bytes that does not read holes: their zeroes would only evict useful
+// pages from memory.
+func contentOf(f *os.File, size int64) (io.Reader, error) {
+	var parts []io.Reader
+	at := int64(0)
+	for extent, err := range disk.Extents(f) {
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, io.LimitReader(zeroes{}, extent.Offset-at), io.NewSectionReader(f, extent.Offset, extent.Length))
+		at = extent.Offset + extent.Length
+	}
+
+	parts = append(parts, io.LimitReader(zeroes{}, size-at))
+	return io.MultiReader(parts...), nil
 }
 
 // zeroes reads like a hole.

@@ -155,7 +155,8 @@ func (m Maker) installTree(ctx context.Context, d Distribution, id identity, v v
 // makeDisk turns the tree and the boot images into a disk, and removes them.
 func (m Maker) makeDisk(ctx context.Context, d Distribution, id identity, p platform) error {
 	defer m.Progress.Stage("make disk")()
-	path, config := m.path(diskFile), m.path("mke2fs.conf")
+	path := m.path(diskFile)
+	config := m.path("mke2fs.conf")
 	if err := divide(path, d.Size, id, p); err != nil {
 		return err
 	}

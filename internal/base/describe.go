@@ -141,7 +141,7 @@ func firmware(path string) ([]image.Firmware, error) {
 
 // hasLoader looks for /EFI/BOOT in a FAT partition.
 func hasLoader(f *os.File, p disk.Partition) (found bool) {
-	// the FAT library was not written for hostile disks: if it panics, there is no loader
+	// The FAT library was not written for hostile disks. A panic counts as a disk without a loader.
 	defer func() {
 		if recover() != nil {
 			found = false

@@ -15,7 +15,7 @@ import (
 // journalName matches the file name of a journal: the image's ID and the region.
 var journalName = regexp.MustCompile(`^(img-[0-9a-f]{17})-(.+)$`)
 
-// clear deletes the snapshots of interrupted publications that nobody can continue, because their image was removed.
+// clear deletes the snapshots of interrupted publications that cannot be continued, because their image was removed.
 // What cannot be deleted is noted, and does not keep this publication.
 func (p Publisher) clear(ctx context.Context, region string) error {
 	if p.Known == nil {

@@ -106,7 +106,7 @@ func (u *uploading) complete(ctx context.Context, changed *Set) error {
 	if err != nil {
 		return err
 	}
-	told := u.journal.Completing // perhaps by an earlier run
+	repeated := u.journal.Completing // by an earlier run, perhaps
 	next := u.journal.head
 	next.Completing = true
 	if err := u.journal.write(next); err != nil {
@@ -116,10 +116,10 @@ func (u *uploading) complete(ctx context.Context, changed *Set) error {
 	id := u.journal.Snapshot
 	err = u.caller.call(ctx, "complete "+id, func(ctx context.Context) error {
 		err := u.Writer.Complete(ctx, id, changed.Len(), sum)
-		if told && errors.Is(err, ErrInvalid) {
+		if repeated && errors.Is(err, ErrInvalid) {
 			return nil // the previous attempt succeeded but its answer was lost: the wait decides
 		}
-		told = true
+		repeated = true
 		return err
 	})
 	if err != nil {

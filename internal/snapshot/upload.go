@@ -37,7 +37,7 @@ type Upload struct {
 
 	Pace   Pace
 	Bounds Bounds
-	Moved  func(Moved) // hears how far the upload is, a few times a second; may be nil
+	Moved  func(Moved) // receives the progress of the upload a few times a second; may be nil
 	Report progress.Func
 }
 
@@ -90,7 +90,7 @@ func (u Upload) Run(ctx context.Context) (done Uploaded, err error) {
 	return done, nil
 }
 
-// spare is how many blocks are read and hashed beside those that are being sent.
+// spare is how many blocks may be compared, or wait for another attempt, besides the most that are sent at once.
 const spare = 16
 
 // uploading is an upload under way.
@@ -191,9 +191,9 @@ func (u *uploading) unchanged(changed *Set) error {
 	})
 }
 
-// take sends a block beside the others. It waits until the block may be sent, so that the comparison is no further ahead
-// of the service than one block for each of its goroutines. So a block is sent while the CPU's caches still hold it, and
-// a slow network keeps few blocks in memory.
+// take starts to send a block. It first waits until the block may be sent, so the comparison is never further ahead of the
+// service than one block for each of its goroutines. A block is then sent while the CPU's caches still hold it, and a slow
+// network keeps few blocks in memory.
 func (u *uploading) take(_ context.Context, block changed) error {
 	has, err := u.journal.has(block.index, block.digest.stated())
 	if err != nil || has {
@@ -215,8 +215,8 @@ func (u *uploading) take(_ context.Context, block changed) error {
 	return nil
 }
 
-// admit waits until another block may be sent. It waits for room before it enters the window: blocks that wait for
-// another attempt have room and need the window, so nobody may wait for room inside it.
+// admit waits until another block may be sent: for room, and only then for the window. In the other order, a block in the
+// window could wait for the room of blocks that are to be sent again, while these wait for the window.
 func (u *uploading) admit() error {
 	select {
 	case u.room <- struct{}{}:
