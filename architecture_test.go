@@ -51,6 +51,9 @@ var ranks = map[string]int{
 	"internal/bake":                3,
 	"internal/boot":                3,
 	"internal/prove":               3,
+	"internal/firstjob":            3,
+	"internal/agentapi":            1,
+	"internal/instance":            1,
 	"internal/agentcheck":          3,
 	"internal/lint":                3,
 	"internal/deploy":              3,
@@ -103,6 +106,7 @@ var mayReach = map[string]string{
 	"internal/mountns -> internal/fault":  "a machine that cannot have private mounts is the class of its error",
 	"internal/image -> internal/progress": "an image's record keeps the steps that progress told of",
 	"internal/lint -> internal/recipe":    "lint checks recipes",
+	"internal/prove -> internal/firstjob": "what a machine says of its first job is read there",
 
 	"internal/sandbox/nspawn -> internal/sandbox/guest": "a machine that boots is talked to",
 	"internal/sandbox/qemu -> internal/sandbox/guest":   "a machine that boots is talked to",

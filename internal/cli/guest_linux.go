@@ -18,6 +18,10 @@ import (
 type GuestCmd struct {
 	Serve GuestServeCmd `cmd:"" help:"Run what the other side says."`
 	Facts GuestFactsCmd `cmd:"" help:"Print how the machine stands after its boot."`
+	Job   GuestJobCmd   `cmd:"" help:"Let the agent run a first job."`
+	Step  GuestStepCmd  `cmd:"" help:"Be the command of the first job."`
+
+	Signal GuestSignalCmd `cmd:"" help:"Be the cfn-signal of a boot script."`
 }
 
 // GuestServeCmd is `guest serve`.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/mountns"
@@ -18,7 +19,7 @@ import (
 // ImageTestCmd is `image test`.
 type ImageTestCmd struct {
 	ID        string            `arg:"" help:"Image, a beginning of its ID that no other has, or latest." placeholder:"ID"`
-	Test      image.TestIn      `help:"Machine to test in: vm or container (vm, if QEMU is installed and reaches the image)." placeholder:"MACHINE"`
+	Test      string            `help:"Machine to test in: vm or container (vm, if QEMU is installed and reaches the image). vm+job or job: the image's agent also runs a first job." placeholder:"MACHINE"`
 	Bucket    map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
 	SkipCheck []string          `help:"Checks of the agent to leave out, comma-separated or repeated: see image check." placeholder:"NAME"`
 	Timeout   time.Duration     `help:"How long the test may take (1h)." placeholder:"DURATION"`
@@ -29,9 +30,13 @@ func (c *ImageTestCmd) Help() string {
 	return `Boots the image and runs the test phases of the documents that it was baked with, as a bake does at its end. The image is
 not changed. Exit status 0: the image stood the test.
 
+With --test job, the image's own buildkite-agent also runs a first job: it registers, checks out the first baked git mirror and runs a
+command in the baked Docker images. Told is how long that takes from power-on, and how much was fetched again.
+
 Examples:
   image-builder image test latest
-  image-builder image test img-3f0c --test container`
+  image-builder image test img-3f0c --test container
+  image-builder image test latest --test container+job --json`
 }
 
 // Run tests.
@@ -52,18 +57,34 @@ func (c *ImageTestCmd) Run(ctx context.Context, env *Env) (err error) {
 	if err != nil {
 		return err
 	}
-	in, otherwise := testIn(c.Test, img.Arch)
+	named, job, err := c.wanted()
+	if err != nil {
+		return err
+	}
+	in, otherwise := testIn(named, img.Arch)
 	if err := checkTestIn(ctx, in, img.Arch); err != nil {
 		return err
 	}
 
-	proof, err := c.test(ctx, w, prove.Definition{Image: img, In: in, Otherwise: otherwise})
+	proof, err := c.test(ctx, w, prove.Definition{Image: img, In: in, Otherwise: otherwise, Job: job})
 	watch.Close()
 	if err != nil {
 		return err
 	}
 
 	return env.result(proof, proofLine(proof), nil)
+}
+
+// wanted is how to test.
+func (c *ImageTestCmd) wanted() (in image.TestIn, job bool, err error) {
+	if c.Test == "" {
+		return "", false, nil
+	}
+	in, job, err = image.ParseTest(c.Test)
+	if err != nil {
+		return "", false, fault.New(fault.BadInput, fmt.Errorf("test image: %w", err), "write vm or container, with a first job vm+job, container+job or job")
+	}
+	return in, job, nil
 }
 
 func (c *ImageTestCmd) test(ctx context.Context, w *wiring, d prove.Definition) (proof image.Proof, err error) {

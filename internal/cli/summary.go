@@ -104,5 +104,22 @@ func coldLine(cold image.ColdBoot) string {
 
 // proofLine says what a test saw: "container: booted in 1.2 s; 3 done".
 func proofLine(proof image.Proof) string {
-	return fmt.Sprintf("%s: booted in %s; steps: %s; %s free", proof.In, terminal.Took(time.Duration(proof.Boot)), tally(proof.Steps), terminal.Size(proof.Free))
+	line := fmt.Sprintf("%s: booted in %s; steps: %s; %s free", proof.In, terminal.Took(time.Duration(proof.Boot)), tally(proof.Steps), terminal.Size(proof.Free))
+	if proof.Job != nil {
+		line += "; " + terminal.Harmless(jobLine(*proof.Job))
+	}
+	return line
+}
+
+// jobLine says how long a first job took, from power-on.
+func jobLine(job image.Job) string {
+	took := func(d image.Duration) string { return terminal.Took(time.Duration(d)) }
+	line := fmt.Sprintf("first job: login after %s, agent %s registered after %s", took(job.Login), job.Agent, took(job.Registered))
+	if job.Repository != "" {
+		line += fmt.Sprintf(", %s checked out of its mirror after %s (%s over the network)", job.Repository, took(job.Checkout), terminal.Size(job.Crossed))
+	}
+	if len(job.Images) > 0 {
+		line += ", a command run in " + strings.Join(job.Images, ", ")
+	}
+	return line + ", done after " + took(job.Done)
 }

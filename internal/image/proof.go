@@ -2,6 +2,8 @@ package image
 
 import (
 	"encoding/json"
+	"fmt"
+	"strings"
 	"time"
 )
 
@@ -14,6 +16,23 @@ const (
 	TestContainer TestIn = "container" // a container, in which the image's init runs
 	TestNone      TestIn = "none"      // none: the image is not tested
 )
+
+// ParseTest reads how an image is tested: a machine, "job" for a first job of its agent in the machine of choice (""), or
+// both as "vm+job".
+func ParseTest(text string) (in TestIn, job bool, err error) {
+	machine, job := strings.CutSuffix(text, "+job")
+	if text == "job" {
+		machine = ""
+		job = true
+	}
+
+	in = TestIn(machine)
+	switch {
+	case in == TestVM, in == TestContainer, in == TestNone && !job, text == "job":
+		return in, job, nil
+	}
+	return "", false, fmt.Errorf("%q is not a machine to test in", text)
+}
 
 // BootBudget is how long a boot may take.
 type BootBudget struct {
@@ -47,4 +66,20 @@ type Proof struct {
 	Failed []string `json:"failed,omitempty"`
 	Free   int64    `json:"free"` // bytes of the root filesystem, after the boot
 	Steps  []Step   `json:"steps,omitempty"`
+	Job    *Job     `json:"job,omitempty"` // nil: no first job was asked for
+}
+
+// Job is the first job that the image's own agent ran. Its times count from power-on.
+type Job struct {
+	Agent      string   `json:"agent"`      // version of buildkite-agent
+	Login      Duration `json:"login"`      // until the boot was over, and the login prompts were there
+	Registered Duration `json:"registered"` // until the agent had registered
+	Checkout   Duration `json:"checkout"`   // until the repository was checked out, and the job's command ran
+	Done       Duration `json:"done"`       // until the job was finished
+	// Repository is the URL of what was checked out, "" in an image without a git mirror, and Mirror the directory of the
+	// mirror that it came from.
+	Repository string   `json:"repository,omitempty"`
+	Mirror     string   `json:"mirror,omitempty"`
+	Crossed    int64    `json:"crossed"`          // bytes of the repository that crossed the network
+	Images     []string `json:"images,omitempty"` // Docker images in which a command ran
 }

@@ -109,7 +109,7 @@ func (p Pipeline) test(ctx context.Context, img image.Image, r *recipe.Recipe, o
 
 	proof, err := p.Prove.Run(ctx, prove.Definition{
 		Image: img, In: o.Test, Otherwise: o.TestOtherwise, Dir: place.Dir, Logs: filepath.Join(place.Logs, "test"),
-		Buckets: o.Buckets, Env: o.Env, Hidden: secret.NewSet(slices.Concat(c.secrets, o.Credentials)), Timeout: r.Timeout,
+		Buckets: o.Buckets, Env: o.Env, Hidden: secret.NewSet(slices.Concat(c.secrets, o.Credentials)), Timeout: r.Timeout, Job: r.TestJob,
 	})
 	if err == nil {
 		img.Proof = &proof

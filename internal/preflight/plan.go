@@ -233,7 +233,9 @@ func (p *planner) lacks() {
 		p.warn(p.recipe.At("publish", 0), "a stack makes its AMIs itself: publish is for a bake on this machine", "nothing to do: the stack writes the output parameter and sends the message; further regions and accounts are --regions and --share-with")
 	}
 
-	if p.recipe.Test != "" {
+	if p.recipe.TestJob {
+		p.warn(p.recipe.At("test", 0), "a stack does not run a first job on its AMIs: test is for a bake on this machine", "bake here and publish; on the stack the test phases run on an instance of their own")
+	} else if p.recipe.Test != "" {
 		p.warn(p.recipe.At("test", 0), "a stack tests its AMIs on an instance of their own: test is for a bake on this machine", "nothing to do: the test phases run on that instance")
 	}
 

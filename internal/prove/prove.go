@@ -2,7 +2,8 @@
 //
 // The image is never changed by its own tests: a machine that writes to its disk gets a copy, which is thrown away.
 // Before the tests, the machine must stand: booted, with room on its root filesystem and, if it has a network card, an
-// address. The package never decides what happens to an image that fails (pipeline) and prints nothing.
+// address. If it is asked for, the image's own agent then runs its first job (firstjob). The package never decides what
+// happens to an image that fails (pipeline) and prints nothing.
 package prove
 
 import (
@@ -58,6 +59,7 @@ type Definition struct {
 	Env     []string
 	Hidden  *secret.Set
 	Timeout time.Duration // of the whole test; 0: DefaultTimeout
+	Job     bool          // the image's agent runs a first job, before the tests
 }
 
 // DefaultTimeout bounds a test whose recipe says nothing.
@@ -184,7 +186,11 @@ func (p Prove) documents(ctx context.Context, d Definition, machine Machine, pat
 		}
 		proof.Failed = facts.Failed
 		proof.Free = facts.Free
-		return stands(facts)
+		if err := stands(facts); err != nil || !d.Job {
+			return err
+		}
+		proof.Job, err = p.job(ctx, m, d, start)
+		return err
 	}
 
 	return inside.Runner{Start: machine.Start, Binary: p.Binary, Report: p.Report}.Run(ctx, run)

@@ -115,13 +115,10 @@ func checkTimeout(v value) (string, *fault) {
 }
 
 func checkTest(v value) (string, *fault) {
-	switch image.TestIn(v.text) {
-	case image.TestVM, image.TestContainer, image.TestNone:
-		return v.text, nil
+	if _, _, err := image.ParseTest(v.text); err != nil {
+		return "", &fault{code: finding.RecipeTest, message: err.Error(), right: testForms}
 	}
-	return "", &fault{
-		code: finding.RecipeTest, message: fmt.Sprintf("%q is not a machine to test in", v.text), right: "write vm, container or none",
-	}
+	return v.text, nil
 }
 
 func checkLeak(v value) (string, *fault) {

@@ -2,8 +2,6 @@ package recipe
 
 import (
 	"time"
-
-	"image-builder/internal/image"
 )
 
 // fields are the rows of all fields, in the order of the documentation.
@@ -101,12 +99,12 @@ func fields() []field {
 		},
 		{
 			name: "test", example: "vm", check: checkTest,
-			flag: "MACHINE", help: "Machine in which the finished image is tested: vm, container or none.",
-			value:  "`vm`, `container` or `none`: the machine in which the finished image is booted and its test phases are run",
+			flag: "MACHINE", help: "Machine in which the finished image is tested: vm, container or none; vm+job or job: its agent runs a first job.",
+			value:  "`vm`, `container` or `none`: the machine in which the finished image is booted and its test phases are run. `job`, `vm+job`, `container+job` or `{in: vm, job: true}`: the image's agent also runs a first job there, see [proof](07-proof.md)",
 			absent: "`vm` where QEMU is installed and reaches the image, else `container`",
-			set:    func(r *Recipe, s string) { r.Test = image.TestIn(s) },
-			clear:  func(r *Recipe) { r.Test = "" },
-			digest: func(r *Recipe) (any, error) { return r.Test, nil },
+			set:    setTest,
+			clear:  func(r *Recipe) { setTest(r, "") },
+			digest: digestTest,
 		},
 		{
 			name: "boot-budget", example: "45s at 5MiB/s", check: checkBudget,

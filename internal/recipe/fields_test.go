@@ -146,3 +146,49 @@ func TestBootBudget(t *testing.T) {
 		}
 	}
 }
+
+func TestTests(t *testing.T) {
+	t.Parallel()
+	for text, test := range map[string]struct {
+		in   image.TestIn
+		job  bool
+		code finding.Code
+	}{
+		"":                              {"", false, ""},
+		"test: vm\n":                    {image.TestVM, false, ""},
+		"test: job\n":                   {"", true, ""},
+		"test: container+job\n":         {image.TestContainer, true, ""},
+		"test: {in: vm, job: true}\n":   {image.TestVM, true, ""},
+		"test: {in: vm, job: false}\n":  {image.TestVM, false, ""},
+		"test: {job: true}\n":           {"", true, ""},
+		"test: none+job\n":              {"", false, finding.RecipeTest},
+		"test: vmjob\n":                 {"", false, finding.RecipeTest},
+		"test: +job\n":                  {"", false, finding.RecipeTest},
+		"test: {in: none, job: true}\n": {"", false, finding.RecipeTest},
+		"test: {job: perhaps}\n":        {"", false, finding.RecipeTest},
+		"test: {on: vm}\n":              {"", false, finding.RecipeKey},
+		"test: {in: [vm]}\n":            {"", false, finding.RecipeType},
+	} {
+		r, found := Parse("recipe.yml", []byte("base: debian:bookworm\n"+text))
+		if r.Test != test.in || r.TestJob != test.job {
+			t.Errorf("%s: %q, %v", text, r.Test, r.TestJob)
+		}
+		if (test.code == "") != (len(found) == 0) || (len(found) > 0 && found[0].Code != test.code) {
+			t.Errorf("%s: found %v, want %s", text, found, test.code)
+		}
+	}
+}
+
+// A first job is part of what a recipe says, and a recipe without one is what it was before there were any.
+func TestDigestOfTests(t *testing.T) {
+	t.Parallel()
+	digests := map[string]string{}
+	for _, text := range []string{"vm", "vm+job"} {
+		r, _ := Parse("recipe.yml", []byte("base: debian:bookworm\ntest: "+text+"\n"))
+		digest, err := r.Digest()
+		if other, found := digests[digest]; found || err != nil {
+			t.Errorf("%s has the digest of %s, %v", text, other, err)
+		}
+		digests[digest] = text
+	}
+}

@@ -101,6 +101,8 @@ func (b *builder) readField(f field, key, node *yaml.Node) {
 		b.readPublish(node)
 	case f.name == "boot-budget" && node.Kind == yaml.MappingNode:
 		b.readBudget(f, node)
+	case f.name == "test" && node.Kind == yaml.MappingNode:
+		b.readTest(f, node)
 	case f.set != nil && node.Kind == yaml.ScalarNode:
 		b.setField(f, b.value(node))
 

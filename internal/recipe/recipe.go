@@ -44,6 +44,7 @@ type Recipe struct {
 	AllowLeak    []string     // paths in the image that may hold a secret
 	Publish      *Publish     // nil: the image stays on this machine
 	Test         image.TestIn // "": what this machine has
+	TestJob      bool         // the image's agent runs a first job in the test
 	BootBudget   *image.BootBudget
 	positions    map[string][]finding.Position
 	flagged      map[string]bool // fields that a flag gave, even if it emptied them

@@ -50,7 +50,7 @@ func need(tb testing.TB, err error) {
 	if os.Getenv("CI") != "" {
 		tb.Fatal(err)
 	}
-	tb.Skip("needs python3-venv and a Python package index, those for Node an npm registry, and coldsnap cargo and a crate registry:", err)
+	tb.Skip("needs python3-venv and a Python package index, those for Node an npm registry, coldsnap cargo and a crate registry, and buildkite-agent a Go module proxy:", err)
 }
 
 var python = sync.OnceValues(func() (string, error) {
