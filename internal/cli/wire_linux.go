@@ -13,6 +13,7 @@ import (
 	"image-builder/internal/bake"
 	"image-builder/internal/base"
 	"image-builder/internal/boot"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/pipeline"
@@ -102,7 +103,7 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 
 // bake bakes once machine, the check of what a container needs, has passed.
 func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine func() error) (image.Image, error) {
-	if c.Boot || r.BootBudget != nil {
+	if c.Boot || (r.BootBudget != nil && r.BootBudget.Login > 0) {
 		if err := errors.Join(machine(), qemu.Preflight(image.HostArch())); err != nil {
 			return image.Image{}, err
 		}
@@ -125,6 +126,10 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine
 	in, otherwise := testIn(r.Test, image.HostArch())
 	if err := checkTestIn(ctx, in, image.HostArch()); err != nil {
 		return image.Image{}, err
+	}
+
+	if in == image.TestNone && r.JobBudget() > 0 {
+		return image.Image{}, fault.New(fault.BadInput, errors.New("keep boot budget: boot-budget has a job, and test is none"), "write test: vm or container, or remove job from boot-budget")
 	}
 
 	p.Cold = boot.Boot{Report: w.report}.Within

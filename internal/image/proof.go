@@ -36,8 +36,9 @@ func ParseTest(text string) (in TestIn, job bool, err error) {
 
 // BootBudget is how long a boot may take.
 type BootBudget struct {
-	Login time.Duration // from power-on to the login prompt
-	At    string        // how slow the disk is when it is touched first: 5MiB/s, 300MiB/s, warm
+	Login time.Duration // from power-on to the login prompt; 0: any time
+	At    string        // how slow the disk is when it is touched first: 5MiB/s, 300MiB/s, warm; it is for Login
+	Job   time.Duration // from power-on to the end of the first job, in the test; 0: any time
 }
 
 // ColdBoot is a boot with a disk that is slow when it is touched first.
@@ -71,11 +72,12 @@ type Proof struct {
 
 // Job is the first job that the image's own agent ran. Its times count from power-on.
 type Job struct {
-	Agent      string   `json:"agent"`      // version of buildkite-agent
-	Login      Duration `json:"login"`      // until the boot was over, and the login prompts were there
-	Registered Duration `json:"registered"` // until the agent had registered
-	Checkout   Duration `json:"checkout"`   // until the repository was checked out, and the job's command ran
-	Done       Duration `json:"done"`       // until the job was finished
+	Agent      string   `json:"agent"`            // version of buildkite-agent
+	Login      Duration `json:"login"`            // until the boot was over, and the login prompts were there
+	Registered Duration `json:"registered"`       // until the agent had registered
+	Checkout   Duration `json:"checkout"`         // until the repository was checked out, and the job's command ran
+	Done       Duration `json:"done"`             // until the job was finished
+	Budget     Duration `json:"budget,omitempty"` // for Done; 0: there was none
 	// Repository is the URL of what was checked out, "" in an image without a git mirror, and Mirror the directory of the
 	// mirror that it came from.
 	Repository string   `json:"repository,omitempty"`

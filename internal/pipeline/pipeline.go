@@ -110,6 +110,7 @@ func (p Pipeline) test(ctx context.Context, img image.Image, r *recipe.Recipe, o
 	proof, err := p.Prove.Run(ctx, prove.Definition{
 		Image: img, In: o.Test, Otherwise: o.TestOtherwise, Dir: place.Dir, Logs: filepath.Join(place.Logs, "test"),
 		Buckets: o.Buckets, Env: o.Env, Hidden: secret.NewSet(slices.Concat(c.secrets, o.Credentials)), Timeout: r.Timeout, Job: r.TestJob,
+		JobBudget: r.JobBudget(),
 	})
 	if err == nil {
 		img.Proof = &proof
@@ -126,7 +127,7 @@ func (p Pipeline) test(ctx context.Context, img image.Image, r *recipe.Recipe, o
 
 // cold boots within the recipe's budget. An image that takes longer is not stored, unless failed images are kept.
 func (p Pipeline) cold(ctx context.Context, img image.Image, r *recipe.Recipe, o Options, place Place) (image.Image, error) {
-	if r.BootBudget == nil || p.Cold == nil {
+	if r.BootBudget == nil || r.BootBudget.Login == 0 || p.Cold == nil {
 		return img, nil
 	}
 

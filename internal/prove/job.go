@@ -40,7 +40,21 @@ func (p Prove) job(ctx context.Context, m sandbox.Machine, d Definition, start t
 		return nil, fmt.Errorf("run first job: the machine says nothing of it: %s", strings.TrimSpace(errs.String()))
 	}
 
-	return &told.job, nil
+	told.job.Budget = image.Duration(d.JobBudget)
+	return &told.job, within(told.job)
+}
+
+// within says by how much a job takes longer than its budget, and where its time went.
+func within(job image.Job) error {
+	if job.Budget == 0 || job.Done <= job.Budget {
+		return nil
+	}
+	seconds := func(d image.Duration) float64 { return time.Duration(d).Seconds() }
+	return &Failure{
+		What: fmt.Sprintf("its first job is done after %.1f s, and the budget is %s: login after %.1f s, agent registered after %.1f s, checkout after %.1f s",
+			seconds(job.Done), time.Duration(job.Budget), seconds(job.Login), seconds(job.Registered), seconds(job.Checkout)),
+		Do: "bake less into what boots, or raise job in boot-budget; a machine that is emulated in software takes many times as long as an instance",
+	}
 }
 
 func (p Prove) since(start time.Time) image.Duration { return image.Duration(p.Now().Sub(start)) }

@@ -60,6 +60,8 @@ type Definition struct {
 	Hidden  *secret.Set
 	Timeout time.Duration // of the whole test; 0: DefaultTimeout
 	Job     bool          // the image's agent runs a first job, before the tests
+	// JobBudget is how long the first job may take from power-on, and lets it run; 0: any time.
+	JobBudget time.Duration
 }
 
 // DefaultTimeout bounds a test whose recipe says nothing.
@@ -186,7 +188,7 @@ func (p Prove) documents(ctx context.Context, d Definition, machine Machine, pat
 		}
 		proof.Failed = facts.Failed
 		proof.Free = facts.Free
-		if err := stands(facts); err != nil || !d.Job {
+		if err := stands(facts); err != nil || (!d.Job && d.JobBudget == 0) {
 			return err
 		}
 		proof.Job, err = p.job(ctx, m, d, start)

@@ -126,16 +126,23 @@ func TestBootBudget(t *testing.T) {
 		code finding.Code
 	}{
 		"": {nil, ""},
-		"boot-budget: {login: 45s, at: 5MiB/s}\n":   {&image.BootBudget{Login: 45 * time.Second, At: "5MiB/s"}, ""},
-		"boot-budget: 1m30s at warm\n":              {&image.BootBudget{Login: 90 * time.Second, At: "warm"}, ""},
-		"boot-budget: {login: 45s}\n":               {nil, finding.RecipeBudget},
-		"boot-budget: {login: 45, at: 5MiB/s}\n":    {nil, finding.RecipeBudget},
-		"boot-budget: {login: -1s, at: 5MiB/s}\n":   {nil, finding.RecipeBudget},
-		"boot-budget: {login: 45s, at: 6MiB/s}\n":   {nil, finding.RecipeBudget},
-		"boot-budget: 45s\n":                        {nil, finding.RecipeBudget},
-		"boot-budget: {logn: 45s, at: 5MiB/s}\n":    {nil, finding.RecipeKey},
-		"boot-budget: {login: [45s], at: 5MiB/s}\n": {nil, finding.RecipeType},
-		"boot-budget: [45s]\n":                      {nil, finding.RecipeType},
+		"boot-budget: {login: 45s, at: 5MiB/s}\n":           {&image.BootBudget{Login: 45 * time.Second, At: "5MiB/s"}, ""},
+		"boot-budget: 1m30s at warm\n":                      {&image.BootBudget{Login: 90 * time.Second, At: "warm"}, ""},
+		"boot-budget: {job: 60s}\n":                         {&image.BootBudget{Job: time.Minute}, ""},
+		"boot-budget: job 60s\n":                            {&image.BootBudget{Job: time.Minute}, ""},
+		"boot-budget: 45s at warm, job 60s\n":               {&image.BootBudget{Login: 45 * time.Second, At: "warm", Job: time.Minute}, ""},
+		"boot-budget: {login: 45s, job: 60s, at: 5MiB/s}\n": {&image.BootBudget{Login: 45 * time.Second, At: "5MiB/s", Job: time.Minute}, ""},
+		"boot-budget: {login: 45s, job: 60s}\n":             {nil, finding.RecipeBudget},
+		"boot-budget: {job: 60}\n":                          {nil, finding.RecipeBudget},
+		"boot-budget: {at: warm, job: 60s}\n":               {nil, finding.RecipeBudget},
+		"boot-budget: {login: 45s}\n":                       {nil, finding.RecipeBudget},
+		"boot-budget: {login: 45, at: 5MiB/s}\n":            {nil, finding.RecipeBudget},
+		"boot-budget: {login: -1s, at: 5MiB/s}\n":           {nil, finding.RecipeBudget},
+		"boot-budget: {login: 45s, at: 6MiB/s}\n":           {nil, finding.RecipeBudget},
+		"boot-budget: 45s\n":                                {nil, finding.RecipeBudget},
+		"boot-budget: {logn: 45s, at: 5MiB/s}\n":            {nil, finding.RecipeKey},
+		"boot-budget: {login: [45s], at: 5MiB/s}\n":         {nil, finding.RecipeType},
+		"boot-budget: [45s]\n":                              {nil, finding.RecipeType},
 	} {
 		r, found := Parse("recipe.yml", []byte("base: debian:bookworm\n"+text))
 		if diff := cmp.Diff(test.want, r.BootBudget); diff != "" {
