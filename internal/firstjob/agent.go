@@ -85,12 +85,36 @@ func (a agent) start(ctx context.Context, s *surroundings) (ended <-chan error, 
 	default:
 	}
 
-	go func() {
-		_, err := systemctl(ctx, "start", "--wait", unit)
-		end <- err
-	}()
+	if _, err := systemctl(ctx, "start", unit); err != nil {
+		return nil, errors.Join(a.refused(s.came(), err), a.stop(ctx))
+	}
+	go func() { end <- await(ctx) }()
 
 	return end, nil
+}
+
+// await waits until the agent's unit is no more active, without D-Bus, which not every image has.
+func await(ctx context.Context) error {
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	for {
+		out, err := systemctl(ctx, "show", "--property=ActiveState,Result", unit)
+		state := strings.Join(strings.Fields(out), ", ")
+		switch {
+		case err != nil:
+			return err
+		case strings.Contains(state, "ActiveState=failed"):
+			return errors.New(state)
+		case strings.Contains(state, "ActiveState=inactive"):
+			return nil
+		}
+
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticks.C:
+		}
+	}
 }
 
 // configure stops an agent that began in the boot, and says in memory how the unit runs here: once, with its output kept and

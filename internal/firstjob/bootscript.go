@@ -93,7 +93,7 @@ func (s *surroundings) makeCommands() error {
 	if err := os.MkdirAll(commands, 0o755); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("#!/bin/sh\nexec %s/image-builder guest signal --report %s -- \"$@\"\n", place, s.url("/signal/"+s.secret))
+	text := fmt.Sprintf("#!/bin/sh\nexec %s guest signal --report %s -- \"$@\"\n", s.program, s.url("/signal/"+s.secret))
 	return os.WriteFile(commands+"/cfn-signal", []byte(text), 0o755)
 }
 

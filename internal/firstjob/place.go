@@ -16,16 +16,23 @@ const (
 	agentLog = place + "/agent.log"
 )
 
-// show puts a program where every user may run it, and returns its path there.
+// show returns a path at which every user may run a program. A machine's /run may be too small for a copy of one that they
+// may run already.
 func show(program string) (string, error) {
-	target := place + "/image-builder"
 	if err := os.MkdirAll(place, 0o755); err != nil {
 		return "", err
 	}
+	info, err := os.Stat(program)
+	if err != nil || info.Mode()&0o005 == 0o005 {
+		return program, err
+	}
+
+	target := place + "/image-builder"
 	content, err := os.ReadFile(program)
 	if err != nil {
 		return "", err
 	}
+
 	return target, os.WriteFile(target, content, 0o755)
 }
 

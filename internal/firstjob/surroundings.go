@@ -25,6 +25,7 @@ type surroundings struct {
 	mirror     mirror
 	token      string // of the agent's registration
 	secret     string // part of the URL where the job's command reports
+	program    string // path of this program for every user
 	api        *agentapi.Server
 	repository *repository
 	servers    []*http.Server
@@ -91,6 +92,7 @@ func (s *surroundings) url(path string) string { return "http://" + s.address + 
 
 // job makes the job whose command is this program.
 func (s *surroundings) job(program string, images []string) {
+	s.program = program
 	command := []string{program, "guest", "step", "--report", s.url("/step/" + s.secret)}
 	for _, image := range images {
 		command = append(command, "--image", "'"+strings.ReplaceAll(image, "'", `'\''`)+"'")

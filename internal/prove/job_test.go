@@ -158,6 +158,7 @@ func firstJob(t *testing.T, base, program string, machine Machine, images string
 	prove := Prove{Machines: map[image.TestIn]Machine{image.TestVM: machine}, Binary: program, Now: time.Now}
 	proof, err := prove.Run(t.Context(), Definition{
 		Image: image.Image{ID: "img-1", Disk: path, Tests: baked}, In: image.TestVM, Dir: work, Logs: filepath.Join(dir, "logs"), Job: true,
+		Env: []string{searchPath}, // without it nothing waits for the boot: systemctl is not found
 	})
 	nothingLeft(t, dir, work)
 
@@ -229,6 +230,7 @@ func agentBase(t *testing.T, agent string) string {
 		}
 		mirror := filepath.Join(root, mirrorDir)
 		return errors.Join(
+			os.WriteFile(filepath.Join(root, "etc/cloud/cloud-init.disabled"), nil, 0o644), // half of a container's boot
 			os.WriteFile(filepath.Join(root, "usr/bin/buildkite-agent"), program, 0o755),
 			os.WriteFile(filepath.Join(root, "etc/systemd/system/buildkite-agent.service"), []byte(agentUnit), 0o644),
 			git(t, "clone", "--quiet", "--mirror", source, mirror),

@@ -27,7 +27,7 @@ func files(size int64) string {
 		"mount -t tmpfs -o mode=0700,nosuid,nodev tmpfs " + guest.Directory,
 		"until [ -b " + device + " ]; do sleep 0.1; done",
 		fmt.Sprintf("head -c %d %s >%s", size, device, guest.Program),
-		"chmod 0700 " + guest.Program,
+		"chmod 0755 " + guest.Program, // its directory keeps others out; a share of it may be for them
 	}, "; ") + "; "
 
 	unit := guest.UnitText(fetch, "/dev/virtio-ports/"+portName)
