@@ -59,8 +59,12 @@ func TestRealAgent(t *testing.T) {
 	}
 
 	want := []agentapi.Event{
-		{Kind: agentapi.Registered, Version: venv.AgentVersion, Tags: []string{"queue=first"}}, {Kind: agentapi.Connected},
-		{Kind: agentapi.Accepted}, {Kind: agentapi.Started}, {Kind: agentapi.Finished, Status: "5"}, {Kind: agentapi.Disconnected},
+		{Kind: agentapi.Registered, Version: venv.AgentVersion, Tags: []string{"queue=first"}},
+		{Kind: agentapi.Connected},
+		{Kind: agentapi.Accepted},
+		{Kind: agentapi.Started},
+		{Kind: agentapi.Finished, Status: "5"},
+		{Kind: agentapi.Disconnected},
 	}
 	if diff := cmp.Diff(want, events); diff != "" {
 		t.Errorf("the agent did (-want +got):\n%s\n%s", diff, said)
