@@ -103,7 +103,7 @@ func digestFile(t *testing.T, path string) [sha256.Size]byte {
 	return sha256.Sum256(content)
 }
 
-// Where QEMU is installed, a virtual machine boots the image's own kernel, with a network, and its reboots are reboots.
+// Where QEMU is installed, a virtual machine boots the image's own kernel, with a network.
 func TestImagesAreTestedInAVirtualMachine(t *testing.T) {
 	t.Parallel()
 	if err := qemu.Preflight(image.HostArch()); err != nil {
@@ -111,8 +111,7 @@ func TestImagesAreTestedInAVirtualMachine(t *testing.T) {
 	}
 	b := newBuilder(t)
 	b.tests = true
-	const test = `test -e /built; test ! -e /tmp/secrets; ip -4 -o address show scope global | grep -q 10.0.2; uname -r >/tried; ` +
-		`if [ ! -e /rebooted ]; then touch /rebooted; exit 194; fi; echo rebooted into $(uname -r)`
+	const test = `test -e /built; test ! -e /tmp/secrets; ip -4 -o address show scope global | grep -q 10.0.2; echo runs $(uname -r)`
 	id := b.run("bake", "--name", "agent", "--base", "debian:bookworm", "--components", b.document("touch /built", test))
 	img := b.show(id)
 	if img.Proof == nil || img.Proof.In != image.TestVM || len(img.Proof.Steps) != 1 {
@@ -123,7 +122,7 @@ func TestImagesAreTestedInAVirtualMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(img.Proof.Steps[0].Log)
-	if err != nil || !strings.HasPrefix(string(text), "rebooted into ") || strings.Contains(string(text), strings.TrimSpace(string(own))) {
+	if err != nil || !strings.HasPrefix(string(text), "runs ") || strings.Contains(string(text), strings.TrimSpace(string(own))) {
 		t.Errorf("log %q: %v", text, err)
 	}
 	t.Logf("boot %s, whole test %s", time.Duration(img.Proof.Boot), time.Duration(img.Proof.Elapsed))

@@ -11,6 +11,7 @@ import (
 
 	"image-builder/internal/base/basetest"
 	"image-builder/internal/disk"
+	"image-builder/internal/image"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/sandboxtest"
 	"image-builder/internal/testbed/programtest"
@@ -28,13 +29,13 @@ const patience = 15 * time.Minute
 func TestMachine(t *testing.T) {
 	t.Parallel()
 	needQEMU(t)
-	base := basetest.Debian(t)
 	program := programtest.Path(t)
-	before := digest(t, base.Disk)
+	path := quick(t)
+	before := digest(t, path)
 
-	sandboxtest.Booted(t, base.Disk, func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
+	sandboxtest.Booted(t, path, func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
 		m, err := Start(ctx, Config{
-			BootConfig: BootConfig{Disk: disk, WorkDir: workDir, Timeout: patience}, Program: program,
+			BootConfig: BootConfig{Disk: disk, WorkDir: workDir, Memory: 512, CPUs: 1, Timeout: patience}, Program: program,
 			Shares: append(shares, sandbox.Share{Source: program, Target: "/run/image-builder/image-builder", ReadOnly: true}),
 		})
 		if err != nil {
@@ -44,7 +45,7 @@ func TestMachine(t *testing.T) {
 		return m, nil
 	})
 
-	if digest(t, base.Disk) != before {
+	if digest(t, path) != before {
 		t.Error("the disk changed")
 	}
 }
@@ -53,9 +54,8 @@ func TestMachine(t *testing.T) {
 func TestMachineThatFails(t *testing.T) {
 	t.Parallel()
 	needQEMU(t)
-	base := basetest.Debian(t)
-
 	program := programtest.Path(t)
+
 	for name, test := range map[string]struct {
 		change  func(root string) error
 		timeout time.Duration
@@ -69,13 +69,12 @@ func TestMachineThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			path := filepath.Join(t.TempDir(), "disk.raw")
-			if err := disk.Clone(t.Context(), path, base.Disk, nil); err != nil {
-				t.Fatal(err)
-			}
+			path := quick(t)
 			edit(t, path, test.change)
 			work := t.TempDir()
-			m, err := Start(t.Context(), Config{BootConfig: BootConfig{Disk: path, WorkDir: work, Timeout: test.timeout}, Program: program})
+			m, err := Start(t.Context(), Config{
+				BootConfig: BootConfig{Disk: path, WorkDir: work, Firmware: image.BIOS, Memory: 512, CPUs: 1, Timeout: test.timeout}, Program: program,
+			})
 			if err == nil {
 				_ = m.Stop(context.Background())
 			}
@@ -91,6 +90,19 @@ func TestMachineThatFails(t *testing.T) {
 			}
 		})
 	}
+}
+
+// quick returns a disk of its own that boots Debian.
+func quick(t *testing.T) string {
+	t.Helper()
+	base := basetest.Debian(t)
+	path := filepath.Join(t.TempDir(), "disk.raw")
+	if err := disk.Clone(t.Context(), path, base.Disk, nil); err != nil {
+		t.Fatal(err)
+	}
+	edit(t, path, basetest.QuickBoot)
+
+	return path
 }
 
 func edit(t *testing.T, path string, change func(root string) error) {
