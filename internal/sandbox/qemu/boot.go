@@ -249,7 +249,9 @@ func arguments(config BootConfig, accel Accelerator, blocks int) ([]string, erro
 	if accel == KVM {
 		args = append(args, "-accel", "kvm")
 	} else {
-		args = append(args, "-accel", "tcg,thread=multi")
+		// MiB of translated code: with the default of 1 GiB, what a guest ran before a restart is kept, and slows the
+		// firmware and the boot loader after it to minutes.
+		args = append(args, "-accel", "tcg,thread=multi,tb-size=64")
 	}
 
 	if config.Firmware == image.BIOS {
