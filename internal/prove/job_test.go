@@ -129,7 +129,7 @@ func TestFirstJobInVM(t *testing.T) {
 	}
 	program := programtest.Path(t)
 	base := agentBase(t, venv.Agent(t))
-	proof, err := firstJob(t, base, program, Machine{Start: start(program), Network: time.Minute}, "", quickBoot)
+	proof, err := firstJob(t, base, program, Machine{Start: start(program), Network: bootLimit}, "", basetest.QuickBoot)
 	checkJob(t, proof, err)
 }
 

@@ -1,6 +1,7 @@
 package prove
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,7 @@ func TestMachinesThatFail(t *testing.T) {
 		change func(root string) error
 		script string // of the test phase
 		want   []string
+		limit  time.Duration // for its network; 0: as for a boot
 	}{
 		"the kernel panics": {
 			change: script("usr/sbin/init", "echo c >/proc/sysrq-trigger"),
@@ -51,6 +53,7 @@ func TestMachinesThatFail(t *testing.T) {
 		"its network never comes": {
 			change: func(root string) error { return os.RemoveAll(filepath.Join(root, "etc/systemd/network")) },
 			want:   []string{"its network never comes: no address on en", "Booting from Hard Disk"},
+			limit:  time.Second,
 		},
 		"its test powers off": {
 			script: "systemctl poweroff; sleep 1000",
@@ -76,7 +79,7 @@ func TestMachinesThatFail(t *testing.T) {
 				edit(t, path, test.change)
 			}
 			prove := Prove{
-				Machines: map[image.TestIn]Machine{image.TestVM: {Start: start(program), Network: time.Second}},
+				Machines: map[image.TestIn]Machine{image.TestVM: {Start: start(program), Network: cmp.Or(test.limit, bootLimit)}},
 				Binary:   program, Now: time.Now,
 			}
 			work := filepath.Join(dir, "work")
