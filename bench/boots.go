@@ -75,6 +75,7 @@ func (j *jobs) traced(name, base string, use func(bootmap.Map), flags ...string)
 		if err != nil {
 			return err
 		}
+
 		var m bootmap.Map
 		if err := json.Unmarshal(text, &m); err != nil {
 			return fmt.Errorf("read boot map: %w", err)

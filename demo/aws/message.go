@@ -107,6 +107,7 @@ func (m *messenger) run(machine string, input any) error {
 func (m *messenger) call(resource string, arguments any) (any, error) {
 	in, _ := arguments.(map[string]any)
 	service, operation, _ := strings.Cut(strings.TrimPrefix(resource, "aws-sdk:"), ":")
+
 	switch {
 	case resource == "states:startExecution":
 		return map[string]any{}, m.run(last(in["StateMachineArn"].(string)), in["Input"])
@@ -157,6 +158,7 @@ func renamed(value any, letter func(rune) rune) any {
 			all[capital(name, letter)] = renamed(member, letter)
 		}
 		return all
+
 	case []any:
 		all := slices.Clone(value)
 		for i, member := range all {

@@ -169,6 +169,7 @@ func fileTable(text *strings.Builder, files []bootmap.File) {
 			more = fmt.Sprintf(" and %d more", len(units)-2)
 			units = units[:2]
 		}
+
 		rows = append(rows, []string{
 			terminal.Harmless(f.What), fmt.Sprint(f.Blocks), terminal.Size(f.Bytes), seconds(f.Waited),
 			terminal.Harmless(cmp.Or(strings.Join(units, ", "), "-")) + more,

@@ -156,6 +156,7 @@ func parseSignal(args []string) signal {
 		if !joined && i+1 < len(args) {
 			value = args[i+1]
 		}
+
 		switch name {
 		case "-e", "--exit-code":
 			s.Status = value

@@ -219,6 +219,7 @@ func (c *Service) proceed(cs *changeSet) {
 			cs.delayed++
 			return
 		}
+
 		cs.reason = c.flaw(cs)
 		if cs.reason != "" {
 			cs.status = "FAILED"

@@ -38,6 +38,7 @@ func (c *Service) watchNetwork() {
 		vpcs: map[string]netip.Prefix{}, subnets: map[string]subnet{}, tables: map[string]string{}, associations: map[string]string{},
 		groups: map[string]string{}, gateways: map[string]string{},
 	}
+
 	for kind, hooks := range map[string][2]func(Resource) error{
 		"VPC":                         {n.addVPC, n.removeVPC},
 		"Subnet":                      {n.addSubnet, n.removeSubnet},
