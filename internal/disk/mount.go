@@ -141,14 +141,15 @@ func (m *Mount) collect() error {
 	return m.sync()
 }
 
-// Close unmounts the tree and detaches the disk; it waits, at most 20 s, for the last user of either to go (a killed
-// process that still dies). After a nil error this mount no longer keeps the disk open, and all that was
+// Close writes what is in memory, unmounts the tree and detaches the disk; it waits, at most 20 s, for the last user of
+// either to go (a killed process that still dies). After a nil error this mount no longer keeps the disk open, and all that was
 // written is in the file. Calling it again returns what the first call did.
 func (m *Mount) Close(ctx context.Context) error {
 	m.closed.Do(func() {
+		err := m.sync() // gigabytes take longer than the limit on a slow disk
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 		defer cancel()
-		m.err = errors.Join(m.sync(), m.top.Close(), unmount(ctx, m.dir), m.loop.release(ctx))
+		m.err = errors.Join(err, m.top.Close(), unmount(ctx, m.dir), m.loop.release(ctx))
 	})
 	return m.err
 }
