@@ -111,9 +111,6 @@ func (f *Follow) Run(ctx context.Context, arn string) (Build, error) {
 	w := newWatch(f, arn)
 	defer f.Report.Stage("image " + w.image.Version)()
 	if err := f.watch(ctx, w); err != nil {
-		if ctx.Err() != nil {
-			err = ctx.Err() // rather than the call that the interruption broke
-		}
 		return Build{Image: w.image}, &DetachedError{Image: w.image, Err: err}
 	}
 
