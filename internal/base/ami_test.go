@@ -91,10 +91,10 @@ func (c *cloud) addAMI(tb testing.TB, path string, ami ec2.AMI) string {
 	return c.EC2.AddAMI(ami)
 }
 
-// shell runs a script in a directory.
+// shell runs a script in a directory, with mounts of its own: a process that copied them would keep what was written from the file.
 func shell(tb testing.TB, dir, script string) {
 	tb.Helper()
-	command := exec.CommandContext(tb.Context(), "sh", "-euc", script)
+	command := exec.CommandContext(tb.Context(), "unshare", "--mount", "sh", "-euc", script)
 	command.Dir = dir
 	if out, err := command.CombinedOutput(); err != nil {
 		tb.Fatalf("%v\n%s", err, out)

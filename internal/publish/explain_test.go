@@ -21,7 +21,7 @@ func laidOut(t *testing.T, kind string) string {
 mkdir mnt/etc mnt/srv; echo ID=test >mnt/etc/os-release
 head -c 8M /dev/urandom >mnt/srv/old; head -c 8M /dev/urandom >mnt/srv/kept; umount mnt`
 
-	command := exec.CommandContext(t.Context(), "sh", "-euc", script)
+	command := exec.CommandContext(t.Context(), "unshare", "--mount", "sh", "-euc", script) // no other process copies the mount
 	command.Dir = filepath.Dir(path)
 	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
