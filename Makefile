@@ -32,10 +32,9 @@ demo-aws: setup build ## walk the AWS road against the test server on loopback: 
 account: ## run the test server by itself, for awscli, coldsnap or anything else, until Ctrl-C
 	@go run ./demo/account $(ARGS)
 
-# More tests at once than there are cores: many of them wait, for a guest or for a server that is polled.
 .PHONY: test
 test: setup-tests ## run every test (as root: they use real disks and containers)
-	go test -count=1 -timeout 60m -parallel 6 -exec '$(SUDO)' ./...
+	go test -count=1 -timeout 60m -exec '$(SUDO)' ./...
 
 # Packages with goroutines of their own whose tests need no root. Left out are tests that make hundreds of disks or kill
 # programs: under the race detector they take ten times as long, and the same code runs in the others.
