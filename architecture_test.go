@@ -25,6 +25,7 @@ var ranks = map[string]int{
 	"internal/progress":            0,
 	"internal/image":               0,
 	"internal/s3uri":               0,
+	"internal/filelock":            0,
 	"internal/mountns":             0,
 	"internal/quickstart":          0,
 	"internal/patience":            1, // waits, told of by progress

@@ -11,10 +11,9 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"image-builder/internal/disk"
 	"image-builder/internal/fault"
+	"image-builder/internal/filelock"
 	"image-builder/internal/image"
 	"image-builder/internal/patience"
 	"image-builder/internal/progress"
@@ -261,14 +260,16 @@ func lock(ctx context.Context, path string, report progress.Func) (unlock func()
 		return nil, fmt.Errorf("wait for other bases being made: %w", err)
 	}
 
+	var held *filelock.Lock
 	said := false
 	wait := patience.Wait{For: "another process, which makes a base", Limit: patient, Pace: 100 * time.Millisecond}
 	err = wait.Until(ctx, func(context.Context) (patience.Answer, error) {
-		err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		lock, err := filelock.Exclusive(file)
 		if err == nil {
+			held = lock
 			return patience.Answer{Done: true}, nil
 		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+		if !errors.Is(err, filelock.ErrHeld) {
 			return patience.Answer{}, fmt.Errorf("wait for other bases being made: %w", err)
 		}
 
@@ -282,5 +283,5 @@ func lock(ctx context.Context, path string, report progress.Func) (unlock func()
 		return nil, errors.Join(err, file.Close())
 	}
 
-	return func() { file.Close() }, nil
+	return func() { held.Close() }, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"image-builder/internal/disk"
 	"image-builder/internal/fault"
+	"image-builder/internal/filelock"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
 	"image-builder/internal/progress"
@@ -82,9 +83,9 @@ const exportPrefix = ".image-builder-export-"
 // workDirTries bounds how often an export makes its directory again because another export took it for remains.
 const workDirTries = 20
 
-// workDir makes an export's working directory, locked until the returned file is closed, and removes those that
+// workDir makes an export's working directory, locked until the returned lock is closed, and removes those that
 // killed exports left beside it.
-func workDir(beside string) (string, *os.File, error) {
+func workDir(beside string) (string, *filelock.Lock, error) {
 	if err := removeRemains(beside); err != nil {
 		return "", nil, err
 	}
@@ -101,7 +102,7 @@ func workDir(beside string) (string, *os.File, error) {
 
 		// until it was locked, another export may have taken it for remains
 		err = errors.Join(fmt.Errorf("export disk: %w", err), os.RemoveAll(dir))
-		taken := errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.EWOULDBLOCK)
+		taken := errors.Is(err, fs.ErrNotExist) || errors.Is(err, filelock.ErrHeld)
 		if !taken || tries == workDirTries {
 			return "", nil, err
 		}
@@ -109,20 +110,21 @@ func workDir(beside string) (string, *os.File, error) {
 }
 
 // lockWork locks a directory. The kernel releases the lock when the process ends.
-func lockWork(dir string) (*os.File, error) {
+func lockWork(dir string) (*filelock.Lock, error) {
 	file, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		_, err = os.Lstat(dir) // its former holder may have removed it
-	}
-
+	lock, err := filelock.Exclusive(file)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return file, nil
+
+	// its former holder may have removed it
+	if _, err := os.Lstat(dir); err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	return lock, nil
 }
 
 // removeRemains removes what killed exports left in a directory: only directories with an export's name, that no

@@ -11,9 +11,8 @@ import (
 	"regexp"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"image-builder/internal/fault"
+	"image-builder/internal/filelock"
 	"image-builder/internal/image"
 )
 
@@ -76,7 +75,7 @@ func (r *Run) CommitBase(ctx context.Context, base image.Base) (image.Base, erro
 // AddBase gives a disk in bases/<sha256> a name, taking the name from the base that had it.
 func (s *Store) AddBase(ctx context.Context, base image.Base) error {
 	home := filepath.Dir(base.Disk)
-	lock, err := waitLockAs(ctx, home, unix.LOCK_SH)
+	lock, err := waitLockAs(ctx, home, filelock.Shared)
 	if err != nil {
 		return explain(s.dir, fmt.Errorf("add base %s: %w", base.Name, err))
 	}

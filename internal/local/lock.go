@@ -8,35 +8,36 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"image-builder/internal/filelock"
 )
 
 // errHeld says that another process holds a directory, or that the directory went away under the lock.
-var errHeld = errors.New("held by another process")
+var errHeld = filelock.ErrHeld
 
 // lockTimeout bounds how long waitLock waits; a process that holds a lock others wait for needs milliseconds.
 const lockTimeout = 20 * time.Second
 
-// tryLock locks a directory, or reports errHeld. The lock belongs to the directory itself, not to its name, so it
-// survives a rename; the kernel frees it when the process ends, however it ends. Closing the file unlocks.
-func tryLock(dir string) (*os.File, error) { return tryLockAs(dir, unix.LOCK_EX) }
+// kind is filelock.Exclusive, or filelock.Shared for those who only keep a directory from going away.
+type kind func(*os.File) (*filelock.Lock, error)
 
-// tryLockAs locks a directory exclusively (LOCK_EX), or shared with others who only keep it from going away (LOCK_SH).
-func tryLockAs(dir string, how int) (*os.File, error) {
+// tryLock locks a directory, or reports errHeld.
+func tryLock(dir string) (*filelock.Lock, error) { return tryLockAs(dir, filelock.Exclusive) }
+
+func tryLockAs(dir string, as kind) (*filelock.Lock, error) {
 	f, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	if err != nil {
 		return nil, fmt.Errorf("lock directory: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = errHeld
-		}
-		return nil, errors.Join(fmt.Errorf("lock directory %s: %w", dir, err), f.Close())
+	lock, err := as(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
 
 	if err := sameDirectory(f, dir); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, lock.Close())
 	}
-	return f, nil
+	return lock, nil
 }
 
 // sameDirectory checks that the name still refers to the locked directory.
@@ -57,18 +58,18 @@ func sameDirectory(f *os.File, dir string) error {
 }
 
 // waitLock locks a directory, waiting for the process that holds it.
-func waitLock(ctx context.Context, dir string) (*os.File, error) {
-	return waitLockAs(ctx, dir, unix.LOCK_EX)
+func waitLock(ctx context.Context, dir string) (*filelock.Lock, error) {
+	return waitLockAs(ctx, dir, filelock.Exclusive)
 }
 
-func waitLockAs(ctx context.Context, dir string, how int) (*os.File, error) {
+func waitLockAs(ctx context.Context, dir string, as kind) (*filelock.Lock, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockTimeout)
 	defer cancel()
 
 	for {
-		f, err := tryLockAs(dir, how)
+		lock, err := tryLockAs(dir, as)
 		if !errors.Is(err, errHeld) {
-			return f, err
+			return lock, err
 		}
 		select {
 		case <-ctx.Done():

@@ -55,7 +55,7 @@ func claim(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // closing unlocks; nothing was written through it
+	defer lock.Close() // nothing was written through it
 
 	if marked, err := isMarked(dir); marked || err != nil {
 		return err

@@ -9,8 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
+	"image-builder/internal/filelock"
 	"image-builder/internal/image"
 )
 
@@ -21,9 +20,9 @@ type Run struct {
 	Dir string
 
 	store *Store
-	lock  *os.File
-	moved bool       // Dir is no longer ours to remove
-	held  []*os.File // locks on the bases that the run needs
+	lock  *filelock.Lock
+	moved bool             // Dir is no longer ours to remove
+	held  []*filelock.Lock // locks on the bases that the run needs
 }
 
 // NewRun makes a run directory, readable by its owner only.
@@ -136,7 +135,7 @@ func (r *Run) Hold(ctx context.Context, base image.Base) error {
 	if r.store.relative(home) == home {
 		return nil
 	}
-	lock, err := waitLockAs(ctx, home, unix.LOCK_SH)
+	lock, err := waitLockAs(ctx, home, filelock.Shared)
 	if err != nil {
 		return explain(r.store.dir, fmt.Errorf("hold base %s: %w", base.Name, err))
 	}
@@ -145,7 +144,7 @@ func (r *Run) Hold(ctx context.Context, base image.Base) error {
 }
 
 // lockToRemove locks the directory of a disk that is to be removed. The error is a BusyError if the disk is in use.
-func (s *Store) lockToRemove(what, home string) (*os.File, error) {
+func (s *Store) lockToRemove(what, home string) (*filelock.Lock, error) {
 	lock, err := tryLock(home)
 	if errors.Is(err, errHeld) {
 		return nil, &BusyError{What: what, PIDs: holders(home)}
@@ -157,7 +156,7 @@ func (s *Store) lockToRemove(what, home string) (*os.File, error) {
 }
 
 // unlock closes a lock; nil is the lock of a missing directory.
-func unlock(lock *os.File) error {
+func unlock(lock *filelock.Lock) error {
 	if lock == nil {
 		return nil
 	}

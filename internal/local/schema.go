@@ -68,7 +68,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // closing unlocks; nothing was written through it
+	defer lock.Close() // nothing was written through it
 
 	if err := s.transact(ctx, func(tx *sql.Tx) error { return upgrade(ctx, tx) }); err != nil {
 		return err

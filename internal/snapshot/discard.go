@@ -9,23 +9,18 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"image-builder/internal/filelock"
 )
 
 // Discard deletes the snapshot of an upload that no later run will continue, and forgets the journal at path. It
 // returns the snapshot's ID; "" if none was started. The error is ErrBusy while another process uploads.
 func Discard(ctx context.Context, catalog Catalog, bounds Bounds, path string) (string, error) {
-	lock, err := os.OpenFile(path+".sent", os.O_RDWR|unix.O_NOFOLLOW, 0)
-	if err == nil {
-		defer lock.Close()
-		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	unlock, err := lockSent(path + ".sent")
+	if err != nil {
+		return "", err
 	}
-
-	switch {
-	case errors.Is(err, unix.EWOULDBLOCK):
-		return "", ErrBusy
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return "", fmt.Errorf("discard upload: %w", err)
-	}
+	defer unlock()
 
 	var left head
 	text, err := os.ReadFile(path)
@@ -48,4 +43,25 @@ func Discard(ctx context.Context, catalog Catalog, bounds Bounds, path string) (
 	}
 
 	return left.Snapshot, Forget(path)
+}
+
+// lockSent locks the list of what was sent. If there is none, no process uploads.
+func lockSent(path string) (unlock func() error, err error) {
+	file, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return func() error { return nil }, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("discard upload: %w", err)
+	}
+
+	lock, err := filelock.Exclusive(file)
+	if errors.Is(err, filelock.ErrHeld) {
+		return nil, errors.Join(ErrBusy, file.Close())
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("discard upload: %w", err), file.Close())
+	}
+
+	return lock.Close, nil
 }

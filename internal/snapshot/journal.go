@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"image-builder/internal/filelock"
 )
 
 // journal records how much of an upload the service has, so that the upload continues where it stopped: a head, which
@@ -17,6 +17,7 @@ import (
 type journal struct {
 	path string
 	sent *Digests
+	lock *filelock.Lock // on the file of sent
 	head
 }
 
@@ -44,8 +45,8 @@ func openJournal(path string, bytes int64) (*journal, error) {
 	}
 
 	j := &journal{path: path, sent: sent}
-	err = unix.Flock(int(sent.file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	j.lock, err = filelock.Exclusive(sent.file)
+	if errors.Is(err, filelock.ErrHeld) {
 		err = ErrBusy
 	}
 
@@ -122,4 +123,4 @@ func Forget(path string) error {
 }
 
 // close releases the journal; another process may then continue it.
-func (j *journal) close() error { return j.sent.Close() }
+func (j *journal) close() error { return errors.Join(j.lock.Release(), j.sent.Close()) }
