@@ -20,11 +20,11 @@ func (m Maker) bring(ctx context.Context, account Account, ami image.AMI, own st
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("keep what was downloaded: %w", err)
 	}
-	unlock, err := lock(ctx, filepath.Join(dir, "lock"), m.Progress)
+	held, err := lock(ctx, filepath.Join(dir, "lock"), m.Progress)
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { err = errors.Join(err, held.Close()) }()
 
 	work := filepath.Join(dir, "work")
 	if err := begin(ctx, dir, work, own, ami.RootSize*snapshot.GiB, earlier); err != nil {

@@ -103,7 +103,7 @@ func (u *Unresolved) Unwrap() error { return u.Err }
 var errAbsent = errors.New("there is no base or image of this name: image-builder base list shows what there is; " +
 	"write debian:bookworm, a path to a .raw or .qcow2 file, or https://…#sha256=…")
 
-func (r Resolver) resolve(ctx context.Context, reference string) (image.Base, error) {
+func (r Resolver) resolve(ctx context.Context, reference string) (found image.Base, err error) {
 	wanted, err := r.plan(reference)
 	if err != nil {
 		return image.Base{}, err
@@ -115,11 +115,11 @@ func (r Resolver) resolve(ctx context.Context, reference string) (image.Base, er
 		return image.Base{}, errAbsent
 	}
 
-	unlock, err := lock(ctx, r.Lock, r.Progress)
+	held, err := lock(ctx, r.Lock, r.Progress)
 	if err != nil {
 		return image.Base{}, err
 	}
-	defer unlock()
+	defer func() { err = errors.Join(err, held.Close()) }()
 
 	if found, ok, err := r.find(ctx, wanted); ok || err != nil {
 		return found, err // another process made it meanwhile
@@ -254,13 +254,12 @@ func (r Resolver) Make(ctx context.Context, create func(context.Context, Maker) 
 const patient = 2 * copying
 
 // lock waits until no other process holds the file at path, and holds it. It says that it waits.
-func lock(ctx context.Context, path string, report progress.Func) (unlock func(), err error) {
+func lock(ctx context.Context, path string, report progress.Func) (held *filelock.Lock, err error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("wait for other bases being made: %w", err)
 	}
 
-	var held *filelock.Lock
 	said := false
 	wait := patience.Wait{For: "another process, which makes a base", Limit: patient, Pace: 100 * time.Millisecond}
 	err = wait.Until(ctx, func(context.Context) (patience.Answer, error) {
@@ -283,5 +282,5 @@ func lock(ctx context.Context, path string, report progress.Func) (unlock func()
 		return nil, errors.Join(err, file.Close())
 	}
 
-	return func() { held.Close() }, nil
+	return held, nil
 }

@@ -47,7 +47,7 @@ func prepare(ctx context.Context, dir string) (string, error) {
 
 // claim marks an empty directory as ours. Several processes may try at once: the directory's lock makes them take
 // turns.
-func claim(ctx context.Context, dir string) error {
+func claim(ctx context.Context, dir string) (err error) {
 	if marked, err := isMarked(dir); marked || err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func claim(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // nothing was written through it
+	defer func() { err = errors.Join(err, lock.Close()) }()
 
 	if marked, err := isMarked(dir); marked || err != nil {
 		return err

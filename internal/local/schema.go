@@ -3,6 +3,7 @@ package local
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -53,7 +54,7 @@ const journalRoom = 256 << 10
 
 // migrate brings the schema to the present version. Several processes may try at once: the data directory's lock
 // makes them take turns.
-func (s *Store) migrate(ctx context.Context) error {
+func (s *Store) migrate(ctx context.Context) (err error) {
 	version, err := s.version(ctx)
 	if err != nil || version == len(migrations) {
 		return err
@@ -68,7 +69,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer lock.Close() // nothing was written through it
+	defer func() { err = errors.Join(err, lock.Close()) }()
 
 	if err := s.transact(ctx, func(tx *sql.Tx) error { return upgrade(ctx, tx) }); err != nil {
 		return err

@@ -15,12 +15,12 @@ import (
 
 // Discard deletes the snapshot of an upload that no later run will continue, and forgets the journal at path. It
 // returns the snapshot's ID; "" if none was started. The error is ErrBusy while another process uploads.
-func Discard(ctx context.Context, catalog Catalog, bounds Bounds, path string) (string, error) {
+func Discard(ctx context.Context, catalog Catalog, bounds Bounds, path string) (id string, err error) {
 	unlock, err := lockSent(path + ".sent")
 	if err != nil {
 		return "", err
 	}
-	defer unlock()
+	defer func() { err = errors.Join(err, unlock()) }()
 
 	var left head
 	text, err := os.ReadFile(path)
