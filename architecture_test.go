@@ -51,6 +51,7 @@ var ranks = map[string]int{
 	"internal/base":                3, // stages
 	"internal/bake":                3,
 	"internal/boot":                3,
+	"internal/prefetch":            3,
 	"internal/prove":               3,
 	"internal/firstjob":            3,
 	"internal/agentapi":            1,

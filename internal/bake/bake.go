@@ -65,6 +65,9 @@ type StepError = inside.StepError
 type Bake struct {
 	// Start brings a disk up.
 	Start func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error)
+	// Prefetch gives the finished disk what its boots read ahead, before it is sealed; nil leaves that out. dir is private.
+	// Satisfied by prefetch.Prefetch.Disk.
+	Prefetch func(ctx context.Context, disk, dir string) (image.Prefetch, error)
 	// Binary is the path of this program, statically linked.
 	Binary string
 	Report progress.Func
@@ -102,20 +105,36 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 		ctx = unbounded // a timeout may have ended the step; the disk is sealed all the same
 	}
 
-	// a snapshot of the base is worth its free space: blocks that are equal need not be sent
-	if err := disk.Settle(ctx, d.disk(), d.Base.Disk, d.Base.Snapshot != ""); err != nil {
-		return image.Image{}, errors.Join(failed, err)
-	}
-
-	search, err := b.seal(ctx, d)
+	ahead, search, err := b.finish(ctx, d, failed != nil)
 	if err != nil {
 		return image.Image{}, errors.Join(failed, err)
 	}
 
 	img, err := b.record(d, steps, search, failed)
+	img.Prefetch = ahead
 	img.Created = start.UTC()
 	img.Elapsed = image.Duration(b.Now().Sub(start))
 	return img, errors.Join(failed, err)
+}
+
+// finish makes the built disk one that can be kept. One whose bake failed is not to be booted.
+func (b Bake) finish(ctx context.Context, d Definition, failed bool) (*image.Prefetch, *image.Search, error) {
+	var ahead *image.Prefetch
+	if b.Prefetch != nil && !failed {
+		made, err := b.Prefetch(ctx, d.disk(), d.Dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		ahead = &made
+	}
+
+	// a snapshot of the base is worth its free space: blocks that are equal need not be sent
+	if err := disk.Settle(ctx, d.disk(), d.Base.Disk, d.Base.Snapshot != ""); err != nil {
+		return nil, nil, err
+	}
+
+	search, err := b.seal(ctx, d)
+	return ahead, search, err
 }
 
 // keeps reports whether the disk of a failed bake is wanted. After an interruption it is not: the user does not want

@@ -32,6 +32,14 @@ func TestMain(m *testing.M) {
 // searched makes an ext4 disk filled by fill, and searches it for the token as the seal of a bake does.
 func searched(t *testing.T, allowed []string, fill func(tree string)) (*image.Search, error) {
 	t.Helper()
+	d := built(t, allowed)
+	filled(t, d, fill)
+	return Bake{Now: time.Now}.search(t.Context(), d)
+}
+
+// built is a bake whose documents ran on a small ext4 disk.
+func built(t *testing.T, allowed []string) Definition {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it mounts a disk")
 	}
@@ -57,7 +65,12 @@ func searched(t *testing.T, allowed []string, fill func(tree string)) (*image.Se
 		}
 	}
 
-	tree := filepath.Join(dir, "tree")
+	return d
+}
+
+func filled(t *testing.T, d Definition, fill func(tree string)) {
+	t.Helper()
+	tree := filepath.Join(d.Dir, "tree")
 	if err := os.Mkdir(tree, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -70,8 +83,6 @@ func searched(t *testing.T, allowed []string, fill func(tree string)) (*image.Se
 	if err := mount.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-
-	return Bake{Now: time.Now}.search(t.Context(), d)
 }
 
 func put(t *testing.T, name, text string) {

@@ -138,6 +138,10 @@ func details(s shown) string {
 		facts = append(facts, [2]string{"tested", proofLine(*s.Proof)})
 	}
 
+	if s.Prefetch != nil {
+		facts = append(facts, [2]string{"prefetch", aheadLine(*s.Prefetch)})
+	}
+
 	if s.ColdBoot != nil {
 		facts = append(facts, [2]string{"cold boot", coldLine(*s.ColdBoot)})
 	}

@@ -29,6 +29,10 @@ func Summary(img image.Image) string {
 		lines = append(lines, fmt.Sprintf("  tested     %s", proofLine(*img.Proof)))
 	}
 
+	if img.Prefetch != nil {
+		lines = append(lines, fmt.Sprintf("  prefetch   %s", aheadLine(*img.Prefetch)))
+	}
+
 	if img.ColdBoot != nil {
 		lines = append(lines, fmt.Sprintf("  cold boot  %s", coldLine(*img.ColdBoot)))
 	}
@@ -100,6 +104,15 @@ func searched(search *image.Search) string {
 func coldLine(cold image.ColdBoot) string {
 	return fmt.Sprintf("login after %s at %s, of which it waited %s for storage; the budget is %s", terminal.Took(time.Duration(cold.Login)),
 		cold.At, terminal.Took(time.Duration(cold.Waited)), terminal.Took(time.Duration(cold.Budget)))
+}
+
+// aheadLine is what an image reads ahead.
+func aheadLine(ahead image.Prefetch) string {
+	until := "the login prompt"
+	if ahead.Job {
+		until = "the end of a first job"
+	}
+	return fmt.Sprintf("%s in %d runs, which a boot read up to %s (%s)", terminal.Size(ahead.Bytes), ahead.Runs, until, ahead.Accelerator)
 }
 
 // proofLine says what a test saw: "container: booted in 1.2 s; 3 done".

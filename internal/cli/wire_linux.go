@@ -103,7 +103,7 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 
 // bake bakes once machine, the check of what a container needs, has passed.
 func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine func() error) (image.Image, error) {
-	if c.Boot || (r.BootBudget != nil && r.BootBudget.Login > 0) {
+	if c.Boot || r.Prefetch || (r.BootBudget != nil && r.BootBudget.Login > 0) {
 		if err := errors.Join(machine(), qemu.Preflight(image.HostArch())); err != nil {
 			return image.Image{}, err
 		}
@@ -133,6 +133,7 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine
 	}
 
 	p.Cold = boot.Boot{Report: w.report}.Within
+	p.Trace = boot.Boot{Report: w.report}.Watched
 
 	if c.Boot {
 		p.Boot = boot.Boot{Report: w.report}.Image

@@ -83,6 +83,8 @@ type Image struct {
 	Proof *Proof `json:"proof,omitempty"`
 	// ColdBoot is the boot that kept its budget; nil if the recipe has none.
 	ColdBoot *ColdBoot `json:"coldBoot,omitempty"`
+	// Prefetch is what its boots read ahead; nil if the recipe did not ask for it.
+	Prefetch *Prefetch `json:"prefetch,omitempty"`
 	// Failed says why the bake failed, for a disk that was kept all the same.
 	Failed string `json:"failed,omitempty"`
 	// Published are the AMIs made from it.

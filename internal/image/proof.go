@@ -50,6 +50,15 @@ type ColdBoot struct {
 	Accelerator string   `json:"accelerator"`
 }
 
+// Prefetch is what an image reads ahead when it boots.
+type Prefetch struct {
+	Runs        int      `json:"runs"`   // of bytes that follow each other
+	Bytes       int64    `json:"bytes"`  // in all runs
+	Booted      Duration `json:"booted"` // how long the boot took whose reads are listed, from power-on
+	Job         bool     `json:"job"`    // the list also has what the first job read
+	Accelerator string   `json:"accelerator"`
+}
+
 // Test is a component document whose test phase can be run on the image.
 type Test struct {
 	Name       string          `json:"name"` // file name

@@ -14,6 +14,7 @@ import (
 	"slices"
 
 	"image-builder/internal/bake"
+	"image-builder/internal/bootmap"
 	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
@@ -35,6 +36,9 @@ type Pipeline struct {
 	Boot func(ctx context.Context, img image.Image, log string) error
 	// Cold boots the finished disk within a budget; nil leaves that out. Satisfied by boot.Boot.Within.
 	Cold func(ctx context.Context, img image.Image, budget image.BootBudget, log string) (image.ColdBoot, error)
+	// Trace boots the finished disk without changing it, and returns what it read; nil: no image reads ahead. Satisfied by
+	// boot.Boot.Watched.
+	Trace func(ctx context.Context, img image.Image, log string) (bootmap.Boot, error)
 	// Prove tests the finished disk, in the machine that Options name; nil leaves that out.
 	Prove  *prove.Prove
 	Report progress.Func
@@ -73,7 +77,7 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 		return image.Image{}, errors.Join(err, run.Close())
 	}
 
-	img, err := p.Bake.Run(ctx, define(r, o, found, base, place))
+	img, err := p.baker(r, base, place).Run(ctx, define(r, o, found, base, place))
 	if err == nil && p.Boot != nil {
 		err = p.Boot(ctx, img, filepath.Join(place.Logs, "boot.log"))
 	}

@@ -243,6 +243,10 @@ func (p *planner) lacks() {
 		p.warn(p.recipe.At("boot-budget", 0), "a stack does not measure its AMIs' boots: boot-budget is for a bake on this machine", "leave it out, or bake here and publish")
 	}
 
+	if p.recipe.Prefetch {
+		p.warn(p.recipe.At("prefetch", 0), "a stack does not look at what its AMIs read when they boot: prefetch is for a bake on this machine", "leave it out, or bake here and publish")
+	}
+
 	if len(p.recipe.AllowLeak) > 0 {
 		p.warn(p.recipe.At("allow-leak", 0), "a stack does not search its AMIs for secrets: allow-leak is for a bake on this machine", "nothing to do: the secrets are in memory while the AMI is built, and the build fails if they are still there at its end")
 	}

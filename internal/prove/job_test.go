@@ -19,7 +19,6 @@ import (
 	"image-builder/internal/image"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/nspawn"
-	"image-builder/internal/sandbox/qemu"
 	"image-builder/internal/testbed/programtest"
 	"image-builder/internal/testbed/venv"
 )
@@ -119,18 +118,6 @@ func TestFirstJob(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A virtual machine has a network, another kernel and no shares: the same job runs there.
-func TestFirstJobInVM(t *testing.T) {
-	t.Parallel()
-	if err := qemu.Preflight(image.X86_64); err != nil || image.HostArch() != image.X86_64 {
-		t.Skip("no virtual machine for this disk: ", err)
-	}
-	program := programtest.Path(t)
-	base := agentBase(t, venv.Agent(t))
-	proof, err := firstJob(t, base, program, Machine{Start: start(program), Network: bootLimit}, "", basetest.QuickBoot)
-	checkJob(t, proof, err)
 }
 
 func checkJob(t *testing.T, proof image.Proof, err error) {

@@ -110,11 +110,15 @@ func TestMachinesThatFail(t *testing.T) {
 
 // start boots disks by BIOS, which takes less than UEFI.
 func start(program string) func(context.Context, string, string, []sandbox.Share) (sandbox.Machine, error) {
+	return startWith(program, func(*qemu.BootConfig) {})
+}
+
+// startWith is start with a change to how the disk boots.
+func startWith(program string, change func(*qemu.BootConfig)) func(context.Context, string, string, []sandbox.Share) (sandbox.Machine, error) {
 	return func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
-		m, err := qemu.Start(ctx, qemu.Config{
-			BootConfig: qemu.BootConfig{Disk: disk, WorkDir: workDir, Firmware: image.BIOS, Memory: 512, CPUs: 1, Timeout: bootLimit},
-			Shares:     shares, Program: program,
-		})
+		config := qemu.BootConfig{Disk: disk, WorkDir: workDir, Firmware: image.BIOS, Memory: 512, CPUs: 1, Timeout: bootLimit}
+		change(&config)
+		m, err := qemu.Start(ctx, qemu.Config{BootConfig: config, Shares: shares, Program: program})
 		if err != nil {
 			return nil, err
 		}

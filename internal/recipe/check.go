@@ -121,6 +121,13 @@ func checkTest(v value) (string, *fault) {
 	return v.text, nil
 }
 
+func checkPrefetch(v value) (string, *fault) {
+	if v.text != "true" && v.text != "false" {
+		return "", &fault{code: finding.RecipeType, message: fmt.Sprintf("prefetch is true or false, not %q", v.text), right: "write prefetch: true, or leave it out"}
+	}
+	return v.text, nil
+}
+
 func checkLeak(v value) (string, *fault) {
 	if strings.HasPrefix(v.text, "/") && !slices.Contains(strings.Split(v.text, "/"), "..") {
 		return v.text, nil

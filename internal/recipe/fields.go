@@ -115,5 +115,14 @@ func fields() []field {
 			clear:  func(r *Recipe) { r.BootBudget = nil },
 			digest: func(r *Recipe) (any, error) { return r.BootBudget, nil },
 		},
+		{
+			name: "prefetch", example: "true", check: checkPrefetch, bare: "true",
+			flag: "true", help: "Let the image read ahead, early in its boot, what a boot of it reads: --prefetch, or --prefetch=false.",
+			value:  "`true`: the finished disk is booted once in a virtual machine, and the image reads ahead what that boot read, see [proof](07-proof.md#does-it-read-ahead)",
+			absent: "`false`",
+			set:    func(r *Recipe, s string) { r.Prefetch = s == "true" },
+			clear:  func(r *Recipe) { r.Prefetch = false },
+			digest: func(r *Recipe) (any, error) { return r.Prefetch, nil },
+		},
 	}
 }

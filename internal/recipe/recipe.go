@@ -46,6 +46,7 @@ type Recipe struct {
 	Test         image.TestIn // "": what this machine has
 	TestJob      bool         // the image's agent runs a first job in the test
 	BootBudget   *image.BootBudget
+	Prefetch     bool // the image reads ahead what its boot reads
 	positions    map[string][]finding.Position
 	flagged      map[string]bool // fields that a flag gave, even if it emptied them
 }
