@@ -27,6 +27,7 @@ var notOfTheStack = map[string]string{
 	"timeout":     "a warning: a stack has no such limit",
 	"test":        "a warning: a stack tests on instances",
 	"boot-budget": "a warning: a stack does not measure boots",
+	"prefetch":    "a warning: a stack does not look at what boots read",
 	"allow-leak":  "a warning: a stack does not search its AMIs",
 	"publish":     "a warning: a stack makes its AMIs itself",
 }
