@@ -72,6 +72,7 @@ var ranks = map[string]int{
 	"internal/cli":                 5,
 	"cmd":                          6,
 	// Support for tests, the demo and the benchmarks may use anything; nothing of the product imports it.
+	"internal/mountns/mountnstest":              6,
 	"internal/base/basetest":                    7,
 	"internal/sandbox/sandboxtest":              7,
 	"internal/contract":                         7,

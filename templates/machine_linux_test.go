@@ -3,7 +3,6 @@ package templates_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,22 +12,15 @@ import (
 	"image-builder/internal/base/basetest"
 	"image-builder/internal/component"
 	"image-builder/internal/disk"
-	"image-builder/internal/mountns"
+	"image-builder/internal/mountns/mountnstest"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/nspawn"
 	"image-builder/internal/testbed/programtest"
 	"image-builder/templates"
 )
 
-// TestMain runs the tests in a mount namespace of their own, as bakes do: a process elsewhere that copies this
-// machine's mounts would otherwise keep the disks in use after a machine has stopped.
 func TestMain(m *testing.M) {
-	if os.Geteuid() == 0 {
-		if err := mountns.Enter(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
+	mountnstest.Enter()
 	status := m.Run()
 	programtest.Remove()
 	os.Exit(status)

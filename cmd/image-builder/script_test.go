@@ -1,11 +1,13 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"image-builder/internal/mountns/mountnstest"
 	"image-builder/internal/testbed/programtest"
 )
 
@@ -17,7 +19,11 @@ func (t tests) Run() int {
 	return t.M.Run()
 }
 
+// TestMain is also the program, as which scripts start this binary; the program enters mounts by itself.
 func TestMain(m *testing.M) {
+	if filepath.Base(os.Args[0]) != "image-builder" {
+		mountnstest.Enter()
+	}
 	testscript.Main(tests{m}, map[string]func(){
 		"image-builder": main,
 	})

@@ -2,7 +2,6 @@ package bake
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,18 +13,12 @@ import (
 
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
-	"image-builder/internal/mountns"
+	"image-builder/internal/mountns/mountnstest"
 	"image-builder/internal/secret"
 )
 
-// TestMain gives the tests mounts of their own, as bakes have.
 func TestMain(m *testing.M) {
-	if os.Geteuid() == 0 {
-		if err := mountns.Enter(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
+	mountnstest.Enter()
 	os.Exit(m.Run())
 }
 

@@ -14,21 +14,14 @@ import (
 	"image-builder/internal/base/basetest"
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
-	"image-builder/internal/mountns"
+	"image-builder/internal/mountns/mountnstest"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/qemu"
 	"image-builder/internal/testbed/programtest"
 )
 
-// TestMain gives the tests mounts of their own, as bakes have: a process that copies the mount table would otherwise
-// keep their disks busy.
 func TestMain(m *testing.M) {
-	if os.Geteuid() == 0 {
-		if err := mountns.Enter(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
+	mountnstest.Enter()
 	code := m.Run()
 	programtest.Remove()
 	os.Exit(code)

@@ -16,7 +16,7 @@ import (
 
 	"image-builder/internal/aws"
 	"image-builder/internal/image"
-	"image-builder/internal/mountns"
+	"image-builder/internal/mountns/mountnstest"
 	"image-builder/internal/publish"
 	"image-builder/internal/snapshot"
 	"image-builder/internal/testbed/wire"
@@ -39,20 +39,8 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	privateMounts()
+	mountnstest.Enter()
 	os.Exit(m.Run())
-}
-
-// privateMounts gives the tests mounts of their own, as bakes have: a process that copies the mount table would
-// otherwise keep their disks busy.
-func privateMounts() {
-	if os.Geteuid() != 0 {
-		return
-	}
-	if err := mountns.Enter(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
 }
 
 func publishThat(text string) error {

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"testing"
 
-	"image-builder/internal/mountns"
+	"image-builder/internal/mountns/mountnstest"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,24 +24,12 @@ func TestMain(m *testing.M) {
 	role, dir, _ := strings.Cut(os.Getenv(helperVariable), ":")
 	switch role {
 	case "":
-		privateMounts()
+		mountnstest.Enter()
 		os.Exit(m.Run())
 	case "mount":
 		mountAndWait(dir)
 	case "abort":
 		coreless()
-	}
-}
-
-// privateMounts gives the tests mounts of their own, as bakes have: a process that copies the mount table would
-// otherwise keep their disks busy.
-func privateMounts() {
-	if os.Geteuid() != 0 {
-		return
-	}
-	if err := mountns.Enter(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
 	}
 }
 

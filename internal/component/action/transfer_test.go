@@ -23,7 +23,7 @@ import (
 
 	"image-builder/internal/aws"
 	"image-builder/internal/component"
-	"image-builder/internal/mountns"
+	"image-builder/internal/mountns/mountnstest"
 )
 
 // TestMain gives the tests mounts of their own and points the SDK at an S3 server on loopback. Each test has a bucket of its own.
@@ -36,12 +36,7 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 
-	if os.Geteuid() == 0 {
-		if err := mountns.Enter(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
+	mountnstest.Enter()
 
 	server := httptest.NewServer(gofakes3.New(s3mem.New(), gofakes3.WithAutoBucket(true)).Server())
 	for name, value := range map[string]string{

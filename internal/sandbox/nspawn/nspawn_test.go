@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -18,7 +17,7 @@ import (
 
 	"image-builder/internal/disk"
 	"image-builder/internal/fault"
-	"image-builder/internal/mountns"
+	"image-builder/internal/mountns/mountnstest"
 	"image-builder/internal/sandbox"
 	"image-builder/internal/sandbox/sandboxtest"
 	"image-builder/internal/testbed/programtest"
@@ -168,12 +167,7 @@ func TestMain(m *testing.M) {
 		runForever(disk, os.Getenv("NSPAWN_TEST_DIR"))
 	}
 
-	if os.Geteuid() == 0 {
-		if err := mountns.Enter(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
+	mountnstest.Enter()
 
 	status := m.Run()
 	programtest.Remove()
