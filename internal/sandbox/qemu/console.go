@@ -31,7 +31,7 @@ const lastWords = 500 * time.Millisecond
 // login is a line that waits for a name: the machine's name comes first.
 var login = regexp.MustCompile(`(?m)^[\w.-]+ login: `)
 
-// hopeless are the last words of a boot that leads nowhere, and what they mean.
+// hopeless are the last words of a boot that leads nowhere, and what they mean. What says more comes first.
 func hopeless() []struct{ text, meaning string } {
 	return []struct{ text, meaning string }{
 		{"No working init found", "its init is missing: /sbin/init is not a program"},
@@ -61,8 +61,11 @@ func (c *console) Write(p []byte) (int, error) {
 		c.text = append(c.text[:0], c.text[excess:]...)
 	}
 
-	if !over {
+	switch {
+	case !over:
 		c.look()
+	case c.failure != "":
+		c.lookForFailure() // a line comes in pieces, and the rest may say more
 	}
 
 	ends := !over && c.outcome()
@@ -111,6 +114,12 @@ func (c *console) look() {
 		}
 	}
 
+	c.lookForFailure()
+}
+
+// lookForFailure takes the first sign in the order of the table, wherever it stands in the text.
+func (c *console) lookForFailure() {
+	plain := escapes.ReplaceAll(c.text, nil)
 	for _, sign := range hopeless() {
 		if bytes.Contains(plain, []byte(sign.text)) {
 			c.failure = sign.meaning

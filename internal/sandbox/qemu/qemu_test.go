@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -110,7 +111,6 @@ func TestBoot(t *testing.T) {
 	}
 }
 
-// A base that this project builds boots.
 func digest(t *testing.T, path string) [32]byte {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -124,6 +124,21 @@ func TestBootIsSilent(t *testing.T) {
 	t.Parallel()
 	c := console{silent: true}
 	if got := c.reason(nil, time.Minute, true); !strings.Contains(got, "console=ttyS0") {
+		t.Error(got)
+	}
+}
+
+// A reason does not depend on where the console's pieces end.
+func TestReasonComesInPieces(t *testing.T) {
+	t.Parallel()
+	c := console{next: io.Discard, done: func() {}}
+	for _, piece := range []string{"Kernel panic - not syncing", ": Attempted to kill ", "init! exitcode=0x00000000\n"} {
+		if _, err := c.Write([]byte(piece)); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	if got := c.reason(nil, time.Minute, true); !strings.HasPrefix(got, "its init ended, and the kernel panicked: Attempted to kill init!") {
 		t.Error(got)
 	}
 }
