@@ -1,12 +1,16 @@
 package gitserver_test
 
 import (
+	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"image-builder/internal/testbed/gitserver"
 )
@@ -73,8 +77,19 @@ func TestCloseStopsServing(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := strings.Split(strings.SplitN(server.URL, "@", 2)[1], "/")[0]
-	if connection, err := net.Dial("tcp", address); err == nil {
-		connection.Close()
-		t.Error("the server still listens")
+
+	// A program that another test is starting has a copy of the listener until it is that program.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	for ctx.Err() == nil {
+		connection, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			return
+		}
+		if err == nil {
+			connection.Close()
+		}
 	}
+
+	t.Error("the server still listens")
 }
