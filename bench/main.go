@@ -1,6 +1,6 @@
 // Command bench measures on this machine, in one run: bakes against the shell floor (the same steps by hand), the secret
 // search against grep and ripgrep, bakes side by side against bakes in a row, whichever other image tool is installed
-// on the same job, boots that are traced or slow against plain ones, and publish against coldsnap.
+// on the same job, boots that are traced or slow against plain ones, cold first jobs with prefetch and without, and publish against coldsnap.
 //
 // Every figure is the median of rounds in which each contestant runs once, so that a noisy neighbour meets all of them.
 // The product is driven through its command line; nothing of it is switched off. Results go to stdout as a table, or as
@@ -74,7 +74,7 @@ func parseFlags() options {
 	flag.StringVar(&o.work, "work", "/var/tmp/image-builder-bench", "scratch directory, on a real disk with 20 GiB free")
 	flag.StringVar(&o.cache, "cache", "build/bench-cache", "directory for what the next run can use again")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
-	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, parallel-mirror, memory, search, peers, boot, publish, go)")
+	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, parallel-mirror, memory, search, peers, boot, prefetch, publish, go)")
 	flag.Parse()
 
 	var err error
@@ -154,6 +154,7 @@ func (b *bench) run(ctx context.Context) error {
 		{"search", jobs.search},
 		{"peers", jobs.peers},
 		{"boot", jobs.boots},
+		{"prefetch", jobs.ahead},
 		{"publish uploads", jobs.uploads},
 		{"publish changes", jobs.changes},
 		{"publish blocks", jobs.blocks},

@@ -1,13 +1,10 @@
 package boot
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"image-builder/internal/blockserver"
@@ -42,23 +39,11 @@ func (b Boot) Within(ctx context.Context, img image.Image, budget image.BootBudg
 	return cold, overBudget(cold, m, result)
 }
 
-// blamed is how many files a message names.
-const blamed = 3
-
 // overBudget says by how much a boot is too slow, and what it waited for.
 func overBudget(cold image.ColdBoot, m bootmap.Map, result qemu.BootResult) error {
-	files := slices.Clone(m.Files)
-	slices.SortStableFunc(files, func(x, y bootmap.File) int { return cmp.Compare(y.Waited, x.Waited) })
-	var named []string
-	for _, file := range files[:min(len(files), blamed)] {
-		if file.Waited > 0 {
-			named = append(named, fmt.Sprintf("%s (%.1fs)", file.What, file.Waited))
-		}
-	}
-
 	text := fmt.Sprintf("keep boot budget: login after %s at %s, and the budget is %s", rounded(time.Duration(cold.Login)), cold.At, time.Duration(cold.Budget))
-	if len(named) > 0 {
-		text += fmt.Sprintf("; it waited %s for storage, most for %s", rounded(time.Duration(cold.Waited)), strings.Join(named, ", "))
+	if blame := m.Blame(); blame != "" {
+		text += "; " + blame
 	}
 	hint := "bake less into what boots, or raise boot-budget; bake --keep-failed keeps the image, and image boot --cold " + cold.At + " shows all it waits for"
 	if result.Accel != qemu.KVM {

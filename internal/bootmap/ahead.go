@@ -8,19 +8,23 @@ import (
 	"image-builder/internal/disk"
 )
 
-// mostAhead bounds a run that is read ahead, in bytes: a longer one would come before much that is wanted sooner.
-const mostAhead = 4 * blockserver.BlockSize
+const (
+	// mostAhead bounds a run that is read ahead, in bytes: a longer one would come before much that is wanted sooner.
+	mostAhead = 8 * blockserver.BlockSize
+	// mostGap is what a run may have that was not read, in bytes: the next run costs a process, which takes as long as a block.
+	mostGap = 2 * blockserver.BlockSize
+)
 
 // Ahead lists what a boot reads and could have been read ahead by a unit of its system: of each block of 512 KiB, once, the
-// bytes from the first to the last that are read, in the order in which the blocks are touched first. A block that follows the
-// end of a run joins it. Blocks that the firmware, the boot loader or the kernel touched before the system's units began are left
+// bytes from the first to the last that are read, in the order in which the blocks are touched first. A block near an
+// earlier run joins it. Blocks that the firmware, the boot loader or the kernel touched before the system's units began are left
 // out, as far as the console shows when that was: no unit could be ahead of them, and touched they are loaded.
 func (b Boot) Ahead() []disk.Extent {
 	units := b.unitsBegin()
 	spans := map[int64]*disk.Extent{} // by block; nil: left out
 	var order []int64
 	for _, read := range b.Reads {
-		if read.At > b.Login {
+		if read.At > b.end() {
 			break
 		}
 		for block := read.Offset / blockserver.BlockSize; block*blockserver.BlockSize < read.Offset+read.Length; block++ {
@@ -42,7 +46,7 @@ func (b Boot) Ahead() []disk.Extent {
 
 // unitsBegin is when the system's own units began; if the console does not show it, when the kernel did, else 0.
 func (b Boot) unitsBegin() time.Duration {
-	found := phases(b.Console, b.Login)
+	found := phases(b.Console, b.Login, b.Job)
 	for _, name := range []string{"units", "initramfs", "kernel"} {
 		if at := slices.IndexFunc(found, func(s Span) bool { return s.Name == name }); at >= 0 {
 			return time.Duration(found[at].Start * float64(time.Second))
@@ -64,24 +68,25 @@ func widen(span, by *disk.Extent) {
 	span.Length = end - span.Offset
 }
 
-// runs joins the spans of blocks that follow each other.
+// runs joins the spans of blocks that follow each other, or nearly do.
 func runs(spans map[int64]*disk.Extent, order []int64) []disk.Extent {
 	var list []disk.Extent
-	last := map[int64]int{} // the run, by its last block
 	for _, block := range order {
 		span := *spans[block]
-		at, follows := last[block-1]
-		end := span.Offset + span.Length
-		if !follows || end-list[at].Offset > mostAhead {
-			last[block] = len(list)
+		at := slices.IndexFunc(list, func(run disk.Extent) bool { return joins(run, span) })
+		if at < 0 {
 			list = append(list, span)
 			continue
 		}
-
-		delete(last, block-1)
-		last[block] = at
-		list[at].Length = end - list[at].Offset
+		widen(&list[at], &span)
 	}
 
 	return list
+}
+
+// joins reports whether a span is near enough to a run to be read with it.
+func joins(run, span disk.Extent) bool {
+	start := min(run.Offset, span.Offset)
+	end := max(run.Offset+run.Length, span.Offset+span.Length)
+	return end-start <= mostAhead && end-start <= run.Length+span.Length+mostGap
 }

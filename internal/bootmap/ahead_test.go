@@ -15,39 +15,42 @@ func TestAhead(t *testing.T) {
 	boot := Boot{
 		Reads: []blockserver.Read{
 			{At: 100 * ms, Offset: 0, Length: 512},                          // the firmware
-			{At: 200 * ms, Offset: 40 * block, Length: page},                // the boot loader reads a kernel,
-			{At: 2000 * ms, Offset: 40*block + page, Length: page},          // beside which a file lies
-			{At: 2000 * ms, Offset: 30*block + 3*page, Length: page},        // a first
+			{At: 200 * ms, Offset: 80 * block, Length: page},                // the boot loader reads a kernel,
+			{At: 2000 * ms, Offset: 80*block + page, Length: page},          // beside which a file lies
+			{At: 2000 * ms, Offset: 60*block + 3*page, Length: page},        // a first
 			{At: 2100 * ms, Offset: 10*block + page + 100, Length: 100},     // another one, part of a page
-			{At: 2200 * ms, Offset: 30*block + page, Length: page},          // the first again, before what was read of it
-			{At: 2300 * ms, Offset: 31 * block, Length: page},               // after the first: joins it
+			{At: 2200 * ms, Offset: 60*block + page, Length: page},          // the first again, before what was read of it
+			{At: 2300 * ms, Offset: 61 * block, Length: page},               // after the first: joins it
 			{At: 2400 * ms, Offset: 12*block - page, Length: 2 * page},      // two blocks
 			{At: 2500 * ms, Offset: 10*block + page, Length: page},          // nothing new
-			{At: 2600 * ms, Offset: 20 * block, Length: 5*block + page},     // more than a run may have
+			{At: 2600 * ms, Offset: 20 * block, Length: 9*block + page},     // more than a run may have
+			{At: 2700 * ms, Offset: 58 * block, Length: block / 2},          // before the first, with a gap: joins it
+			{At: 2800 * ms, Offset: 64*block + page, Length: page},          // behind too much of a gap
 			{At: 2900 * ms, Offset: 11 * block, Length: page},               // widens the first of the two
-			{At: 3100 * ms, Offset: 50 * block, Length: page},               // after the login
-			{At: 2900 * ms, Offset: 51 * block, Length: page, Beside: true}, // never comes: reads are in order
+			{At: 3100 * ms, Offset: 70 * block, Length: page},               // after the login
+			{At: 2900 * ms, Offset: 71 * block, Length: page, Beside: true}, // never comes: reads are in order
 		},
 		Console: []Line{{500 * ms, "[    0.000000] Linux version 6.1"}, {1500 * ms, "systemd[1]: systemd 252 running in system mode"}},
 		Login:   3 * time.Second,
 	}
 
 	want := []disk.Extent{
-		{Offset: 30*block + page, Length: block},     // up to the first page of block 31
+		{Offset: 58 * block, Length: 3*block + page}, // up to the first page of block 61
 		{Offset: 10*block + page, Length: 2 * block}, // all three blocks
-		{Offset: 20 * block, Length: 4 * block},
-		{Offset: 24 * block, Length: block + page},
+		{Offset: 20 * block, Length: 8 * block},      // as much as a run may have
+		{Offset: 28 * block, Length: block + page},   // the rest
+		{Offset: 64*block + page, Length: page},
 	}
 	if got := boot.Ahead(); !slices.Equal(got, want) {
 		t.Errorf("got  %v\nwant %v", got, want)
 	}
 
 	boot.Console = boot.Console[:1]
-	if got := boot.Ahead(); len(got) != 4 || got[0] != (disk.Extent{Offset: 30*block + page, Length: block}) {
+	if got := boot.Ahead(); len(got) != 5 || got[0] != want[0] {
 		t.Errorf("after the kernel began: %v", got)
 	}
 	boot.Console = nil
-	if got := boot.Ahead(); got[0] != (disk.Extent{Offset: 0, Length: page}) || got[1] != (disk.Extent{Offset: 40 * block, Length: 2 * page}) {
+	if got := boot.Ahead(); got[0] != (disk.Extent{Offset: 0, Length: page}) || got[1] != (disk.Extent{Offset: 80 * block, Length: 2 * page}) {
 		t.Errorf("a silent console: %v", got)
 	}
 }

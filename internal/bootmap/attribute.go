@@ -114,11 +114,11 @@ type edge struct {
 }
 
 // waits shares the time in which reads wait among the reads that wait at each moment.
-func (a *attribution) waits(reads []blockserver.Read, login time.Duration) {
+func (a *attribution) waits(reads []blockserver.Read, end time.Duration) {
 	var edges []edge
 	for i := range min(len(reads), len(a.first)) {
 		if reads[i].Waited > 0 {
-			edges = append(edges, edge{reads[i].At, i, true}, edge{min(login, reads[i].At+reads[i].Waited), i, false})
+			edges = append(edges, edge{reads[i].At, i, true}, edge{min(end, reads[i].At+reads[i].Waited), i, false})
 		}
 	}
 	slices.SortStableFunc(edges, func(x, y edge) int { return cmp.Compare(x.at, y.at) })

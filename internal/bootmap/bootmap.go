@@ -19,18 +19,19 @@ const FileName = "boot-map.json"
 // page is the size in which reads are counted and attributed, in bytes: a filesystem's usual block.
 const page = 4096
 
-// Map is what one boot read, up to the login prompt. Times are seconds since the machine was switched on.
+// Map is what one boot read, up to the login prompt or to the end of a first job. Times are seconds since the machine was switched on.
 type Map struct {
 	Storage     string    `json:"storage"` // blockserver's name of how slow blocks are
 	Accelerator string    `json:"accelerator"`
 	Recorded    time.Time `json:"recorded"`
 	Size        int64     `json:"size"` // of the disk, bytes
 	Login       float64   `json:"login"`
-	Waited      float64   `json:"waited"`   // seconds in which at least one read waited for a block to load
-	Bytes       int64     `json:"bytes"`    // that were read, each counted once
-	Requests    int       `json:"requests"` // reads
-	Runs        int       `json:"runs"`     // of blocks that follow each other, in the order of their first touch
-	Blocks      []Block   `json:"blocks"`   // in the order of their first touch
+	Job         float64   `json:"job,omitempty"` // the end of the first job, where the map ends; 0: it ends with the login
+	Waited      float64   `json:"waited"`        // seconds in which at least one read waited for a block to load
+	Bytes       int64     `json:"bytes"`         // that were read, each counted once
+	Requests    int       `json:"requests"`      // reads
+	Runs        int       `json:"runs"`          // of blocks that follow each other, in the order of their first touch
+	Blocks      []Block   `json:"blocks"`        // in the order of their first touch
 	Phases      []Span    `json:"phases"`
 	Units       []Span    `json:"units"` // in the order of their start
 	Files       []File    `json:"files"` // those with the most blocks first
@@ -75,6 +76,7 @@ type Boot struct {
 	Console  []Line             // in order
 	Size     int64              // of the disk, bytes
 	Login    time.Duration      // since the machine was switched on
+	Job      time.Duration      // to the end of a first job; 0: there was none
 	Storage  string
 	Accel    string
 	Recorded time.Time
@@ -84,17 +86,31 @@ type Boot struct {
 func Make(b Boot, uses Uses, names []UnitName) Map {
 	m := Map{
 		Storage: b.Storage, Accelerator: b.Accel, Recorded: b.Recorded, Size: b.Size, Login: b.Login.Seconds(),
-		Phases: phases(b.Console, b.Login), Units: units(b.Console, b.Login, names), Blocks: []Block{}, Files: []File{},
+		Job: b.Job.Seconds(), Phases: phases(b.Console, b.Login, b.Job), Units: units(b.Console, b.end(), names), Blocks: []Block{}, Files: []File{},
 	}
 
 	a := newAttribution(&m, uses)
 	for _, read := range b.Reads {
-		if read.At <= b.Login {
+		if read.At <= b.end() {
 			a.add(read)
 		}
 	}
-	a.waits(b.Reads, b.Login)
+	a.waits(b.Reads, b.end())
 	a.finish()
 
 	return m
+}
+
+// end is where the map ends.
+func (b Boot) end() time.Duration { return max(b.Login, b.Job) }
+
+// End is where the map ends, in seconds.
+func (m Map) End() float64 { return max(m.Login, m.Job) }
+
+// Until names where the map ends.
+func (m Map) Until() string {
+	if m.Job > 0 {
+		return "first job done"
+	}
+	return "login"
 }

@@ -25,7 +25,7 @@ const (
 
 // Colours that differ in brightness too, for paper without colours.
 var (
-	phaseFills = map[string]string{"firmware": "#c9c9c9", "boot loader": "#9ecae1", "kernel": "#fdd49e", "initramfs": "#c7e9c0", "units": "#bcbddc"}
+	phaseFills = map[string]string{"firmware": "#c9c9c9", "boot loader": "#9ecae1", "kernel": "#fdd49e", "initramfs": "#c7e9c0", "units": "#bcbddc", "first job": "#fa9fb5"}
 	unitFill   = "#bcbddc"
 	waitFill   = "#b30000"
 )

@@ -2,7 +2,7 @@ package bootmap
 
 import "image-builder/internal/blockserver"
 
-// Predict returns the seconds to the login prompt at which the boot of this map would arrive if blocks were as slow as
+// Predict returns the seconds after which the boot of this map, with its first job, would be at its end if blocks were as slow as
 // storage says. It takes the machine to wait for everything that it asks for at one time, and to do nothing meanwhile; a
 // machine of several processors may be faster. The map must be of a boot whose blocks were not slow.
 func (m Map) Predict(storage blockserver.Storage) float64 {
@@ -22,5 +22,5 @@ func (m Map) Predict(storage blockserver.Storage) float64 {
 	}
 	flush()
 
-	return m.Login + waits
+	return m.End() + waits
 }

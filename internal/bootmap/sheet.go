@@ -16,7 +16,7 @@ import (
 type sheet struct {
 	Map
 	Title, Recorded       string
-	Login, Waited         string // Waited is empty if the machine never did
+	Login, Job, Waited    string // Waited is empty if the machine never did, Job if there was none
 	Touched, Read         string
 	Expected              string
 	Width                 int
@@ -50,6 +50,9 @@ type row struct {
 
 func (s *sheet) facts() {
 	s.Login = inSeconds(s.Map.Login)
+	if s.Map.Job > 0 {
+		s.Job = inSeconds(s.Map.Job)
+	}
 	s.Recorded = s.Map.Recorded.Format("2 January 2006, 15:04 MST")
 	s.Touched = size(int64(len(s.Blocks)) * blockserver.BlockSize)
 	s.Read = size(s.Bytes)
@@ -61,7 +64,7 @@ func (s *sheet) facts() {
 	var expected []string
 	for _, name := range blockserver.StorageNames() {
 		if storage, err := blockserver.StorageNamed(name); err == nil && storage.Delay > 0 {
-			expected = append(expected, "login after "+inSeconds(s.Predict(storage))+" at "+name)
+			expected = append(expected, s.Until()+" after "+inSeconds(s.Predict(storage))+" at "+name)
 		}
 	}
 	s.Expected = strings.Join(expected, ", ")
@@ -69,10 +72,10 @@ func (s *sheet) facts() {
 
 // x is where a moment is drawn.
 func (s *sheet) x(seconds float64) float64 {
-	if s.Map.Login <= 0 {
+	if s.End() <= 0 {
 		return 0
 	}
-	return min(seconds/s.Map.Login, 1) * pageWidth
+	return min(seconds/s.End(), 1) * pageWidth
 }
 
 func (s *sheet) phases() {
@@ -101,15 +104,15 @@ func (s *sheet) phases() {
 
 // ticks writes seconds below a timeline, about ten of them.
 func (s *sheet) ticks() {
-	step := math.Pow(10, math.Floor(math.Log10(max(s.Map.Login, 0.1)/2)))
+	step := math.Pow(10, math.Floor(math.Log10(max(s.End(), 0.1)/2)))
 	for _, times := range []float64{1, 2, 5, 10} {
-		if s.Map.Login/(step*times) <= 12 {
+		if s.End()/(step*times) <= 12 {
 			step *= times
 			break
 		}
 	}
 
-	for at := 0.0; at <= s.Map.Login; at += step {
+	for at := 0.0; at <= s.End(); at += step {
 		anchor := "middle"
 		switch {
 		case at == 0:

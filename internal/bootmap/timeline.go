@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -26,8 +27,8 @@ var marks = []struct {
 	{"units", regexp.MustCompile(`systemd\[1\]: systemd .* running in system mode|^Welcome to (?:[^G]|G[^R])`)},
 }
 
-// phases cuts a boot.
-func phases(console []Line, login time.Duration) []Span {
+// phases cuts a boot, and the first job after it.
+func phases(console []Line, login, job time.Duration) []Span {
 	found := []Span{{Name: "firmware"}}
 	next := 0
 	for _, line := range console {
@@ -43,6 +44,9 @@ func phases(console []Line, login time.Duration) []Span {
 	}
 	found[len(found)-1].End = login.Seconds()
 
+	if job > login {
+		found = append(found, Span{Name: "first job", Start: login.Seconds(), End: job.Seconds()})
+	}
 	return found
 }
 
@@ -55,20 +59,20 @@ var (
 	isUp   = regexp.MustCompile(`(?:systemd\[1\]: |^\[  OK  \] |^\[FAILED\] )(?:Started|Finished|Mounted|Activated swap|Failed to start|Failed to mount) (.+?)\.?$`)
 )
 
-// units lists the units that start, and when. A unit whose beginning is not shown takes no time.
-func units(console []Line, login time.Duration, names []UnitName) []Span {
+// units lists the units that start until the end, and when. A unit whose beginning is not shown takes no time.
+func units(console []Line, end time.Duration, names []UnitName) []Span {
 	names = slices.Concat(shownWhole(console), names)
 	spans := []Span{}
 	open := map[string]int{}
 	for _, line := range console {
-		if line.At > login {
+		if line.At > end {
 			break
 		}
 		if said := begins.FindStringSubmatch(line.Text); said != nil {
 			name := unitNamed(said[1], names)
 			if _, known := open[name]; !known {
 				open[name] = len(spans)
-				spans = append(spans, Span{Name: name, Start: line.At.Seconds(), End: login.Seconds()})
+				spans = append(spans, Span{Name: name, Start: line.At.Seconds(), End: end.Seconds()})
 			}
 			continue
 		}
@@ -77,7 +81,7 @@ func units(console []Line, login time.Duration, names []UnitName) []Span {
 		if said == nil {
 			continue
 		}
-		if at, known := open[unitNamed(said[1], names)]; known && spans[at].End == login.Seconds() {
+		if at, known := open[unitNamed(said[1], names)]; known && spans[at].End == end.Seconds() {
 			spans[at].End = line.At.Seconds()
 		}
 	}
@@ -123,7 +127,9 @@ func unitNamed(text string, names []UnitName) string {
 
 // Recorder is a writer of a console that notes when its lines come.
 type Recorder struct {
-	now   func() time.Time
+	now func() time.Time
+
+	lock  sync.Mutex // for what follows
 	rest  []byte
 	begun time.Time // of rest
 	lines []stamped
@@ -144,6 +150,8 @@ var escapes = regexp.MustCompile(`\x1b\[[0-9;?=]*[A-Za-z]|\x1b[()][A-Za-z0-9]|\x
 const mostLines = 1 << 17
 
 func (r *Recorder) Write(p []byte) (int, error) {
+	r.lock.Lock()
+	defer r.lock.Unlock()
 	size := len(p)
 	for len(p) > 0 {
 		if len(r.rest) < mostUnseen && len(visible(r.rest)) == 0 {
@@ -180,9 +188,15 @@ func (r *Recorder) keep() {
 
 // Lines returns the lines since a moment, as times since then. A line without an end is among them.
 func (r *Recorder) Lines(since time.Time) []Line {
-	r.keep()
+	r.lock.Lock()
+	defer r.lock.Unlock()
+	all := r.lines
+	if text := string(visible(r.rest)); text != "" {
+		all = append(slices.Clone(all), stamped{r.begun, text}) // more of it may come
+	}
+
 	var lines []Line
-	for _, one := range r.lines {
+	for _, one := range all {
 		if !one.at.Before(since) {
 			lines = append(lines, Line{one.at.Sub(since), one.text})
 		}

@@ -17,9 +17,7 @@ type ImageBootCmd struct {
 	Disk    string        `arg:"" help:"Image, a unique prefix of its ID, or latest; or a raw disk file." placeholder:"ID|FILE"`
 	Timeout time.Duration `help:"How long the boot may take (2m, or 5m under software emulation)." placeholder:"DURATION"`
 	Console string        `help:"Write the whole serial console to this file." type:"path" placeholder:"FILE"`
-	Trace   string        `help:"Record what the boot reads of the disk, and write it to this file, as JSON." type:"path" placeholder:"FILE"`
-	HTML    string        `name:"html" help:"Write what the boot read as an HTML page to this file." type:"path" placeholder:"PAGE"`
-	Cold    string        `help:"Boot with storage whose blocks are slow when they are touched first: 5MiB/s, 300MiB/s or warm." placeholder:"STORAGE"`
+	Tracing
 
 	stored bool // the disk is an image's
 }
@@ -57,7 +55,7 @@ func (c *ImageBootCmd) Run(ctx context.Context, env *Env) error {
 		c.stored = true
 	}
 
-	if c.Trace != "" || c.HTML != "" || c.Cold != "" {
+	if c.wanted() {
 		return c.traced(ctx, env, config)
 	}
 	result, err := env.boot(ctx, config, c.Console)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"image-builder/internal/bootmap"
 	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/local"
@@ -23,6 +24,7 @@ type ImageTestCmd struct {
 	Bucket    map[string]string `help:"Let a local directory stand for a bucket: NAME=DIR. May be given more than once." placeholder:"NAME=DIR"`
 	SkipCheck []string          `help:"Checks of the agent to leave out, comma-separated or repeated: see image check." placeholder:"NAME"`
 	Timeout   time.Duration     `help:"How long the test may take (1h)." placeholder:"DURATION"`
+	Tracing
 }
 
 // Help is what --help adds.
@@ -33,10 +35,14 @@ not changed. Exit status 0: the image stood the test.
 With --test job, the image's own buildkite-agent also runs a first job: it registers, checks out the first baked git mirror and runs a
 command in the baked Docker images. Told is how long that takes from power-on, and how much was fetched again.
 
+With --trace, --html or --cold, what the machine reads of its disk is recorded as by image boot, up to the end of the first job, and --cold makes
+the disk as slow. Only a virtual machine's reads can be seen.
+
 Examples:
   image-builder image test latest
   image-builder image test img-3f0c --test container
-  image-builder image test latest --test container+job --json`
+  image-builder image test latest --test container+job --json
+  image-builder image test latest --test vm+job --cold 5MiB/s --html job.html`
 }
 
 // Run tests.
@@ -57,7 +63,11 @@ func (c *ImageTestCmd) Run(ctx context.Context, env *Env) (err error) {
 	if err != nil {
 		return err
 	}
-	named, job, err := c.wanted()
+	storage, err := c.storage()
+	if err != nil {
+		return err
+	}
+	named, job, err := c.machine()
 	if err != nil {
 		return err
 	}
@@ -66,17 +76,32 @@ func (c *ImageTestCmd) Run(ctx context.Context, env *Env) (err error) {
 		return err
 	}
 
-	proof, err := c.test(ctx, w, prove.Definition{Image: img, In: in, Otherwise: otherwise, Job: job})
+	d := prove.Definition{Image: img, In: in, Otherwise: otherwise, Job: job, Storage: storage}
+	var seen bootmap.Boot
+	if c.Tracing.wanted() {
+		d.Otherwise = ""
+		d.Seen = func(boot bootmap.Boot) { seen = boot }
+	}
+	proof, err := c.test(ctx, w, d)
 	watch.Close()
 	if err != nil {
 		return err
 	}
 
-	return env.result(proof, proofLine(proof), nil)
+	return errors.Join(c.trace(ctx, img, seen), env.result(proof, proofLine(proof), nil))
 }
 
-// wanted is how to test.
-func (c *ImageTestCmd) wanted() (in image.TestIn, job bool, err error) {
+// trace writes what was seen, if anybody wants to know.
+func (c *ImageTestCmd) trace(ctx context.Context, img image.Image, seen bootmap.Boot) error {
+	if c.Trace == "" && c.HTML == "" {
+		return nil
+	}
+	uses, names, err := bootmap.Lying(ctx, img.Disk)
+	return errors.Join(err, c.write(bootmap.Make(seen, uses, names), img.ID))
+}
+
+// machine is how to test.
+func (c *ImageTestCmd) machine() (in image.TestIn, job bool, err error) {
 	if c.Test == "" {
 		return "", false, nil
 	}

@@ -21,11 +21,41 @@ import (
 	"image-builder/internal/terminal"
 )
 
+// Tracing are the flags of what a machine reads.
+type Tracing struct {
+	Trace string `help:"Record what is read of the disk, and write it to this file, as JSON." type:"path" placeholder:"FILE"`
+	HTML  string `name:"html" help:"Write what was read as an HTML page to this file." type:"path" placeholder:"PAGE"`
+	Cold  string `help:"Boot with storage whose blocks are slow when they are touched first: 5MiB/s, 300MiB/s or warm." placeholder:"STORAGE"`
+}
+
+func (t Tracing) wanted() bool { return t.Trace != "" || t.HTML != "" || t.Cold != "" }
+
+// storage is that of --cold.
+func (t Tracing) storage() (blockserver.Storage, error) {
+	storage, err := blockserver.StorageNamed(cmp.Or(t.Cold, warm))
+	if err != nil {
+		return storage, fault.New(fault.BadInput, fmt.Errorf("boot disk: --cold: %w", err), "")
+	}
+	return storage, nil
+}
+
+// write writes a map wherever it is asked for. Title names what was booted.
+func (t Tracing) write(m bootmap.Map, title string) error {
+	var err error
+	if t.Trace != "" {
+		err = errors.Join(err, writeWhole(t.Trace, func(w io.Writer) error { return json.NewEncoder(w).Encode(m) }))
+	}
+	if t.HTML != "" {
+		err = errors.Join(err, writeWhole(t.HTML, func(w io.Writer) error { return m.WritePage(w, title) }))
+	}
+	return err
+}
+
 // traced boots and shows what the boot read.
 func (c *ImageBootCmd) traced(ctx context.Context, env *Env, config qemu.BootConfig) error {
-	storage, err := blockserver.StorageNamed(cmp.Or(c.Cold, warm))
+	storage, err := c.storage()
 	if err != nil {
-		return fault.New(fault.BadInput, fmt.Errorf("boot disk: --cold: %w", err), "")
+		return err
 	}
 	watch := env.watcher()
 	defer watch.Close()
@@ -49,19 +79,10 @@ const warm = "warm"
 
 // keep writes a map wherever it is asked for, and beside an image's disk.
 func (c *ImageBootCmd) keep(config qemu.BootConfig, m bootmap.Map) error {
-	asJSON := func(w io.Writer) error { return json.NewEncoder(w).Encode(m) }
-	asPage := func(w io.Writer) error { return m.WritePage(w, filepath.Base(c.Disk)) }
-	var err error
-	if c.Trace != "" {
-		err = errors.Join(err, writeWhole(c.Trace, asJSON))
-	}
-	if c.HTML != "" {
-		err = errors.Join(err, writeWhole(c.HTML, asPage))
-	}
+	err := c.write(m, filepath.Base(c.Disk))
 	if c.stored && m.Storage == warm {
-		err = errors.Join(err, writeWhole(filepath.Join(filepath.Dir(config.Disk), bootmap.FileName), asJSON))
+		err = errors.Join(err, Tracing{Trace: filepath.Join(filepath.Dir(config.Disk), bootmap.FileName)}.write(m, ""))
 	}
-
 	return err
 }
 
@@ -110,6 +131,9 @@ const (
 func mapText(m bootmap.Map) string {
 	var text strings.Builder
 	blocks := int64(len(m.Blocks))
+	if m.Job > 0 {
+		fmt.Fprintf(&text, "%-8s done after %s\n", "job", seconds(m.Job))
+	}
 	for _, fact := range [][2]string{
 		{"login", fmt.Sprintf("after %s (%s), with storage %s", seconds(m.Login), m.Accelerator, m.Storage)},
 		{"touched", fmt.Sprintf("%s of 512 KiB, %s, in %s", count(int(blocks), "block"), terminal.Size(blocks*blockserver.BlockSize), count(m.Runs, "run"))},
@@ -139,7 +163,7 @@ func expected(m bootmap.Map) []string {
 	var list []string
 	for _, name := range blockserver.StorageNames() {
 		if storage, err := blockserver.StorageNamed(name); err == nil && storage.Delay > 0 {
-			list = append(list, "login after "+seconds(m.Predict(storage))+" at "+name)
+			list = append(list, m.Until()+" after "+seconds(m.Predict(storage))+" at "+name)
 		}
 	}
 	return list

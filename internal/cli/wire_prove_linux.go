@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"image-builder/internal/agentcheck"
+	"image-builder/internal/bootmap"
 	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/prove"
@@ -24,7 +25,7 @@ func (w *wiring) prove(program string, nesting bool, skip []string) *prove.Prove
 	return &prove.Prove{
 		Machines: map[image.TestIn]prove.Machine{
 			image.TestContainer: {Start: bootedContainer(program, nesting), Writes: true},
-			image.TestVM:        {Start: virtualMachine(program), Network: testNetwork, Takes: qemu.Takes},
+			image.TestVM:        {Start: virtualMachine(program), Watched: watchedMachine(program), Network: testNetwork, Takes: qemu.Takes},
 		},
 		Check:  func(ctx context.Context, tree *os.Root) error { return checkAgent(ctx, tree, skip) },
 		Binary: program, Report: w.report, Now: w.env.Now,
@@ -71,14 +72,23 @@ func bootedContainer(program string, nesting bool) func(context.Context, string,
 // virtualMachine boots disks under QEMU.
 func virtualMachine(program string) func(context.Context, string, string, []sandbox.Share) (sandbox.Machine, error) {
 	return func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
-		m, err := qemu.Start(ctx, qemu.Config{
-			BootConfig: qemu.BootConfig{Disk: disk, WorkDir: workDir}, Shares: shares, Program: program,
-		})
-		if err != nil {
-			return nil, err // a nil *Machine must not become a Machine
-		}
-		return m, nil
+		return startVM(ctx, program, qemu.BootConfig{Disk: disk, WorkDir: workDir}, shares)
 	}
+}
+
+// watchedMachine is virtualMachine, watched.
+func watchedMachine(program string) func(context.Context, *bootmap.Watch, string, string, []sandbox.Share) (sandbox.Machine, error) {
+	return func(ctx context.Context, watch *bootmap.Watch, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
+		return startVM(ctx, program, qemu.BootConfig{Disk: disk, WorkDir: workDir, Blocks: watch.Blocks, Console: watch.Console()}, shares)
+	}
+}
+
+func startVM(ctx context.Context, program string, config qemu.BootConfig, shares []sandbox.Share) (sandbox.Machine, error) {
+	m, err := qemu.Start(ctx, qemu.Config{BootConfig: config, Shares: shares, Program: program})
+	if err != nil {
+		return nil, err // a nil *Machine must not become a Machine
+	}
+	return m, nil
 }
 
 // testIn returns the machine to test in, and the one that takes images which the first cannot take: if none is named, a

@@ -37,7 +37,7 @@ func ParseTest(text string) (in TestIn, job bool, err error) {
 // BootBudget is how long a boot may take.
 type BootBudget struct {
 	Login time.Duration // from power-on to the login prompt; 0: any time
-	At    string        // how slow the disk is when it is touched first: 5MiB/s, 300MiB/s, warm; it is for Login
+	At    string        // how slow the disk is when it is touched first: 5MiB/s, 300MiB/s, warm; "", for Job alone: not slow
 	Job   time.Duration // from power-on to the end of the first job, in the test; 0: any time
 }
 
@@ -87,6 +87,8 @@ type Job struct {
 	Checkout   Duration `json:"checkout"`         // until the repository was checked out, and the job's command ran
 	Done       Duration `json:"done"`             // until the job was finished
 	Budget     Duration `json:"budget,omitempty"` // for Done; 0: there was none
+	At         string   `json:"at,omitempty"`     // how slow the disk was when it was touched first; "": it was not
+	Waited     Duration `json:"waited,omitempty"` // for such a disk, until Done
 	// Repository is the URL of what was checked out, "" in an image without a git mirror, and Mirror the directory of the
 	// mirror that it came from.
 	Repository string   `json:"repository,omitempty"`

@@ -5,10 +5,14 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"image-builder/internal/bootmap"
+	"image-builder/internal/disk"
 	"image-builder/internal/image"
+	"image-builder/internal/progress"
+	"image-builder/internal/prove"
 	"image-builder/internal/recipe"
 )
 
@@ -22,17 +26,28 @@ func TestPrefetchIsPartOfTheBake(t *testing.T) {
 	}}
 
 	place := Place{ID: "img-1", Dir: "/run", Logs: "/logs"}
-	if b := p.baker(&recipe.Recipe{}, image.Base{}, place); b.Prefetch != nil {
+	base := image.Base{Arch: image.ARM64}
+	if b := p.baker(&recipe.Recipe{}, Options{}, contents{}, base, place); b.Prefetch != nil {
 		t.Error("a bake makes a list that its recipe does not ask for")
 	}
-	b := p.baker(&recipe.Recipe{Prefetch: true}, image.Base{Arch: image.ARM64}, place)
-	if b.Prefetch == nil {
-		t.Fatal("a bake makes no list")
+	asks := &recipe.Recipe{Prefetch: true, TestJob: true}
+	if b := p.baker(asks, Options{}, contents{}, base, place); b.Prefetch == nil {
+		t.Error("a bake makes no list")
 	}
-	if _, err := p.ahead(place, image.ARM64)(t.Context(), "/run/disk.raw"); err == nil || err.Error() != "booted, with its console in /logs/prefetch-boot.log" {
+	const want = "booted, with its console in /logs/prefetch-boot.log"
+	if _, err := p.ahead(asks, Options{}, contents{}, base.Arch, place)(t.Context(), "/run/disk.raw"); err == nil || err.Error() != want {
 		t.Error(err)
 	}
 	if asked.ID != "img-1" || asked.Disk != "/run/disk.raw" || asked.Arch != image.ARM64 {
 		t.Errorf("booted %+v", asked)
+	}
+
+	p.Prove = &prove.Prove{Machines: map[image.TestIn]prove.Machine{image.TestVM: {
+		Takes: func(context.Context, string) error { return &disk.Unusable{Reason: "it has systemd 249"} },
+	}}}
+	note := ""
+	p.Report = func(e progress.Event) { note = e.Text }
+	if _, err := p.ahead(asks, Options{}, contents{}, base.Arch, place)(t.Context(), "/run/disk.raw"); err == nil || err.Error() != want || !strings.Contains(note, "without a first job: it has systemd 249") {
+		t.Errorf("%v, note %q", err, note)
 	}
 }

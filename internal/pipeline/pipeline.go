@@ -77,7 +77,7 @@ func (p Pipeline) Run(ctx context.Context, r *recipe.Recipe, o Options) (image.I
 		return image.Image{}, errors.Join(err, run.Close())
 	}
 
-	img, err := p.baker(r, base, place).Run(ctx, define(r, o, found, base, place))
+	img, err := p.baker(r, o, found, base, place).Run(ctx, define(r, o, found, base, place))
 	if err == nil && p.Boot != nil {
 		err = p.Boot(ctx, img, filepath.Join(place.Logs, "boot.log"))
 	}
@@ -111,10 +111,14 @@ func (p Pipeline) test(ctx context.Context, img image.Image, r *recipe.Recipe, o
 		return img, nil
 	}
 
+	storage, err := r.JobStorage()
+	if err != nil {
+		return img, err
+	}
 	proof, err := p.Prove.Run(ctx, prove.Definition{
 		Image: img, In: o.Test, Otherwise: o.TestOtherwise, Dir: place.Dir, Logs: filepath.Join(place.Logs, "test"),
 		Buckets: o.Buckets, Env: o.Env, Hidden: secret.NewSet(slices.Concat(c.secrets, o.Credentials)), Timeout: r.Timeout, Job: r.TestJob,
-		JobBudget: r.JobBudget(),
+		JobBudget: r.JobBudget(), Storage: storage,
 	})
 	if err == nil {
 		img.Proof = &proof

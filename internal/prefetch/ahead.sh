@@ -34,5 +34,5 @@ while read -r offset length rest; do
 	*[!0-9]*) continue ;; # not a run
 	esac
 	[ -z "$length" ] || [ -n "$rest" ] || echo "skip=$offset count=$length"
-done <"$list" | timeout "$seconds" xargs -r -P "$at_once" -n 2 dd "if=$device" of=/dev/null bs=2M iflag=direct,skip_bytes,count_bytes 2>/dev/null
+done <"$list" | timeout "$seconds" xargs -r -P "$at_once" -n 2 dd "if=$device" of=/dev/null bs=4M iflag=direct,skip_bytes,count_bytes 2>/dev/null
 exit 0

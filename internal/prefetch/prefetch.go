@@ -47,7 +47,7 @@ func (p Prefetch) Disk(ctx context.Context, path, dir string) (image.Prefetch, e
 		return image.Prefetch{}, err
 	}
 
-	made := image.Prefetch{Runs: len(runs), Booted: image.Duration(seen.Login), Accelerator: seen.Accel}
+	made := image.Prefetch{Runs: len(runs), Booted: image.Duration(max(seen.Login, seen.Job)), Job: seen.Job > 0, Accelerator: seen.Accel}
 	for _, run := range runs {
 		made.Bytes += run.Length
 	}

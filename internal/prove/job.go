@@ -41,19 +41,29 @@ func (p Prove) job(ctx context.Context, m sandbox.Machine, d Definition, start t
 	}
 
 	told.job.Budget = image.Duration(d.JobBudget)
-	return &told.job, within(told.job)
+	return &told.job, nil
 }
 
-// within says by how much a job takes longer than its budget, and where its time went.
-func within(job image.Job) error {
+// within says by how much a job takes longer than its budget, where its time went, and what it waited for.
+func within(job image.Job, blame func() string) error {
 	if job.Budget == 0 || job.Done <= job.Budget {
 		return nil
 	}
+
 	seconds := func(d image.Duration) float64 { return time.Duration(d).Seconds() }
+	done := fmt.Sprintf("its first job is done after %.1f s", seconds(job.Done))
+	if job.At != "" {
+		done += " at " + job.At
+	}
+	what := fmt.Sprintf("%s, and the budget is %s: login after %.1f s, agent registered after %.1f s, checkout after %.1f s",
+		done, time.Duration(job.Budget), seconds(job.Login), seconds(job.Registered), seconds(job.Checkout))
+	if waits := blame(); waits != "" {
+		what += "; " + waits
+	}
+
 	return &Failure{
-		What: fmt.Sprintf("its first job is done after %.1f s, and the budget is %s: login after %.1f s, agent registered after %.1f s, checkout after %.1f s",
-			seconds(job.Done), time.Duration(job.Budget), seconds(job.Login), seconds(job.Registered), seconds(job.Checkout)),
-		Do: "bake less into what boots, or raise job in boot-budget; a machine that is emulated in software takes many times as long as an instance",
+		What: what,
+		Do:   "bake less into what boots, or raise job in boot-budget; a machine that is emulated in software takes many times as long as an instance",
 	}
 }
 

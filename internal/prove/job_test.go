@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"image-builder/internal/base/basetest"
+	"image-builder/internal/bootmap"
 	"image-builder/internal/disk"
 	"image-builder/internal/fault"
 	"image-builder/internal/image"
@@ -106,7 +107,7 @@ func TestFirstJob(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			proof, err := firstJob(t, base, program, Machine{Start: container(program), Writes: true}, test.images, test.change)
+			proof, err := firstJob(t, base, program, Machine{Start: container(program), Writes: true}, test.images, test.change, nil)
 			if len(test.want) == 0 {
 				checkJob(t, proof, err)
 				return
@@ -138,7 +139,7 @@ func checkJob(t *testing.T, proof image.Proof, err error) {
 	}
 }
 
-func firstJob(t *testing.T, base, program string, machine Machine, images string, change func(root string) error) (image.Proof, error) {
+func firstJob(t *testing.T, base, program string, machine Machine, images string, change func(root string) error, seen func(bootmap.Boot)) (image.Proof, error) {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "disk.raw")
@@ -160,7 +161,8 @@ func firstJob(t *testing.T, base, program string, machine Machine, images string
 	prove := Prove{Machines: map[image.TestIn]Machine{image.TestVM: machine}, Binary: program, Now: time.Now}
 	proof, err := prove.Run(t.Context(), Definition{
 		Image: image.Image{ID: "img-1", Disk: path, Tests: baked}, In: image.TestVM, Dir: work, Logs: filepath.Join(dir, "logs"), Job: true,
-		Env: []string{searchPath}, // without it nothing waits for the boot: systemctl is not found
+		Seen: seen,
+		Env:  []string{searchPath}, // without it nothing waits for the boot: systemctl is not found
 	})
 	nothingLeft(t, dir, work)
 

@@ -7,6 +7,7 @@
 package prove
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +15,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"image-builder/internal/blockserver"
+	"image-builder/internal/bootmap"
 	"image-builder/internal/component/inside"
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
@@ -27,6 +30,8 @@ import (
 type Machine struct {
 	// Start boots a disk; an image at fault yields a *disk.Unusable.
 	Start func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error)
+	// Watched is Start, with the disk shown and the console heard by a watch; nil: the machine takes the disk itself.
+	Watched func(ctx context.Context, watch *bootmap.Watch, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error)
 	// Writes says that the machine writes to the disk that it is given.
 	Writes bool
 	// Takes returns a *disk.Unusable if the machine cannot take a disk that may be sound; nil: it takes every disk.
@@ -62,6 +67,12 @@ type Definition struct {
 	Job     bool          // the image's agent runs a first job, before the tests
 	// JobBudget is how long the first job may take from power-on, and lets it run; 0: any time.
 	JobBudget time.Duration
+	// Storage is how slow the disk is when it is touched first, in a machine with Watched; the zero value is not slow.
+	Storage blockserver.Storage
+	// Seen gets what was seen of a machine with Watched, up to the end of the first job, else until it took commands; nil: nobody looks.
+	Seen func(bootmap.Boot)
+	// OnlyJob leaves out the test phases.
+	OnlyJob bool
 }
 
 // DefaultTimeout bounds a test whose recipe says nothing.
@@ -74,38 +85,35 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 	if err != nil {
 		return image.Proof{}, err
 	}
-	machine := p.Machines[in]
-	limit := d.Timeout
-	if limit == 0 {
-		limit = DefaultTimeout
+	machine, watch, err := p.Machines[in].watched(d)
+	if err != nil {
+		return image.Proof{}, err
 	}
+	defer func() { err = errors.Join(err, watch.Close()) }()
 
+	limit := cmp.Or(d.Timeout, DefaultTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeoutError(limit))
 	defer cancel()
 
 	start := p.Now()
 	proof = image.Proof{In: in, Time: start.UTC()}
-	path := d.Image.Disk
 
 	if p.Check != nil {
-		if err := disk.Inspect(ctx, path, func(tree *os.Root) error { return p.Check(ctx, tree) }); err != nil {
+		if err := disk.Inspect(ctx, d.Image.Disk, func(tree *os.Root) error { return p.Check(ctx, tree) }); err != nil {
 			return proof, explain(ctx, err)
 		}
 	}
 
-	var attached *disk.Early
-
+	path, attached, err := machine.disk(ctx, d)
+	if err != nil {
+		return proof, err
+	}
 	if machine.Writes {
-		path = filepath.Join(d.Dir, "test.raw")
-		attached, err = disk.CloneEarly(ctx, path, d.Image.Disk, nil)
-		if err != nil {
-			return proof, fmt.Errorf("test image: copy disk: %w", errors.Join(err, removeIfThere(path)))
-		}
 		defer func() { err = errors.Join(err, attached.Close(), removeIfThere(path)) }()
 	}
 
 	var console func() []string
-	proof.Steps, err = p.documents(ctx, d, machine.heard(&console), path, attached, &proof)
+	proof.Steps, err = p.documents(ctx, d, machine.heard(&console), path, attached, watch, &proof)
 	proof.Elapsed = image.Duration(p.Now().Sub(start))
 	if err == nil {
 		return proof, nil
@@ -117,6 +125,19 @@ func (p Prove) Run(ctx context.Context, d Definition) (proof image.Proof, err er
 	}
 
 	return proof, err
+}
+
+// disk is the disk that the machine boots: a copy, which the caller removes, if it writes to it.
+func (m Machine) disk(ctx context.Context, d Definition) (string, *disk.Early, error) {
+	if !m.Writes {
+		return d.Image.Disk, nil, nil
+	}
+	path := filepath.Join(d.Dir, "test.raw")
+	attached, err := disk.CloneEarly(ctx, path, d.Image.Disk, nil)
+	if err != nil {
+		return "", nil, fmt.Errorf("test image: copy disk: %w", errors.Join(err, removeIfThere(path)))
+	}
+	return path, attached, nil
 }
 
 // heard is the machine, and tells how to get the console of one that was started, if it has one.
@@ -162,7 +183,7 @@ func removeIfThere(path string) error {
 }
 
 // documents boots the disk and runs the test phases.
-func (p Prove) documents(ctx context.Context, d Definition, machine Machine, path string, attached *disk.Early, proof *image.Proof) ([]image.Step, error) {
+func (p Prove) documents(ctx context.Context, d Definition, machine Machine, path string, attached *disk.Early, watch *bootmap.Watch, proof *image.Proof) ([]image.Step, error) {
 	start := p.Now()
 	run := inside.Definition{
 		Disk: path, Attached: attached, Source: d.Image.ID, Dir: d.Dir, Logs: d.Logs, Phases: []string{"test"},
@@ -173,7 +194,9 @@ func (p Prove) documents(ctx context.Context, d Definition, machine Machine, pat
 		if err != nil {
 			return nil, err
 		}
-		run.Documents = append(run.Documents, document)
+		if !d.OnlyJob {
+			run.Documents = append(run.Documents, document)
+		}
 	}
 
 	if run.Hidden == nil {
@@ -182,20 +205,29 @@ func (p Prove) documents(ctx context.Context, d Definition, machine Machine, pat
 
 	run.Ready = func(ctx context.Context, m sandbox.Machine) error {
 		proof.Boot = image.Duration(p.Now().Sub(start))
-		facts, err := look(ctx, m, d.Env, machine.Network)
-		if err != nil {
+		if err := p.ready(ctx, m, d, machine.Network, start, proof); err != nil {
 			return err
 		}
-		proof.Failed = facts.Failed
-		proof.Free = facts.Free
-		if err := stands(facts); err != nil || (!d.Job && d.JobBudget == 0) {
-			return err
-		}
-		proof.Job, err = p.job(ctx, m, d, start)
-		return err
+		return p.watch(ctx, d, watch, m, proof, start)
 	}
 
 	return inside.Runner{Start: machine.Start, Binary: p.Binary, Report: p.Report}.Run(ctx, run)
+}
+
+// ready sees whether a booted machine stands, and lets its agent run a first job if that is asked for.
+func (p Prove) ready(ctx context.Context, m sandbox.Machine, d Definition, network time.Duration, start time.Time, proof *image.Proof) error {
+	facts, err := look(ctx, m, d.Env, network)
+	if err != nil {
+		return err
+	}
+	proof.Failed = facts.Failed
+	proof.Free = facts.Free
+	if err := stands(facts); err != nil || (!d.Job && d.JobBudget == 0) {
+		return err
+	}
+	proof.Job, err = p.job(ctx, m, d, start)
+
+	return err
 }
 
 // gone reports whether an error says that the machine did not outlive a command.

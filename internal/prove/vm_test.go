@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"image-builder/internal/base/basetest"
+	"image-builder/internal/bootmap"
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/mountns/mountnstest"
@@ -103,20 +104,28 @@ func TestMachinesThatFail(t *testing.T) {
 
 // start boots disks by BIOS, which takes less than UEFI.
 func start(program string) func(context.Context, string, string, []sandbox.Share) (sandbox.Machine, error) {
-	return startWith(program, func(*qemu.BootConfig) {})
+	return func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
+		return startVM(ctx, program, qemu.BootConfig{Disk: disk, WorkDir: workDir}, shares)
+	}
 }
 
-// startWith is start with a change to how the disk boots.
-func startWith(program string, change func(*qemu.BootConfig)) func(context.Context, string, string, []sandbox.Share) (sandbox.Machine, error) {
-	return func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
-		config := qemu.BootConfig{Disk: disk, WorkDir: workDir, Firmware: image.BIOS, Memory: 512, CPUs: 1, Timeout: bootLimit}
-		change(&config)
-		m, err := qemu.Start(ctx, qemu.Config{BootConfig: config, Shares: shares, Program: program})
-		if err != nil {
-			return nil, err
-		}
-		return m, nil
+// watched is start, watched.
+func watched(program string) func(context.Context, *bootmap.Watch, string, string, []sandbox.Share) (sandbox.Machine, error) {
+	return func(ctx context.Context, watch *bootmap.Watch, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
+		return startVM(ctx, program, qemu.BootConfig{Disk: disk, WorkDir: workDir, Blocks: watch.Blocks, Console: watch.Console()}, shares)
 	}
+}
+
+func startVM(ctx context.Context, program string, config qemu.BootConfig, shares []sandbox.Share) (sandbox.Machine, error) {
+	config.Firmware = image.BIOS
+	config.Memory = 512
+	config.CPUs = 1
+	config.Timeout = bootLimit
+	m, err := qemu.Start(ctx, qemu.Config{BootConfig: config, Shares: shares, Program: program})
+	if err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 func edit(t *testing.T, path string, change func(root string) error) {

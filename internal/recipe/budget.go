@@ -13,7 +13,7 @@ import (
 	"image-builder/internal/image"
 )
 
-const budgetForms = "write boot-budget: {login: 45s, at: 5MiB/s, job: 60s}, or login and at, or job alone"
+const budgetForms = "write boot-budget: {login: 45s, job: 60s, at: 5MiB/s}, or login and at, or job, with or without at"
 
 // checkBudget takes "45s at 5MiB/s".
 func checkBudget(v value) (string, *fault) {
@@ -23,24 +23,33 @@ func checkBudget(v value) (string, *fault) {
 	return v.text, nil
 }
 
-// parseBudget reads "45s at 5MiB/s", "job 60s" or both: "45s at 5MiB/s, job 60s".
+// parseBudget reads "45s at 5MiB/s", "job 60s", "job 60s at 5MiB/s", or login and job: "45s at 5MiB/s, job 60s".
 func parseBudget(text string) (image.BootBudget, error) {
 	login, job, both := strings.Cut(text, ", job ")
-	if only, found := strings.CutPrefix(text, "job "); found && !both {
-		limit, err := parseLimit(only)
-		return image.BootBudget{Job: limit}, err
-	}
-
-	budget := image.BootBudget{}
 	if both {
 		limit, err := parseLimit(job)
 		if err != nil {
 			return image.BootBudget{}, err
 		}
-		budget.Job = limit
+		budget, err := parseSlow(login)
+		return image.BootBudget{Login: budget.Login, At: budget.At, Job: limit}, err
 	}
 
-	login, at, found := strings.Cut(login, " at ")
+	only, found := strings.CutPrefix(text, "job ")
+	switch {
+	case !found:
+		return parseSlow(text)
+	case strings.Contains(only, " at "):
+		budget, err := parseSlow(only)
+		return image.BootBudget{Job: budget.Login, At: budget.At}, err
+	}
+	limit, err := parseLimit(only)
+	return image.BootBudget{Job: limit}, err
+}
+
+// parseSlow reads "45s at 5MiB/s".
+func parseSlow(text string) (image.BootBudget, error) {
+	login, at, found := strings.Cut(text, " at ")
 	if !found {
 		return image.BootBudget{}, fmt.Errorf("%q does not say at which storage", text)
 	}
@@ -49,10 +58,7 @@ func parseBudget(text string) (image.BootBudget, error) {
 		return image.BootBudget{}, err
 	}
 	storage, err := blockserver.StorageNamed(strings.TrimSpace(at))
-	budget.Login = limit
-	budget.At = storage.Name
-
-	return budget, err
+	return image.BootBudget{Login: limit, At: storage.Name}, err
 }
 
 func parseLimit(text string) (time.Duration, error) {
@@ -91,14 +97,18 @@ func (b *builder) readBudget(f field, node *yaml.Node) {
 	}
 
 	v := b.value(node)
-	var parts []string
-	if given["login"]+given["at"] != "" || given["job"] == "" {
-		parts = append(parts, given["login"]+" at "+given["at"])
+	at := ""
+	if given["at"] != "" || given["login"] != "" || given["job"] == "" {
+		at = " at " + given["at"]
 	}
-	if given["job"] != "" {
-		parts = append(parts, "job "+given["job"])
+	switch {
+	case given["job"] == "":
+		v.text = given["login"] + at
+	case given["login"] == "":
+		v.text = "job " + given["job"] + at
+	default:
+		v.text = given["login"] + at + ", job " + given["job"]
 	}
-	v.text = strings.Join(parts, ", ")
 	b.setField(f, v)
 }
 
@@ -108,4 +118,12 @@ func (r *Recipe) JobBudget() time.Duration {
 		return 0
 	}
 	return r.BootBudget.Job
+}
+
+// JobStorage is how slow the disk is for JobBudget; the zero value is not slow.
+func (r *Recipe) JobStorage() (blockserver.Storage, error) {
+	if r.JobBudget() == 0 || r.BootBudget.At == "" {
+		return blockserver.Storage{}, nil
+	}
+	return blockserver.StorageNamed(r.BootBudget.At)
 }

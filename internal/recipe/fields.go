@@ -108,8 +108,8 @@ func fields() []field {
 		},
 		{
 			name: "boot-budget", example: "45s at 5MiB/s", check: checkBudget,
-			flag: "BUDGET", help: "Refuse an image that takes longer to its login prompt, or to the end of its first job: \"45s at 5MiB/s\", \"job 60s\", or both with a comma.",
-			value:  "`45s at 5MiB/s` or `{login: 45s, at: 5MiB/s}`: longest from power-on to the login prompt, with storage that is so slow on first touch (`5MiB/s`, `300MiB/s`, `warm`). `job 60s`, `{job: 60s}`: longest from power-on to the end of a first job in the test, which then runs one. Both: `45s at 5MiB/s, job 60s`, see [proof](07-proof.md)",
+			flag: "BUDGET", help: "Refuse an image that takes longer to its login prompt, or to the end of its first job: \"45s at 5MiB/s\", \"job 60s at 5MiB/s\", or \"45s at 5MiB/s, job 60s\".",
+			value:  "`45s at 5MiB/s` or `{login: 45s, at: 5MiB/s}`: longest from power-on to the login prompt, with storage that is so slow on first touch (`5MiB/s`, `300MiB/s`, `warm`). `job 60s at 5MiB/s`, `{job: 60s, at: 5MiB/s}`: longest from power-on to the end of a first job in the test, which then runs one; without `at`, storage is not slow. Both: `45s at 5MiB/s, job 60s`, `{login: 45s, job: 60s, at: 5MiB/s}`, see [proof](07-proof.md)",
 			absent: "no limit",
 			set:    setBudget,
 			clear:  func(r *Recipe) { r.BootBudget = nil },

@@ -134,3 +134,6 @@ func (c *crashWatch) first() string {
 	line, _, _ := strings.Cut(c.text.String(), "\n")
 	return strings.TrimSpace(line)
 }
+
+// Acceleration is Accel as a text.
+func (m *Machine) Acceleration() string { return string(m.Accel) }

@@ -31,6 +31,9 @@ func Agent(tb testing.TB) string {
 	return path
 }
 
+// AgentProgram is Agent for what is not a test: an error says how the program is compiled.
+func AgentProgram() (string, error) { return agent() }
+
 var agent = sync.OnceValues(func() (string, error) {
 	module, err := agentPins.ReadFile("agent.mod")
 	if err != nil {
