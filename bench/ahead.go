@@ -32,9 +32,6 @@ phases:
               printf '[Service]\nUser=buildkite-agent\nEnvironment=HOME=/var/lib/buildkite-agent\nExecStart=/usr/bin/buildkite-agent start\n' >/etc/systemd/system/buildkite-agent.service
 `
 
-// cold is what a cold first job took, in seconds from power-on.
-type cold struct{ logins, waits []float64 }
-
 // ahead compares a cold boot with its first job in an image that reads ahead with those in one that does not.
 func (j *jobs) ahead(ctx context.Context) error {
 	agent, err := venv.AgentProgram()
@@ -51,7 +48,7 @@ func (j *jobs) ahead(ctx context.Context) error {
 	if err := j.writeAgent(agent); err != nil {
 		return err
 	}
-	var results [2]cold
+	var logins [2][]float64 // seconds from power-on
 	var contestants []contestant
 	for i, flags := range [][]string{{"--test", "none"}, {"--test", "vm+job", "--prefetch"}} {
 		id, err := j.bakeAgent(ctx, data, base, flags...)
@@ -59,7 +56,7 @@ func (j *jobs) ahead(ctx context.Context) error {
 			return err
 		}
 		name := []string{"cold first job at " + coldStorage, "with prefetch"}[i]
-		contestants = append(contestants, j.coldJob(name, data, id, &results[i]))
+		contestants = append(contestants, j.coldJob(name, data, id, &logins[i]))
 	}
 
 	samples, err := interleave(ctx, j.peerRounds, contestants)
@@ -69,8 +66,7 @@ func (j *jobs) ahead(ctx context.Context) error {
 	table := rows("first job", contestants, samples)
 	table[1].atMost(0.6)
 	j.report.add(table...)
-	j.report.add(compared("cold login at "+coldStorage, results[0].logins, results[1].logins)...)
-	j.report.add(compared("wait for storage, to the end of the job", results[0].waits, results[1].waits)...)
+	j.report.add(compared("cold login at "+coldStorage, logins[0], logins[1])...)
 
 	return nil
 }
@@ -123,7 +119,7 @@ func (j *jobs) bakeAgent(ctx context.Context, data, base string, flags ...string
 }
 
 // coldJob is measured by what it says: the seconds from power-on to the end of the job.
-func (j *jobs) coldJob(name, data, id string, result *cold) contestant {
+func (j *jobs) coldJob(name, data, id string, logins *[]float64) contestant {
 	return contestant{name: name, run: func(ctx context.Context) (s sample, err error) {
 		_, said, err := timed(command(ctx, j.program, "--data-dir", data, "--json", "image", "test", id, "--test", "vm+job", "--cold", coldStorage))
 		if err != nil {
@@ -134,9 +130,7 @@ func (j *jobs) coldJob(name, data, id string, result *cold) contestant {
 			return sample{}, fmt.Errorf("read first job: %w: %s", err, said)
 		}
 
-		seconds := func(d image.Duration) float64 { return time.Duration(d).Seconds() }
-		result.logins = append(result.logins, seconds(proof.Job.Login))
-		result.waits = append(result.waits, seconds(proof.Job.Waited))
+		*logins = append(*logins, time.Duration(proof.Job.Login).Seconds())
 		return sample{wall: time.Duration(proof.Job.Done)}, nil
 	}}
 }
