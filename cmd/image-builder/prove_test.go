@@ -47,6 +47,14 @@ func TestImagesAreTested(t *testing.T) {
 	if digestFile(t, img.Disk) != before {
 		t.Error("a test changed the image")
 	}
+
+	// A container's disk is neither slow nor seen.
+	if _, code, text := b.try("image", "test", id, "--test", "container+job", "--cold", "5MiB/s"); code != 2 || !strings.Contains(text, "--test vm+job") {
+		t.Errorf("exit status %d: %s", code, text)
+	}
+	if _, code, text := b.try("bake", "--base", "debian:bookworm", "--packages", "jq", "--test", "container", "--boot-budget", "job 60s at 5MiB/s"); code != 2 || !strings.Contains(text, "remove at from boot-budget") {
+		t.Errorf("exit status %d: %s", code, text)
+	}
 	b.checkHostClean()
 }
 

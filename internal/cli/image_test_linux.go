@@ -78,7 +78,7 @@ func (c *ImageTestCmd) Run(ctx context.Context, env *Env) (err error) {
 
 	d := prove.Definition{Image: img, In: in, Otherwise: otherwise, Job: job, Storage: storage}
 	var seen bootmap.Boot
-	if c.Tracing.wanted() {
+	if c.wanted() {
 		d.Otherwise = ""
 		d.Seen = func(boot bootmap.Boot) { seen = boot }
 	}

@@ -66,14 +66,14 @@ func (r reader) asked() []string {
 // Exactly the bytes of the list are read, with the dd of this machine, and directly from the device.
 func TestScriptReadsTheList(t *testing.T) {
 	t.Parallel()
-	real, err := exec.LookPath("dd")
+	dd, err := exec.LookPath("dd")
 	if err != nil {
 		t.Skip(err)
 	}
 	// Not every filesystem has direct reads, as every block device does: without them the rest is still to be seen.
 	r := newReader(t, `echo "$@" | grep -q ' iflag=direct,skip_bytes,count_bytes' || exit 1
-said=$(`+real+` "$@" 2>&1 | tail -n 1) || exit 1
-case $said in *bytes*) ;; *) said=$(`+real+` $(echo "$@" | sed s/direct,//) 2>&1 | tail -n 1) ;; esac
+said=$(`+dd+` "$@" 2>&1 | tail -n 1) || exit 1
+case $said in *bytes*) ;; *) said=$(`+dd+` $(echo "$@" | sed s/direct,//) 2>&1 | tail -n 1) ;; esac
 echo "$5 $6: ${said%% *}" >>"$DIR/log"
 `)
 	if out, err := r.start("# start 2048\n8192 4096\n0 65536\n1044480 4096\n").CombinedOutput(); err != nil || len(out) > 0 {
