@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -32,7 +33,13 @@ phases:
               printf '[Service]\nUser=buildkite-agent\nEnvironment=HOME=/var/lib/buildkite-agent\nExecStart=/usr/bin/buildkite-agent start\n' >/etc/systemd/system/buildkite-agent.service
 `
 
-// ahead compares a cold boot with its first job in an image that reads ahead with those in one that does not.
+// The repository of these jobs: media, which cost an emulated processor little, so that storage is what a job waits for.
+const (
+	mediaFiles = 64
+	mediaSize  = 4 << 20 // bytes
+)
+
+// ahead compares a cold boot with its first job in an image that reads ahead with those in one that does not, and with warm ones.
 func (j *jobs) ahead(ctx context.Context) error {
 	agent, err := venv.AgentProgram()
 	if err != nil {
@@ -44,44 +51,83 @@ func (j *jobs) ahead(ctx context.Context) error {
 		return err
 	}
 
-	data := filepath.Join(j.work, "ahead")
-	if err := j.writeAgent(agent); err != nil {
+	url, err := j.serveMedia(ctx)
+	if err := errors.Join(err, j.writeAgent(agent)); err != nil {
 		return err
 	}
-	var logins [2][]float64 // seconds from power-on
-	var contestants []contestant
-	for i, flags := range [][]string{{"--test", "none"}, {"--test", "vm+job", "--prefetch"}} {
-		id, err := j.bakeAgent(ctx, data, base, flags...)
-		if err != nil {
-			return err
-		}
-		name := []string{"cold first job at " + coldStorage, "with prefetch"}[i]
-		contestants = append(contestants, j.coldJob(name, data, id, &logins[i]))
+
+	plain, err := j.bakeAgent(ctx, base, url, "--test", "none")
+	if err != nil {
+		return err
+	}
+	reading, err := j.bakeAgent(ctx, base, url, "--test", "vm+job", "--prefetch")
+	if err != nil {
+		return err
 	}
 
+	var logins [3][]float64 // seconds from power-on
+	contestants := []contestant{
+		j.firstJob("first job at "+coldStorage, plain, coldStorage, &logins[0]),
+		j.firstJob("with prefetch", reading, coldStorage, &logins[1]),
+		j.firstJob("warm, without prefetch", plain, "warm", &logins[2]),
+	}
 	samples, err := interleave(ctx, j.peerRounds, contestants)
 	if err != nil {
 		return err
 	}
+
 	table := rows("first job", contestants, samples)
 	table[1].atMost(0.6)
 	j.report.add(table...)
-	j.report.add(compared("cold login at "+coldStorage, logins[0], logins[1])...)
+	j.report.add(compared("login before it", contestants, logins[:])...)
+	lost := table[0].Median - table[2].Median
+	j.report.note("prefetch: of the %.1f s that cold storage costs a first job, prefetch saves %.1f s", lost, table[0].Median-table[1].Median)
 
 	return nil
 }
 
-// compared are rows for figures that came with the samples of two contestants, of which the first is the round that does not count.
-func compared(group string, without, with []float64) []row {
-	var table []row
-	for i, figures := range [][]float64{without, with} {
-		sorted := slices.Sorted(slices.Values(figures[1:]))
-		table = append(table, row{
-			Group: group, Name: []string{"without prefetch", "with prefetch"}[i], Median: median(sorted), Min: sorted[0], Max: sorted[len(sorted)-1],
-		})
+// serveMedia makes a repository of media and serves it until the end of the run.
+func (j *jobs) serveMedia(ctx context.Context) (url string, err error) {
+	dir := filepath.Join(j.work, "media")
+	tree := filepath.Join(dir, "repository")
+	if err := os.MkdirAll(tree, 0o755); err != nil {
+		return "", err
 	}
-	table[1].Against = "without prefetch"
-	table[1].Ratio = table[1].Median / table[0].Median
+	random := rand.NewChaCha8([32]byte{'m', 'e', 'd', 'i', 'a'})
+	noise := make([]byte, mediaSize)
+	for n := range mediaFiles {
+		_, _ = random.Read(noise)
+		if _, err := write(filepath.Join(tree, fmt.Sprintf("%d.bin", n)), string(noise), 0o644); err != nil {
+			return "", err
+		}
+	}
+
+	for _, args := range [][]string{
+		{"init", "--quiet", "--initial-branch=main"}, {"add", "."},
+		{"-c", "user.name=Bench", "-c", "user.email=bench@example.com", "commit", "--quiet", "--message=Media"},
+	} {
+		if _, err := output(ctx, append([]string{"git", "-C", tree}, args...)...); err != nil {
+			return "", err
+		}
+	}
+	url, err = j.serve(ctx, dir)
+	j.report.note("repository of the first job: %d files of %d MiB that cannot be compressed", mediaFiles, mediaSize>>20)
+
+	return url + "/repository/.git", err
+}
+
+// compared are rows for figures that came with the samples of contestants, of which the first is the round that does not count.
+func compared(group string, contestants []contestant, figures [][]float64) []row {
+	var table []row
+	for i, c := range contestants {
+		sorted := slices.Sorted(slices.Values(figures[i][1:]))
+		r := row{Group: group, Name: c.name, Median: median(sorted), Min: sorted[0], Max: sorted[len(sorted)-1]}
+		if i > 0 {
+			r.Against = contestants[0].name
+			r.Ratio = r.Median / table[0].Median
+		}
+		table = append(table, r)
+	}
 
 	return table
 }
@@ -108,20 +154,25 @@ func (j *jobs) writeAgent(agent string) error {
 	return errors.Join(err, out.Close(), writeErr)
 }
 
-// bakeAgent bakes an image with an agent and the mirror of the repository.
-func (j *jobs) bakeAgent(ctx context.Context, data, base string, flags ...string) (string, error) {
-	args := append([]string{
-		j.program, "--data-dir", data, "bake", "--name", "agent", "--base", base, "--git-mirrors", j.repository.url,
-		"--components", filepath.Join(j.work, "agent.yml"), "--bucket", "bench=" + filepath.Join(j.work, "agent"),
-	}, flags...)
+// bakeAgent bakes an image with an agent and a mirror.
+func (j *jobs) bakeAgent(ctx context.Context, base, url string, flags ...string) (string, error) {
+	args := append(j.agents(
+		"bake", "--name", "agent", "--base", base, "--git-mirrors", url,
+		"--components", filepath.Join(j.work, "agent.yml"), "--bucket", "bench="+filepath.Join(j.work, "agent"),
+	), flags...)
 	_, id, err := timed(command(ctx, args...))
 	return id, err
 }
 
-// coldJob is measured by what it says: the seconds from power-on to the end of the job.
-func (j *jobs) coldJob(name, data, id string, logins *[]float64) contestant {
+// agents is a command on the images with an agent.
+func (j *jobs) agents(args ...string) []string {
+	return append([]string{j.program, "--data-dir", filepath.Join(j.work, "ahead")}, args...)
+}
+
+// firstJob is measured by what it says: the seconds from power-on to the end of the job.
+func (j *jobs) firstJob(name, id, storage string, logins *[]float64) contestant {
 	return contestant{name: name, run: func(ctx context.Context) (s sample, err error) {
-		_, said, err := timed(command(ctx, j.program, "--data-dir", data, "--json", "image", "test", id, "--test", "vm+job", "--cold", coldStorage))
+		_, said, err := timed(command(ctx, j.agents("--json", "image", "test", id, "--test", "vm+job", "--cold", storage)...))
 		if err != nil {
 			return sample{}, err
 		}

@@ -42,9 +42,6 @@ func (b *bench) prepare(ctx context.Context) (*jobs, error) {
 		j.volumes, err = b.makeVolumes(ctx)
 	}
 
-	if err == nil && b.needs("prefetch") && !bakes {
-		j.repository, err = b.makeRepository(ctx)
-	}
 	if err != nil || !bakes {
 		return j, err
 	}
