@@ -3,7 +3,6 @@ package prefetch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,17 +13,11 @@ import (
 	"image-builder/internal/blockserver"
 	"image-builder/internal/bootmap"
 	"image-builder/internal/disk"
-	"image-builder/internal/mountns"
+	"image-builder/internal/mountns/mountnstest"
 )
 
-// TestMain gives the tests mounts of their own, as bakes have.
 func TestMain(m *testing.M) {
-	if os.Geteuid() == 0 {
-		if err := mountns.Enter(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-	}
+	mountnstest.Enter()
 	os.Exit(m.Run())
 }
 
