@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"image-builder/internal/base/basetest"
 	"image-builder/internal/image"
 	"image-builder/internal/sandbox/qemu"
 )
@@ -120,7 +121,7 @@ func TestImagesAreTestedInAVirtualMachine(t *testing.T) {
 	b := newBuilder(t)
 	b.tests = true
 	const test = `test -e /built; test ! -e /tmp/secrets; ip -4 -o address show scope global | grep -q 10.0.2; echo runs $(uname -r)`
-	id := b.run("bake", "--name", "agent", "--base", "debian:bookworm", "--components", b.document("touch /built", test))
+	id := b.run("bake", "--name", "agent", "--base", basetest.Quick(t), "--components", b.document("touch /built", test))
 	img := b.show(id)
 	if img.Proof == nil || img.Proof.In != image.TestVM || len(img.Proof.Steps) != 1 {
 		t.Fatalf("proof %+v", img.Proof)

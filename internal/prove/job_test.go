@@ -147,7 +147,7 @@ func firstJob(t *testing.T, base, program string, machine Machine, images string
 		t.Fatal(err)
 	}
 	if change != nil {
-		edit(t, path, change)
+		basetest.Change(t, path, change)
 	}
 	work := filepath.Join(dir, "work")
 	if err := os.Mkdir(work, 0o700); err != nil {
@@ -227,7 +227,7 @@ func agentBase(t *testing.T, agent string) string {
 	}
 	source := repository(t)
 
-	edit(t, path, func(root string) error {
+	basetest.Change(t, path, func(root string) error {
 		program, err := os.ReadFile(agent)
 		if err != nil {
 			return err

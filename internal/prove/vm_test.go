@@ -13,7 +13,6 @@ import (
 
 	"image-builder/internal/base/basetest"
 	"image-builder/internal/bootmap"
-	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/mountns/mountnstest"
 	"image-builder/internal/sandbox"
@@ -37,7 +36,6 @@ func TestMachinesThatFail(t *testing.T) {
 	if err := qemu.Preflight(image.X86_64); err != nil || image.HostArch() != image.X86_64 {
 		t.Skip("no virtual machine for this disk: ", err)
 	}
-	base := basetest.Debian(t)
 	program := programtest.Path(t)
 
 	for name, test := range map[string]struct {
@@ -73,13 +71,9 @@ func TestMachinesThatFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			path := filepath.Join(dir, "disk.raw")
-			if err := disk.Clone(t.Context(), path, base.Disk, nil); err != nil {
-				t.Fatal(err)
-			}
-			edit(t, path, basetest.QuickBoot)
+			path := basetest.Quick(t)
 			if test.change != nil {
-				edit(t, path, test.change)
+				basetest.Change(t, path, test.change)
 			}
 			prove := Prove{
 				Machines: map[image.TestIn]Machine{image.TestVM: {Start: start(program), Network: cmp.Or(test.limit, bootLimit)}},
@@ -97,7 +91,7 @@ func TestMachinesThatFail(t *testing.T) {
 					t.Errorf("%v\ndoes not say %q", err, want)
 				}
 			}
-			nothingLeft(t, dir, work)
+			nothingLeft(t, filepath.Dir(dir), work)
 		})
 	}
 }
@@ -126,18 +120,6 @@ func startVM(ctx context.Context, program string, config qemu.BootConfig, shares
 		return nil, err
 	}
 	return m, nil
-}
-
-func edit(t *testing.T, path string, change func(root string) error) {
-	t.Helper()
-	dir := t.TempDir()
-	mount, err := disk.Open(t.Context(), path, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(change(dir), mount.Close(t.Context())); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func script(name, text string) func(root string) error {

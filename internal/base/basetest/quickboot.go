@@ -7,6 +7,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"testing"
+
+	"image-builder/internal/disk"
 )
 
 // unneeded are modules that udev loads for what QEMU's processor and board can do.
@@ -42,6 +45,33 @@ func QuickBoot(root string) error {
 	}
 
 	return err
+}
+
+// Quick returns a raw disk of the test's own that boots Debian quickly, after these changes to its mounted root.
+func Quick(tb testing.TB, changes ...func(root string) error) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "disk.raw")
+	if err := disk.Clone(tb.Context(), path, Debian(tb).Disk, nil); err != nil {
+		tb.Fatal(err)
+	}
+	for _, change := range append([]func(string) error{QuickBoot}, changes...) {
+		Change(tb, path, change)
+	}
+
+	return path
+}
+
+// Change changes the root of a raw disk, which is mounted meanwhile.
+func Change(tb testing.TB, path string, change func(root string) error) {
+	tb.Helper()
+	dir := tb.TempDir()
+	mount, err := disk.Open(tb.Context(), path, dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := errors.Join(change(dir), mount.Close(tb.Context())); err != nil {
+		tb.Fatal(err)
+	}
 }
 
 // quickGrub gives the kernel a command line and a second initramfs, whose file takes the place of the first one's.

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"image-builder/internal/base/basetest"
-	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/mountns/mountnstest"
 	"image-builder/internal/sandbox"
@@ -32,7 +31,7 @@ func TestMachine(t *testing.T) {
 	t.Parallel()
 	needQEMU(t)
 	program := programtest.Path(t)
-	path := quick(t)
+	path := basetest.Quick(t)
 	before := digest(t, path)
 
 	sandboxtest.Booted(t, path, func(ctx context.Context, disk, workDir string, shares []sandbox.Share) (sandbox.Machine, error) {
@@ -71,8 +70,7 @@ func TestMachineThatFails(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			path := quick(t)
-			edit(t, path, test.change)
+			path := basetest.Quick(t, test.change)
 			work := t.TempDir()
 			m, err := Start(t.Context(), Config{
 				BootConfig: BootConfig{Disk: path, WorkDir: work, Firmware: image.BIOS, Memory: 512, CPUs: 1, Timeout: test.timeout}, Program: program,
@@ -91,31 +89,6 @@ func TestMachineThatFails(t *testing.T) {
 				t.Errorf("left behind: %v", left)
 			}
 		})
-	}
-}
-
-// quick returns a disk of its own that boots Debian.
-func quick(t *testing.T) string {
-	t.Helper()
-	base := basetest.Debian(t)
-	path := filepath.Join(t.TempDir(), "disk.raw")
-	if err := disk.Clone(t.Context(), path, base.Disk, nil); err != nil {
-		t.Fatal(err)
-	}
-	edit(t, path, basetest.QuickBoot)
-
-	return path
-}
-
-func edit(t *testing.T, path string, change func(root string) error) {
-	t.Helper()
-	dir := t.TempDir()
-	mount, err := disk.Open(t.Context(), path, dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := errors.Join(change(dir), mount.Close(t.Context())); err != nil {
-		t.Fatal(err)
 	}
 }
 
