@@ -1,11 +1,17 @@
 package recipe
 
 import (
+	"slices"
 	"time"
 )
 
 // fields are the rows of all fields, in the order of the documentation.
 func fields() []field {
+	return slices.Concat(ingredients(), baked(), runs(), finished())
+}
+
+// ingredients say what a bake starts from.
+func ingredients() []field {
 	return []field{
 		text(field{
 			name: "name", example: "agent-linux", check: checkName,
@@ -30,6 +36,12 @@ func fields() []field {
 			set:   func(r *Recipe, s string) { r.Secrets = s },
 			clear: func(r *Recipe) { r.Secrets = "" },
 		},
+	}
+}
+
+// baked say what goes into the image beside what the bootstrap does.
+func baked() []field {
+	return []field{
 		texts(field{
 			name: "git-mirrors", example: "git@github.com:acme/monorepo.git", check: checkGit, identifies: true,
 			flag: "URL", help: "Repositories to mirror, comma-separated or repeated.",
@@ -52,6 +64,12 @@ func fields() []field {
 			append: func(r *Recipe, s string) { r.Components = append(r.Components, Component{Document: s}) },
 			clear:  func(r *Recipe) { r.Components = nil },
 		},
+	}
+}
+
+// runs say where an image is announced, when a pipeline bakes it, and what its bake may use.
+func runs() []field {
+	return []field{
 		text(field{
 			name: "output", example: "/buildkite/agent-ami", check: checkOutput, identifies: true,
 			flag: "PARAMETER", help: "Parameter that receives the image's ID.",
@@ -88,6 +106,12 @@ func fields() []field {
 			flag: "PATH", help: "Paths in the image that may hold a secret, comma-separated or repeated.",
 			value: "paths in the image that may hold a secret; any name of a file with several hard links", absent: "none may",
 		}, func(r *Recipe) *[]string { return &r.AllowLeak }),
+	}
+}
+
+// finished say what happens to an image once it is baked.
+func finished() []field {
+	return []field{
 		{
 			name: "publish", example: "true", check: checkPublish, bare: "true",
 			flag: "REGION", help: "Make an AMI of the image when the bake ends: --publish, or --publish=REGION, comma-separated.",
