@@ -103,7 +103,8 @@ func (j *jobs) serveMedia(ctx context.Context) (url string, err error) {
 	}
 
 	for _, args := range [][]string{
-		{"init", "--quiet", "--initial-branch=main"}, {"add", "."},
+		{"init", "--quiet", "--initial-branch=main"},
+		{"add", "."},
 		{"-c", "user.name=Bench", "-c", "user.email=bench@example.com", "commit", "--quiet", "--message=Media"},
 	} {
 		if _, err := output(ctx, append([]string{"git", "-C", tree}, args...)...); err != nil {
