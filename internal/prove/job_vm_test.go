@@ -112,8 +112,8 @@ func readAhead(t *testing.T, path string) []disk.Extent {
 
 	var reads []blockserver.Read
 	var runs []disk.Extent
-	for i := range int64(20) {
-		run := disk.Extent{Offset: (end>>20 - 160 + 8*i) << 20, Length: 4096 * (i + 1)}
+	for i := range int64(4) {
+		run := disk.Extent{Offset: (end>>20 - 40 + 8*i) << 20, Length: 4096 * (i + 1)}
 		runs = append(runs, run)
 		reads = append(reads, blockserver.Read{Offset: run.Offset, Length: run.Length})
 	}
