@@ -134,7 +134,7 @@ func TestScriptReadsInOrderSeveralAtOnce(t *testing.T) {
 	}
 }
 
-// fifo is a pipe with a name, open for both so that nobody waits for the other end.
+// fifo is a pipe with a name, open for reading and writing, so that neither end waits for the other.
 func fifo(t *testing.T, path string) *os.File {
 	t.Helper()
 	if err := unix.Mkfifo(path, 0o600); err != nil {

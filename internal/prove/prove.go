@@ -69,7 +69,7 @@ type Definition struct {
 	JobBudget time.Duration
 	// Storage is how slow the disk is when it is touched first, in a machine with Watched; the zero value is not slow.
 	Storage blockserver.Storage
-	// Seen gets what was seen of a machine with Watched, up to the end of the first job, else until it took commands; nil: nobody looks.
+	// Seen gets what was seen of a machine with Watched, up to the end of the first job, else until it took commands. It may be nil.
 	Seen func(bootmap.Boot)
 	// OnlyJob leaves out the test phases.
 	OnlyJob bool
