@@ -44,18 +44,17 @@ func openJournal(path string, bytes int64) (*journal, error) {
 		return nil, fmt.Errorf("open journal: %w", err)
 	}
 
-	j := &journal{path: path, sent: sent}
-	j.lock, err = filelock.Exclusive(sent.file)
+	lock, err := filelock.Exclusive(sent.file)
 	if errors.Is(err, filelock.ErrHeld) {
 		err = ErrBusy
 	}
-
-	if err == nil {
-		err = j.read()
-	}
-
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open journal: %w", err), sent.Close())
+	}
+
+	j := &journal{path: path, sent: sent, lock: lock}
+	if err := j.read(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open journal: %w", err), j.close())
 	}
 	return j, nil
 }
