@@ -146,14 +146,9 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine
 
 // checkJobBudget refuses a budget for a first job in a machine that cannot keep it.
 func checkJobBudget(r *recipe.Recipe, in image.TestIn) error {
-	storage, err := r.JobStorage()
-	switch {
-	case err != nil:
-		return fmt.Errorf("keep boot budget: %w", err)
-	case in == image.TestNone && r.JobBudget() > 0:
-		return fault.New(fault.BadInput, errors.New("keep boot budget: boot-budget has a job, and test is none"), "write test: vm or container, or remove job from boot-budget")
-	case in == image.TestContainer && storage.Delay > 0:
-		return fault.New(fault.BadInput, fmt.Errorf("keep boot budget: boot-budget has a job at %s, and a container's disk is never slow", storage.Name), "write test: vm, or remove at from boot-budget")
+	message, right := r.BudgetConflict(in)
+	if message != "" {
+		return fault.New(fault.BadInput, errors.New("keep boot budget: "+message), right)
 	}
 	return nil
 }

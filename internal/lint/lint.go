@@ -151,6 +151,7 @@ func (l *Linter) recipe(file string, text []byte) finding.List {
 			found[i].Severity = finding.Warning // lint often runs where the secrets are absent; a bake requires them
 		}
 	}
+	found = append(found, r.Conflicts()...)
 	return append(sorted(silence(file, string(text), nil, found)), l.Named(r)...)
 }
 

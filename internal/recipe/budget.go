@@ -127,3 +127,29 @@ func (r *Recipe) JobStorage() (blockserver.Storage, error) {
 	}
 	return blockserver.StorageNamed(r.BootBudget.At)
 }
+
+// BudgetConflict says why no first job of a test in this machine can keep the recipe's budget, and what to write; both
+// are "" if one can. The machine "", which is not chosen yet, has no conflict.
+func (r *Recipe) BudgetConflict(in image.TestIn) (message, right string) {
+	switch {
+	case r.JobBudget() == 0:
+		return "", ""
+	case in == image.TestNone:
+		return "boot-budget has a job, and test is none", "write test: vm or container, or remove job from boot-budget"
+	}
+
+	storage, err := r.JobStorage()
+	if err != nil || storage.Delay == 0 || in != image.TestContainer {
+		return "", ""
+	}
+	return fmt.Sprintf("boot-budget has a job at %s, and a container's disk is never slow", storage.Name), "write test: vm, or remove at from boot-budget"
+}
+
+// Conflicts reports fields that do not go together. Flags may still part them, so Parse does not look.
+func (r *Recipe) Conflicts() finding.List {
+	message, right := r.BudgetConflict(r.Test)
+	if message == "" {
+		return nil
+	}
+	return finding.List{{Code: finding.RecipeBudget, Position: r.At("boot-budget", 0), Message: message, Right: right}}
+}

@@ -156,6 +156,34 @@ func TestBootBudget(t *testing.T) {
 	}
 }
 
+func TestBudgetOfAMachineThatCannotKeepIt(t *testing.T) {
+	t.Parallel()
+	for text, conflict := range map[string]bool{
+		"boot-budget: job 60s at 5MiB/s\ntest: container\n":      true,
+		"test: container\nboot-budget: job 60s at 5MiB/s\n":      true,
+		"boot-budget: 45s at 5MiB/s, job 60s\ntest: container\n": true,
+		"boot-budget: job 60s\ntest: none\n":                     true,
+		"boot-budget: job 60s\ntest: container\n":                false,
+		"boot-budget: job 60s at warm\ntest: container\n":        false,
+		"boot-budget: 45s at 5MiB/s\ntest: container\n":          false,
+		"boot-budget: job 60s at 5MiB/s\ntest: vm\n":             false,
+		"boot-budget: job 60s at 5MiB/s\n":                       false,
+	} {
+		r, found := Parse("recipe.yml", []byte("base: debian:bookworm\n"+text))
+		if len(found) > 0 {
+			t.Errorf("%s: found %v", text, found)
+		}
+		got := r.Complete()
+		if conflict != (len(got) == 1) || (conflict && (got[0].Code != finding.RecipeBudget || got[0].Line == 0)) {
+			t.Errorf("%s: conflicts %v, want one: %v", text, got, conflict)
+		}
+
+		if missing := r.Override(Override{"test": {"vm"}}); len(missing)+len(r.Complete()) > 0 {
+			t.Errorf("%s: tested in a virtual machine: %v, %v", text, missing, r.Complete())
+		}
+	}
+}
+
 func TestTests(t *testing.T) {
 	t.Parallel()
 	for text, test := range map[string]struct {

@@ -126,15 +126,16 @@ func IsScript(path string, text []byte) bool {
 	return bytes.HasPrefix(text, []byte("#!")) || strings.HasSuffix(path, ".sh")
 }
 
-// Complete reports what a bake needs and neither the recipe nor the flags give.
+// Complete reports what a bake needs and neither the recipe nor the flags give, and fields that do not go together.
 func (r *Recipe) Complete() finding.List {
-	if r.Base != "" {
-		return nil
+	found := r.Conflicts()
+	if r.Base == "" {
+		found = append(found, finding.Finding{
+			Code: finding.RecipeBase, Position: finding.Position{File: r.File}, Message: "no base is given",
+			Right: "add base: debian:bookworm to the recipe, or --base debian:bookworm to the command",
+		})
 	}
-	return finding.List{{
-		Code: finding.RecipeBase, Position: finding.Position{File: r.File}, Message: "no base is given",
-		Right: "add base: debian:bookworm to the recipe, or --base debian:bookworm to the command",
-	}}
+	return found
 }
 
 func empty(file string) *Recipe {
