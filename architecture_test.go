@@ -105,8 +105,11 @@ var ranks = map[string]int{
 
 // mayReach lists the imports of an equal rank that are meant, each with its reason.
 var mayReach = map[string]string{
-	"internal/finding -> internal/fault":  "a finding is an error, whose class is bad input",
-	"internal/mountns -> internal/fault":  "a machine that cannot have private mounts is the class of its error",
+	"internal/finding -> internal/fault":                   "a finding is an error, whose class is bad input",
+	"internal/mountns -> internal/fault":                   "a machine that cannot have private mounts is the class of its error",
+	"internal/mountns -> internal/mountns/namespace":       "unshare and exec, which it shares with early",
+	"internal/mountns/early -> internal/mountns/namespace": "unshare and exec, which it shares with mountns",
+
 	"internal/image -> internal/progress": "an image's record keeps the steps that progress told of",
 	"internal/lint -> internal/recipe":    "lint checks recipes",
 	"internal/prove -> internal/firstjob": "what a machine says of its first job is read there",

@@ -9,6 +9,7 @@ import (
 
 	"image-builder/internal/cli"
 	"image-builder/internal/fault"
+	_ "image-builder/internal/mountns/early"
 	_ "image-builder/internal/quickstart" // before all that the start builds
 )
 
