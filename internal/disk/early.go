@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,30 +16,36 @@ import (
 // Early is a loop device that was attached to a clone before its data was copied. The kernel flushes a file that is
 // attached, and waits for that: half a second for half a GiB. Attached while it is empty, the disk is written in the
 // background, while the machine on it already runs.
-type Early struct{ loop *loop }
+type Early struct {
+	mu   sync.Mutex
+	loop *loop
+}
+
+// early are the devices that no Open has taken yet: an *Early by the device's name.
+var early sync.Map
 
 // earlySize is what the device shows until the data is there, in bytes: nobody finds a filesystem in that.
 const earlySize = 4096
 
-// CloneEarly makes dst a copy of src as Clone does, and attaches its root for the Open that follows. The caller closes
-// the Early once the disk is open, or is no longer to be.
+// CloneEarly makes dst a copy of src as Clone does, and attaches its root for the Open that follows, which takes it
+// over. The caller closes the Early once the disk was opened, or is no longer to be.
 func CloneEarly(ctx context.Context, dst, src string, moved func(done, total int64)) (*Early, error) {
-	early := &Early{}
+	attached := &Early{}
 	pieces := make(chan Extent, mostPieces)
 	defer close(pieces)
 	err := clone(ctx, dst, src, moved, func(out *os.File) func(Extent) {
 		// without it Open attaches the disk, which takes longer, or says why it cannot
-		early.loop, _ = attach(out, Partition{Size: earlySize}, false)
+		attached.loop, _ = attach(out, Partition{Size: earlySize}, false)
 		return writeBehind(out, pieces)
 	})
 	if err == nil {
-		err = early.show(ctx, dst)
+		err = attached.show(ctx, dst)
 	}
 
 	if err != nil {
-		return nil, errors.Join(err, early.Close())
+		return nil, errors.Join(err, attached.Close())
 	}
-	return early, nil
+	return attached, nil
 }
 
 // mostPieces is how many pieces wait for the drive at most; the kernel writes what is more than that when it likes.
@@ -69,9 +76,16 @@ func writeBehind(f *os.File, pieces chan Extent) (send func(Extent)) {
 
 // Close lets go of the device; a mount keeps it. Calling it again does nothing, nor does closing nil.
 func (e *Early) Close() error {
-	if e == nil || e.loop == nil {
+	if e == nil {
 		return nil
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.loop == nil {
+		return nil
+	}
+
+	early.CompareAndDelete(e.loop.device.Name(), e)
 	err := e.loop.device.Close()
 	e.loop = nil
 	return err
@@ -87,6 +101,7 @@ func (e *Early) show(ctx context.Context, path string) error {
 	if err != nil || e.loop.move(ctx, p) != nil {
 		return e.Close()
 	}
+	early.Store(e.loop.device.Name(), e)
 	return nil
 }
 
@@ -122,7 +137,7 @@ func (l *loop) move(ctx context.Context, p Partition) error {
 }
 
 // takeEarly opens the device that CloneEarly attached to partition p of f; nil if there is none. The descriptor pins the
-// device, so it is looked at through that.
+// device, so it is looked at through that. The Early is closed: a mount that ends would wait for it.
 func takeEarly(f *os.File, p Partition) *loop {
 	l := &loop{partAt: p.Offset}
 	attributes, err := filepath.Glob("/sys/block/loop*/loop/backing_file")
@@ -140,6 +155,9 @@ func takeEarly(f *os.File, p Partition) *loop {
 			continue
 		}
 		if l.shows(device, p) {
+			if held, found := early.Load(device.Name()); found {
+				_ = held.(*Early).Close() // nothing was written through it
+			}
 			l.device = device
 			return l
 		}

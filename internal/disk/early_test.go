@@ -55,18 +55,18 @@ func TestOpenMountsTheDeviceThatWasAttachedEarly(t *testing.T) {
 			if m.loop.device.Name() != name {
 				t.Errorf("%s is mounted and not %s: attaching the disk again waits until it is written", m.loop.device.Name(), name)
 			}
-			if err := early.Close(); err != nil {
-				t.Error(err)
-			}
 			if text, err := os.ReadFile(filepath.Join(dir, "etc/os-release")); string(text) != "ID=test\n" {
 				t.Errorf("the tree has %q, %v", text, err)
 			}
 
 			write(t, filepath.Join(dir, "new"), "new")
-			if err := m.Close(t.Context()); err != nil {
+			if err := m.Close(t.Context()); err != nil { // a machine that fails to start ends before the Early is closed
 				t.Fatal(err)
 			}
 			mustBeFree(t, clone)
+			if err := early.Close(); err != nil {
+				t.Error(err)
+			}
 			if err := Check(t.Context(), clone); err != nil {
 				t.Error(err)
 			}

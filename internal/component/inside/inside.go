@@ -149,9 +149,6 @@ func (r Runner) start(ctx context.Context, d Definition) (sandbox.Machine, error
 	if err != nil {
 		return nil, errors.Join(err, os.Remove(d.workDir()))
 	}
-	if err := d.Attached.Close(); err != nil { // the machine has it now, and waits for nobody else when it stops
-		return nil, errors.Join(err, machine.Stop(ctx), os.Remove(d.workDir()))
-	}
 	return machine, nil
 }
 
