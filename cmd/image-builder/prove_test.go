@@ -92,6 +92,9 @@ func TestImagesThatFailTheirTest(t *testing.T) {
 					t.Errorf("says %s\nwant %q", text, want)
 				}
 			}
+			if strings.Contains(text, "detach") {
+				t.Errorf("waited for its own disk: %s", text)
+			}
 			if left := b.run("image", "list"); left != "" {
 				t.Errorf("stored: %s", left)
 			}
