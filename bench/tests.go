@@ -1,0 +1,155 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"image-builder/internal/image"
+)
+
+// quickDocument has one step in its test phase.
+const quickDocument = `schemaVersion: 1.0
+phases:
+  - name: test
+    steps:
+      - name: Look
+        action: ExecuteBash
+        inputs: {commands: ["test -e /etc/os-release"]}
+`
+
+// tests compares the test of a small image in a virtual machine with a bare boot of its disk, and tells what a test in
+// a container takes beside its steps.
+func (j *jobs) tests(ctx context.Context) error {
+	base, err := j.findBase(ctx)
+	if err != nil {
+		return err
+	}
+	document, err := write(filepath.Join(j.work, "quick.yml"), quickDocument, 0o644)
+	if err != nil {
+		return err
+	}
+
+	small := j.smalls("bake", "--name", "small", "--base", base, "--components", document, "--test", "none")
+	_, id, err := timed(command(ctx, small...))
+	if err != nil {
+		return err
+	}
+	bare, err := j.bareBoot(ctx, id)
+	if err != nil {
+		return err
+	}
+
+	contestants := []contestant{
+		bare,
+		j.tested("image test --test vm, until it takes commands", id, "vm", func(p image.Proof, _ sample) time.Duration { return time.Duration(p.Boot) }),
+		j.tested("image test --test container, beside its steps", id, "container", besideSteps),
+	}
+	samples, err := interleave(ctx, j.peerRounds, contestants)
+	if err != nil {
+		return err
+	}
+
+	table := rows("test", contestants, samples)
+	table[1].aim("≤ 1.15×", table[1].Ratio <= 1.15)
+	table[2].Against = ""
+	table[2].aim("< 1 s", table[2].Median < 1)
+	j.report.add(table...)
+
+	return nil
+}
+
+// smalls is a command on the small image.
+func (j *jobs) smalls(args ...string) []string {
+	return append([]string{j.program, "--data-dir", filepath.Join(j.work, "small")}, args...)
+}
+
+// besideSteps is the time from the command's start to its end without that of the test's steps.
+func besideSteps(p image.Proof, whole sample) time.Duration {
+	left := whole.wall
+	for _, step := range p.Steps {
+		left -= time.Duration(step.Elapsed)
+	}
+	return left
+}
+
+// tested is a test of an image; what of its time counts is chosen.
+func (j *jobs) tested(name, id, machine string, counts func(image.Proof, sample) time.Duration) contestant {
+	return contestant{name: name, run: func(ctx context.Context) (s sample, err error) {
+		whole, said, err := timed(command(ctx, j.smalls("--json", "image", "test", id, "--test", machine)...))
+		if err != nil {
+			return sample{}, err
+		}
+		var proof image.Proof
+		if err := json.Unmarshal([]byte(said), &proof); err != nil || len(proof.Steps) == 0 {
+			return sample{}, fmt.Errorf("read test: %w: %s", err, said)
+		}
+		return sample{wall: counts(proof, whole)}, nil
+	}}
+}
+
+// bareBoot is QEMU on the image's disk as a person would start it, from power-on to the login prompt. Its accelerator
+// is that of a boot by the program, which tries out whether KVM works.
+func (j *jobs) bareBoot(ctx context.Context, id string) (contestant, error) {
+	disks, err := filepath.Glob(filepath.Join(j.work, "small", "images", "*", "disk.raw"))
+	if err != nil || len(disks) != 1 {
+		return contestant{}, errors.Join(fmt.Errorf("find the small image's disk: there are %d", len(disks)), err)
+	}
+	_, said, err := timed(command(ctx, j.smalls("--json", "image", "boot", id)...))
+	if err != nil {
+		return contestant{}, err
+	}
+	var boot struct{ Accelerator, Firmware string }
+	if err := json.Unmarshal([]byte(said), &boot); err != nil {
+		return contestant{}, fmt.Errorf("read boot: %w", err)
+	}
+
+	args := []string{
+		"qemu-system-x86_64", "-machine", "q35", "-accel", boot.Accelerator, "-cpu", "max", "-smp", "2", "-m", "2048",
+		"-drive", "if=virtio,format=raw,snapshot=on,file=" + disks[0], "-nic", "user,model=virtio-net-pci",
+		"-display", "none", "-serial", "stdio", "-no-reboot",
+	}
+	if boot.Firmware == string(image.UEFI) {
+		args = append(args, "-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd")
+	}
+	j.report.note("bare boot: %s", strings.Join(args, " "))
+
+	return contestant{name: "bare QEMU boot to the login prompt", run: func(ctx context.Context) (sample, error) {
+		return untilLogin(ctx, args)
+	}}, nil
+}
+
+// untilLogin runs QEMU until the guest asks for a login.
+func untilLogin(ctx context.Context, args []string) (sample, error) {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Minute)
+	defer cancel()
+	cmd := command(ctx, args...)
+	cmd.Stderr = os.Stderr
+	console, err := cmd.StdoutPipe()
+	if err != nil {
+		return sample{}, err
+	}
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return sample{}, err
+	}
+
+	words := bufio.NewScanner(console)
+	words.Split(bufio.ScanWords)
+	for words.Scan() {
+		if words.Text() == "login:" {
+			s := sample{wall: time.Since(start)}
+			cancel()
+			_ = cmd.Wait() // it was ended on purpose
+			return s, nil
+		}
+	}
+
+	return sample{}, fmt.Errorf("boot without image-builder: no login prompt: %w", errors.Join(words.Err(), cmd.Wait()))
+}
