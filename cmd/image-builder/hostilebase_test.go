@@ -74,8 +74,8 @@ func TestKeepFailedAfterATimeout(t *testing.T) {
 	t.Parallel()
 	b := newBuilder(t)
 	_, code, text := b.try("bake", b.script("echo half >/etc/half; sync; sleep 86395"), "--base", "debian:bookworm",
-		"--timeout", "10s", "--keep-failed", "--output", "/agent")
-	if code != 124 || !strings.Contains(text, "longer than 10s") || !strings.Contains(text, "hint: image-builder image shell img-") {
+		"--timeout", "30s", "--keep-failed", "--output", "/agent")
+	if code != 124 || !strings.Contains(text, "longer than 30s") || !strings.Contains(text, "hint: image-builder image shell img-") {
 		t.Fatalf("exit status %d, want 124 and the image to look into:\n%s", code, text)
 	}
 	if strings.Contains(text, "not empty") {

@@ -18,7 +18,7 @@ func (b builder) document(build, test string) string {
 	b.t.Helper()
 	path := filepath.Join(b.t.TempDir(), "own.yml")
 	step := func(name, script string) string {
-		return "  - name: " + name + "\n    steps:\n      - name: Try\n        action: ExecuteBash\n        timeoutSeconds: 20\n        inputs: {commands: ['" + script + "']}\n"
+		return "  - name: " + name + "\n    steps:\n      - name: Try\n        action: ExecuteBash\n        timeoutSeconds: 1200\n        inputs: {commands: ['" + script + "']}\n"
 	}
 	text := "schemaVersion: 1.0\nphases:\n" + step("build", build) + step("test", test)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -72,7 +72,7 @@ func TestImagesThatFailTheirTest(t *testing.T) {
 			"true", "systemctl poweroff; sleep 1000", nil, 1,
 			[]string{"step Try of own.yml switched the machine off"},
 		},
-		"a step hangs":  {"true", "sleep 1000", []string{"--timeout", "19s"}, 124, []string{"step Try of own.yml hangs", "raise timeout"}},
+		"a step hangs":  {"true", "sleep 1000", []string{"--timeout", "60s"}, 124, []string{"step Try of own.yml hangs", "raise timeout"}},
 		"no init":       {"rm -f /sbin/init", "true", nil, 4, []string{"it has no init"}},
 		"the disk full": {"fallocate -l 4G /full || fallocate -l 2G /full || true; df /; dd if=/dev/zero of=/full2 bs=1M || true", "true", nil, 4, []string{"its root filesystem is full"}},
 	} {

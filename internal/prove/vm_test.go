@@ -149,7 +149,7 @@ func tests(script string) []image.Test {
 	if script == "" {
 		script = "true"
 	}
-	text := fmt.Sprintf("schemaVersion: 1.0\nphases:\n  - name: test\n    steps:\n      - name: Try\n        action: ExecuteBash\n        timeoutSeconds: 5\n        inputs: {commands: ['%s']}\n", script)
+	text := fmt.Sprintf("schemaVersion: 1.0\nphases:\n  - name: test\n    steps:\n      - name: Try\n        action: ExecuteBash\n        timeoutSeconds: 1200\n        inputs: {commands: ['%s']}\n", script)
 	return []image.Test{{Name: "own.yml", Document: text, Parameters: []byte("null")}}
 }
 
