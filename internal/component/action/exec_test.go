@@ -276,7 +276,7 @@ func TestExecuteBinary(t *testing.T) {
 // TestExitStatusIsLoggedLast keeps the order of awstoe's console log: output first, then the exit status.
 func TestExitStatusIsLoggedLast(t *testing.T) {
 	t.Parallel()
-	call, c, m := bash(t, "seq 20000", "(sleep 0.2; echo late >&2) &")
+	call, c, m := bash(t, "seq 20000", "(while kill -0 $$ 2>/dev/null; do :; done; echo late >&2) &")
 	call.Stderr = noter{call.Log}
 	if _, err := m.Run(t.Context(), call); err != nil {
 		t.Fatal(err)
