@@ -18,8 +18,9 @@ import (
 	"image-builder/internal/sandbox/guest"
 )
 
-// DefaultBootTimeout is how long a container's init may take to start the talk.
-const DefaultBootTimeout = time.Minute
+// DefaultBootTimeout is how long a container's init may take to start the talk. An idle machine needs a second, one with
+// a load of 20 on two cores 12.
+const DefaultBootTimeout = 3 * time.Minute
 
 // shutdownTimeout bounds an orderly shutdown before a reboot; the container is killed then.
 const shutdownTimeout = 30 * time.Second
