@@ -98,6 +98,16 @@ func (e *emulator) later(t *testing.T, service, operation string, parameters obj
 	}
 }
 
+// rest waits until no state machine runs, a minute for each at most.
+func (e *emulator) rest() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := e.in.Encode("rest"); err != nil {
+		return err
+	}
+	return e.answer(&struct{}{})
+}
+
 // reset forgets everything.
 func (e *emulator) reset(t *testing.T) {
 	t.Helper()
