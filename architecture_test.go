@@ -70,6 +70,7 @@ var ranks = map[string]int{
 	"internal/local":               4,
 	"internal/registry":            4,
 	"internal/cli":                 5,
+	"internal/cli/called":          0, // words: which command is called
 	"cmd":                          6,
 	// Support for tests, the demo and the benchmarks may use anything; nothing of the product imports it.
 	"internal/mountns/mountnstest":              6,
@@ -108,6 +109,7 @@ var mayReach = map[string]string{
 	"internal/finding -> internal/fault":                   "a finding is an error, whose class is bad input",
 	"internal/mountns -> internal/fault":                   "a machine that cannot have private mounts is the class of its error",
 	"internal/mountns -> internal/mountns/namespace":       "unshare and exec, which it shares with early",
+	"internal/mountns/early -> internal/cli/called":        "only a bake enters early",
 	"internal/mountns/early -> internal/mountns/namespace": "unshare and exec, which it shares with mountns",
 
 	"internal/image -> internal/progress": "an image's record keeps the steps that progress told of",

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"image-builder/internal/cli/called"
 	"image-builder/internal/recipe"
 	"image-builder/internal/terminal"
 )
@@ -17,16 +18,23 @@ import (
 // Version is what --version prints; the build sets it.
 var Version = "unreleased"
 
-// Commands is the command line as kong reads it: one field a command, each in a file of its own.
-type Commands struct {
+// Globals are the flags that every command takes.
+type Globals struct {
 	DataDir string           `help:"Where images, bases, parameters and events are kept." default:"${data_dir}" type:"path" env:"IMAGE_BUILDER_DATA_DIR" placeholder:"DIR"`
 	JSON    bool             `help:"Print one JSON object on stdout." name:"json"`
 	Version kong.VersionFlag `help:"Print the version."`
+}
+
+func (g *Globals) flags() *Globals { return g }
+
+// Commands is the command line as kong reads it: one field a command, each in a file of its own.
+type Commands struct {
+	Globals
 
 	diskCommands
 
-	Lint       LintCmd       `cmd:"" group:"documents" help:"Check recipes, component documents and templates without running anything."`
-	Component  ComponentCmd  `cmd:"" group:"documents" help:"Run or validate component documents on this machine."`
+	Lint LintCmd `cmd:"" group:"documents" help:"Check recipes, component documents and templates without running anything."`
+	componentCommand
 	Base       BaseCmd       `cmd:"" group:"here" help:"Base images: list, build, pull, remove; find Buildkite's AMI."`
 	Parameter  ParameterCmd  `cmd:"" group:"here" help:"Parameters, as SSM would keep them: get, put, list."`
 	Events     EventsCmd     `cmd:"" group:"here" help:"Print the NewImage messages."`
@@ -40,11 +48,48 @@ type Commands struct {
 	Template   TemplateCmd   `cmd:"" group:"aws" help:"Print the CloudFormation template of the stack for EC2 Image Builder."`
 }
 
+// addFields gives the commands a flag for each field of a recipe.
+func (c *Commands) addFields() {
+	c.bakeCommand.addFields()
+	c.Deploy.Flags = recipe.NewFlags()
+}
+
+// componentCommand is what a bake runs in its container: see grammarOf.
+type componentCommand struct {
+	Component ComponentCmd `cmd:"" group:"documents" help:"Run or validate component documents on this machine."`
+}
+
+func (c *componentCommand) addFields() {}
+
+// grammar is a command line that kong can read.
+type grammar interface {
+	flags() *Globals
+	addFields()
+}
+
+// grammarOf returns the command line for args. A bake waits twice until it is read, for itself and in the container. Since
+// most of that time goes into commands that were not called, these two are read by themselves.
+func grammarOf(args []string) grammar {
+	switch called.Command(args) {
+	case "bake":
+		return &struct {
+			Globals
+			bakeCommand
+		}{}
+	case "component":
+		return &struct {
+			Globals
+			componentCommand
+		}{}
+	}
+	return &Commands{}
+}
+
 // Main runs the command line args (without the program's name) and returns the exit status: see exit.go.
 func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	var commands Commands
+	commands := grammarOf(args)
 	stopped := false // by --help or --version, which have printed what was asked for
-	parser, err := newParser(&commands, stdout, stderr, func(int) { stopped = true })
+	parser, err := newParser(commands, stdout, stderr, func(int) { stopped = true })
 	if err != nil {
 		return fail(ctx, stderr, err)
 	}
@@ -55,7 +100,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	}
 	env := &Env{
 		Stdin: stdin, Stdout: stdout, Stderr: stderr,
-		DataDir: commands.DataDir, JSON: commands.JSON,
+		DataDir: commands.flags().DataDir, JSON: commands.flags().JSON,
 		Terminal: terminal.Is(stderr), Now: time.Now,
 	}
 
@@ -71,10 +116,8 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 	return 0
 }
 
-func newParser(commands *Commands, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
+func newParser(commands grammar, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
 	commands.addFields()
-	commands.Deploy.Flags = recipe.NewFlags()
-
 	return kong.New(commands,
 		kong.Name("image-builder"),
 		kong.Description("Bakes machine images for the agents of Buildkite Elastic CI Stacks: a base disk, component documents and secrets in; a bootable disk without a secret in it out."),

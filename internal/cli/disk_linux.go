@@ -2,16 +2,21 @@ package cli
 
 import "image-builder/internal/recipe"
 
+// bakeCommand is one of them, and stands alone when it is called: see grammarOf.
+type bakeCommand struct {
+	Bake BakeCmd `cmd:"" group:"here" help:"Bake an image on this machine."`
+}
+
+// addFields gives the command a flag for each field of a recipe.
+func (b *bakeCommand) addFields() { b.Bake.Flags = recipe.NewFlags() }
+
 // diskCommands attach disks and start containers, which Linux alone can do.
 type diskCommands struct {
-	Bake    BakeCmd    `cmd:"" group:"here" help:"Bake an image on this machine."`
+	bakeCommand
 	Publish PublishCmd `cmd:"" group:"here" help:"Make an AMI of a baked image, sending only what changed; then the parameter and the message."`
 	Image   ImageCmd   `cmd:"" group:"here" help:"The image store: list, show, export, boot, test, check, shell, remove, adopt."`
 	Guest   GuestCmd   `cmd:"" hidden:""`
 }
-
-// addFields gives the commands a flag for each field of a recipe.
-func (d *diskCommands) addFields() { d.Bake.Flags = recipe.NewFlags() }
 
 // baseDiskCommands are those of base that need a disk.
 type baseDiskCommands struct {

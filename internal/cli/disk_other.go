@@ -3,9 +3,12 @@
 package cli
 
 // diskCommands attach disks and start containers, which Linux alone can do.
-type diskCommands struct{}
+type diskCommands struct{ bakeCommand }
 
-func (d *diskCommands) addFields() {}
+// bakeCommand is one of them.
+type bakeCommand struct{}
+
+func (b *bakeCommand) addFields() {}
 
 // baseDiskCommands are those of base that need a disk.
 type baseDiskCommands struct{}

@@ -20,7 +20,7 @@ func TestCorpusIsFound(t *testing.T) {
 		set := NewSet([]Secret{{file.Name, file.Text}})
 		for _, value := range file.Values {
 			values++
-			if len(set.search.occurrences("= "+value+" ;")) == 0 {
+			if len(set.Search().occurrences("= "+value+" ;")) == 0 {
 				missed = append(missed, file.Name+"\t"+value)
 				continue
 			}

@@ -49,7 +49,7 @@ func TestEncodingsAreFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for shift := range wordSize {
-				if len(found(t, set.search, diskOf(t, []byte(strings.Repeat("=", shift)+text+"=")))) == 0 {
+				if len(found(t, set.Search(), diskOf(t, []byte(strings.Repeat("=", shift)+text+"=")))) == 0 {
 					t.Errorf("not found after %d bytes: %q", shift, text)
 				}
 			}
@@ -71,7 +71,7 @@ func TestWrappedBase64IsFound(t *testing.T) {
 		for _, columns := range []int{48, 60, 64, 70, 76, 1000} {
 			for before := range 80 {
 				text := wrap(base64.StdEncoding.EncodeToString([]byte(strings.Repeat("x", before)+value)), columns)
-				if len(set.search.occurrences(text)) == 0 {
+				if len(set.Search().occurrences(text)) == 0 {
 					t.Errorf("%s: not found after %d bytes in lines of %d columns", name, before, columns)
 				}
 			}
@@ -90,7 +90,7 @@ func TestBoundariesOfOtherKeysAreNotFound(t *testing.T) {
 		other, base64.StdEncoding.EncodeToString([]byte(other)), wrap(base64.StdEncoding.EncodeToString([]byte(other)), 76),
 		hex.EncodeToString([]byte(other)), url.QueryEscape(other),
 	} {
-		if hits := found(t, set.search, diskOf(t, []byte(text))); len(hits) > 0 {
+		if hits := found(t, set.Search(), diskOf(t, []byte(text))); len(hits) > 0 {
 			t.Errorf("another key is taken for the secret: %v in %s", hits, text)
 		}
 	}
@@ -169,7 +169,7 @@ func FuzzMask(f *testing.F) {
 		pieces.WriteString(masker.End())
 
 		for _, text := range []string{whole, pieces.String()} {
-			for _, p := range set.search.patterns {
+			for _, p := range set.Search().patterns {
 				if strings.Contains(text, p.text) && !strings.Contains(p.text, masked) && !strings.Contains(p.text, "\n") {
 					t.Errorf("%q still holds %q", text, p.text)
 				}

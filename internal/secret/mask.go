@@ -10,7 +10,7 @@ const masked = "***"
 // Mask returns line with every occurrence of every pattern replaced by ***; overlapping or adjacent occurrences
 // become one.
 func (s *Set) Mask(line string) string {
-	found := s.search.occurrences(line)
+	found := s.Search().occurrences(line)
 	if len(found) == 0 {
 		return line
 	}
@@ -64,7 +64,7 @@ type Masker struct {
 // Masker returns a Masker at the beginning of a line.
 func (s *Set) Masker() *Masker {
 	m := &Masker{set: s}
-	for _, p := range s.search.patterns {
+	for _, p := range s.Search().patterns {
 		if !strings.Contains(p.text, "\n") {
 			m.keep = max(m.keep, len(p.text)-1)
 		}
@@ -76,7 +76,7 @@ func (s *Set) Masker() *Masker {
 func (m *Masker) Next(piece string) string {
 	text := m.held + piece
 	cut := max(0, len(text)-m.keep)
-	for _, place := range m.set.search.occurrences(text) {
+	for _, place := range m.set.Search().occurrences(text) {
 		if place[0] < cut && cut < place[1] { // a secret leaves whole, or is kept back
 			cut = place[0]
 		}

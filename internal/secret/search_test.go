@@ -101,7 +101,7 @@ func TestDiskFindsEveryPlaceAndAlignment(t *testing.T) {
 				data[i] = byte(random.IntN(4)) * 32 // zeros and spaces: near the patterns' own bytes
 			}
 
-			for _, p := range set.search.patterns {
+			for _, p := range set.Search().patterns {
 				for _, near := range []int{0, size, chunk, 2 * chunk, random.IntN(size + 1)} {
 					at := near - random.IntN(2*MinLength+len(p.text)/2) + round
 					if at >= 0 && at < size {
@@ -110,8 +110,8 @@ func TestDiskFindsEveryPlaceAndAlignment(t *testing.T) {
 				}
 			}
 
-			want := expected(set.search, data)
-			got := found(t, set.search, diskOf(t, data))
+			want := expected(set.Search(), data)
+			got := found(t, set.Search(), diskOf(t, data))
 			if diff := gocmp.Diff(places(want), places(got), cmpopts.SortSlices(func(a, b place) bool {
 				return cmp.Or(cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Length, b.Length)) < 0
 			})); diff != "" {
@@ -186,8 +186,8 @@ func TestExceptDropsWhatTheBaseHolds(t *testing.T) {
 
 	base := diskOf(t, []byte("# ssh_config\nPassword=correct-horse-battery\n"))
 	disk := diskOf(t, []byte("# ssh_config\nPassword=correct-horse-battery\n\n token: tok_93fe12ab77c0"))
-	hits := found(t, set.search, disk)
-	left, err := set.search.Except(context.Background(), base, hits)
+	hits := found(t, set.Search(), disk)
+	left, err := set.Search().Except(context.Background(), base, hits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 	for round := range 40 {
 		base := make([]byte, 64*block)
 		plant := func(data []byte, at int) {
-			copy(data[max(0, at):], set.search.patterns[random.IntN(len(set.search.patterns))].text)
+			copy(data[max(0, at):], set.Search().patterns[random.IntN(len(set.Search().patterns))].text)
 		}
 		for range 10 {
 			plant(base, random.IntN(len(base)))
@@ -241,19 +241,19 @@ func TestDiskPassesOverWhatTheBaseHolds(t *testing.T) {
 
 		baseFile := diskOf(t, base)
 		diskFile := diskOf(t, disk)
-		want, err := set.search.Except(t.Context(), baseFile, found(t, set.search, diskFile))
+		want, err := set.Search().Except(t.Context(), baseFile, found(t, set.Search(), diskFile))
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		narrowed, err := set.search.Disk(t.Context(), diskFile, known...)
+		narrowed, err := set.Search().Disk(t.Context(), diskFile, known...)
 		if err != nil {
 			t.Fatal(err)
 		}
 		hits := narrowed.Hits
 		read := narrowed.Bytes
 
-		got, err := set.search.Except(t.Context(), baseFile, hits)
+		got, err := set.Search().Except(t.Context(), baseFile, hits)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -275,8 +275,8 @@ func FuzzDisk(f *testing.F) {
 		set := NewSet([]Secret{{"value", value}})
 		data = append(make([]byte, shift), data...)
 		data = append(append(data, bytes.TrimSpace(value)...), data...)
-		want := expected(set.search, data)
-		got := found(t, set.search, diskOf(t, data))
+		want := expected(set.Search(), data)
+		got := found(t, set.Search(), diskOf(t, data))
 		slices.SortFunc(want, func(a, b Hit) int { return cmp.Or(cmp.Compare(a.Offset, b.Offset), cmp.Compare(b.Length, a.Length)) })
 		if diff := gocmp.Diff(places(want), places(got)); diff != "" {
 			t.Fatalf("wrong hits (-want +got):\n%s", diff)

@@ -1,6 +1,9 @@
 package secret
 
-import "iter"
+import (
+	"iter"
+	"sync"
+)
 
 // MinLength is the shortest string that is looked for, in bytes: shorter strings occur by chance.
 const MinLength = 12
@@ -15,12 +18,15 @@ type Secret struct {
 // Set is the secrets of a bake. It is immutable and safe for concurrent use.
 type Set struct {
 	secrets []Secret
-	search  *Search
+	search  func() *Search // waits until it is prepared
 }
 
-// NewSet returns the set of the given secrets. It keeps the values, not copies of them.
+// NewSet returns the set of the given secrets. It keeps the values, not copies of them. The search is prepared meanwhile,
+// which takes milliseconds: the first that needs it waits.
 func NewSet(secrets []Secret) *Set {
-	return &Set{secrets: secrets, search: newSearch(patternsOf(secrets))}
+	made := make(chan *Search, 1)
+	go func() { made <- newSearch(patternsOf(secrets)) }()
+	return &Set{secrets: secrets, search: sync.OnceValue(func() *Search { return <-made })}
 }
 
 // Len is the number of secrets.
@@ -38,4 +44,4 @@ func (s *Set) Each() iter.Seq[Secret] {
 }
 
 // Search returns the search for every form of every value of the set.
-func (s *Set) Search() *Search { return s.search }
+func (s *Set) Search() *Search { return s.search() }

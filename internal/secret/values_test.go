@@ -148,12 +148,12 @@ func TestPublicKeysAreNoSecrets(t *testing.T) {
 			file := certificatePEM + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 			set := NewSet([]Secret{{"pem", []byte(file)}, {"only public", []byte(certificatePEM + publicPEM)}})
 			for _, shown := range []string{certificatePEM, publicPEM, string(certificate), string(spki), base64.StdEncoding.EncodeToString(certificate)} {
-				if len(set.search.occurrences(shown)) > 0 {
-					t.Errorf("a public text is taken for a secret: %q, %v\n%s", shown, set.search.occurrences(shown), file)
+				if len(set.Search().occurrences(shown)) > 0 {
+					t.Errorf("a public text is taken for a secret: %q, %v\n%s", shown, set.Search().occurrences(shown), file)
 				}
 			}
 
-			if len(set.search.occurrences(string(der))) == 0 {
+			if len(set.Search().occurrences(string(der))) == 0 {
 				t.Error("the private key is not found")
 			}
 		})
@@ -173,10 +173,10 @@ func TestKeyIsFoundInOtherContainers(t *testing.T) {
 	}
 
 	set := NewSet([]Secret{{"key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})}})
-	if len(set.search.occurrences(string(x509.MarshalPKCS1PrivateKey(rsaKey)))) == 0 {
+	if len(set.Search().occurrences(string(x509.MarshalPKCS1PrivateKey(rsaKey)))) == 0 {
 		t.Error("the key is not found as PKCS #1")
 	}
-	if len(set.search.occurrences("x"+string(rsaKey.D.Bytes()))) == 0 {
+	if len(set.Search().occurrences("x"+string(rsaKey.D.Bytes()))) == 0 {
 		t.Error("the private exponent is not found")
 	}
 }
@@ -188,7 +188,7 @@ func TestKnownHostsAreNoSecrets(t *testing.T) {
 	hashed := "|1|F1E1KeoE/eEWhi10WpGv4OdiO6Y=|3988QV0VE8wmZL7suNrYQLITLCg= ssh-ed25519 " + key
 	set := NewSet([]Secret{{"known_hosts", []byte(line + "\n" + hashed + "\n")}, {"id.pub", []byte("ssh-ed25519 " + key + " ci@example.com\n")}})
 	for _, text := range []string{line, hashed, key} {
-		if len(set.search.occurrences(text)) > 0 {
+		if len(set.Search().occurrences(text)) > 0 {
 			t.Errorf("a public key is taken for a secret: %s", text)
 		}
 	}
