@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"image-builder/internal/base/basetest"
 	"image-builder/internal/image"
 	"image-builder/internal/testbed/programtest"
 )
@@ -28,18 +27,6 @@ type builder struct {
 	// tests lets bakes test images as they do by default.
 	tests bool
 	env   []string // of the program, besides this process's
-}
-
-func newBuilder(t *testing.T) builder {
-	t.Helper()
-	return newBuilderIn(t, t.TempDir())
-}
-
-func newBuilderIn(t *testing.T, dir string) builder {
-	t.Helper()
-	b := emptyBuilderIn(t, dir)
-	b.run("base", "pull", "--name", "debian:bookworm", basetest.Debian(t).Disk)
-	return b
 }
 
 // emptyBuilder has no base.

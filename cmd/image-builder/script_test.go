@@ -11,11 +11,12 @@ import (
 	"image-builder/internal/testbed/programtest"
 )
 
-// tests runs the tests and removes the program that they built.
+// tests runs the tests and removes the program that they built and the base that they pulled.
 type tests struct{ *testing.M }
 
 func (t tests) Run() int {
 	defer programtest.Remove()
+	defer func() { _ = os.RemoveAll(pulled.dir) }() // a directory of its own under the system's temporary one
 	return t.M.Run()
 }
 
