@@ -24,7 +24,6 @@ import (
 	"image-builder/internal/testbed/ec2"
 	"image-builder/internal/testbed/imagebuilder"
 	"image-builder/internal/testbed/programtest"
-	"image-builder/internal/testbed/venv"
 	"image-builder/internal/testbed/wire"
 )
 
@@ -157,17 +156,6 @@ func (w *world) smoke(t *testing.T) (int, string) {
 	}
 
 	return script.ProcessState.ExitCode(), said.String()
-}
-
-// awsCLI makes a directory with the AWS CLI, which asks an SQS of its own choosing unless it is told in an argument.
-func awsCLI(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	script := fmt.Sprintf("#!/bin/bash\n[ \"$1\" != sqs ] || set -- \"$@\" --endpoint-url \"$AWS_ENDPOINT_URL_SQS\"\nexec %s \"$@\"\n", filepath.Join(filepath.Dir(venv.Python(t)), "aws"))
-	if err := os.WriteFile(filepath.Join(dir, "aws"), []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // tell gives EventBridge the event of each image that has ended, and Watch what the rules pick. It interrupts the script
