@@ -81,14 +81,13 @@ func TestArchivesThatCannotServe(t *testing.T) {
 	}))
 
 	t.Cleanup(unsigned.Close)
-	closed := httptest.NewServer(http.NotFoundHandler())
-	closed.Close()
+	const closed = "http://127.0.0.1:1" // a server's own port, once it is closed, can be given to another process
 
 	for name, test := range map[string]struct {
 		vendor, suite, mirror, says string
 	}{
-		"Debian, out of reach": {"debian", "bookworm", closed.URL, "the archive cannot be reached"},
-		"Ubuntu, out of reach": {"ubuntu", "noble", closed.URL, "the archive cannot be reached"},
+		"Debian, out of reach": {"debian", "bookworm", closed, "the archive cannot be reached"},
+		"Ubuntu, out of reach": {"ubuntu", "noble", closed, "the archive cannot be reached"},
 		"Debian without suite": {"debian", "bookwrm", empty.URL, "the archive does not have this suite"},
 		"Ubuntu without suite": {"ubuntu", "nobel", empty.URL, "the archive does not have this suite"},
 		"Ubuntu, not signed":   {"ubuntu", "noble", unsigned.URL, "apt-get install ubuntu-keyring"},
