@@ -90,9 +90,7 @@ func TestExplain(t *testing.T) {
 	}
 
 	t.Run("no server", func(t *testing.T) {
-		server := httptest.NewServer(nil)
-		server.Close()
-		t.Setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", server.URL)
+		t.Setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", "http://127.0.0.1:1") // a port that no process is given
 		t.Setenv("AWS_MAX_ATTEMPTS", "1")
 		_, err := (&CloudFormation{Session: &Session{}}).Stack(t.Context(), "s")
 		var call *callError
