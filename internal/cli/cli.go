@@ -59,28 +59,35 @@ type componentCommand struct {
 	Component ComponentCmd `cmd:"" group:"documents" help:"Run or validate component documents on this machine."`
 }
 
-func (c *componentCommand) addFields() {}
-
 // grammar is a command line that kong can read.
 type grammar interface {
 	flags() *Globals
 	addFields()
 }
 
+// bakeGrammar is the command line of a bake alone.
+type bakeGrammar struct {
+	Globals
+	bakeCommand
+}
+
+// componentGrammar is the command line of component alone.
+type componentGrammar struct {
+	Globals
+	componentCommand
+}
+
+// addFields adds none: component reads no recipe.
+func (c *componentGrammar) addFields() {}
+
 // grammarOf returns the command line for args. A bake waits twice until it is read, for itself and in the container. Since
 // most of that time goes into commands that were not called, these two are read by themselves.
 func grammarOf(args []string) grammar {
 	switch called.Command(args) {
 	case "bake":
-		return &struct {
-			Globals
-			bakeCommand
-		}{}
+		return &bakeGrammar{}
 	case "component":
-		return &struct {
-			Globals
-			componentCommand
-		}{}
+		return &componentGrammar{}
 	}
 	return &Commands{}
 }
