@@ -150,7 +150,7 @@ func bootedBefore(b builder, path string) string {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	err = m.Run(b.t.Context(), sandbox.Command{Args: []string{"/bin/sh", "-euc", "mkdir -p /var/log/journal; journalctl --flush"}, Stdout: os.Stderr, Stderr: os.Stderr})
+	err = m.Run(b.t.Context(), sandbox.Command{Args: []string{"/bin/sh", "-euc", "mkdir -p /var/log/journal; systemctl start systemd-journald; journalctl --flush"}, Stdout: os.Stderr, Stderr: os.Stderr})
 	if err == nil {
 		err = m.Reboot(b.t.Context())
 	}
