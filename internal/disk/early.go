@@ -16,19 +16,16 @@ import (
 // Early is a loop device that was attached to a clone before its data was copied. The kernel flushes a file that is
 // attached, and waits for that: half a second for half a GiB. Attached while it is empty, the disk is written in the
 // background, while the machine on it already runs.
-type Early struct {
-	mu   sync.Mutex
-	loop *loop
-}
+type Early struct{ loop *loop }
 
-// early are the devices that no Open has taken yet: an *Early by the device's name.
-var early sync.Map
+// untaken are the devices that no Open has taken over yet: an *Early by the device's name.
+var untaken sync.Map
 
 // earlySize is what the device shows until the data is there, in bytes: nobody finds a filesystem in that.
 const earlySize = 4096
 
 // CloneEarly makes dst a copy of src as Clone does, and attaches its root for the Open that follows, which takes it
-// over. The caller closes the Early once the disk was opened, or is no longer to be.
+// over. The caller closes the Early in the end, whether the disk was opened or not.
 func CloneEarly(ctx context.Context, dst, src string, moved func(done, total int64)) (*Early, error) {
 	attached := &Early{}
 	pieces := make(chan Extent, mostPieces)
@@ -76,16 +73,10 @@ func writeBehind(f *os.File, pieces chan Extent) (send func(Extent)) {
 
 // Close lets go of the device; a mount keeps it. Calling it again does nothing, nor does closing nil.
 func (e *Early) Close() error {
-	if e == nil {
+	if e == nil || e.loop == nil {
 		return nil
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.loop == nil {
-		return nil
-	}
-
-	early.CompareAndDelete(e.loop.device.Name(), e)
+	untaken.CompareAndDelete(e.loop.device.Name(), e)
 	err := e.loop.device.Close()
 	e.loop = nil
 	return err
@@ -101,7 +92,7 @@ func (e *Early) show(ctx context.Context, path string) error {
 	if err != nil || e.loop.move(ctx, p) != nil {
 		return e.Close()
 	}
-	early.Store(e.loop.device.Name(), e)
+	untaken.Store(e.loop.device.Name(), e)
 	return nil
 }
 
@@ -155,7 +146,7 @@ func takeEarly(f *os.File, p Partition) *loop {
 			continue
 		}
 		if l.shows(device, p) {
-			if held, found := early.Load(device.Name()); found {
+			if held, found := untaken.Load(device.Name()); found {
 				_ = held.(*Early).Close() // nothing was written through it
 			}
 			l.device = device
