@@ -125,6 +125,7 @@ func Main(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io
 
 func newParser(commands grammar, stdout, stderr io.Writer, exit func(int)) (*kong.Kong, error) {
 	commands.addFields()
+
 	return kong.New(commands,
 		kong.Name("image-builder"),
 		kong.Description("Bakes machine images for the agents of Buildkite Elastic CI Stacks: a base disk, component documents and secrets in; a bootable disk without a secret in it out."),
