@@ -1,8 +1,8 @@
 // Package bake is the build stage: it turns a base disk, component documents and secrets into a sealed disk.
 //
 // It clones the base, brings up a sandbox.Machine on the clone, runs the documents in it (inside) and seals the result:
-// free space discarded, given the base's bytes where its own mean nothing, filesystem checked, every byte that is not a
-// hole searched for every secret, disk read-only.
+// free space discarded, given the base's bytes where its own mean nothing, disk read-only, filesystem checked, every byte
+// that is neither in a hole nor still the base's searched for every secret.
 // The package never decides what is baked (recipe), never makes anything visible (local) and prints nothing.
 package bake
 

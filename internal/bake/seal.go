@@ -13,9 +13,16 @@ import (
 	"image-builder/internal/image"
 )
 
-// seal checks that the stopped disk is sound and free of secrets, and makes it read-only.
+// seal makes the stopped disk read-only, and checks that it is sound and free of secrets.
 func (b Bake) seal(ctx context.Context, d Definition) (*image.Search, error) {
 	defer b.Report.Stage("seal")()
+
+	// The disk may hold mirrors of private repositories, so only root can read it unless root decides otherwise. This
+	// comes first: what the search keeps of the disk holds only while nothing touches the file.
+	if err := os.Chmod(d.disk(), 0o400); err != nil {
+		return nil, fmt.Errorf("make disk read-only: %w", err)
+	}
+
 	var search *image.Search
 	proofs, proving := errgroup.WithContext(ctx) // each only reads
 	proofs.Go(func() error { return disk.Check(proving, d.disk()) })
@@ -25,10 +32,6 @@ func (b Bake) seal(ctx context.Context, d Definition) (*image.Search, error) {
 		return nil, fmt.Errorf("seal disk: %w", err)
 	}
 
-	// The disk may hold mirrors of private repositories, so only root can read it unless root decides otherwise.
-	if err := os.Chmod(d.disk(), 0o400); err != nil {
-		return nil, fmt.Errorf("make disk read-only: %w", err)
-	}
 	return search, nil
 }
 

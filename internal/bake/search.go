@@ -2,6 +2,7 @@ package bake
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -10,10 +11,11 @@ import (
 	"image-builder/internal/disk"
 	"image-builder/internal/image"
 	"image-builder/internal/secret"
+	"image-builder/internal/snapshot"
 )
 
-// search looks for every secret in every byte of the disk that is neither in a hole nor in a block that is physically
-// the base's own.
+// search looks for every secret in every byte of the disk that is neither in a hole nor in a block that is still the
+// base's own. Where it had to compare blocks to know that, it keeps the result beside the disk.
 func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	patterns := d.hidden.Search()
 	if patterns.Patterns() == 0 {
@@ -22,16 +24,18 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 	start := b.Now()
 
 	file, err := os.Open(d.disk())
-	if err != nil {
+	base, baseErr := os.Open(d.Base.Disk)
+	if err := errors.Join(err, baseErr); err != nil {
 		return nil, fmt.Errorf("search disk: %w", err)
 	}
 	defer file.Close()
+	defer base.Close()
 
-	known, err := d.ofBase(file)
-	if err != nil {
-		return nil, fmt.Errorf("search disk: %w", err)
+	known, differences, err := d.ofBase(ctx, file, base)
+	found := secret.Found{}
+	if err == nil {
+		found, err = patterns.Disk(ctx, file, known...)
 	}
-	found, err := patterns.Disk(ctx, file, known...)
 	if err != nil {
 		return nil, fmt.Errorf("search disk: %w", err)
 	}
@@ -52,25 +56,28 @@ func (b Bake) search(ctx context.Context, d Definition) (*image.Search, error) {
 		proof.Shared += extent.Length
 	}
 
-	return proof, nil
+	return proof, differences.Keep()
 }
 
-// ofBase returns the parts of the disk that are still the base's own blocks. They need not be read again: the base
-// already held their contents.
-func (d Definition) ofBase(file *os.File) ([]secret.Range, error) {
-	base, err := os.Open(d.Base.Disk)
-	if err != nil {
-		return nil, err
+// ofBase returns the parts of a disk that are still the base's own. They need not be searched: the base already held
+// their contents. Where the filesystem shares nothing, because it copied the base, these are the blocks that are equal to
+// the base's, and the differences are returned, too. Comparing takes less than half of the time of searching.
+func (d Definition) ofBase(ctx context.Context, file, base *os.File) (known []secret.Range, differences *snapshot.Differences, err error) {
+	own, err := disk.Shared(file, base)
+	if err == nil && len(own) == 0 {
+		// What publish will read less of the drive is worth reading the base for; a shorter search is not.
+		publishable := d.Base.Snapshot != ""
+		differences, err = snapshot.FindDifferences(ctx, file, base, publishable)
+		if err == nil {
+			own, err = differences.Equal()
+		}
 	}
-	defer base.Close()
 
-	shared, err := disk.Shared(file, base)
-	known := make([]secret.Range, len(shared))
-	for i, extent := range shared {
-		known[i] = secret.Range(extent)
+	for _, extent := range own {
+		known = append(known, secret.Range(extent))
 	}
 
-	return known, err
+	return known, differences, err
 }
 
 // leaks drops hits that the base already held, and hits in files that may hold a secret.

@@ -47,6 +47,7 @@ func built(t *testing.T, allowed []string) Definition {
 		t.Fatal(err)
 	}
 	put(t, filepath.Join(system, "etc/os-release"), "ID=debian\n")
+	put(t, filepath.Join(system, "program"), strings.Repeat("a program of the base\n", 100_000))
 
 	for _, path := range []string{d.Base.Disk, d.disk()} {
 		err := errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 64<<20))

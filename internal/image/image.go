@@ -103,8 +103,8 @@ type Step struct {
 // Search is the proof that a disk holds no secret.
 type Search struct {
 	Patterns int `json:"patterns"`
-	// Bytes is the data that was read: all of the disk's except the Shared bytes in blocks that are still the base's
-	// own. The base already held their contents, so they are not leaks.
+	// Bytes is the data that was searched: all of the disk's except the Shared bytes in blocks that are still the base's
+	// own, or equal to it. The base already held their contents, so they are not leaks.
 	Bytes   int64    `json:"bytes"`
 	Shared  int64    `json:"shared"`
 	Allowed []string `json:"allowed,omitempty"`

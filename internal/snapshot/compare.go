@@ -19,7 +19,8 @@ type Parent struct {
 	Digests  *Digests
 	// Disk is the parent's disk, if it is on this machine; nil otherwise. Digests are this disk's. Blocks that the
 	// filesystem still shares between the two disks are neither read nor sent. If it shares none, because it copied them,
-	// each block is compared with the parent's before it is hashed: that takes a fifth of the time.
+	// the Differences beside the disk say which blocks to read. Without these, each block is compared with the parent's
+	// before it is hashed: that takes a fifth of the time.
 	Disk *os.File
 }
 
@@ -37,7 +38,7 @@ type Compared struct {
 	Changed *Set  // blocks that the snapshot must contain
 	Zeroed  int64 // those of them that became zero
 	Read    int64 // bytes that were read, of both disks
-	Shared  int64 // bytes that were not read, because they are physically the parent's
+	Shared  int64 // bytes that were not read, because they are known to be the parent's
 }
 
 // Changes compares without sending. If the digests are known, it reads nothing of the disk.
@@ -75,7 +76,7 @@ type comparing struct {
 	next  atomic.Int64 // the next block
 	read  atomic.Int64
 	zero  atomic.Int64
-	inert atomic.Int64 // bytes that are physically the parent's
+	inert atomic.Int64 // bytes that are known to be the parent's
 	done  atomic.Int64 // bytes of data looked at
 }
 
@@ -123,7 +124,7 @@ func (c *comparing) stretches(ctx context.Context) error {
 		return err
 	}
 	part := &part{comparing: c, buffer: buffer}
-	if c.Parent != nil && c.Parent.Disk != nil && !c.layout.clone {
+	if c.Parent != nil && c.Parent.Disk != nil && !c.layout.written {
 		part.base = make([]byte, BlockSize)
 	}
 	defer func() { c.sink.release(part.buffer) }()

@@ -10,9 +10,10 @@ import (
 // layout says how to find the digest of each block of a disk.
 type layout struct {
 	data *Set // blocks with data: the others are holes
-	own  *Set // blocks of data that must be read: the others are physically the parent's
-	// clone says that the disk shares extents with the parent's. Then a block that it does not share was written to.
-	clone bool
+	own  *Set // blocks of data that must be read: the others are the parent's
+	// written says that own holds only blocks that were written to, since the disk shares extents with the parent's, or
+	// its differences from the parent's are known. Nearly all of them differ.
+	written bool
 }
 
 // newLayout reads the extents of a disk, and those that it shares with its parent's disk, which may be nil.
@@ -27,6 +28,12 @@ func newLayout(file, parent *os.File, blocks int64) (layout, error) {
 
 	l.own = l.data
 	if parent == nil {
+		return l, nil
+	}
+
+	if differ := keptDifferences(file, parent, blocks); differ != nil {
+		l.written = true
+		l.own = differ
 		return l, nil
 	}
 	shared, err := disk.Shared(file, parent)
@@ -44,7 +51,7 @@ func newLayout(file, parent *os.File, blocks int64) (layout, error) {
 	}
 
 	// A block is the parent's own if neither disk has data in it that the other lacks.
-	l.clone = true
+	l.written = true
 	l.own = newSet(blocks)
 	for _, extent := range subtract(extents, shared) {
 		l.own.addBytes(extent.Offset, extent.Length)

@@ -63,3 +63,30 @@ func (s *Set) addBytes(offset, length int64) {
 		s.Add(index)
 	}
 }
+
+// run is a run of blocks.
+type run struct {
+	First int64 `json:"first"`
+	Count int64 `json:"count"`
+}
+
+// runs yields the set's indices as runs, in order. The set must not change meanwhile.
+func (s *Set) runs() iter.Seq[run] {
+	return func(yield func(run) bool) {
+		var current run
+		for index := range s.All() {
+			if current.Count > 0 && index == current.First+current.Count {
+				current.Count++
+				continue
+			}
+			if current.Count > 0 && !yield(current) {
+				return
+			}
+			current = run{First: index, Count: 1}
+		}
+
+		if current.Count > 0 {
+			yield(current)
+		}
+	}
+}

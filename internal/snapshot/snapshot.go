@@ -3,7 +3,7 @@
 //
 // A disk is cut into blocks of BlockSize. Digests, a file beside a disk, holds the SHA-256 of each block, so that a
 // later disk can be compared with an earlier one without reading the earlier one, and so that an interrupted download
-// continues. Upload sends the blocks whose digest differs from the parent's, and Download receives the blocks that
+// continues. Differences, another file beside a disk, say which blocks of a copy need to be read at all. Upload sends the blocks whose digest differs from the parent's, and Download receives the blocks that
 // exist. Both run many calls at once, slow down when the service throttles, retry passing errors, and continue after
 // a kill.
 //

@@ -48,7 +48,7 @@ type Uploaded struct {
 	Zeroed   int64 // those of them that became zero
 	Sent     int64 // blocks that this run sent; the others an earlier run had sent
 	Read     int64 // bytes read of the disk and of its parent's
-	Shared   int64 // bytes not read, because they are physically the parent's
+	Shared   int64 // bytes not read, because they are known to be the parent's
 	Retries  int64
 }
 
