@@ -3,7 +3,8 @@
 // The command sees the disk as /, this machine's network and resolver, and /tmp, /run and /dev in memory. It is root
 // on the disk but without rights on this machine: a user namespace takes away root's power over the kernel, its
 // settings and its devices (see isolation for kernels that cannot map a filesystem's users, and Config.Nesting). It
-// shares this machine's network, so it reaches servers on loopback and on abstract sockets.
+// shares this machine's network, so it reaches servers on loopback and on abstract sockets. Of the system calls it has those
+// that systemd-nspawn allows (see restrict).
 //
 // The package never writes to the disk on its own account: it removes mount points that it had to create, and
 // resolves the image's symbolic links inside the image. It knows nothing of component documents and never looks at

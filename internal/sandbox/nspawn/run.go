@@ -56,7 +56,6 @@ func (m *Machine) execute(ctx context.Context, command sandbox.Command, console 
 		return err
 	}
 	launcher.Args = append([]string{"unshare"}, m.arguments(console, resolver)...)
-	launcher.Env = launcherEnvironment()
 	err = wait(ctx, launcher)
 	if err == nil && !m.memory.began() {
 		err = fault.New(fault.Done,
@@ -73,7 +72,7 @@ func (m *Machine) execute(ctx context.Context, command sandbox.Command, console 
 
 // wait runs the launcher in a pid namespace of its own, whose first process it is: the kernel ends every process of
 // the namespace with it, and reports its end after theirs. Killing this process kills it too, however that happens;
-// the kernel ties that to the thread that started it, so that thread is kept for as long.
+// the kernel ties that to the thread that started it, so that thread is kept for as long, and restricted with its children.
 func wait(ctx context.Context, launcher *exec.Cmd) error {
 	attributes := launcher.SysProcAttr
 	if attributes == nil {
@@ -86,8 +85,9 @@ func wait(ctx context.Context, launcher *exec.Cmd) error {
 	started := make(chan error, 1)
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
+		runtime.LockOSThread() // for good
+		launcher.Env = launcherEnvironment(restrict() == nil)
+
 		err := launcher.Start()
 		started <- err
 		if err == nil {
