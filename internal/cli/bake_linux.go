@@ -111,19 +111,29 @@ func (c *BakeCmd) definition(env *Env) (*recipe.Recipe, error) {
 
 // begin starts a check whose answer is wanted later: the returned function waits for it.
 func begin(check func() error) (answer func() error) {
-	done := make(chan error, 1)
-	go func() { done <- check() }()
-	return sync.OnceValue(func() error { return <-done })
+	checked := alongside(func() (struct{}, error) { return struct{}{}, check() })
+	return func() error {
+		_, err := checked()
+		return err
+	}
+}
+
+// alongside starts what yields something that is wanted later: the returned function waits for it.
+func alongside[T any](find func() (T, error)) (found func() (T, error)) {
+	answer := sync.OnceValues(find)
+	go func() { _, _ = answer() }() // whoever wants it gets the error
+	return answer
 }
 
 func (c *BakeCmd) bake(ctx context.Context, env *Env, r *recipe.Recipe, machine func() error, watch terminal.Watcher) (img image.Image, err error) {
+	environment := alongside(func() (surroundings, error) { return bakeEnvironment(ctx) })
 	w, err := wire(ctx, env, watch.Report)
 	if err != nil {
 		return image.Image{}, err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
 
-	img, err = w.bake(ctx, r, c, machine)
+	img, err = w.bake(ctx, r, c, machine, environment)
 	if err != nil || r.Publish == nil {
 		return img, err
 	}

@@ -122,7 +122,7 @@ func (c *ImageTestCmd) test(ctx context.Context, w *wiring, d prove.Definition) 
 		return proof, err
 	}
 
-	variables, _, err := bakeEnvironment(ctx)
+	around, err := bakeEnvironment(ctx)
 	if err != nil {
 		return proof, err
 	}
@@ -135,7 +135,7 @@ func (c *ImageTestCmd) test(ctx context.Context, w *wiring, d prove.Definition) 
 	d.Dir = place.Dir
 	d.Logs = filepath.Join(place.Logs, "test")
 	d.Buckets = buckets
-	d.Env = variables
+	d.Env = around.variables
 	d.Timeout = c.Timeout
 
 	nesting := slices.ContainsFunc(d.Image.Tests, func(t image.Test) bool { return t.Name == "docker-images.yml" })

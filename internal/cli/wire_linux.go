@@ -81,15 +81,20 @@ func machine(nesting bool) func(context.Context, string, string, []sandbox.Share
 	}
 }
 
-// bakeEnvironment is the environment of scripts: as on an instance for a service, with credentials and this machine's
-// proxies. The second result lists the secret values.
-func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
+// surroundings are the environment of scripts: as on an instance for a service, with credentials and this machine's
+// proxies.
+type surroundings struct {
+	variables []string        // NAME=value
+	secrets   []secret.Secret // the values among them that are
+}
+
+func bakeEnvironment(ctx context.Context) (surroundings, error) {
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "WORKING_DIRECTORY=/tmp"}
 	proxies, secrets := proxyEnvironment(os.LookupEnv)
 
 	credentials, err := (&aws.Credentials{}).Environment(ctx)
 	if err != nil {
-		return nil, nil, fmt.Errorf("find AWS credentials: %w", err)
+		return surroundings{}, fmt.Errorf("find AWS credentials: %w", err)
 	}
 
 	for _, variable := range credentials {
@@ -98,11 +103,13 @@ func bakeEnvironment(ctx context.Context) ([]string, []secret.Secret, error) {
 		}
 	}
 
-	return slices.Concat(env, proxies, credentials), secrets, nil
+	return surroundings{variables: slices.Concat(env, proxies, credentials), secrets: secrets}, nil
 }
 
 // bake bakes once machine, the check of what a container needs, has passed.
-func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine func() error) (image.Image, error) {
+func (w *wiring) bake(
+	ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine func() error, environment func() (surroundings, error),
+) (image.Image, error) {
 	if c.Boot || r.Prefetch || (r.BootBudget != nil && r.BootBudget.Login > 0) {
 		if err := errors.Join(machine(), qemu.Preflight(image.HostArch())); err != nil {
 			return image.Image{}, err
@@ -113,7 +120,7 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine
 	if err != nil {
 		return image.Image{}, err
 	}
-	env, credentials, err := bakeEnvironment(ctx)
+	around, err := environment()
 	if err := errors.Join(machine(), err); err != nil {
 		return image.Image{}, err
 	}
@@ -140,7 +147,7 @@ func (w *wiring) bake(ctx context.Context, r *recipe.Recipe, c *BakeCmd, machine
 	}
 
 	return p.Run(ctx, r, pipeline.Options{
-		Buckets: stand, Env: env, Credentials: credentials, KeepFailed: c.KeepFailed, Test: in, TestOtherwise: otherwise,
+		Buckets: stand, Env: around.variables, Credentials: around.secrets, KeepFailed: c.KeepFailed, Test: in, TestOtherwise: otherwise,
 	})
 }
 

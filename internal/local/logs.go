@@ -26,12 +26,16 @@ func (s *Store) clearLogs(ctx context.Context) ([]string, error) {
 	}
 	var unnamed []os.FileInfo
 	for _, name := range names {
-		known, failed := s.hasRow(ctx, imagesDir, name)
-		_, noImage := os.Lstat(filepath.Join(s.dir, imagesDir, name)) // of a lost database
+		_, noImage := os.Lstat(filepath.Join(s.dir, imagesDir, name)) // of a lost database, too
 		_, notRunning := os.Stat(filepath.Join(s.dir, runsDir, name))
+		if noImage == nil || notRunning == nil {
+			continue // without a question to the database, which many images would make many
+		}
+
+		known, failed := s.hasRow(ctx, imagesDir, name)
 		info, absent := os.Stat(filepath.Join(dir, name))
 		err = errors.Join(err, failed)
-		if !known && failed == nil && notRunning != nil && noImage != nil && absent == nil {
+		if !known && failed == nil && absent == nil {
 			unnamed = append(unnamed, info)
 		}
 	}
