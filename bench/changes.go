@@ -60,7 +60,7 @@ func (j *jobs) changesOn(ctx context.Context, a *account, s *shelf, v *volume) (
 		return 0, err
 	}
 	path := filepath.Join(s.dir, "nightly.raw")
-	changed, err = s.bake(ctx, path)
+	changed, err = s.change(ctx, path)
 	if err != nil {
 		return 0, err
 	}
@@ -78,7 +78,10 @@ func (j *jobs) changesOn(ctx context.Context, a *account, s *shelf, v *volume) (
 	if err := j.reading(ctx, a, s, v, path, changed); err != nil {
 		return 0, err
 	}
-	_, err = j.publishing(nightlyName+v.kind, a, s, path, int64(changed)).once(ctx)
+	if err := j.readingBaked(ctx, a, s, v); err != nil {
+		return 0, err
+	}
+	_, err = j.publishing(nightlyName+v.kind, a, s, s.adopting(path, int64(changed))).once(ctx)
 
 	return changed, err
 }
@@ -158,7 +161,7 @@ func (j *jobs) reading(ctx context.Context, a *account, s *shelf, v *volume, pat
 	}
 
 	own := int64(changed) * snapshot.BlockSize
-	r := row{Group: changesGroup + ", " + v.kind, Name: "bytes read by all of publish --plan", Against: "bytes of all data", Ratio: float64(read) / float64(data)}
+	r := row{Group: changesGroup + ", " + v.kind, Name: "bytes read by all of publish --plan, of an image of which nothing is known", Against: "bytes of all data", Ratio: float64(read) / float64(data)}
 	if v.kind == "reflink xfs" {
 		r.Against = "bytes of the blocks that are no longer the base's"
 		r.Ratio = float64(read) / float64(own)
@@ -219,7 +222,7 @@ func (j *jobs) sizes(ctx context.Context, full string, fullBlocks int64) (err er
 		path         string
 		size, blocks int64
 	}{{full, fullSize, fullBlocks}, {large, largeSize, largeBlocks}} {
-		c := j.publishing(fmt.Sprintf("publish a disk of %d GiB", disk.size>>30), a, s, disk.path, disk.blocks)
+		c := j.publishing(fmt.Sprintf("publish a disk of %d GiB", disk.size>>30), a, s, s.adopting(disk.path, disk.blocks))
 		samples, runErr := interleave(ctx, j.rounds, []contestant{c})
 		if runErr != nil {
 			err = errors.Join(err, runErr)

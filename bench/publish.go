@@ -26,8 +26,8 @@ func (j *jobs) fullDisk(ctx context.Context) (path string, blocks int64, err err
 	}
 
 	blocks, err = makeDisk(ctx, path, fullSize)
-	j.report.note("the published disk has %d GiB, of which %.1f GiB are random data in runs of %d MiB: %d blocks",
-		fullSize>>30, float64(fullData)/(1<<30), dataRun>>20, blocks)
+	j.report.note("the published disk has %d GiB, of which %.1f GiB are random data in files of %d MiB: %d blocks",
+		fullSize>>30, float64(fullData)/(1<<30), fileSize>>20, blocks)
 
 	return path, blocks, err
 }
@@ -38,6 +38,7 @@ func (j *jobs) uploads(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	j.report.note("a change of 3 %% is a bake of bench/job/nightly.sh on the published AMI, with AWS credentials, which makes a new image for each round; publish alone is timed")
 	j.report.note("uploads: one test server for all contestants, in a process of its own on the same cores, without quotas; it keeps blocks in memory, each content once")
 
 	for _, latency := range []time.Duration{0, 20 * time.Millisecond} {
@@ -63,7 +64,7 @@ func (j *jobs) uploadsWith(ctx context.Context, full string, blocks int64, laten
 	contestants := []contestant{sending(floorName, a, sendRole, full), sending(uploadName, a, uploadRole, full)}
 	contestants = append(contestants, j.coldsnap(a, full)...)
 	whole := &shelf{program: j.program, dir: filepath.Join(j.volumes[0].dir, fmt.Sprintf("whole-%v", latency))}
-	contestants = append(contestants, j.publishing(wholeName, a, whole, full, blocks))
+	contestants = append(contestants, j.publishing(wholeName, a, whole, whole.adopting(full, blocks)))
 
 	for _, v := range j.volumes {
 		c, err := j.nightly(ctx, a, v, latency)
@@ -166,12 +167,14 @@ func (j *jobs) coldsnap(a *account, full string) []contestant {
 	return []contestant{upload(coldsnapName), upload(coldsnapName+" --omit-zero-blocks", "--omit-zero-blocks")}
 }
 
-// publishing publishes a disk as a new image each time, and checks how many blocks the snapshot was given.
-func (j *jobs) publishing(name string, a *account, s *shelf, disk string, blocks int64) contestant {
+// publishing publishes a new image each time, and checks how many blocks the snapshot was given. make makes the image, and
+// says how many that must be.
+func (j *jobs) publishing(name string, a *account, s *shelf, make func(context.Context) (id string, blocks int64, err error)) contestant {
 	id := ""
+	blocks := int64(0)
 	return contestant{
 		name:   name,
-		before: func(ctx context.Context) (err error) { id, err = s.adopt(ctx, disk); return err },
+		before: func(ctx context.Context) (err error) { id, blocks, err = make(ctx); return err },
 		run: func(ctx context.Context) (sample, error) {
 			s, out, err := timed(a.command(ctx, s.program, "--data-dir", s.dir, "--json", "publish", id, "--no-parameter"))
 			if err != nil {
@@ -179,6 +182,14 @@ func (j *jobs) publishing(name string, a *account, s *shelf, disk string, blocks
 			}
 			return s, sentExactly(out, blocks)
 		},
+	}
+}
+
+// adopting makes an image of a disk each time, of which nothing is known.
+func (s *shelf) adopting(disk string, blocks int64) func(context.Context) (string, int64, error) {
+	return func(ctx context.Context) (string, int64, error) {
+		id, err := s.adopt(ctx, disk)
+		return id, blocks, err
 	}
 }
 
@@ -194,15 +205,4 @@ func sentExactly(result string, blocks int64) error {
 		return fmt.Errorf("publish: want 1 AMI of %d blocks, got %s", blocks, result)
 	}
 	return nil
-}
-
-// nightly publishes a clone of the account's AMI in which a few blocks changed.
-func (j *jobs) nightly(ctx context.Context, a *account, v *volume, latency time.Duration) (contestant, error) {
-	s := &shelf{program: j.program, dir: filepath.Join(v.dir, fmt.Sprintf("nightly-%v", latency))}
-	if err := s.pull(ctx, a); err != nil {
-		return contestant{}, err
-	}
-	path := filepath.Join(s.dir, "nightly.raw")
-	changed, err := s.bake(ctx, path)
-	return j.publishing(nightlyName+v.kind, a, s, path, int64(changed)), err
 }

@@ -175,20 +175,12 @@ func TestSomeBlocksOfADiskChange(t *testing.T) {
 	}
 }
 
-func TestRunsOfDataFitTheDisk(t *testing.T) {
+func TestNightlyJobChangesBlocksOfEachFile(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int64{fullSize, 64 << 30} {
-		total := int64(0)
-		end := int64(0)
-		for at := range runs(size) {
-			if at < end || at%snapshot.BlockSize != 0 {
-				t.Errorf("disk of %d: a run at %d, where the last one ends at %d", size, at, end)
-			}
-			end = at + dataRun
-			total += dataRun
-		}
-		if total != fullData || end >= size {
-			t.Errorf("disk of %d: %d bytes of data up to %d", size, total, end)
+	job := nightlyJob()
+	for _, want := range []string{"i < 92;", "block=$((i * 33))", "/srv/$((block / 48))", "seek=$((block % 48 * 128 + 64))"} {
+		if !strings.Contains(job, want) {
+			t.Errorf("no %q in %s", want, job)
 		}
 	}
 }

@@ -7,31 +7,38 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 
 	"image-builder/internal/disk"
 	"image-builder/internal/snapshot"
 )
 
-// The disk that is published: a small root partition, then runs of random bytes with holes between them.
+// The disk that is published: one root partition, with files of random bytes.
 const (
 	fullSize = 4 << 30
 	fullData = 1536 << 20
-	dataRun  = 24 << 20
-	firstRun = 32 << 20
+	fileSize = 24 << 20
 )
 
-// makeDisk writes a disk of this size, in which runs of data that make fullData together are spread evenly. It returns
-// how many blocks are not zero.
+// makeDisk makes a disk of this size, whose root holds files of random bytes that make fullData together, and a system
+// that a bake runs in. It returns how many blocks are not zero.
 func makeDisk(ctx context.Context, path string, size int64) (blocks int64, err error) {
-	if err := fill(path, size); err != nil {
+	files := path + ".files"
+	if err := makeFiles(files); err != nil {
 		return 0, err
 	}
 	script, err := write(path+".sh", rootScript, 0o700)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := output(ctx, "sh", script, path); err != nil {
+
+	err = errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, size))
+	if err == nil {
+		_, err = output(ctx, "sh", script, path, files)
+	}
+	if err != nil {
 		return 0, err
 	}
 
@@ -63,45 +70,23 @@ func nonZero(path string) (count int64, err error) {
 	return count, err
 }
 
-// fill writes the runs.
-func fill(path string, size int64) (err error) {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-
-	if err := file.Truncate(size); err != nil {
+// makeFiles makes the files, named 0, 1, 2….
+func makeFiles(dir string) error {
+	if err := os.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
 	random := rand.NewChaCha8([32]byte{1})
-	run := make([]byte, dataRun)
+	content := make([]byte, fileSize)
 
-	for at := range runs(size) {
-		_, _ = random.Read(run) // never fails
-		if _, err := file.WriteAt(run, at); err != nil {
+	for i := range fullData / fileSize {
+		_, _ = random.Read(content) // never fails
+		if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), content, 0o644); err != nil {
 			return err
 		}
 	}
 
-	return file.Sync()
+	return nil
 }
-
-// runs yields where the runs of data begin.
-func runs(size int64) func(func(int64) bool) {
-	const count = fullData / dataRun
-	distance := size / count
-	return func(yield func(int64) bool) {
-		for i := range int64(count) {
-			if !yield(firstRun + i*distance) {
-				return
-			}
-		}
-	}
-}
-
-// nightly is the part of a disk's blocks that a nightly bake changes.
-const nightly = 0.03
 
 // change writes a page of random bytes to some of a disk's data blocks, picked at random, and returns how many.
 func change(path string, part float64) (changed int, err error) {

@@ -77,8 +77,8 @@ func (s *shelf) pull(ctx context.Context, a *account) error {
 	return nil
 }
 
-// bake makes a clone of the base in which a nightly bake's part of the blocks changed, and returns how many did.
-func (s *shelf) bake(ctx context.Context, path string) (changed int, err error) {
+// change makes a clone of the base in which a nightly bake's part of the blocks changed, and returns how many did.
+func (s *shelf) change(ctx context.Context, path string) (changed int, err error) {
 	if err := disk.Clone(ctx, path, s.base.Disk, nil); err != nil {
 		return 0, err
 	}

@@ -137,22 +137,29 @@ func TestTouchedDisksAreComparedAgain(t *testing.T) {
 	t.Parallel()
 	const at = 5 * snapshot.BlockSize
 	for name, touch := range map[string]func(t *testing.T, changed, base local){
-		"the disk is written to": func(t *testing.T, changed, _ local) { changed.write(t, at, []byte("secret")) },
+		"the disk is written to": func(t *testing.T, changed, _ local) {
+			t.Helper()
+			changed.write(t, at, []byte("secret"))
+		},
 		"the disk is written to, and its time set back": func(t *testing.T, changed, _ local) {
+			t.Helper()
 			changed.write(t, at, []byte("secret"))
 			tick(t, changed.disk)
 			setTime(t, changed.disk)
 		},
 		"the disk is another file": func(t *testing.T, changed, _ local) {
+			t.Helper()
 			other := changed.clone(t, 0)
 			other.write(t, at, []byte("secret"))
 			replace(t, other, changed)
 		},
 		"the base is written to": func(t *testing.T, _, base local) {
+			t.Helper()
 			base.write(t, at, []byte("newer base"))
 			base.hashed(t)
 		},
 		"the base is another file": func(t *testing.T, _, base local) {
+			t.Helper()
 			other := base.clone(t, 0)
 			other.write(t, at, []byte("newer base"))
 			replace(t, other.hashed(t), base)
