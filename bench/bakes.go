@@ -38,7 +38,7 @@ func (b *bench) prepare(ctx context.Context) (*jobs, error) {
 	j := &jobs{bench: b, scripts: map[string]string{}}
 	bakes := b.needs("null", "mirror", "parallel", "parallel-mirror", "memory", "search", "peers", "publish blocks")
 	var err error
-	if bakes || b.needs("publish uploads", "publish changes") {
+	if bakes || b.needs(nearGroup, farGroup, "publish changes") {
 		j.volumes, err = b.makeVolumes(ctx)
 	}
 

@@ -32,22 +32,24 @@ func (j *jobs) fullDisk(ctx context.Context) (path string, blocks int64, err err
 	return path, blocks, err
 }
 
-// uploads compares uploads of a whole disk, and of a nightly change, without and with latency.
-func (j *jobs) uploads(ctx context.Context) error {
-	full, blocks, err := j.fullDisk(ctx)
-	if err != nil {
-		return err
-	}
-	j.report.note("a change of 3 %% is a bake of bench/job/nightly.sh on the published AMI, with AWS credentials, which makes a new image for each round; publish alone is timed")
-	j.report.note("uploads: one test server for all contestants, in a process of its own on the same cores, without quotas; it keeps blocks in memory, each content once")
+// The groups of uploads: to a server that answers at once, and to one that waits before each call.
+const (
+	nearGroup = "publish uploads"
+	farGroup  = "publish uploads, 20ms"
+)
 
-	for _, latency := range []time.Duration{0, 20 * time.Millisecond} {
-		if err := j.uploadsWith(ctx, full, blocks, latency); err != nil {
+// uploads compares uploads of a whole disk, and of a nightly change, with this latency of each call.
+func (j *jobs) uploads(latency time.Duration) func(context.Context) error {
+	return func(ctx context.Context) error {
+		full, blocks, err := j.fullDisk(ctx)
+		if err != nil {
 			return err
 		}
-	}
+		j.report.note("uploads, %v a call: a change of 3 %% is a bake of bench/job/nightly.sh on the published AMI, with AWS credentials, a new one for each round; "+
+			"publish alone is timed. One test server for all contestants, in a process of its own on the same cores, without quotas; it keeps blocks in memory, each content once", latency)
 
-	return nil
+		return j.uploadsWith(ctx, full, blocks, latency)
+	}
 }
 
 func (j *jobs) uploadsWith(ctx context.Context, full string, blocks int64, latency time.Duration) (err error) {
