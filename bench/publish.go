@@ -169,14 +169,14 @@ func (j *jobs) coldsnap(a *account, full string) []contestant {
 	return []contestant{upload(coldsnapName), upload(coldsnapName+" --omit-zero-blocks", "--omit-zero-blocks")}
 }
 
-// publishing publishes a new image each time, and checks how many blocks the snapshot was given. make makes the image, and
+// publishing publishes a new image each time, and checks how many blocks the snapshot was given. bring makes the image, and
 // says how many that must be.
-func (j *jobs) publishing(name string, a *account, s *shelf, make func(context.Context) (id string, blocks int64, err error)) contestant {
+func (j *jobs) publishing(name string, a *account, s *shelf, bring func(context.Context) (id string, blocks int64, err error)) contestant {
 	id := ""
 	blocks := int64(0)
 	return contestant{
 		name:   name,
-		before: func(ctx context.Context) (err error) { id, blocks, err = make(ctx); return err },
+		before: func(ctx context.Context) (err error) { id, blocks, err = bring(ctx); return err },
 		run: func(ctx context.Context) (sample, error) {
 			s, out, err := timed(a.command(ctx, s.program, "--data-dir", s.dir, "--json", "publish", id, "--no-parameter"))
 			if err != nil {
