@@ -30,6 +30,7 @@ func Reader(tb testing.TB, blocks int) string {
 		0x81, 0x06, packet + 8, base >> 8, 0x00, 0x04, // add word [packet+8], 1024
 		0x59,       // pop cx
 		0xe2, 0xef, // loop next
+		0xfa,                  // cli: on a timer's interrupt, SeaBIOS writes the end of its own last line
 		0xfc,                  // cld
 		0xbe, text, base >> 8, // mov si, text
 		0xba, 0xf8, 0x03, // mov dx, 0x3f8
