@@ -174,6 +174,7 @@ func (j *jobs) coldsnap(a *account, full string) []contestant {
 func (j *jobs) publishing(name string, a *account, s *shelf, bring func(context.Context) (id string, blocks int64, err error)) contestant {
 	id := ""
 	blocks := int64(0)
+
 	return contestant{
 		name:   name,
 		before: func(ctx context.Context) (err error) { id, blocks, err = bring(ctx); return err },
