@@ -293,12 +293,14 @@ func TestUploadReadsOnlyWhatDiffersFromACopiedBase(t *testing.T) {
 	a.equal(t, changed, done.Snapshot)
 }
 
-// Without patience a base that is not in memory is not read: its blocks count as changed, and none that changed is missing.
+// Without patience, a block of the base that is not in memory is not read. It counts as changed, so no change is missed.
 func TestImpatientSearchForDifferencesMissesNothing(t *testing.T) {
 	t.Parallel()
 	base := filled(t, 16).hashed(t)
 	changed := base.clone(t, 0)
-	changed.write(t, 7*snapshot.BlockSize, []byte("changed"))
+	for index := range int64(8) { // the kernel may bring back all but the first one that is asked for
+		changed.write(t, index*snapshot.BlockSize, []byte("changed"))
+	}
 	err := errors.Join(base.disk.Sync(), unix.Fadvise(int(base.disk.Fd()), 0, 8*snapshot.BlockSize, unix.FADV_DONTNEED))
 	if err != nil {
 		t.Fatal(err)
@@ -311,7 +313,7 @@ func TestImpatientSearchForDifferencesMissesNothing(t *testing.T) {
 	if err := found.Keep(); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(slices.Collect(changed.compared(t, base).Changed.All())); got != "[7]" {
-		t.Errorf("changed are %s, want [7]", got)
+	if got := fmt.Sprint(slices.Collect(changed.compared(t, base).Changed.All())); got != "[0 1 2 3 4 5 6 7]" {
+		t.Errorf("changed are %s, want [0 1 2 3 4 5 6 7]", got)
 	}
 }
