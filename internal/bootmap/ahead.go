@@ -47,7 +47,7 @@ func (b Boot) Ahead() []disk.Extent {
 // unitsBegin is when the system's own units began; if the console does not show it, when the kernel did, else 0.
 func (b Boot) unitsBegin() time.Duration {
 	found := phases(b.Console, b.Login, b.Job)
-	for _, name := range []string{"units", "initramfs", "kernel"} {
+	for _, name := range []string{unitsPhase, "initramfs", "kernel"} {
 		if at := slices.IndexFunc(found, func(s Span) bool { return s.Name == name }); at >= 0 {
 			return time.Duration(found[at].Start * float64(time.Second))
 		}

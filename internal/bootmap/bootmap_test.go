@@ -163,3 +163,16 @@ func TestPredict(t *testing.T) {
 		t.Errorf("warm: %v", got)
 	}
 }
+
+// While units start, one that waits does not keep the others: what loads meanwhile counts as far as it takes longer than they do.
+func TestPredictWhileUnitsStart(t *testing.T) {
+	t.Parallel()
+	blocks := []Block{{At: 1}, {At: 5}, {At: 6}, {At: 7}, {At: 8}, {At: 11}}
+	phases := []Span{{Name: "firmware", End: 5}, {Name: "units", Start: 5, End: 9}, {Name: "first job", Start: 9, End: 12}}
+	m := Map{Login: 9, Job: 12, Blocks: blocks, Phases: phases}
+	for delay, want := range map[time.Duration]float64{0: 12, 100 * ms: 12.2, 1000 * ms: 14, 2000 * ms: 20} {
+		if got := m.Predict(blockserver.Storage{Delay: delay, AtOnce: 1}); near(got, want) {
+			t.Errorf("%s a block: %v, want %v", delay, got, want)
+		}
+	}
+}

@@ -58,7 +58,7 @@ func TestPage(t *testing.T) {
 	warm := sample()
 	warm.Storage = "warm"
 	warm.Waited = 0
-	if text := string(writePage(t, warm)); !strings.Contains(text, "login after 10.3 s at 5MiB/s") {
+	if text := string(writePage(t, warm)); !strings.Contains(text, "login after 10.1 s at 5MiB/s") {
 		t.Errorf("foretells nothing: %s", text)
 	}
 	if text := writePage(t, Map{}); len(text) == 0 {

@@ -15,6 +15,9 @@ type Line struct {
 	Text string
 }
 
+// unitsPhase is the phase in which the system's own units start, several at a time.
+const unitsPhase = "units"
+
 // marks are the lines with which phases begin, in order. Which of them a console shows depends on the image: a phase whose
 // mark is missing is part of the one before.
 var marks = []struct {
@@ -24,7 +27,7 @@ var marks = []struct {
 	{"boot loader", regexp.MustCompile(`Welcome to GRUB|GRUB loading|BdsDxe: starting|SYSLINUX|EFI stub:`)},
 	{"kernel", regexp.MustCompile(`\] Linux version |^\[ +0\.000000\]`)},
 	{"initramfs", regexp.MustCompile(`Run /init as init process|systemd\[1\]: Running in initrd|Loading, please wait`)},
-	{"units", regexp.MustCompile(`systemd\[1\]: systemd .* running in system mode|^Welcome to (?:[^G]|G[^R])`)},
+	{unitsPhase, regexp.MustCompile(`systemd\[1\]: systemd .* running in system mode|^Welcome to (?:[^G]|G[^R])`)},
 }
 
 // phases cuts a boot, and the first job after it.
