@@ -80,14 +80,18 @@ type componentGrammar struct {
 // addFields adds none: component reads no recipe.
 func (c *componentGrammar) addFields() {}
 
-// grammarOf returns the command line for args. A bake waits twice until it is read, for itself and in the container. Since
-// most of that time goes into commands that were not called, these two are read by themselves.
+// grammarOf returns the command line for args. A bake waits twice until it is read, for itself and in the container, and a test
+// more often. Since most of that time goes into commands that were not called, these are read by themselves.
 func grammarOf(args []string) grammar {
-	switch called.Command(args) {
+	command := called.Command(args)
+	switch command {
 	case "bake":
 		return &bakeGrammar{}
 	case "component":
 		return &componentGrammar{}
+	}
+	if alone := diskGrammar(command); alone != nil {
+		return alone
 	}
 	return &Commands{}
 }

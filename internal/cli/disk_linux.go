@@ -14,8 +14,47 @@ func (b *bakeCommand) addFields() { b.Bake.Flags = recipe.NewFlags() }
 type diskCommands struct {
 	bakeCommand
 	Publish PublishCmd `cmd:"" group:"here" help:"Make an AMI of a baked image, sending only what changed; then the parameter and the message."`
-	Image   ImageCmd   `cmd:"" group:"here" help:"The image store: list, show, export, boot, test, check, shell, remove, adopt."`
-	Guest   GuestCmd   `cmd:"" hidden:""`
+	imageCommand
+	guestCommand
+}
+
+// imageCommand is one of them, and stands alone when it is called: see grammarOf.
+type imageCommand struct {
+	Image ImageCmd `cmd:"" group:"here" help:"The image store: list, show, export, boot, test, check, shell, remove, adopt."`
+}
+
+// guestCommand is what a test runs in its machine: see grammarOf.
+type guestCommand struct {
+	Guest GuestCmd `cmd:"" hidden:""`
+}
+
+// imageGrammar is the command line of image alone.
+type imageGrammar struct {
+	Globals
+	imageCommand
+}
+
+// addFields adds none: image reads no recipe.
+func (g *imageGrammar) addFields() {}
+
+// guestGrammar is the command line of guest alone.
+type guestGrammar struct {
+	Globals
+	guestCommand
+}
+
+// addFields adds none: guest reads no recipe.
+func (g *guestGrammar) addFields() {}
+
+// diskGrammar is the command line of one of these commands alone; nil for another.
+func diskGrammar(command string) grammar {
+	switch command {
+	case "image":
+		return &imageGrammar{}
+	case "guest":
+		return &guestGrammar{}
+	}
+	return nil
 }
 
 // baseDiskCommands are those of base that need a disk.

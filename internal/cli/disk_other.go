@@ -10,5 +10,8 @@ type bakeCommand struct{}
 
 func (b *bakeCommand) addFields() {}
 
+// diskGrammar is nil: there are no such commands.
+func diskGrammar(string) grammar { return nil }
+
 // baseDiskCommands are those of base that need a disk.
 type baseDiskCommands struct{}

@@ -13,6 +13,8 @@ func TestACommandReadByItselfAnswersTheSame(t *testing.T) {
 	for _, line := range []string{
 		"component --help", "component run --help", "component validate --help", "component", "component nope",
 		"component run --nope", "component run --bucket", "bake --help", "--json bake --help", "bake --nope", "bake a b",
+		"image --help", "image test --help", "image", "image nope", "image test --nope", "image test", "--json image show --help", "image boot a b",
+		"guest --help", "guest", "guest serve --help", "guest nope",
 	} {
 		args := strings.Fields(line)
 		if _, all := grammarOf(args).(*Commands); all {

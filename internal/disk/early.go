@@ -27,13 +27,24 @@ const earlySize = 4096
 // CloneEarly makes dst a copy of src as Clone does, and attaches its root for the Open that follows, which takes it
 // over. The caller closes the Early in the end, whether the disk was opened or not.
 func CloneEarly(ctx context.Context, dst, src string, moved func(done, total int64)) (*Early, error) {
-	attached := &Early{}
 	pieces := make(chan Extent, mostPieces)
 	defer close(pieces)
+	return cloneEarly(ctx, dst, src, moved, func(out *os.File) func(Extent) { return writeBehind(out, pieces) })
+}
+
+// CloneScratch is CloneEarly for a copy that is soon removed: nothing asks the drive to write it, which would slow the machine on
+// it down, and then its removal.
+func CloneScratch(ctx context.Context, dst, src string) (*Early, error) {
+	return cloneEarly(ctx, dst, src, nil, func(*os.File) func(Extent) { return func(Extent) {} })
+}
+
+// cloneEarly calls copying as clone does.
+func cloneEarly(ctx context.Context, dst, src string, moved func(done, total int64), copying func(out *os.File) func(Extent)) (*Early, error) {
+	attached := &Early{}
 	err := clone(ctx, dst, src, moved, func(out *os.File) func(Extent) {
 		// without it Open attaches the disk, which takes longer, or says why it cannot
 		attached.loop, _ = attach(out, Partition{Size: earlySize}, false)
-		return writeBehind(out, pieces)
+		return copying(out)
 	})
 	if err == nil {
 		err = attached.show(ctx, dst)

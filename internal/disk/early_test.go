@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -85,6 +86,42 @@ func TestEarlyDeviceIsLetGoWithoutAMount(t *testing.T) {
 	mustBeFree(t, clone)
 	if err := early.Close(); err != nil {
 		t.Errorf("closed again: %v", err)
+	}
+}
+
+// A copy that is soon removed is opened, changed and let go like another.
+func TestCloneScratch(t *testing.T) {
+	t.Parallel()
+	needRoot(t)
+	base := rootDisk(t, Ext4)
+	scratch := filepath.Join(t.TempDir(), "scratch.raw")
+	early, err := CloneScratch(t.Context(), scratch, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	dir := t.TempDir()
+	m, err := Open(t.Context(), scratch, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "etc/os-release"), "changed\n")
+	if err := errors.Join(m.Close(t.Context()), early.Close()); err != nil {
+		t.Fatal(err)
+	}
+	mustBeFree(t, scratch)
+
+	for path, want := range map[string]string{scratch: "changed\n", base: "ID=test\n"} {
+		err := Inspect(t.Context(), path, func(tree *os.Root) error {
+			text, err := tree.ReadFile("etc/os-release")
+			if string(text) != want {
+				t.Errorf("%s has %q, want %q", path, text, want)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

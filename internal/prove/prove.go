@@ -133,7 +133,7 @@ func (m Machine) disk(ctx context.Context, d Definition) (string, *disk.Early, e
 		return d.Image.Disk, nil, nil
 	}
 	path := filepath.Join(d.Dir, "test.raw")
-	attached, err := disk.CloneEarly(ctx, path, d.Image.Disk, nil)
+	attached, err := disk.CloneScratch(ctx, path, d.Image.Disk)
 	if err != nil {
 		return "", nil, fmt.Errorf("test image: copy disk: %w", errors.Join(err, removeIfThere(path)))
 	}

@@ -24,3 +24,20 @@ func TestCommand(t *testing.T) {
 		}
 	}
 }
+
+func TestSubcommand(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"image test latest":                 "test",
+		"--json --data-dir data image test": "test",
+		"--data-dir image test latest":      "latest",
+		"image --json test latest":          "",
+		"image":                             "",
+		"--version":                         "",
+		"":                                  "",
+	} {
+		if got := Subcommand(strings.Fields(line)); got != want {
+			t.Errorf("the subcommand of %q is %q, want %q", line, got, want)
+		}
+	}
+}

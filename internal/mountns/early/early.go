@@ -1,4 +1,4 @@
-// Package early gives a bake its mount namespace before the rest of the program has started.
+// Package early gives a bake, or the test of an image, its mount namespace before the rest of the program has started.
 //
 // mountns.Enter starts the program again, so what the program did before that is done twice: the tables of the AWS SDK, the
 // grammar of the command line. Go initialises the first package, in the order of import paths, whose imports are ready. This
