@@ -16,6 +16,7 @@ import (
 
 	"image-builder/internal/component/inside"
 	"image-builder/internal/disk"
+	"image-builder/internal/fault"
 	"image-builder/internal/image"
 	"image-builder/internal/progress"
 	"image-builder/internal/sandbox"
@@ -77,7 +78,8 @@ type Bake struct {
 // Run bakes. The resulting image lies at Definition.Dir/disk.raw and is not visible yet.
 //
 // A failed step yields a StepError, a secret found on the disk a LeakError. With KeepFailed, the image is returned
-// together with a StepError, its Failed field set; after any other error the image is empty.
+// together with a StepError, or with what Prefetch says of a disk that cannot be used, its Failed field set; after any other
+// error the image is empty.
 func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	unbounded := ctx
 	if d.Timeout > 0 {
@@ -97,15 +99,20 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	}
 
 	steps, failed := b.build(ctx, d, attached)
-	if failed != nil && !d.keeps(failed) {
-		return image.Image{}, failed
+	kept := d.keeps(failed)
+	var ahead *image.Prefetch
+	if failed == nil && b.Prefetch != nil {
+		ahead, failed = b.ahead(ctx, d)
+		kept = d.KeepFailed && fault.ClassOf(failed) == fault.NotUsable
 	}
-
 	if failed != nil {
+		if !kept {
+			return image.Image{}, failed
+		}
 		ctx = unbounded // a timeout may have ended the step; the disk is sealed all the same
 	}
 
-	ahead, search, err := b.finish(ctx, d, failed != nil)
+	search, err := b.finish(ctx, d)
 	if err != nil {
 		return image.Image{}, errors.Join(failed, err)
 	}
@@ -117,24 +124,22 @@ func (b Bake) Run(ctx context.Context, d Definition) (image.Image, error) {
 	return img, errors.Join(failed, err)
 }
 
-// finish makes the built disk one that can be kept. One whose bake failed is not to be booted.
-func (b Bake) finish(ctx context.Context, d Definition, failed bool) (*image.Prefetch, *image.Search, error) {
-	var ahead *image.Prefetch
-	if b.Prefetch != nil && !failed {
-		made, err := b.Prefetch(ctx, d.disk(), d.Dir)
-		if err != nil {
-			return nil, nil, err
-		}
-		ahead = &made
+// ahead gives the built disk what its boots read ahead.
+func (b Bake) ahead(ctx context.Context, d Definition) (*image.Prefetch, error) {
+	made, err := b.Prefetch(ctx, d.disk(), d.Dir)
+	if err != nil {
+		return nil, err
 	}
+	return &made, nil
+}
 
+// finish makes the built disk one that can be kept.
+func (b Bake) finish(ctx context.Context, d Definition) (*image.Search, error) {
 	// a snapshot of the base is worth its free space: blocks that are equal need not be sent
 	if err := disk.Settle(ctx, d.disk(), d.Base.Disk, d.Base.Snapshot != ""); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-
-	search, err := b.seal(ctx, d)
-	return ahead, search, err
+	return b.seal(ctx, d)
 }
 
 // keeps reports whether the disk of a failed bake is wanted. After an interruption it is not: the user does not want

@@ -21,7 +21,7 @@ func TestSealedDiskSaysWhereItDiffersFromItsBase(t *testing.T) {
 	d := built(t, nil)
 	d.Base.Snapshot = "snap-1"
 	filled(t, d, func(tree string) { put(t, filepath.Join(tree, "tool"), "installed") })
-	_, search, err := Bake{Now: time.Now}.finish(t.Context(), d, false)
+	search, err := Bake{Now: time.Now}.finish(t.Context(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
