@@ -8,17 +8,10 @@ import (
 	"image-builder/internal/disk"
 )
 
-const (
-	// mostAhead bounds a run that is read ahead, in bytes: a longer one would come before much that is wanted sooner.
-	mostAhead = 8 * blockserver.BlockSize
-	// mostGap is what a run may have that was not read, in bytes: the next run costs a process, which takes as long as a block.
-	mostGap = 2 * blockserver.BlockSize
-)
-
 // Ahead lists what a boot reads and could have been read ahead by a unit of its system: of each block of 512 KiB, once, the
-// bytes from the first to the last that are read, in the order in which the blocks are touched first. A block near an
-// earlier run joins it. Blocks that the firmware, the boot loader or the kernel touched before the system's units began are left
-// out, as far as the console shows when that was: no unit could be ahead of them, and touched they are loaded.
+// bytes from the first to the last that are read, in the order in which the blocks are touched first. Blocks that the
+// firmware, the boot loader or the kernel touched before the system's units began are left out, as far as the console shows
+// when that was: no unit could be ahead of them, and touched they are loaded.
 func (b Boot) Ahead() []disk.Extent {
 	units := b.unitsBegin()
 	spans := map[int64]*disk.Extent{} // by block; nil: left out
@@ -41,7 +34,11 @@ func (b Boot) Ahead() []disk.Extent {
 		}
 	}
 
-	return runs(spans, order)
+	var list []disk.Extent
+	for _, block := range order {
+		list = append(list, *spans[block])
+	}
+	return list
 }
 
 // unitsBegin is when the system's own units began; if the console does not show it, when the kernel did, else 0.
@@ -66,27 +63,4 @@ func widen(span, by *disk.Extent) {
 	end := max(span.Offset+span.Length, by.Offset+by.Length)
 	span.Offset = min(span.Offset, by.Offset)
 	span.Length = end - span.Offset
-}
-
-// runs joins the spans of blocks that follow each other, or nearly do.
-func runs(spans map[int64]*disk.Extent, order []int64) []disk.Extent {
-	var list []disk.Extent
-	for _, block := range order {
-		span := *spans[block]
-		at := slices.IndexFunc(list, func(run disk.Extent) bool { return joins(run, span) })
-		if at < 0 {
-			list = append(list, span)
-			continue
-		}
-		widen(&list[at], &span)
-	}
-
-	return list
-}
-
-// joins reports whether a span is near enough to a run to be read with it.
-func joins(run, span disk.Extent) bool {
-	start := min(run.Offset, span.Offset)
-	end := max(run.Offset+run.Length, span.Offset+span.Length)
-	return end-start <= mostAhead && end-start <= run.Length+span.Length+mostGap
 }

@@ -1,7 +1,7 @@
 // Package prefetch is the stage that lets an image read ahead what it boots from: the finished disk is booted once, what that
 // boot reads of it is listed in the image, and a small unit reads the list early in every boot.
 //
-// Another package boots the disk, through a port, and does not change it. The image gets a list, a shell script and a systemd
+// Another package boots the disk, through a port, and does not change it. The image gets a list, a Python script and a systemd
 // unit, no program; nothing in the image waits for them, and without them it boots as before. The package never moves data
 // on the disk, and does not look at whether the reading pays: the bench does.
 package prefetch

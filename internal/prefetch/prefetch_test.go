@@ -69,7 +69,7 @@ func text(t *testing.T, path, name string) string {
 // A disk gets what its boot read; a second time it gets what its boot then read.
 func TestDisk(t *testing.T) {
 	t.Parallel()
-	path := small(t, "usr/lib/systemd/systemd")
+	path := small(t, "usr/lib/systemd/systemd", "usr/bin/python3")
 	work := t.TempDir()
 	reads := []blockserver.Read{{Offset: 8 << 20, Length: 4096}, {Offset: 1000, Length: 24}, {Offset: 8 << 20, Length: 8192}, {Offset: 16<<20 - 512, Length: 512}}
 	prefetch := Prefetch{Boot: func(_ context.Context, booted string) (bootmap.Boot, error) {
@@ -110,14 +110,16 @@ func TestDiskRefused(t *testing.T) {
 		boots++
 		return bootmap.Boot{}, errors.New("no login prompt")
 	}}
-	path := small(t, "sbin/init")
-	_, err := prefetch.Disk(t.Context(), path, t.TempDir())
-	unusable := (*disk.Unusable)(nil)
-	if !errors.As(err, &unusable) || unusable.Path != path || !strings.Contains(unusable.Reason, "it has no systemd") || boots > 0 || text(t, path, unitPath) != "" {
-		t.Errorf("%v, %d boots", err, boots)
+	for reason, names := range map[string][]string{"it has no systemd": {"sbin/init", "usr/bin/python3"}, "it has no /usr/bin/python3": {"usr/lib/systemd/systemd"}} {
+		path := small(t, names...)
+		_, err := prefetch.Disk(t.Context(), path, t.TempDir())
+		unusable := (*disk.Unusable)(nil)
+		if !errors.As(err, &unusable) || unusable.Path != path || !strings.Contains(unusable.Reason, reason) || boots > 0 || text(t, path, unitPath) != "" {
+			t.Errorf("%s: %v, %d boots", reason, err, boots)
+		}
 	}
 
-	path = small(t, "usr/lib/systemd/systemd")
+	path := small(t, "usr/lib/systemd/systemd", "usr/bin/python3")
 	if _, err := prefetch.Disk(t.Context(), path, t.TempDir()); err == nil || !strings.Contains(err.Error(), "no login prompt") || text(t, path, listPath) != "" {
 		t.Errorf("%v, list %q", err, text(t, path, listPath))
 	}
@@ -126,7 +128,7 @@ func TestDiskRefused(t *testing.T) {
 // The base is not trusted: what it has in the unit's place is neither followed nor kept.
 func TestDiskOfAHostileBase(t *testing.T) {
 	t.Parallel()
-	path := small(t, "usr/lib/systemd/systemd")
+	path := small(t, "usr/lib/systemd/systemd", "usr/bin/python3")
 	outside := filepath.Join(t.TempDir(), "outside")
 	change := func(change func(tree *os.Root) error) error {
 		return Prefetch{}.change(t.Context(), path, t.TempDir(), change)
