@@ -33,9 +33,10 @@ phases:
               printf '[Service]\nUser=buildkite-agent\nEnvironment=HOME=/var/lib/buildkite-agent\nExecStart=/usr/bin/buildkite-agent start\n' >/etc/systemd/system/buildkite-agent.service
 `
 
-// The repository of these jobs: media, which cost an emulated processor little, so that storage is what a job waits for.
+// The repository of these jobs: media, which cost an emulated processor little, so that storage is what a job waits for: with
+// half as many, a warm volume itself comes to 0.6 of a cold one.
 const (
-	mediaFiles = 64
+	mediaFiles = 128
 	mediaSize  = 4 << 20 // bytes
 )
 

@@ -25,7 +25,7 @@ type Bounds struct {
 // DefaultBounds let a transfer survive a few minutes without a network.
 var DefaultBounds = Bounds{
 	Attempt: 15 * time.Second, Total: 5 * time.Minute, Visible: 2 * time.Minute, Settle: time.Hour,
-	First: 200 * time.Millisecond, Most: 10 * time.Second, Soon: 50 * time.Millisecond,
+	First: 200 * time.Millisecond, Most: 10 * time.Second, Soon: 20 * time.Millisecond,
 }
 
 // caller is the only layer that retries.
