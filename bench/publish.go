@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"image-builder/internal/image"
-	"image-builder/internal/snapshot"
 	"image-builder/internal/testbed/venv"
 	"image-builder/internal/testbed/wire"
 )
@@ -91,7 +90,7 @@ const (
 	floorName    = "ready-made blocks, sent in a loop"
 	uploadName   = "blocks read, hashed and sent in a loop"
 	coldsnapName = "coldsnap upload"
-	paceName     = "the pace that AWS's quota allows it"
+	quotaName    = "AWS's quota of 1,000 blocks a second"
 	wholeName    = "image-builder publish, whole"
 	nightlyName  = "image-builder publish, 3 % changed, "
 )
@@ -113,18 +112,20 @@ func judgeUploads(table []row, blocks int64) []row {
 		judged = append(judged, r)
 	}
 
-	r := row{Group: group, Name: "rate of publish, whole", Against: floorName, Ratio: at[floorName].Median / whole.Median}
-	r.atLeast(0.8)
-	judged = append(judged, r)
+	// The target is against what a server takes: this one has no quota, and AWS's is below what the loop may reach here.
+	loop := row{Group: group, Name: "rate of publish, whole", Against: floorName, Ratio: at[floorName].Median / whole.Median}
+	quota := row{Group: group, Name: "rate of publish, whole", Against: quotaName, Ratio: float64(blocks) / 1000 / whole.Median}
+	if loop.Ratio >= quota.Ratio {
+		loop.atLeast(0.8)
+	} else {
+		quota.atLeast(0.8)
+	}
+	judged = append(judged, loop, quota)
 
 	// On cores that the server shares, hashing takes from the server's time. This loop hashes too.
 	if theirs, ok := at[uploadName]; ok {
 		judged = append(judged, row{Group: group, Name: "rate of publish, whole", Against: uploadName, Ratio: theirs.Median / whole.Median})
 	}
-
-	// Publish stays below AWS's quota; this server has none, and the others do not pace themselves.
-	quickest := float64(blocks) / snapshot.DefaultPace.Second
-	judged = append(judged, row{Group: group, Name: "rate of publish, whole", Against: paceName, Ratio: quickest / whole.Median})
 
 	for _, other := range table {
 		if volume, ok := strings.CutPrefix(other.Name, nightlyName); ok {

@@ -32,9 +32,9 @@ func TestUploadsAreJudgedByTheirRates(t *testing.T) {
 	}
 
 	for _, r := range judged {
-		if r.Against == paceName {
-			if r.Ratio != 1/2.4 || r.Met != nil {
-				t.Errorf("against the pace: %+v", r)
+		if r.Against == quotaName {
+			if r.Ratio != 0.9/2.4 || r.Met != nil {
+				t.Errorf("against the quota: %+v", r)
 			}
 			continue
 		}
@@ -50,7 +50,16 @@ func TestUploadsAreJudgedByTheirRates(t *testing.T) {
 func TestALoopThatHashesIsComparedWithoutATarget(t *testing.T) {
 	t.Parallel()
 	judged := judgeUploads([]row{{Name: floorName, Median: 2}, {Name: uploadName, Median: 2.4}, {Name: wholeName, Median: 2.4}}, 900)[3:]
-	if len(judged) != 3 || judged[1].Against != uploadName || judged[1].Ratio != 1 || judged[1].Met != nil {
+	if len(judged) != 3 || judged[2].Against != uploadName || judged[2].Ratio != 1 || judged[2].Met != nil {
+		t.Errorf("judged %+v", judged)
+	}
+}
+
+// A loop that sends more than AWS takes is no measure: the quota is.
+func TestALoopBeyondTheQuotaHasNoTarget(t *testing.T) {
+	t.Parallel()
+	judged := judgeUploads([]row{{Name: floorName, Median: 2.5}, {Name: wholeName, Median: 4}}, 3200)[2:]
+	if len(judged) != 2 || judged[0].Against != floorName || judged[0].Met != nil || judged[1].Against != quotaName || judged[1].Ratio != 0.8 || !*judged[1].Met {
 		t.Errorf("judged %+v", judged)
 	}
 }
