@@ -10,7 +10,7 @@ import os
 import sys
 
 AT_ONCE = 16
-MOST = 512 << 10  # bytes of a run
+MOST = 1 << 20  # bytes of a run: a block of 512 KiB, and pages beside it
 
 
 def main(device=None, name="/usr/lib/image-builder/ahead.list"):
