@@ -85,7 +85,7 @@ func (j *jobs) bakeTested(ctx context.Context, base string) (agent, small string
 		return "", "", err
 	}
 	_, small, err = timed(command(ctx, append(bake, "--name", "small", script)...))
-	j.report.note("small image: the same without kernel, modules, documentation, SSH server and network services")
+	j.report.note("small image: the same without kernel, SSH server, network services, cloud-init, Python, Git and documentation")
 
 	return agent, small, err
 }
