@@ -74,7 +74,7 @@ func parseFlags() options {
 	flag.StringVar(&o.work, "work", "/var/tmp/image-builder-bench", "scratch directory, on a real disk with 20 GiB free")
 	flag.StringVar(&o.cache, "cache", "build/bench-cache", "directory for what the next run can use again")
 	flag.BoolVar(&o.json, "json", false, "print JSON")
-	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, parallel-mirror, memory, search, peers, boot, test, prefetch, publish, go)")
+	only := flag.String("only", "", "regular expression: the groups to run (null, mirror, parallel, parallel-mirror, memory, search, peers, boot, test, container, prefetch, publish, go)")
 	flag.Parse()
 
 	var err error
@@ -155,6 +155,7 @@ func (b *bench) run(ctx context.Context) error {
 		{"peers", jobs.peers},
 		{"boot", jobs.boots},
 		{"test", jobs.tests},
+		{"container", jobs.containers},
 		{"prefetch", jobs.ahead},
 		{nearGroup, jobs.uploads(0)},
 		{farGroup, jobs.uploads(20 * time.Millisecond)},
