@@ -180,7 +180,7 @@ func TestScriptNeverFails(t *testing.T) {
 		"no run in it":        {"# start 2048\n", nil, nil},
 		"not a list":          {"\x00\x7fELF\xff\xfe\n'\"`reboot`$(reboot)\n\\\n", nil, nil},
 		"reads that fail":     {"0 4096\n8192 4096\n", nil, []string{"0\n", "8192\n"}},
-		"lines that are none": {"0\n-1 5\n1 2 3\n4096 /x\n 0 \n8192 4096\n0x10 1\n\xb2 1\n0 1048577\n0 9999999999999999999\n", nil, []string{"8192\n"}},
+		"lines that are none": {"0\n-1 5\n1 2 3\n4096 /x\n 0 \n8192 4096\n0x10 1\n\xb2 1\n0 1048577\n0 9999999999999999999\n9999999999999999999 4096\n", nil, []string{"8192\n"}},
 		"beyond every disk":   {"999999999999999999 4096\n8192 4096\n", nil, []string{"8192\n", "999999999999999999\n"}},
 		"no list":             {"0 4096\n", func(r reader) error { return os.Remove(r.list) }, nil},
 		"no device":           {"0 4096\n", func(r reader) error { return os.Remove(r.disk) }, nil},
