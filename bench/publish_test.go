@@ -55,7 +55,7 @@ func TestALoopThatHashesIsComparedWithoutATarget(t *testing.T) {
 	}
 }
 
-// A loop that sends more than AWS takes is no measure: the quota is.
+// If the loop sends faster than AWS accepts blocks, publish is judged by the quota instead.
 func TestALoopBeyondTheQuotaHasNoTarget(t *testing.T) {
 	t.Parallel()
 	judged := judgeUploads([]row{{Name: floorName, Median: 2.5}, {Name: wholeName, Median: 4}}, 3200)[2:]

@@ -32,8 +32,8 @@ func CloneEarly(ctx context.Context, dst, src string, moved func(done, total int
 	return cloneEarly(ctx, dst, src, moved, func(out *os.File) func(Extent) { return writeBehind(out, pieces) })
 }
 
-// CloneScratch is CloneEarly for a copy that is soon removed: nothing asks the drive to write it, which would slow the machine on
-// it down, and then its removal.
+// CloneScratch is CloneEarly for a copy that is soon removed. It does not ask the drive to write the copy: that would slow
+// down the machine that uses it, and then its removal.
 func CloneScratch(ctx context.Context, dst, src string) (*Early, error) {
 	return cloneEarly(ctx, dst, src, nil, func(*os.File) func(Extent) { return func(Extent) {} })
 }

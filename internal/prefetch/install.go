@@ -42,6 +42,7 @@ func install(tree *os.Root) error {
 	if !has(tree, pythons) {
 		return &disk.Unusable{Reason: "it has no /usr/bin/python3, which reads ahead: install python3 in it, or leave prefetch out of the recipe"}
 	}
+
 	return errors.Join(
 		remove(tree, listPath),
 		write(tree, script, scriptText),
